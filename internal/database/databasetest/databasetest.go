@@ -1,0 +1,106 @@
+// Package databasetest gives a test a database of its own, fresh and migrated, on SQLite and on PostgreSQL.
+//
+// PostgreSQL is the server at TEST_DATABASE_URL, or else a throwaway cluster that starts with the first test that needs
+// it and ends with the test binary, made from PostgreSQL binaries found on the machine. Without either, the tests named
+// "postgres" are skipped; REQUIRE_POSTGRES=1 makes them fail instead.
+package databasetest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database"
+)
+
+// The dialects of New, URL and Each, as GORM names them.
+const (
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// Each runs fn once per dialect, as the parallel subtests "sqlite" and "postgres".
+func Each(t *testing.T, fn func(t *testing.T, db *gorm.DB)) {
+	t.Helper()
+	for _, dialect := range []string{SQLite, Postgres} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			fn(t, New(t, dialect))
+		})
+	}
+}
+
+// New opens a fresh, migrated database, which is closed and removed when the test ends. Statements that fail or are slow
+// stand in the test's output.
+func New(t testing.TB, dialect string) *gorm.DB {
+	t.Helper()
+	return Open(t, URL(t, dialect))
+}
+
+// Open opens the database at url and closes it when the test ends.
+func Open(t testing.TB, url string) *gorm.DB {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	db, err := database.Open(t.Context(), url, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := database.Close(db); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// URL is the address of a fresh, migrated database, for tests that start the whole server. It is removed when the test
+// ends, even from under connections that are still open.
+func URL(t testing.TB, dialect string) string {
+	t.Helper()
+	if dialect == Postgres {
+		return postgresURL(t)
+	}
+	url := EmptyURL(t, dialect)
+	migrate(t, url)
+	return url
+}
+
+// EmptyURL is the address of a fresh database without any table, for tests of the first start.
+func EmptyURL(t testing.TB, dialect string) string {
+	t.Helper()
+	if dialect == Postgres {
+		return emptyPostgresURL(t)
+	}
+	// A test's file need not outlive a power cut.
+	return "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "test.db")) + "?_pragma=synchronous(OFF)"
+}
+
+func migrate(t testing.TB, url string) {
+	t.Helper()
+	if err := migrateURL(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func migrateURL(ctx context.Context, url string) error {
+	db, err := database.Open(ctx, url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(database.Migrate(ctx, db), database.Close(db))
+}
+
+// skipOrFail ends a test that found no PostgreSQL.
+func skipOrFail(t testing.TB) {
+	t.Helper()
+	const message = "no PostgreSQL: set TEST_DATABASE_URL, or install its server binaries (Debian: apt install postgresql)"
+	if os.Getenv("REQUIRE_POSTGRES") == "1" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+}

@@ -1,0 +1,117 @@
+//go:build unix
+
+package databasetest_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgx/v5"
+
+	"pointcharge/internal/database/databasetest"
+)
+
+func TestStopEndsTheClusterAndRemovesItsFolder(t *testing.T) {
+	t.Parallel()
+	databasetest.EmptyURL(t, databasetest.Postgres) // skips where there is no PostgreSQL
+	dir := shortFolder(t)
+	url, stop, err := databasetest.StartPostgres(dir, "-c", "fsync=off", "-c", "work_mem=5MB")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := show(t, url, "work_mem"); got != "5MB" {
+		t.Errorf("work_mem is %s", got)
+	}
+	stop()
+	stop() // again, as a deferred stop does
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", dir, err)
+	}
+}
+
+func TestAKilledTestLeavesNoClusterBehind(t *testing.T) {
+	t.Parallel()
+	databasetest.EmptyURL(t, databasetest.Postgres)
+	dir := shortFolder(t)
+	victim := exec.Command(os.Args[0], "-test.run=TestHelperHoldsACluster$", "-test.v")
+	victim.Env = append(os.Environ(), "HOLD_CLUSTER_IN="+dir)
+	output, err := victim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(output)
+	for lines.Scan() && !strings.Contains(lines.Text(), "the cluster is up") {
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Errorf("no cluster was started: %v", err)
+	}
+	if err := victim.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = victim.Wait()
+	wantGone(t, dir)
+}
+
+// TestHelperHoldsACluster is the process that TestAKilledTestLeavesNoClusterBehind kills.
+func TestHelperHoldsACluster(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("HOLD_CLUSTER_IN")
+	if dir == "" {
+		t.Skip("not a test by itself")
+	}
+	if _, _, err := databasetest.StartPostgres(dir, "-c", "fsync=off"); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = os.Stdout.WriteString("the cluster is up\n")
+	select {} // until killed
+}
+
+// shortFolder is a folder whose path leaves room for a socket's name, and that an unprivileged server can reach.
+func shortFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // t.TempDir is too long, and closed to other users
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func show(t *testing.T, url, setting string) (value string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(t.Context(), "SHOW "+setting).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// wantGone looks again and again, because the processes that remove dir are nobody's children any more.
+func wantGone(t *testing.T, dir string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			return struct{}{}, errors.New("the folder is still there")
+		}
+		return struct{}{}, nil
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)))
+	if err != nil {
+		t.Error(err)
+	}
+}

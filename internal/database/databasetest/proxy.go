@@ -1,0 +1,173 @@
+package databasetest
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Proxy stands between pgx and a PostgreSQL server, and can hold or cut the connection around a COMMIT, the one
+// statement whose outcome a client may never learn.
+type Proxy struct {
+	URL string // the database through the proxy
+
+	network, address string // the server
+	listener         net.Listener
+	closed           chan struct{}
+
+	mu     sync.Mutex
+	faults []*Fault
+	conns  map[*proxyConn]struct{}
+}
+
+// Fault is what happens to one COMMIT. It is armed by a method of Proxy and strikes the next COMMIT of any connection;
+// several strike in the order they were armed.
+type Fault struct {
+	Reached <-chan struct{} // closed when the COMMIT is there: before the server got it, or after it answered
+
+	afterServer, cut bool
+	reached, release chan struct{}
+	once             sync.Once
+}
+
+// Release lets a held COMMIT, or its answer, go on.
+func (f *Fault) Release() { f.once.Do(func() { close(f.release) }) }
+
+// NewProxy starts a proxy to the database at databaseURL. It ends with the test, and everything it holds with it.
+func NewProxy(t testing.TB, databaseURL string) *Proxy {
+	t.Helper()
+	server, err := pgconn.ParseConfig(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{
+		URL:      through(t, databaseURL, listener.Addr().String()),
+		listener: listener,
+		closed:   make(chan struct{}),
+		conns:    map[*proxyConn]struct{}{},
+	}
+	p.network, p.address = pgconn.NetworkAddress(server.Host, server.Port)
+
+	var running sync.WaitGroup
+	running.Go(func() { p.accept(&running) })
+	t.Cleanup(func() {
+		close(p.closed)
+		_ = listener.Close()
+		p.Cut()
+		running.Wait()
+	})
+	return p
+}
+
+// through replaces the server's address in databaseURL. TLS would hide from the proxy what is said.
+func through(t testing.TB, databaseURL, address string) string {
+	t.Helper()
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := parsed.Query()
+	query.Del("host")
+	query.Del("port")
+	query.Set("sslmode", "disable")
+	parsed.Host, parsed.RawQuery = address, query.Encode()
+	return parsed.String()
+}
+
+// CutBeforeCommit cuts the connection that sends the next COMMIT, before the server sees it: nothing is written.
+func (p *Proxy) CutBeforeCommit() *Fault { return p.arm(&Fault{cut: true}) }
+
+// CutAfterCommit cuts the connection after the server has committed, before the client hears of it.
+func (p *Proxy) CutAfterCommit() *Fault { return p.arm(&Fault{cut: true, afterServer: true}) }
+
+// HoldCommit keeps the next COMMIT from the server until it is released.
+func (p *Proxy) HoldCommit() *Fault { return p.arm(&Fault{}) }
+
+// HoldAnswer keeps the server's answer to the next COMMIT from the client until it is released.
+func (p *Proxy) HoldAnswer() *Fault { return p.arm(&Fault{afterServer: true}) }
+
+// Cut cuts every open connection, as a restart of the server or of a load balancer does. New ones are accepted.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		conn.close()
+	}
+}
+
+func (p *Proxy) arm(f *Fault) *Fault {
+	f.reached, f.release = make(chan struct{}), make(chan struct{})
+	f.Reached = f.reached
+	if f.cut {
+		f.Release()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, f)
+	return f
+}
+
+// next is the fault for a COMMIT that has just come, nil if there is none.
+func (p *Proxy) next() *Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.faults) == 0 {
+		return nil
+	}
+	f := p.faults[0]
+	p.faults = p.faults[1:]
+	return f
+}
+
+// strike tells the test and waits for its release. It reports whether the connection lives on.
+func (p *Proxy) strike(f *Fault) bool {
+	close(f.reached)
+	select {
+	case <-f.release:
+		return !f.cut
+	case <-p.closed:
+		return false
+	}
+}
+
+func (p *Proxy) accept(running *sync.WaitGroup) {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		server, err := net.Dial(p.network, p.address)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		conn := &proxyConn{proxy: p, client: client, server: server}
+		p.track(conn)
+		running.Go(conn.fromClient)
+		running.Go(conn.fromServer)
+	}
+}
+
+func (p *Proxy) track(conn *proxyConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[conn] = struct{}{}
+	select {
+	case <-p.closed: // Cut has been and will not come again
+		conn.close()
+	default:
+	}
+}
+
+func (p *Proxy) forget(conn *proxyConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, conn)
+}

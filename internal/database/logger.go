@@ -1,0 +1,81 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	gosqlite "github.com/glebarez/go-sqlite"
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+	gormlogger "gorm.io/gorm/logger"
+)
+
+const slowStatement = 200 * time.Millisecond
+
+// logger hands GORM's messages to slog. The level of the slog handler decides what is written, so LogMode changes
+// nothing.
+type logger struct{ slog *slog.Logger }
+
+func (l logger) LogMode(gormlogger.LogLevel) gormlogger.Interface { return l }
+
+func (l logger) Info(ctx context.Context, format string, args ...any) {
+	l.slog.InfoContext(ctx, fmt.Sprintf(format, args...))
+}
+
+func (l logger) Warn(ctx context.Context, format string, args ...any) {
+	l.slog.WarnContext(ctx, fmt.Sprintf(format, args...))
+}
+
+func (l logger) Error(ctx context.Context, format string, args ...any) {
+	l.slog.ErrorContext(ctx, fmt.Sprintf(format, args...))
+}
+
+// ParamsFilter makes GORM hand the statement with its placeholders to Trace. Bound values are people's payments.
+func (l logger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
+	return sql, nil
+}
+
+// Trace writes one statement.
+func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), err error) {
+	took := time.Since(begin)
+	level, message := severity(took, err)
+	if !l.slog.Enabled(ctx, level) {
+		return
+	}
+	sql, rows := statement()
+	attrs := []slog.Attr{slog.String("sql", sql), slog.Int64("rows", rows), slog.Duration("took", took)}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", reason(err)))
+	}
+	l.slog.LogAttrs(ctx, level, message, attrs...)
+}
+
+// severity keeps errors out of the log: they go back to the caller, and whoever answers a request with one logs it, once.
+func severity(took time.Duration, err error) (slog.Level, string) {
+	switch {
+	case err != nil:
+		return slog.LevelDebug, "statement failed"
+	case took > slowStatement:
+		return slog.LevelWarn, "slow statement"
+	default:
+		return slog.LevelDebug, "statement"
+	}
+}
+
+// reason is the database's own word for err. Other errors give their type only: pgx, for one, quotes a value that it
+// cannot encode.
+func reason(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Error()
+	}
+	if refused, ok := errors.AsType[*gosqlite.Error](err); ok {
+		return refused.Error()
+	}
+	if errors.Is(err, gorm.ErrDuplicatedKey) || errors.Is(err, gorm.ErrForeignKeyViolated) {
+		return err.Error() // all that GORM's SQLite dialect leaves of it
+	}
+	return fmt.Sprintf("%T", err)
+}

@@ -1,0 +1,106 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"gorm.io/gorm"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate applies the migrations that the database at db has not seen, each in a transaction of its own. Servers that
+// start together take turns, on both dialects; a server that finds the work done by another returns at once.
+func Migrate(ctx context.Context, db *gorm.DB) error {
+	files, err := fs.Sub(migrations, "migrations/"+db.Name())
+	if err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	return migrate(ctx, db, files)
+}
+
+func migrate(ctx context.Context, db *gorm.DB, files fs.FS) error {
+	pool, err := db.DB()
+	if err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	dialect, migrationLock := goose.DialectPostgres, lock.SessionLocker(postgresMigrationLock{})
+	if db.Name() == "sqlite" {
+		dialect, migrationLock = goose.DialectSQLite3, sqliteMigrationLock{}
+	}
+	provider, err := goose.NewProvider(dialect, pool, files,
+		goose.WithSessionLocker(migrationLock), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return withContextError(ctx, fmt.Errorf("migrate database: %w", err))
+	}
+	return nil
+}
+
+// postgresMigrationLock is an advisory lock of the session. Nothing but a simultaneous start depends on it: on an engine
+// without advisory locks, run the migrate command once before the servers.
+type postgresMigrationLock struct{}
+
+var errMigrating = errors.New("another server migrates")
+
+// SessionLock asks again and again rather than wait inside one statement: a waiting statement holds a snapshot, and
+// CREATE INDEX CONCURRENTLY in the other server's migration would wait for that.
+func (postgresMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	ask := func() (bool, error) {
+		var locked bool
+		err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.DefaultLockID).Scan(&locked)
+		if err != nil {
+			return false, backoff.Permanent(err)
+		}
+		if !locked {
+			return false, errMigrating
+		}
+		return true, nil
+	}
+	if _, err := backoff.Retry(ctx, ask, append(retryOptions(ctx), backoff.WithMaxElapsedTime(5*time.Minute))...); err != nil {
+		return err
+	}
+	// An index on a large table may take longer than any request. lock_timeout stays: whoever cannot get a table's lock
+	// in three seconds must not make every request queue behind them.
+	_, err := conn.ExecContext(ctx, "SET statement_timeout = 0")
+	return err
+}
+
+// SessionUnlock gives the connection back to the pool as it was.
+func (postgresMigrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "RESET statement_timeout")
+	_, unlockErr := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lock.DefaultLockID)
+	return errors.Join(err, unlockErr)
+}
+
+// Stamp writes mode into a database at its first start and refuses a database that was stamped otherwise: sandbox money
+// must never meet real customers. The migrations must have been applied.
+func Stamp(ctx context.Context, db *gorm.DB, mode string) error {
+	var stamped string
+	err := Transact(ctx, db, func(tx *gorm.DB) error {
+		err := tx.Exec("INSERT INTO database_mode (id, mode) VALUES (1, ?) ON CONFLICT (id) DO NOTHING", mode).Error
+		if err != nil {
+			return err
+		}
+		return tx.Raw("SELECT mode FROM database_mode WHERE id = 1").Take(&stamped).Error
+	})
+	if err != nil {
+		return fmt.Errorf("stamp database: %w", err)
+	}
+	if stamped != mode {
+		return fmt.Errorf("this database belongs to %s mode and cannot serve %s mode: "+
+			"set MODE=%s, or give %s mode a DATABASE_URL of its own", stamped, mode, stamped, mode)
+	}
+	return nil
+}

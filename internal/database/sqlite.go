@@ -1,0 +1,133 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/glebarez/sqlite"
+	"gorm.io/gorm"
+)
+
+const sqliteReaders = 8
+
+// openSQLite keeps one connection for writing and several for reading. SQLite has one writer at a time; those who wait
+// for it in database/sql's queue notice when their context ends, while SQLite's own busy handler sleeps, polls and
+// starves some of them. See TestSixtyFourWritersShareOneFile.
+func openSQLite(ctx context.Context, address string) (gorm.Dialector, error) {
+	if err := createFolder(address); err != nil {
+		return nil, err
+	}
+	connector := sqliteConnector{dsn: sqliteDSN(address)}
+	writer := openSQLitePool(connector, 1)
+	readers := writer // every connection to a database in memory would see another database
+	if !inMemory(address) {
+		readers = openSQLitePool(connector, sqliteReaders)
+	}
+	pool := &sqlitePool{DB: readers, writer: writer}
+	// The writer first: it creates the file and makes it a WAL file before any reader looks.
+	if err := errors.Join(writer.PingContext(ctx), readers.PingContext(ctx)); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &sqlite.Dialector{Conn: pool}, nil
+}
+
+func openSQLitePool(connector sqliteConnector, connections int) *sql.DB {
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool
+}
+
+// sqliteDSN puts our settings before those of the address: SQLite obeys the last one.
+func sqliteDSN(address string) string {
+	file, query, _ := strings.Cut(address, "?")
+	ours := "_txlock=immediate" + // a transaction that reads before it writes cannot fail half-way as busy
+		"&_pragma=busy_timeout(1000)" + // another process writes; longer waits are Transact's, which sees its context end
+		"&_pragma=journal_mode(WAL)" + // readers do not wait for the writer, nor it for them
+		"&_pragma=synchronous(FULL)" + // what was answered as charged outlives a power cut
+		"&_pragma=foreign_keys(1)"
+	if query == "" {
+		return file + "?" + ours
+	}
+	return file + "?" + ours + "&" + query
+}
+
+func inMemory(address string) bool {
+	return strings.Contains(address, ":memory:") || strings.Contains(address, "mode=memory")
+}
+
+func createFolder(address string) error {
+	if inMemory(address) {
+		return nil
+	}
+	file, err := sqliteFile(address)
+	if err != nil {
+		return err
+	}
+	// Payments are nobody else's business on this machine.
+	return os.MkdirAll(filepath.Dir(file), 0o700)
+}
+
+// sqliteFile reads file:data/x.db, file:/var/x.db and file:///var/x.db as SQLite does.
+func sqliteFile(address string) (string, error) {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("the SQLite address cannot be read: %w", err)
+	}
+	if parsed.Opaque == "" {
+		return parsed.Path, nil
+	}
+	return url.PathUnescape(parsed.Opaque)
+}
+
+// sqlitePool is GORM's connection pool for a SQLite file: SELECT goes to the readers, all else to the writer.
+type sqlitePool struct {
+	*sql.DB // the readers
+	writer  *sql.DB
+}
+
+// BeginTx begins at the writer, unless the transaction promises to read only.
+func (p *sqlitePool) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	if opts != nil && opts.ReadOnly {
+		return p.DB.BeginTx(ctx, opts)
+	}
+	return p.writer.BeginTx(ctx, opts)
+}
+
+// ExecContext runs at the writer.
+func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.writer.ExecContext(ctx, query, args...)
+}
+
+// QueryContext runs at a reader, or at the writer if the query returns rows that it writes (RETURNING).
+func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.of(query).QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext chooses like QueryContext.
+func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return p.of(query).QueryRowContext(ctx, query, args...)
+}
+
+func (p *sqlitePool) of(query string) *sql.DB {
+	const read = "SELECT"
+	query = strings.TrimSpace(query)
+	if len(query) >= len(read) && strings.EqualFold(query[:len(read)], read) {
+		return p.DB
+	}
+	return p.writer
+}
+
+// GetDBConn is what GORM's DB.DB() returns: the writer, because migrations, statistics and limits are about it.
+func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer, nil }
+
+// Close closes the readers first, so that the last connection, the writer, folds the WAL into the file.
+func (p *sqlitePool) Close() error {
+	return errors.Join(p.DB.Close(), p.writer.Close())
+}

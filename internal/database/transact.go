@@ -1,0 +1,90 @@
+package database
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+)
+
+// patience bounds the retries of a caller whose context has no deadline.
+const patience = 30 * time.Second
+
+// Transact runs fn in a transaction and commits it, or rolls it back if fn returns an error or panics.
+//
+// It begins again, with jitter and until ctx's deadline (30 seconds if it has none), when the database refused for a
+// reason that passes: a serialization failure, a deadlock, a busy SQLite file, a connection that was lost or could not
+// be made. A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work was written.
+// It must therefore converge: read what is there, write only what is missing, assume nothing, and have no effect but
+// SQL through tx. A variable that fn fills must be filled anew by each run.
+//
+// Every other error of fn is returned as it is, after one run: fn must pass on the errors of tx it gets, wrapped or not.
+// When ctx has ended the error satisfies errors.Is(err, ctx.Err()), and whether fn's work was written is unknown only if
+// it ended during the COMMIT. There are no nested transactions: Transact refuses a db that is one.
+func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
+	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
+		return errors.New("database: Transact was called inside a transaction")
+	}
+	var last error
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
+		if last = db.WithContext(ctx).Transaction(fn); last != nil && !passes(last) {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		return struct{}{}, last
+	}, retryOptions(ctx)...)
+	return withContextError(ctx, last)
+}
+
+// withContextError adds the reason that drivers hide: an interrupted SQLite statement or a transaction that
+// database/sql rolled back when ctx ended say nothing of ctx.
+func withContextError(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
+}
+
+func retryOptions(ctx context.Context) []backoff.RetryOption {
+	limit := patience
+	if _, ok := ctx.Deadline(); ok {
+		limit = 0 // the context's deadline is the limit
+	}
+	return []backoff.RetryOption{
+		backoff.WithMaxElapsedTime(limit),
+		backoff.WithBackOff(&backoff.ExponentialBackOff{
+			InitialInterval:     10 * time.Millisecond,
+			RandomizationFactor: 0.5,
+			Multiplier:          2,
+			MaxInterval:         500 * time.Millisecond,
+		}),
+	}
+}
+
+// passes reports whether the same transaction can be expected to succeed a moment later.
+func passes(err error) bool {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return codePasses(refused.Code)
+	}
+	_, lost := errors.AsType[lostError](err)
+	return lost || isBusy(err) || errors.Is(err, driver.ErrBadConn)
+}
+
+// codePasses knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who waited three seconds for a row
+// should hear it, not wait three seconds more.
+func codePasses(code string) bool {
+	switch code {
+	case "40001", // serialization_failure
+		"40P01", // deadlock_detected
+		"57P01", // admin_shutdown
+		"57P02", // crash_shutdown
+		"57P03": // cannot_connect_now
+		return true
+	}
+	const connectionException = "08"
+	return len(code) == 5 && code[:2] == connectionException
+}
