@@ -1,0 +1,213 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// choice is a button of the checkout page: how the payment ends, and who is told.
+type choice struct {
+	refusal *refusal // none pays
+	notices int      // webhooks
+	silent  bool     // the browser never hears of it
+}
+
+func choiceOf(action string) (choice, bool) {
+	switch action {
+	case "pay":
+		return choice{notices: 1}, true
+	case "pay_twice_told":
+		return choice{notices: 2}, true
+	case "pay_untold":
+		return choice{notices: 0}, true
+	case "pay_silently":
+		return choice{notices: 1, silent: true}, true
+	case "fail": // an interactive failure sends no webhook (contract §2.2)
+		return choice{refusal: errDeclined}, true
+	case "close":
+		return choice{refusal: errClosed}, true
+	}
+	return choice{}, false
+}
+
+// outcome is how a window ended. A silent one has no Rsp.
+type outcome struct {
+	Rsp      *rsp   `json:"rsp"`
+	Redirect string `json:"redirect"` // m_redirect_url with the result, in the redirect flow
+}
+
+// rsp is what the callback of request_pay gets (contract §4). Current SDKs give the first four;
+// older ones the rest too. Success says nothing about money: it is true for a virtual account that
+// was only issued.
+type rsp struct {
+	ImpUID      Text            `json:"imp_uid"`
+	MerchantUID string          `json:"merchant_uid"`
+	ErrorCode   Text            `json:"error_code"`
+	ErrorMsg    Text            `json:"error_msg"`
+	Success     bool            `json:"success"`
+	ImpSuccess  bool            `json:"imp_success"`
+	Status      string          `json:"status"`
+	PaidAmount  json.Number     `json:"paid_amount"`
+	Currency    string          `json:"currency"`
+	PayMethod   Text            `json:"pay_method"`
+	PGProvider  Text            `json:"pg_provider"`
+	EmbProvider Text            `json:"emb_pg_provider"`
+	PGTID       Text            `json:"pg_tid"`
+	PGType      string          `json:"pg_type"`
+	Name        Text            `json:"name"`
+	BuyerName   Text            `json:"buyer_name"`
+	BuyerEmail  Text            `json:"buyer_email"`
+	BuyerTel    Text            `json:"buyer_tel"`
+	BuyerAddr   Text            `json:"buyer_addr"`
+	BuyerPost   Text            `json:"buyer_postcode"`
+	CustomData  json.RawMessage `json:"custom_data"`
+	PaidAt      int64           `json:"paid_at"` // UNIX seconds
+	ReceiptURL  Text            `json:"receipt_url"`
+	ApplyNum    Text            `json:"apply_num"`
+	CardName    Text            `json:"card_name"`
+	CardNumber  Text            `json:"card_number"`
+	CardQuota   int64           `json:"card_quota"`
+	BankName    Text            `json:"bank_name"`
+	VbankNum    Text            `json:"vbank_num"`
+	VbankName   Text            `json:"vbank_name"`
+	VbankHolder Text            `json:"vbank_holder"`
+	VbankDate   int64           `json:"vbank_date"`
+}
+
+// decision is what the checkout page posts: a button, and the amount and currency to pay instead
+// of those asked for.
+type decision struct {
+	Action   string      `json:"action"`
+	Amount   json.Number `json:"amount"`
+	Currency string      `json:"currency"`
+}
+
+// answerCheckout answers POST /checkout/{session}/answer. A window ends once: a second decision
+// gets the first one's outcome.
+func (s *Sandbox) answerCheckout(w http.ResponseWriter, r *http.Request) {
+	var in decision
+	if !s.readJSON(w, r, &in) {
+		return
+	}
+	window, ok := s.session(r)
+	if !ok {
+		s.fail(w, http.StatusNotFound, 1, "만료된 결제창입니다.")
+		return
+	}
+	chosen, ok := choiceOf(in.Action)
+	if amount, err := in.amount(); !ok || err != nil || amount < 0 || len(in.Currency) > 3 {
+		s.fail(w, http.StatusBadRequest, -1, "action, amount, currency를 확인하세요.")
+		return
+	}
+	s.write(w, http.StatusOK, s.decide(window, chosen, in))
+}
+
+// amount is what to pay instead; 0 leaves what was asked for.
+func (d decision) amount() (money, error) {
+	if d.Amount == "" {
+		return 0, nil
+	}
+	return parseMoney(string(d.Amount))
+}
+
+func (s *Sandbox) decide(window *session, chosen choice, in decision) *outcome {
+	window.mu.Lock()
+	defer window.mu.Unlock()
+	if window.done != nil {
+		return window.done
+	}
+	settled, why := s.settle(window.impUID, chosen, in)
+	switch {
+	case why != nil:
+		window.done = window.refused(why)
+	case chosen.silent:
+		window.done = &outcome{}
+	default:
+		window.done = window.returned(success(settled.Payment, window.order))
+	}
+	// The browser's answer and the webhooks race, as they do at Iamport (contract §2.3).
+	for range chosen.notices {
+		if why == nil {
+			s.notify(settled)
+		}
+	}
+	return window.done
+}
+
+// settle ends the payment. Two windows of one order may be open; only one of them can be paid.
+func (s *Sandbox) settle(impUID string, chosen choice, in decision) (*record, *refusal) {
+	now, why := s.now().Unix(), chosen.refusal
+	settled, err := s.store.update(impUID, now, func(r *record) error {
+		if why == nil && s.store.everPaidLocked(r.MerchantUID) {
+			why = errAlreadyPaid
+		}
+		r.settle(why, in, now)
+		return nil
+	})
+	if errors.Is(err, errNoPayment) {
+		return nil, errForgotten
+	}
+	return settled, why
+}
+
+func (r *record) settle(why *refusal, in decision, now int64) {
+	if why != nil {
+		r.Status, r.FailReason = Failed, Text(why.message)
+		r.Payment = r.stamped(now)
+		return
+	}
+	if amount, _ := in.amount(); amount > 0 {
+		r.Amount = amount.number()
+	}
+	if in.Currency != "" {
+		r.Currency = in.Currency
+	}
+	if r.PayMethod != "vbank" { // its money comes later, or never
+		r.Status = Paid
+	}
+	r.Payment = r.withMethod(now).stamped(now)
+}
+
+func success(p Payment, o order) *rsp {
+	return &rsp{
+		ImpUID: Text(p.ImpUID), MerchantUID: p.MerchantUID, Success: true, ImpSuccess: true, Status: p.Status,
+		PaidAmount: p.Amount, Currency: p.Currency, PayMethod: p.PayMethod, PGProvider: p.PGProvider,
+		EmbProvider: p.EmbPGProvider, PGTID: p.PGTID, PGType: "payment", Name: p.Name, BuyerName: p.BuyerName, BuyerEmail: p.BuyerEmail,
+		BuyerTel: p.BuyerTel, BuyerAddr: p.BuyerAddr, BuyerPost: p.BuyerPostcode, CustomData: o.CustomData,
+		PaidAt: p.PaidAt, ReceiptURL: p.ReceiptURL, ApplyNum: p.ApplyNum, CardName: p.CardName,
+		CardNumber: p.CardNumber, CardQuota: p.CardQuota, BankName: p.BankName, VbankNum: p.VbankNum,
+		VbankName: p.VbankName, VbankHolder: p.VbankHolder, VbankDate: p.VbankDate,
+	}
+}
+
+// refused is the outcome of a window that did not open (it has no imp_uid then) or did not pay.
+func (s *session) refused(why *refusal) *outcome {
+	return s.returned(&rsp{
+		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID, ErrorCode: Text(why.code), ErrorMsg: Text(why.message),
+		Status: Failed, PGType: "payment", PaidAmount: "0", Currency: s.order.currency(),
+		PayMethod: s.order.PayMethod, Name: s.order.Name, CustomData: s.order.CustomData,
+	})
+}
+
+// returned adds where the browser goes with the answer, in the redirect flow (contract §4).
+func (s *session) returned(answer *rsp) *outcome {
+	ended := &outcome{Rsp: answer}
+	u, err := url.Parse(s.order.MRedirectURL)
+	if s.overlay || err != nil || !isWebAddress(s.order.MRedirectURL) {
+		return ended
+	}
+	query := u.Query()
+	query.Set("imp_uid", string(answer.ImpUID))
+	query.Set("merchant_uid", answer.MerchantUID)
+	query.Set("imp_success", strconv.FormatBool(answer.ImpSuccess))
+	if answer.ErrorCode != "" {
+		query.Set("error_code", string(answer.ErrorCode))
+		query.Set("error_msg", string(answer.ErrorMsg))
+	}
+	u.RawQuery = query.Encode()
+	ended.Redirect = u.String()
+	return ended
+}

@@ -1,0 +1,142 @@
+package sandbox
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// cancellation is what POST /payments/cancel asks for.
+type cancellation struct {
+	ImpUID      string
+	MerchantUID string      // used only where there is no ImpUID
+	Amount      json.Number // none or 0 is all that is left
+	Checksum    json.Number // what the caller believes is left; none is unchecked
+	Reason      string
+	Notify      bool // send the webhook
+}
+
+// postCancel answers POST /payments/cancel (contract §1.6). It sends no webhook unless
+// enable_webhook says so.
+func (s *Sandbox) postCancel(w http.ResponseWriter, r *http.Request) {
+	in, ok := s.read(w, r)
+	if !ok {
+		return
+	}
+	if in["imp_uid"] == "" && in["merchant_uid"] == "" {
+		s.fail(w, http.StatusBadRequest, -1, "imp_uid 또는 merchant_uid가 필요합니다.")
+		return
+	}
+	notify, _ := strconv.ParseBool(in["enable_webhook"])
+	cancelled, err := s.cancelPayment(cancellation{
+		ImpUID: in["imp_uid"], MerchantUID: in["merchant_uid"],
+		Amount: json.Number(in["amount"]), Checksum: json.Number(in["checksum"]),
+		Reason: in["reason"], Notify: notify,
+	})
+	switch {
+	case errors.Is(err, errAmount):
+		s.fail(w, http.StatusBadRequest, -1, err.Error())
+	case err != nil:
+		s.fail(w, http.StatusOK, 1, err.Error())
+	default:
+		s.succeed(w, http.StatusOK, &cancelled.Payment)
+	}
+}
+
+func (s *Sandbox) cancelPayment(c cancellation) (*record, error) {
+	now := s.now().Unix()
+	cancelled, err := s.store.update(s.payment(c), now, func(r *record) error {
+		amount, err := c.judge(r.Payment)
+		if err != nil {
+			return err
+		}
+		return r.cancel(newCancellation(amount.number(), c.Reason, now), amount)
+	})
+	if errors.Is(err, errNoPayment) {
+		return nil, errNothingToCancel
+	}
+	if err == nil && c.Notify {
+		s.notify(cancelled)
+	}
+	return cancelled, err
+}
+
+// payment is the imp_uid that is meant. An imp_uid wins, also a wrong one; of an order's attempts
+// it is the paid one (contract §1.6).
+func (s *Sandbox) payment(c cancellation) string {
+	if c.ImpUID != "" {
+		return c.ImpUID
+	}
+	attempts := s.store.attempts(c.MerchantUID)
+	if i := slices.IndexFunc(attempts, func(r *record) bool { return r.PaidAt != 0 }); i >= 0 {
+		return attempts[i].ImpUID
+	}
+	if len(attempts) > 0 {
+		return attempts[0].ImpUID
+	}
+	return ""
+}
+
+// judge is the amount to take back from p, or why nothing is.
+func (c cancellation) judge(p Payment) (money, error) {
+	amount, err := parseMoney(cmp.Or(string(c.Amount), "0"))
+	if err != nil || amount < 0 {
+		return 0, errAmount
+	}
+	left, err := p.left()
+	if err != nil {
+		return 0, err
+	}
+	if c.Checksum != "" {
+		believed, err := parseMoney(string(c.Checksum))
+		if err != nil {
+			return 0, err
+		}
+		if believed != left {
+			return 0, errChecksum
+		}
+	}
+	amount = cmp.Or(amount, left)
+	if amount > left {
+		return 0, errTooMuch
+	}
+	if p.PayMethod == "naverpay" && c.Reason == "" {
+		return 0, errReasonMissing
+	}
+	return amount, nil
+}
+
+// left is what can still be cancelled: more than nothing.
+func (p Payment) left() (money, error) {
+	if p.Status != Paid && p.Status != Cancelled {
+		return 0, errNotPaid
+	}
+	amount, err := parseMoney(string(p.Amount))
+	if err != nil {
+		return 0, fmt.Errorf("amount: %w", err)
+	}
+	cancelled, err := parseMoney(string(p.CancelAmount))
+	if err != nil {
+		return 0, fmt.Errorf("cancel_amount: %w", err)
+	}
+	if cancelled >= amount {
+		return 0, errCancelledInFull
+	}
+	return amount - cancelled, nil
+}
+
+// cancel writes the cancellation down; the status is cancelled also for a part (contract §0.3).
+func (r *record) cancel(c Cancellation, amount money) error {
+	before, err := parseMoney(string(r.CancelAmount))
+	if err != nil {
+		return err
+	}
+	r.Status, r.CancelledAt, r.CancelReason = Cancelled, c.CancelledAt, Text(c.Reason)
+	r.CancelAmount = (before + amount).number()
+	r.CancelHistory = append(slices.Clip(r.CancelHistory), c) // readers hold the shorter one
+	return nil
+}

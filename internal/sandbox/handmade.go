@@ -1,0 +1,59 @@
+package sandbox
+
+import (
+	"errors"
+	"net/http"
+	"unicode/utf8"
+)
+
+const maxImpUID = 32 // characters (contract §1.4)
+
+// postSandboxPayment answers POST /sandbox-payments, which Iamport does not have: it makes a
+// payment without a browser, for benchmarks and for tests in other languages. The body is a payment
+// object of which only merchant_uid and amount are needed; status is paid and sandbox true unless it
+// says otherwise. An imp_uid that exists is replaced. With "webhook": true the merchant is told. It
+// wants no token.
+func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Payment
+		Sandbox *bool `json:"sandbox"` // nil is true
+		Webhook bool  `json:"webhook"`
+	}
+	if !s.readJSON(w, r, &in) {
+		return
+	}
+	p := in.Payment
+	p.Sandbox = in.Sandbox == nil || *in.Sandbox
+	if !p.plausible() {
+		s.fail(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid를 확인하세요.")
+		return
+	}
+	made := s.Put(p)
+	if in.Webhook {
+		s.Notify(made.ImpUID)
+	}
+	s.succeed(w, http.StatusOK, made)
+}
+
+// paySandboxPayment answers POST /sandbox-payments/{imp_uid}/pay, which is Pay over HTTP: 404 for an
+// unknown payment, 409 for one that was paid already.
+func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("imp_uid")
+	switch err := s.Pay(id); {
+	case errors.Is(err, errNoPayment):
+		s.fail(w, http.StatusNotFound, 1, err.Error())
+	case err != nil:
+		s.fail(w, http.StatusConflict, 1, err.Error())
+	default:
+		p, _ := s.Payment(id)
+		s.succeed(w, http.StatusOK, p)
+	}
+}
+
+// plausible tells whether Iamport could have such a payment.
+func (p Payment) plausible() bool {
+	amount, err := parseMoney(string(p.Amount))
+	_, known := timeColumn(p.Status)
+	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) &&
+		utf8.RuneCountInString(p.ImpUID) <= maxImpUID && (p.Status == "" || known && p.Status != "all")
+}

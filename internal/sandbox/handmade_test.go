@@ -1,0 +1,81 @@
+package sandbox_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"pointcharge/internal/sandbox"
+)
+
+func TestSandboxPaymentIsPaidAndATestPayment(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	got := g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":5000}`)
+	g.expect(got, 200, 0)
+	p := into[sandbox.Payment](g, got)
+	equal(t, []any{p.Status, p.Sandbox, p.Currency, p.PayMethod}, []any{"paid", true, "KRW", sandbox.Text("card")})
+	equal(t, g.notices(), []webhook{})
+}
+
+func TestSandboxPaymentTakesEveryFieldOfAPayment(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	p := into[sandbox.Payment](g, g.call(http.MethodPost, "/sandbox-payments",
+		`{"imp_uid":"imp_7","merchant_uid":"order","amount":12.50,"currency":"USD","status":"failed","sandbox":false,"pay_method":"paypal","fail_reason":"x"}`))
+	equal(t, []any{p.ImpUID, p.Amount.String(), p.Currency, p.Status, p.Sandbox, p.PayMethod, p.FailReason},
+		[]any{"imp_7", "12.50", "USD", "failed", false, sandbox.Text("paypal"), sandbox.Text("x")})
+}
+
+func TestSandboxPaymentTellsTheMerchantWhenAsked(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.call(http.MethodPost, "/sandbox-payments", `{"imp_uid":"imp_1","merchant_uid":"order","amount":1,"status":"ready","webhook":true}`)
+	equal(t, len(g.notices()), 1)
+	g.call(http.MethodPost, "/sandbox-payments", `{"imp_uid":"imp_1","merchant_uid":"order","amount":1,"webhook":true}`)
+	equal(t, g.notices()[0].Body, `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`)
+}
+
+func TestSandboxPaymentRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	for _, body := range []string{
+		`{}`, `{"merchant_uid":"order"}`, `{"amount":1}`, `{"merchant_uid":"order","amount":-1}`, `{"merchant_uid":"order","amount":1,"status":"all"}`,
+		`{"merchant_uid":"order","amount":1,"status":"canceled"}`, `{"merchant_uid":"order","amount":"x"}`, `{`,
+		`{"merchant_uid":"order","amount":1,"imp_uid":"` + strings.Repeat("9", 33) + `"}`,
+	} {
+		g.expect(g.call(http.MethodPost, "/sandbox-payments", body), 400, -1)
+	}
+	g.expect(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1}`, "Content-Type: text/plain"), 415, -1)
+}
+
+func TestDepositPaysAVirtualAccountAndTellsTheMerchant(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "order", PayMethod: "vbank", Status: sandbox.Ready, Name: "포인트"})
+	paid := g.call(http.MethodPost, "/sandbox-payments/imp_1/pay", "")
+	g.expect(paid, 200, 0)
+	p := into[sandbox.Payment](g, paid)
+	equal(t, []any{p.Status, p.PaidAt, p.Name}, []any{"paid", int64(1_763_795_000), sandbox.Text("포인트")})
+	equal(t, g.notices()[0].Body, `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`)
+}
+
+func TestFailedPaymentMayStillBecomePaid(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.Put(sandbox.Payment{ImpUID: "imp_1", Status: sandbox.Failed, FailReason: "대기"})
+	if err := g.Pay("imp_1"); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := g.Payment("imp_1")
+	equal(t, []any{p.Status, p.FailedAt, p.FailReason}, []any{"paid", int64(0), sandbox.Text("")})
+}
+
+func TestPayRefusesWhatIsPaidOrUnknown(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.Put(sandbox.Payment{ImpUID: "imp_1"})
+	g.expect(g.call(http.MethodPost, "/sandbox-payments/imp_1/pay", ""), 409, 1)
+	g.expect(g.call(http.MethodPost, "/sandbox-payments/imp_9/pay", ""), 404, 1)
+	equal(t, g.notices(), []webhook{})
+}

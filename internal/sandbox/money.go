@@ -1,0 +1,57 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// money is an exact amount in ten-thousandths of a currency's main unit: no currency has more than
+// four decimals. A float would not do: Iamport compares amounts, and so do we.
+type money int64
+
+const (
+	moneyDecimals = 4
+	moneyUnit     = money(10_000)
+	maxWhole      = 100_000_000_000_000 // keeps every sum of two amounts inside an int64
+)
+
+// Won is n won as Payment.Amount and Cancel want it.
+func Won(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }
+
+// parseMoney reads plain decimals such as 1000, -5 and 12.50. It knows no exponents: nobody
+// writes a price as 1e3.
+func parseMoney(text string) (money, error) {
+	digits, negative := strings.CutPrefix(text, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	fraction = strings.TrimRight(fraction, "0")
+	if len(fraction) > moneyDecimals || strings.Trim(whole+fraction, "0123456789") != "" {
+		return 0, errAmount
+	}
+	units, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || units > maxWhole {
+		return 0, errAmount
+	}
+	part, _ := strconv.Atoi((fraction + "0000")[:moneyDecimals])
+	sum := money(units)*moneyUnit + money(part)
+	if negative {
+		sum = -sum
+	}
+	return sum, nil
+}
+
+// number writes the amount without needless zeros.
+func (m money) number() json.Number {
+	text := new(big.Rat).SetFrac64(int64(m), int64(moneyUnit)).FloatString(moneyDecimals)
+	return json.Number(strings.TrimRight(strings.TrimRight(text, "0"), "."))
+}
+
+// digits are n random decimal digits, as in Iamport's ids.
+func digits(n int) string {
+	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
+	number, _ := rand.Int(rand.Reader, limit) // crypto/rand ends the program rather than fail
+	text := number.String()
+	return strings.Repeat("0", n-len(text)) + text
+}

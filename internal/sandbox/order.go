@@ -1,0 +1,116 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"unicode/utf8"
+)
+
+const maxNotices = 10 // notice_url of one request_pay
+
+// order is what a shop's page hands to IMP.request_pay (contract §4). All of it is typed by the
+// browser; what the sandbox has no use for is ignored.
+type order struct {
+	PG            string          `json:"pg"`
+	ChannelKey    string          `json:"channelKey"`
+	PayMethod     Text            `json:"pay_method"`
+	MerchantUID   string          `json:"merchant_uid"`
+	Name          Text            `json:"name"`
+	Amount        json.RawMessage `json:"amount"`
+	Currency      string          `json:"currency"`
+	CustomData    json.RawMessage `json:"custom_data"`
+	NoticeURL     addresses       `json:"notice_url"`
+	MRedirectURL  string          `json:"m_redirect_url"`
+	CustomerUID   Text            `json:"customer_uid"`
+	Escrow        bool            `json:"escrow"`
+	BuyerName     Text            `json:"buyer_name"`
+	BuyerEmail    Text            `json:"buyer_email"`
+	BuyerTel      Text            `json:"buyer_tel"`
+	BuyerAddr     Text            `json:"buyer_addr"`
+	BuyerPostcode Text            `json:"buyer_postcode"`
+}
+
+// addresses is notice_url: one address or several.
+type addresses []string
+
+// UnmarshalJSON reads a string or an array of strings.
+func (a *addresses) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*a = nil
+		if one != "" {
+			*a = addresses{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(a))
+}
+
+// refuse is why the window does not open for the order, or nil.
+func (s *Sandbox) refuse(o order) *refusal {
+	amount, err := o.amount()
+	switch {
+	case !validMerchantUID(o.MerchantUID):
+		return errMerchantUID
+	case err != nil || amount <= 0:
+		return errOrderAmount
+	case o.MRedirectURL != "" && !isWebAddress(o.MRedirectURL):
+		return errRedirectURL
+	case len(o.NoticeURL) > maxNotices || slices.ContainsFunc(o.NoticeURL, isNoWebAddress):
+		return errNoticeURL
+	case s.store.everPaid(o.MerchantUID):
+		return errAlreadyPaid
+	}
+	// A registered order opens for its amount only (contract §1.7).
+	if p, ok := s.preparationOf(o.MerchantUID); ok && !p.allows(amount, o.currency()) {
+		return errPrepared
+	}
+	return nil
+}
+
+// amount is the price. Iamport wants a number; the text "1000" is a mistake that must show here.
+func (o order) amount() (money, error) { return parseMoney(string(o.Amount)) }
+
+func (o order) currency() string { return cmp.Or(o.Currency, "KRW") }
+
+// ready is the unpaid payment that exists from the moment the window opens.
+func (o order) ready(userAgent, channel string, now int64) Payment {
+	amount, _ := o.amount() // refuse has seen it
+	provider, _, _ := bytes.Cut([]byte(o.PG), []byte("."))
+	return Payment{
+		MerchantUID: o.MerchantUID, Sandbox: true, Status: Ready,
+		Amount: amount.number(), Currency: o.currency(), PayMethod: cut(o.PayMethod, 20),
+		PGProvider: cut(Text(provider), 16), Channel: Text(channel), Name: cut(o.Name, 40),
+		BuyerName: cut(o.BuyerName, 16), BuyerEmail: cut(o.BuyerEmail, 64), BuyerTel: cut(o.BuyerTel, 16),
+		BuyerAddr: cut(o.BuyerAddr, 128), BuyerPostcode: cut(o.BuyerPostcode, 8),
+		CustomData: o.customData(), CustomerUID: o.CustomerUID, Escrow: o.Escrow, UserAgent: cut(Text(userAgent), 512),
+	}.filled(now)
+}
+
+// customData is kept as JSON text (contract §1.4).
+func (o order) customData() Text {
+	var text bytes.Buffer
+	if len(o.CustomData) == 0 || bytes.Equal(o.CustomData, []byte("null")) || json.Compact(&text, o.CustomData) != nil {
+		return ""
+	}
+	return Text(text.String())
+}
+
+// cut shortens to Iamport's maximum, in characters.
+func cut(t Text, limit int) Text {
+	if utf8.RuneCountInString(string(t)) <= limit {
+		return t
+	}
+	return Text([]rune(string(t))[:limit])
+}
+
+// isWebAddress accepts whole http and https addresses: never javascript:, never a path.
+func isWebAddress(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+func isNoWebAddress(address string) bool { return !isWebAddress(address) }

@@ -1,0 +1,96 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+)
+
+const maxBody = 64 << 10 // bytes; Iamport documents no limit, and nothing it takes is longer
+
+// fields are a flat body, JSON or form: every POST and PUT takes both (contract §1.1). A null is
+// absent; numbers and booleans keep their JSON text, so that no digit is lost.
+type fields map[string]string
+
+// read decodes the body, or answers why it cannot and returns false.
+func (s *Sandbox) read(w http.ResponseWriter, r *http.Request) (fields, bool) {
+	body, ok := s.readAll(w, r)
+	if !ok {
+		return nil, false
+	}
+	parse := parseJSON
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
+		parse = parseForm
+	}
+	in, err := parse(body)
+	if err != nil {
+		s.fail(w, http.StatusBadRequest, -1, "요청 본문을 해석할 수 없습니다.")
+		return nil, false
+	}
+	return in, true
+}
+
+func (s *Sandbox) readAll(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := io.ReadAll(r.Body)
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		s.fail(w, http.StatusRequestEntityTooLarge, -1, "요청 본문이 너무 큽니다.")
+		return nil, false
+	}
+	if err != nil {
+		s.fail(w, http.StatusBadRequest, -1, "요청 본문을 읽을 수 없습니다.")
+		return nil, false
+	}
+	return body, true
+}
+
+// readJSON decodes a body of the sandbox's own routes into v, or answers why it cannot. It insists
+// on the content type: that keeps another site's plain form from paying.
+func (s *Sandbox) readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		s.fail(w, http.StatusUnsupportedMediaType, -1, "Content-Type은 application/json이어야 합니다.")
+		return false
+	}
+	body, ok := s.readAll(w, r)
+	if !ok {
+		return false
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		s.fail(w, http.StatusBadRequest, -1, "요청 본문을 해석할 수 없습니다: "+err.Error())
+		return false
+	}
+	return true
+}
+
+func parseForm(body []byte) (fields, error) {
+	values, err := url.ParseQuery(string(body))
+	in := fields{}
+	for name := range values {
+		in[name] = values.Get(name)
+	}
+	return in, err
+}
+
+func parseJSON(body []byte) (fields, error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(body, &raw); err != nil {
+		return nil, err
+	}
+	in := fields{}
+	for name, value := range raw {
+		if bytes.Equal(value, []byte("null")) {
+			continue
+		}
+		text := string(value)
+		if value[0] == '"' {
+			if err := json.Unmarshal(value, &text); err != nil {
+				return nil, err
+			}
+		}
+		in[name] = text
+	}
+	return in, nil
+}

@@ -1,0 +1,155 @@
+// Package sandbox is a pretend Iamport (아임포트): the REST interface, the webhooks, the browser's
+// iamport.js and a checkout page where a developer decides how a payment ends. It moves no money,
+// remembers everything in memory only and is for development and tests: whoever reaches it can make
+// payments, and can make it send notices to any address. It is its own reading of the wire
+// contract (../../shared/iamport/CONTRACT.md, quoted as "contract §"), and shares no code with
+// the client it is there to test.
+//
+// Mount a Sandbox at a path with http.StripPrefix, alone on a port, or with httptest. Routes beyond
+// Iamport's own are listed in routes.go.
+package sandbox
+
+import (
+	"encoding/json"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says how the pretend Iamport behaves. The zero value accepts every merchant and sends no
+// webhooks.
+type Config struct {
+	Key, Secret string           // imp_key, imp_secret; empty accepts anything but nothing
+	UserCode    string           // what IMP.init must be called with; empty accepts anything
+	WebhookURL  string           // where notices go; empty sends none
+	WebhookForm bool             // notices as application/x-www-form-urlencoded instead of JSON
+	MaxPayments int              // the oldest payment beyond it is forgotten; 0 means 100,000
+	Now         func() time.Time // nil means time.Now
+	Log         *slog.Logger     // nil discards
+	Client      *http.Client     // delivers webhooks; nil means one with Iamport's timeouts (contract §2.3)
+}
+
+const (
+	defaultMaxPayments = 100_000
+	maxSessions        = 10_000
+)
+
+// Sandbox is the pretend Iamport. It is an http.Handler and safe for concurrent use.
+type Sandbox struct {
+	config   Config
+	log      *slog.Logger
+	now      func() time.Time
+	mux      *http.ServeMux
+	requests map[string]*atomic.Int64 // fixed after New; the counters in it are not
+	pages    *template.Template
+	tokens   tokens
+	store    *store
+	courier  *courier
+
+	mu       sync.Mutex // guards the two below
+	prepared *bounded[preparation]
+	sessions *bounded[*session]
+}
+
+// New returns a Sandbox, which must be closed.
+func New(config Config) *Sandbox {
+	if config.MaxPayments <= 0 {
+		config.MaxPayments = defaultMaxPayments
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Sandbox{
+		config:   config,
+		log:      config.Log,
+		now:      config.Now,
+		pages:    parsePages(),
+		store:    newStore(config.MaxPayments),
+		courier:  newCourier(config),
+		prepared: newBounded[preparation](config.MaxPayments),
+		sessions: newBounded[*session](maxSessions),
+	}
+	s.routes()
+	return s
+}
+
+// ServeHTTP answers Iamport's REST interface, the browser and the sandbox's own routes.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Put creates the payment, or replaces the one with its ImpUID, and returns it completed: a missing
+// ImpUID, status (paid), currency (KRW), pay method (card) and times are filled in, and a cancelled
+// payment without a history counts as cancelled once, over CancelAmount or in full. Sandbox stays
+// as given, so a plain Payment is a live one. Put sends no webhook.
+func (s *Sandbox) Put(p Payment) Payment {
+	now := s.now().Unix()
+	return s.store.put(p.filled(now), nil, now).Payment
+}
+
+// Payment is the payment as it is now.
+func (s *Sandbox) Payment(impUID string) (Payment, bool) {
+	r, ok := s.store.get(impUID)
+	if !ok {
+		return Payment{}, false
+	}
+	return r.Payment, true
+}
+
+// Notify sends the webhook for the payment's present status, once and asynchronously, as the
+// console's resend button does. An unknown payment is nothing to tell about.
+func (s *Sandbox) Notify(impUID string) {
+	if r, ok := s.store.get(impUID); ok {
+		s.notify(r)
+	}
+}
+
+// Cancel takes back amount, in the payment's currency, as a person at Iamport's console does: with
+// a webhook (contract §2.2). No amount, or 0, is all that is left. It returns the refusal's reason.
+func (s *Sandbox) Cancel(impUID string, amount json.Number) error {
+	_, err := s.cancelPayment(cancellation{ImpUID: impUID, Amount: amount, Reason: "관리자 콘솔 취소", Notify: true})
+	return err
+}
+
+// Pay makes an unpaid payment paid after its window is gone, with a webhook: the deposit into a
+// virtual account, or the late approval of a failed payment (contract §1.4). It returns the
+// refusal's reason.
+func (s *Sandbox) Pay(impUID string) error {
+	now := s.now().Unix()
+	r, err := s.store.update(impUID, now, func(r *record) error {
+		if r.PaidAt != 0 {
+			return errAlreadyPaid
+		}
+		r.Status, r.PaidAt, r.FailedAt, r.FailReason = Paid, now, 0, ""
+		return nil
+	})
+	if err == nil {
+		s.notify(r)
+	}
+	return err
+}
+
+// ExpireToken makes the token in use invalid at once; the next getToken issues a new one.
+func (s *Sandbox) ExpireToken() { s.tokens.expire() }
+
+// Requests counts how often each route was asked, by its pattern such as
+// "GET /payments/{imp_uid}". A route nobody asked is absent.
+func (s *Sandbox) Requests() map[string]int {
+	counts := map[string]int{}
+	for pattern, n := range s.requests {
+		if asked := n.Load(); asked > 0 {
+			counts[pattern] = int(asked)
+		}
+	}
+	return counts
+}
+
+// Wait returns when no webhook is under way.
+func (s *Sandbox) Wait() { s.courier.wait() }
+
+// Close waits for the webhooks under way and sends no more. The rest keeps answering.
+func (s *Sandbox) Close() { s.courier.close() }

@@ -1,0 +1,163 @@
+package sandbox
+
+import (
+	"maps"
+	"slices"
+	"sync"
+)
+
+// record is a payment as the sandbox keeps it. A record never changes once it is stored: a change
+// stores a new one. So readers take a pointer under the lock and encode it after.
+type record struct {
+	Payment
+	seq     int64    // order of creation; settles ties that whole seconds leave open
+	updated int64    // UNIX seconds
+	notices []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
+}
+
+// store is everything anybody paid, or tried to, up to a number of payments.
+type store struct {
+	mu      sync.RWMutex
+	byID    *bounded[*record]
+	byOrder map[string][]string // merchant_uid → imp_uid, in order of creation
+	seq     int64
+}
+
+func newStore(limit int) *store {
+	return &store{byID: newBounded[*record](limit), byOrder: map[string][]string{}}
+}
+
+func (s *store) get(impUID string) (*record, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byID.get(impUID)
+}
+
+// attempts are all payments of one order, in order of creation.
+func (s *store) attempts(merchantUID string) []*record {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var found []*record
+	for _, id := range s.byOrder[merchantUID] {
+		if r, ok := s.byID.get(id); ok {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// all are all payments in no order.
+func (s *store) all() []*record {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Values(s.byID.items))
+}
+
+// put creates the payment, under a new imp_uid if it has none, or replaces it.
+func (s *store) put(p Payment, notices []string, now int64) *record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p.ImpUID == "" {
+		id := "imp_" + digits(12)
+		if _, taken := s.byID.get(id); !taken {
+			p.ImpUID = id
+		}
+	}
+	r := &record{Payment: p, notices: notices, updated: now}
+	if old, ok := s.byID.get(p.ImpUID); ok {
+		r.seq, r.notices = old.seq, old.notices
+	} else {
+		s.seq++
+		r.seq = s.seq
+	}
+	s.replace(r)
+	return r
+}
+
+// update stores what change makes of a copy of the payment, unless change refuses.
+func (s *store) update(impUID string, now int64, change func(*record) error) (*record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.byID.get(impUID)
+	if !ok {
+		return nil, errNoPayment
+	}
+	changed := *old
+	changed.updated = now
+	if err := change(&changed); err != nil {
+		return nil, err
+	}
+	s.replace(&changed)
+	return &changed, nil
+}
+
+// everPaid tells whether the order was paid before, also when it was cancelled since.
+func (s *store) everPaid(merchantUID string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.everPaidLocked(merchantUID)
+}
+
+func (s *store) everPaidLocked(merchantUID string) bool {
+	return slices.ContainsFunc(s.byOrder[merchantUID], func(id string) bool {
+		r, ok := s.byID.get(id)
+		return ok && r.PaidAt != 0
+	})
+}
+
+func (s *store) replace(r *record) {
+	old, known := s.byID.get(r.ImpUID)
+	if dropped, ok := s.byID.put(r.ImpUID, r); ok {
+		s.unindex(dropped)
+	}
+	if known && old.MerchantUID == r.MerchantUID {
+		return
+	}
+	if known {
+		s.unindex(old)
+	}
+	s.byOrder[r.MerchantUID] = append(s.byOrder[r.MerchantUID], r.ImpUID)
+}
+
+func (s *store) unindex(r *record) {
+	ids := s.byOrder[r.MerchantUID]
+	if at := slices.Index(ids, r.ImpUID); at >= 0 {
+		ids = slices.Delete(ids, at, at+1)
+	}
+	if len(ids) == 0 {
+		delete(s.byOrder, r.MerchantUID)
+		return
+	}
+	s.byOrder[r.MerchantUID] = ids
+}
+
+// bounded is a map that forgets its oldest key when it is full. It does not lock.
+type bounded[V any] struct {
+	limit int
+	items map[string]V
+	keys  []string // oldest first
+}
+
+func newBounded[V any](limit int) *bounded[V] {
+	return &bounded[V]{limit: limit, items: map[string]V{}}
+}
+
+func (b *bounded[V]) get(key string) (V, bool) {
+	v, ok := b.items[key]
+	return v, ok
+}
+
+// put stores v and returns the value that had to go for it, if one had to.
+func (b *bounded[V]) put(key string, v V) (dropped V, ok bool) {
+	if _, known := b.items[key]; !known {
+		if len(b.keys) >= b.limit {
+			oldest := b.keys[0]
+			dropped, ok = b.items[oldest], true
+			delete(b.items, oldest)
+			b.keys = b.keys[1:]
+		}
+		b.keys = append(b.keys, key)
+	}
+	b.items[key] = v
+	return dropped, ok
+}
