@@ -1,0 +1,141 @@
+package point
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"pointcharge/internal/database"
+)
+
+// orderLife is how long an order waits for its payment before it is shown as expired. A payment that
+// comes later still counts.
+const orderLife = time.Hour
+
+// OrderStatus says how far a charge order has come.
+type OrderStatus string
+
+// PENDING → WAITING_DEPOSIT → PAID → PARTIALLY_CANCELLED → CANCELLED; PENDING → EXPIRED.
+const (
+	OrderPending            OrderStatus = "PENDING"
+	OrderWaitingDeposit     OrderStatus = "WAITING_DEPOSIT"
+	OrderPaid               OrderStatus = "PAID"
+	OrderPartiallyCancelled OrderStatus = "PARTIALLY_CANCELLED"
+	OrderCancelled          OrderStatus = "CANCELLED"
+	OrderExpired            OrderStatus = "EXPIRED"
+)
+
+// PayMethod is how an order is to be paid. The payment itself may tell otherwise.
+type PayMethod string
+
+// The ways to pay.
+const (
+	PayByCard           PayMethod = "CARD"
+	PayByBankTransfer   PayMethod = "BANK_TRANSFER"
+	PayByVirtualAccount PayMethod = "VIRTUAL_ACCOUNT"
+	PayByPhone          PayMethod = "PHONE"
+	PayByKakaoPay       PayMethod = "KAKAOPAY"
+	PayByNaverPay       PayMethod = "NAVERPAY"
+	PayByTossPay        PayMethod = "TOSSPAY"
+	PayByPayco          PayMethod = "PAYCO"
+)
+
+// Order (충전 주문) is the intent to pay: who buys what, at the price of the moment it was opened.
+type Order struct {
+	MerchantUID string `gorm:"primaryKey"` // 주문번호
+	UserID      string
+	ProductID   string
+	Name        string
+	Price       int64 // won
+	Points      int64
+	BonusPoints int64
+	Currency    string // always KRW
+	PayMethod   PayMethod
+	Status      OrderStatus
+	ImpUID      *string    // the payment that paid it
+	ClaimID     *string    // which Charge took the line home; see take
+	ClaimedAt   *time.Time // when
+	ExpiresAt   time.Time
+	CreatedAt   time.Time
+}
+
+// TableName is the table's name in SQL.
+func (Order) TableName() string { return "charge_orders" }
+
+// Open opens an order of userID for a product and registers its amount at the gateway, so that the
+// payment window accepts no other (contract §1.7). It refuses with InvalidArgument,
+// ProductUnavailable or GatewayUnavailable; then nothing is written.
+func (s *Service) Open(ctx context.Context, userID, productID string, method PayMethod) (Order, error) {
+	if err := checkID("productId", productID); err != nil {
+		return Order{}, err
+	}
+	product, err := s.Product(ctx, productID)
+	if CodeOf(err) == NotFound || (err == nil && !product.Active) {
+		return Order{}, refuse(ProductUnavailable, "This product is not on offer.")
+	}
+	if err != nil {
+		return Order{}, err
+	}
+	order := newOrder(userID, product, method, s.now())
+	// First the gateway, then the row: what fails in between leaves a registered amount that nobody
+	// knows the number of, which costs nothing.
+	if err := s.Gateway.Prepare(ctx, order.MerchantUID, order.Price, order.Currency); err != nil {
+		return Order{}, err
+	}
+	err = database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&order).Error
+	})
+	if err != nil {
+		return Order{}, fmt.Errorf("write order: %w", err)
+	}
+	return order, nil
+}
+
+// newOrder is the product's offer as it stands now. Its number cannot be guessed (contract §5, F28).
+func newOrder(userID string, p Product, method PayMethod, now time.Time) Order {
+	return Order{
+		MerchantUID: rand.Text(), // 26 characters, 130 bits
+		UserID:      userID,
+		ProductID:   p.ID,
+		Name:        p.Name,
+		Price:       p.Price,
+		Points:      p.Points,
+		BonusPoints: p.BonusPoints,
+		Currency:    "KRW",
+		PayMethod:   method,
+		Status:      OrderPending,
+		ExpiresAt:   now.Add(orderLife),
+		CreatedAt:   now,
+	}
+}
+
+// paidBy tells whether p is the payment that paid the order.
+func (o Order) paidBy(p Payment) bool { return o.ImpUID != nil && *o.ImpUID == p.ImpUID }
+
+// paidStatus is the status of an order that p paid.
+func paidStatus(p Payment) OrderStatus {
+	switch {
+	case p.CancelledAmount == 0:
+		return OrderPaid
+	case p.CancelledAmount < p.Amount:
+		return OrderPartiallyCancelled
+	}
+	return OrderCancelled
+}
+
+// setStatus writes the order's new status, and with a status that means paid, which payment paid it.
+func (b *books) setStatus(tx *gorm.DB, status OrderStatus) error {
+	if b.order.Status == status {
+		return nil
+	}
+	b.order.Status = status
+	if status != OrderWaitingDeposit {
+		b.order.ImpUID = &b.payment.ImpUID
+	}
+	return exactlyOne(tx.Exec("UPDATE charge_orders SET status = ?, imp_uid = ? WHERE merchant_uid = ?",
+		b.order.Status, b.order.ImpUID, b.order.MerchantUID))
+}

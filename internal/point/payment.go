@@ -1,0 +1,129 @@
+package point
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// Gateway (결제대행) is what the domain needs of Iamport. Its methods return *Error: PaymentNotFound
+// for a payment that does not exist, GatewayUnavailable when no trustworthy answer was to be had.
+// They are bounded in time by themselves and must never be called inside a database transaction.
+type Gateway interface {
+	// Payment reads one payment (contract §1.5).
+	Payment(ctx context.Context, impUID string) (Payment, error)
+	// Payments reads every attempt to pay one order, in no particular order: the newest need not
+	// be the paid one (contract §1.5). An order nobody tried to pay has none, which is no error.
+	Payments(ctx context.Context, merchantUID string) ([]Payment, error)
+	// Prepare registers what merchantUID must cost, so that the payment window refuses any other
+	// amount (contract §1.7). Amount is in the currency's minor unit: won for KRW.
+	Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error
+}
+
+// PaymentStatus is Iamport's word for how far a payment has come (contract §1.4).
+type PaymentStatus string
+
+// Iamport's words, in Iamport's spelling.
+const (
+	Ready     PaymentStatus = "ready"     // 미결제, 가상계좌 발급
+	Paid      PaymentStatus = "paid"      // 결제완료
+	Cancelled PaymentStatus = "cancelled" // 취소, also in part
+	Failed    PaymentStatus = "failed"    // 실패; may still become paid
+)
+
+// Payment (결제) is the gateway's record of one attempt to pay, and our row of it.
+//
+// Amounts are whole numbers of the currency's minor unit: won for KRW, cents for USD.
+type Payment struct {
+	ImpUID      string `gorm:"primaryKey"`
+	MerchantUID string
+	UserID      string // ours, from the order; empty while the order is unknown
+	Status      PaymentStatus
+	Amount      int64
+	// CancelledAmount is the sum of all cancellations so far; it only ever rises.
+	CancelledAmount int64
+	Currency        string // ISO 4217, upper case
+	PayMethod       string // Iamport's word, kept as it came: card, vbank, kakaopay, …
+	PGProvider      string
+	PGTID           string         `gorm:"column:pg_tid"`
+	VirtualAccount  VirtualAccount `gorm:"embedded"`
+	Sandbox         bool           // paid through a test channel; worth nothing in live mode
+	ReceiptURL      string
+	PaidAt          *time.Time
+	Problem         Problem // why a paid payment was not credited; for the operator
+	Raw             string  // the gateway's answer, as JSON
+	SyncedAt        time.Time
+
+	Cancellations []Cancellation `gorm:"-"` // the gateway's cancel_history
+}
+
+// VirtualAccount (가상계좌) is a bank account made for one payment; it is empty for other ways to pay.
+type VirtualAccount struct {
+	Bank      string     `gorm:"column:vbank_name"`
+	Number    string     `gorm:"column:vbank_num"`
+	Holder    string     `gorm:"column:vbank_holder"` // some providers do not say
+	DepositBy *time.Time `gorm:"column:vbank_date"`
+}
+
+// Cancellation is one entry of a payment's cancel_history.
+type Cancellation struct {
+	ID     string // cancellation_id
+	Amount int64  // in the payment's currency and unit
+	At     time.Time
+	Reason string
+}
+
+// Problem says why a payment that was paid gave no points. Nobody but the operator sees it.
+type Problem string
+
+// The problems, worst first: a payment that has several shows the first.
+const (
+	NoProblem             Problem = ""
+	WrongMode             Problem = "SANDBOX"                 // a test channel's payment in live mode, or the reverse
+	UnknownOrder          Problem = "UNKNOWN_ORDER"           // no order of ours has its merchant_uid
+	WrongCurrency         Problem = "CURRENCY"                // not the order's currency
+	WrongAmount           Problem = "AMOUNT"                  // not the order's price
+	OrderAlreadyPaid      Problem = "ORDER_ALREADY_PAID"      // a second payment for one order
+	CancelledBeforeCharge Problem = "CANCELLED_BEFORE_CHARGE" // in part, so that money is left without points
+	CancelledAfterCharge  Problem = "CANCELLED_AFTER_CHARGE"  // its points are still there
+	AnotherUser           Problem = "ANOTHER_USER"            // claimed by somebody else, not yet by its owner
+)
+
+// TableName is the table's name in SQL.
+func (Payment) TableName() string { return "payments" }
+
+// UnknownPayment refuses a payment that does not exist, and in the same words one that is somebody
+// else's: an imp_uid is no secret and must not be worth guessing (contract §0.8). Err is for the log.
+func UnknownPayment(err error) error {
+	return &Error{Code: PaymentNotFound, Message: "There is no such payment.", Err: err}
+}
+
+// newer says that the answer at hand is no older than the row: cancellations only ever grow, and at the
+// same cancelled amount a status only ever rises. failed is not the end: it may still become paid (F29).
+const newer = `(excluded.cancelled_amount, CASE excluded.status
+		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END) >=
+	(payments.cancelled_amount, CASE payments.status
+		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END)`
+
+// keep writes the payment, unless what is written already is newer, and returns what stands written.
+func keep(tx *gorm.DB, p Payment) (Payment, error) {
+	done := tx.Clauses(clause.OnConflict{
+		Columns: []clause.Column{{Name: "imp_uid"}},
+		DoUpdates: clause.AssignmentColumns([]string{"user_id", "status", "amount", "cancelled_amount", "currency",
+			"pay_method", "pg_provider", "pg_tid", "vbank_name", "vbank_num", "vbank_holder", "vbank_date",
+			"sandbox", "receipt_url", "paid_at", "problem", "raw", "synced_at"}),
+		Where: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: newer}}},
+	}).Create(&p)
+	if done.Error != nil {
+		return Payment{}, fmt.Errorf("keep payment: %w", done.Error)
+	}
+	if done.RowsAffected == 1 {
+		return p, nil
+	}
+	var written Payment
+	err := tx.Where("imp_uid = ?", p.ImpUID).Take(&written).Error
+	return written, err
+}

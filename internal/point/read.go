@@ -1,0 +1,181 @@
+package point
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// maxPage is the longest page anybody may ask for.
+const maxPage = 100
+
+// Page asks for a part of a list: the First so many after the cursor After, or from the start.
+type Page struct {
+	First int
+	After *string
+}
+
+// Connection is a page of a list, with a cursor for each node.
+type Connection[T any] struct {
+	Edges    []Edge[T]
+	PageInfo PageInfo
+}
+
+// Edge is a node and its place in the list.
+type Edge[T any] struct {
+	Cursor string
+	Node   T
+}
+
+// The lists there are.
+type (
+	TransactionConnection = Connection[Transaction]
+	TransactionEdge       = Edge[Transaction]
+	OrderConnection       = Connection[Order]
+	OrderEdge             = Edge[Order]
+)
+
+// PageInfo says where a page ends.
+type PageInfo struct {
+	HasNextPage bool
+	EndCursor   *string
+}
+
+// Wallet is what userID has: empty until the first line.
+func (s *Service) Wallet(ctx context.Context, userID string) (Wallet, error) {
+	wallets, err := gorm.G[Wallet](s.DB).Where("user_id = ?", userID).Limit(1).Find(ctx)
+	if err != nil {
+		return Wallet{}, fmt.Errorf("read wallet: %w", err)
+	}
+	if len(wallets) == 0 {
+		return Wallet{UserID: userID}, nil
+	}
+	return wallets[0], nil
+}
+
+// Order is userID's order of that number; an Error NotFound when there is none or it is not theirs.
+func (s *Service) Order(ctx context.Context, userID, merchantUID string) (Order, error) {
+	if err := checkID("merchantUid", merchantUID); err != nil {
+		return Order{}, err
+	}
+	return one[Order](ctx, s.DB, "order", "merchant_uid = ? AND user_id = ?", merchantUID, userID)
+}
+
+// Transaction is userID's line of that id; an Error NotFound when there is none or it is not theirs.
+func (s *Service) Transaction(ctx context.Context, userID, id string) (Transaction, error) {
+	if err := checkID("id", id); err != nil {
+		return Transaction{}, err
+	}
+	return one[Transaction](ctx, s.DB, "transaction", "id = ? AND user_id = ?", id, userID)
+}
+
+// OrderTransaction is the CHARGE line of an order; an Error NotFound until it is credited.
+func (s *Service) OrderTransaction(ctx context.Context, o Order) (Transaction, error) {
+	return one[Transaction](ctx, s.DB, "transaction", "user_id = ? AND kind = ? AND reference = ?",
+		o.UserID, KindCharge, o.MerchantUID)
+}
+
+// TransactionOrder is the order a line was credited for; an Error NotFound when it comes from none.
+func (s *Service) TransactionOrder(ctx context.Context, t Transaction) (Order, error) {
+	return one[Order](ctx, s.DB, "order", "imp_uid = ? AND user_id = ?", t.ImpUID, t.UserID)
+}
+
+// OrderAccount is the virtual account that waits for the order's deposit; an Error NotFound when none
+// was issued.
+func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, error) {
+	p, err := one[Payment](ctx, s.DB, "virtual account",
+		"merchant_uid = ? AND vbank_num <> '' AND status IN ('ready', 'paid')", o.MerchantUID)
+	return p.VirtualAccount, err
+}
+
+// Known tells whether merchantUID is an order of ours. The webhook asks before it asks the gateway.
+func (s *Service) Known(ctx context.Context, merchantUID string) (bool, error) {
+	if checkID("merchantUid", merchantUID) != nil {
+		return false, nil
+	}
+	_, err := one[Order](ctx, s.DB, "order", "merchant_uid = ?", merchantUID)
+	if CodeOf(err) == NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// one reads a row; what is asked for may be missing, which is an Error NotFound.
+func one[T any](ctx context.Context, db *gorm.DB, what, where string, args ...any) (row T, err error) {
+	rows, err := gorm.G[T](db).Where(where, args...).Limit(1).Find(ctx)
+	if err != nil {
+		return row, fmt.Errorf("read %s: %w", what, err)
+	}
+	if len(rows) == 0 {
+		return row, refuse(NotFound, "There is no such %s.", what)
+	}
+	return rows[0], nil
+}
+
+// Transactions is a page of userID's ledger, newest line first; of the given kinds only, if there are any.
+func (s *Service) Transactions(ctx context.Context, userID string, page Page, kinds []Kind) (TransactionConnection, error) {
+	q := gorm.G[Transaction](s.DB).Where("user_id = ?", userID).Order("seq DESC")
+	if page.After != nil {
+		seq, err := strconv.ParseInt(decodeCursor(*page.After), 10, 64)
+		if err != nil {
+			return TransactionConnection{}, refuse(InvalidArgument, "after is not a cursor of this list.")
+		}
+		q = q.Where("seq < ?", seq)
+	}
+	if len(kinds) > 0 {
+		q = q.Where("kind IN ?", kinds)
+	}
+	return connect(ctx, q, page, func(t Transaction) string { return strconv.FormatInt(t.Seq, 10) })
+}
+
+// Orders is a page of userID's charge orders, newest first.
+func (s *Service) Orders(ctx context.Context, userID string, page Page) (OrderConnection, error) {
+	q := gorm.G[Order](s.DB).Where("user_id = ?", userID).Order("created_at DESC, merchant_uid DESC")
+	if page.After != nil {
+		created, merchantUID, _ := strings.Cut(decodeCursor(*page.After), " ")
+		at, err := time.Parse(time.RFC3339Nano, created)
+		if err != nil || checkID("cursor", merchantUID) != nil {
+			return OrderConnection{}, refuse(InvalidArgument, "after is not a cursor of this list.")
+		}
+		q = q.Where("(created_at, merchant_uid) < (?, ?)", at.UTC(), merchantUID)
+	}
+	return connect(ctx, q, page, func(o Order) string {
+		return o.CreatedAt.Format(time.RFC3339Nano) + " " + o.MerchantUID
+	})
+}
+
+// connect reads one row more than asked for, to know whether there is more without counting.
+func connect[T any](ctx context.Context, q gorm.ChainInterface[T], page Page, key func(T) string) (c Connection[T], err error) {
+	if page.First < 1 || page.First > maxPage {
+		return c, refuse(InvalidArgument, "first must be from 1 to %d.", maxPage)
+	}
+	rows, err := q.Limit(page.First + 1).Find(ctx)
+	if err != nil {
+		return c, fmt.Errorf("read page: %w", err)
+	}
+	c.PageInfo.HasNextPage = len(rows) > page.First
+	for _, row := range rows[:min(len(rows), page.First)] {
+		c.Edges = append(c.Edges, Edge[T]{Cursor: encodeCursor(key(row)), Node: row})
+	}
+	if n := len(c.Edges); n > 0 {
+		c.PageInfo.EndCursor = &c.Edges[n-1].Cursor
+	}
+	return c, nil
+}
+
+// Cursors are opaque: clients must not build them.
+func encodeCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
+
+// decodeCursor is empty for what is no cursor.
+func decodeCursor(cursor string) string {
+	key, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return ""
+	}
+	return string(key)
+}
