@@ -1,0 +1,172 @@
+package iamport_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
+)
+
+var _ point.Gateway = (*iamport.Client)(nil)
+
+func refund() iamport.Cancel {
+	return iamport.Cancel{ImpUID: "imp_1", Currency: "KRW", Amount: 1000, Checksum: 5000, Reason: "변심"}
+}
+
+// hears keeps the last request body and answers with a payment.
+func hears(body *string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		*body = string(sent)
+		io.WriteString(w, ok(minimal("imp_1", "paid", "cancelled", `"cancel_amount":0`, `"cancel_amount":1000`)))
+	}
+}
+
+func TestF19CancelWithoutAnAmountReachesNobody(t *testing.T) {
+	t.Parallel()
+	stub := newStub(paysAll)
+	client := stub.timeless(iamport.Config{})
+	for _, cancel := range []iamport.Cancel{
+		{ImpUID: "imp_1", Currency: "KRW", Checksum: 5000},
+		{ImpUID: "imp_1", Currency: "KRW", Amount: -1, Checksum: 5000},
+		{ImpUID: "imp_1", Currency: "KRW", Amount: 1000},
+		{ImpUID: "imp_1", Currency: "KRW", Amount: 1000, Checksum: 999},
+		{ImpUID: "imp_1", Amount: 1000, Checksum: 5000},
+	} {
+		_, err := client.Cancel(t.Context(), cancel)
+		wantCode(t, err, point.InvalidArgument)
+	}
+	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
+}
+
+func TestF19CancelSendsAmountAndChecksumOfTheCurrency(t *testing.T) {
+	t.Parallel()
+	for currency, want := range map[string]string{
+		"KRW": `{"imp_uid":"imp_1","amount":1000,"checksum":5000,"reason":"변심"}`,
+		"USD": `{"imp_uid":"imp_1","amount":10.00,"checksum":50.00,"reason":"변심"}`,
+	} {
+		var body string
+		cancel := refund()
+		cancel.Currency = currency
+		payment, err := newStub(hears(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel)
+		if err != nil || body != want || payment.CancelledAmount != 1000 {
+			t.Errorf("sent %s, want %s; got %+v, %v", body, want, payment, err)
+		}
+	}
+}
+
+func TestCancelSendsTheRefundAccountAndAsksForTheWebhook(t *testing.T) {
+	t.Parallel()
+	var body string
+	cancel := refund()
+	cancel.RefundHolder, cancel.RefundBank, cancel.RefundAccount, cancel.RefundTel = "홍길동", "04", "110-1", "010"
+	cancel.EnableWebhook = true
+	if _, err := newStub(hears(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel); err != nil {
+		t.Fatal(err)
+	}
+	const want = `"refund_holder":"홍길동","refund_bank":"04","refund_account":"110-1","refund_tel":"010","enable_webhook":true}`
+	if !strings.HasSuffix(body, want) {
+		t.Errorf("sent %s", body)
+	}
+}
+
+func TestF18RefusedCancelIsAnErrorThoughItIsA200(t *testing.T) {
+	t.Parallel()
+	stub := newStub(says(200, `{"code":1,"message":"취소할 결제건이 존재하지 않습니다.","response":null}`))
+	_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund())
+	wantCode(t, err, point.RefundNotPossible)
+	if e, _ := errors.AsType[*point.Error](err); strings.Contains(e.Message, "취소") {
+		t.Errorf("Iamport's words are in the message: %s", e.Message)
+	}
+}
+
+func TestCancelDistrustsAnAnswerAboutAnotherPayment(t *testing.T) {
+	t.Parallel()
+	_, err := newStub(says(200, ok(minimal("imp_2")))).timeless(iamport.Config{}).Cancel(t.Context(), refund())
+	wantCode(t, err, point.GatewayUnavailable)
+}
+
+func TestPostsAreSentOnceWhateverHappens(t *testing.T) {
+	t.Parallel()
+	for name, badly := range troubles() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stub := newStub(nil)
+			stub.answer = paysAll
+			client := stub.client(t, iamport.Config{})
+			mustPay(t, client) // opens the connection: a used one is where transports like to retry
+			stub.answer = badly
+			_, err := client.Cancel(t.Context(), refund())
+			wantCode(t, err, point.GatewayUnavailable)
+			wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), point.GatewayUnavailable)
+			wantCount(t, "requests", stub.requests.Load(), 3)
+		})
+	}
+}
+
+func TestCancelIsGivenTheWholeTimeAndNoSecondTry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stub := newStub(hangs)
+		started := time.Now()
+		_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund())
+		wantCode(t, err, point.GatewayUnavailable)
+		wantCount(t, "requests", stub.requests.Load(), 1)
+		if waited := time.Since(started); waited != 15*time.Second {
+			t.Errorf("waited %s", waited)
+		}
+	})
+}
+
+func TestF25CancelIsReplayedOnceAfterUnauthorized(t *testing.T) {
+	t.Parallel()
+	var body string
+	stub := newStub(refuses("token-1", hears(&body)))
+	if _, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund()); err != nil {
+		t.Fatal(err)
+	}
+	wantCount(t, "requests", stub.requests.Load(), 2)
+	if !strings.Contains(body, `"amount":1000`) {
+		t.Errorf("the replay sent %q", body)
+	}
+}
+
+func TestF24PrepareRegistersAmountAndCurrency(t *testing.T) {
+	t.Parallel()
+	var body string
+	stub := newStub(func(w http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		body = string(sent)
+		io.WriteString(w, ok(body))
+	})
+	if err := stub.timeless(iamport.Config{}).Prepare(t.Context(), "order-1", 1050, "usd"); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"merchant_uid":"order-1","amount":10.50,"currency":"USD"}`; body != want {
+		t.Errorf("sent %s, want %s", body, want)
+	}
+}
+
+func TestPrepareNeedsAnAmountAndACurrency(t *testing.T) {
+	t.Parallel()
+	stub := newStub(paysAll)
+	client := stub.timeless(iamport.Config{})
+	wantCode(t, client.Prepare(t.Context(), "order-1", 0, "KRW"), point.InvalidArgument)
+	wantCode(t, client.Prepare(t.Context(), "order-1", 5000, ""), point.InvalidArgument)
+	wantCode(t, client.Prepare(t.Context(), strings.Repeat("o", 41), 5000, "KRW"), point.InvalidArgument)
+	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
+}
+
+func TestF18RefusedPrepareIsAnErrorThoughItIsA200(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"code":1,"message":"이미 등록","response":null}`, ok("null"), ok(`{"merchant_uid":"order-2"}`)} {
+		client := newStub(says(200, body)).timeless(iamport.Config{})
+		wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), point.GatewayUnavailable)
+	}
+}

@@ -1,0 +1,174 @@
+// Package iamport asks Iamport (아임포트, PortOne V1), the payment gateway, what was paid.
+//
+// The domain credits money by these answers, so the client hands on only answers it can vouch for:
+// complete, about the payment that was asked for, with amounts read to the last digit. Everything
+// else is GATEWAY_UNAVAILABLE, and the caller may ask again. It protects both sides: calls end in
+// bounded time, reads are retried, a gateway in trouble is left alone for a while, and a call that
+// moves money is never sent twice.
+//
+// "Contract" in the comments is shared/iamport/CONTRACT.md.
+package iamport
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+// Config says which Iamport to ask, as whom, and with how much patience. The zero value of
+// everything but Key and Secret is a sensible default.
+type Config struct {
+	URL    string // without a path; default https://api.iamport.kr
+	Key    string // imp_key (REST API 키)
+	Secret string // imp_secret
+
+	// IncludeSandbox lets Payment see payments of test channels, which Iamport hides since
+	// 2026-01-26 (contract §0.1). It follows the server's mode: off in live mode.
+	IncludeSandbox bool
+
+	Timeout        time.Duration // of one method call, waits and retries included; default 15 s
+	AttemptTimeout time.Duration // of one try of a call that may be retried; default 5 s
+	RetryDelay     time.Duration // before the second try, then growing, ± half; default 200 ms
+	MaxInFlight    int64         // requests on the wire at once; the others wait; default 64
+
+	Transport http.RoundTripper // default NewTransport(MaxInFlight)
+	Log       *slog.Logger      // default: discarded
+}
+
+// Client is a point.Gateway. It is safe for concurrent use, and one is enough for a process: it
+// holds the access token, the connections and the knowledge of how the gateway is doing.
+type Client struct {
+	wire           *wire
+	tokens         *tokens
+	timeout        time.Duration
+	includeSandbox bool
+}
+
+// New makes a client. It calls nothing: the first token is asked for by the first call.
+func New(cfg Config) *Client {
+	cfg = withDefaults(cfg)
+	wire := newWire(cfg)
+	return &Client{
+		wire:           wire,
+		tokens:         newTokens(wire, cfg.Key, cfg.Secret, cfg.Timeout),
+		timeout:        cfg.Timeout,
+		includeSandbox: cfg.IncludeSandbox,
+	}
+}
+
+func withDefaults(cfg Config) Config {
+	cfg.URL = cmp.Or(cfg.URL, "https://api.iamport.kr")
+	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
+	cfg.AttemptTimeout = cmp.Or(cfg.AttemptTimeout, 5*time.Second)
+	cfg.RetryDelay = cmp.Or(cfg.RetryDelay, 200*time.Millisecond)
+	cfg.MaxInFlight = cmp.Or(cfg.MaxInFlight, 64)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	if cfg.Transport == nil {
+		cfg.Transport = NewTransport(int(cfg.MaxInFlight))
+	}
+	return cfg
+}
+
+// Payment reads one payment (contract §1.5). It fails with INVALID_ARGUMENT, before any call, for
+// what cannot be an imp_uid; with PAYMENT_NOT_FOUND when Iamport knows no such payment, or only
+// one of a test channel and IncludeSandbox is off; and with GATEWAY_UNAVAILABLE otherwise.
+func (c *Client) Payment(ctx context.Context, impUID string) (point.Payment, error) {
+	if err := checkID("impUid", impUID, maxImpUID); err != nil {
+		return point.Payment{}, err
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	path := "/payments/" + url.PathEscape(impUID)
+	if c.includeSandbox {
+		path += "?include_sandbox=true"
+	}
+	response, err := c.do(ctx, get(path))
+	if isNotFound(err) {
+		return point.Payment{}, point.UnknownPayment(err)
+	}
+	if err != nil {
+		return point.Payment{}, unavailable("read payment", err)
+	}
+	payment, err := decodePaymentOf(impUID, response)
+	if err != nil {
+		return point.Payment{}, unavailable("read payment", err)
+	}
+	return payment, nil
+}
+
+const (
+	pageSize = 100
+	maxPages = 20 // 2,000 attempts to pay one order: nobody is that patient
+)
+
+// Payments reads every attempt to pay one order, those of test channels included, whatever
+// IncludeSandbox says (contract §1.5). An order nobody tried to pay has none, which is no error.
+// It fails with INVALID_ARGUMENT, before any call, for what cannot be a merchant_uid, and with
+// GATEWAY_UNAVAILABLE when the list could not be read to its end: it is never cut short silently.
+func (c *Client) Payments(ctx context.Context, merchantUID string) ([]point.Payment, error) {
+	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	var all []point.Payment
+	for next := int64(1); next != 0; {
+		p, err := c.page(ctx, merchantUID, next)
+		if err == nil && p.next != 0 && (p.next <= next || p.next > maxPages) {
+			err = untrustworthy("a list without an end")
+		}
+		if err != nil {
+			return nil, unavailable("list payments", err)
+		}
+		all, next = append(all, p.payments...), p.next
+	}
+	return all, nil
+}
+
+// page reads one page, oldest attempt first: an attempt that is made while we read lengthens the
+// last page, and does not push the others from one page to the next.
+func (c *Client) page(ctx context.Context, merchantUID string, number int64) (page, error) {
+	query := url.Values{
+		"page":    {strconv.FormatInt(number, 10)},
+		"limit":   {strconv.Itoa(pageSize)},
+		"sorting": {"started"},
+	}
+	path := "/payments/findAll/" + url.PathEscape(merchantUID) + "?" + query.Encode()
+	response, err := c.do(ctx, get(path))
+	if isNotFound(err) {
+		return page{}, nil
+	}
+	if err != nil {
+		return page{}, err
+	}
+	return decodePageOf(merchantUID, response)
+}
+
+// bounded gives a method call its end, however patient the caller is.
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.timeout, errNoAnswer)
+}
+
+// do sends a call with a token. A 401 proves that the call was not executed, so even one that
+// moves money is sent again with a new token, once: a token can expire on its way (contract §1.3).
+func (c *Client) do(ctx context.Context, call call) (json.RawMessage, error) {
+	token, err := c.tokens.valid(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.wire.send(ctx, call.with(token))
+	if !isUnauthorized(err) {
+		return response, err
+	}
+	if token, err = c.tokens.instead(ctx, token); err != nil {
+		return nil, err
+	}
+	return c.wire.send(ctx, call.with(token))
+}

@@ -1,0 +1,131 @@
+package iamport_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"pointcharge/internal/iamport"
+)
+
+// description is PortOne's own description of its REST interface.
+func description(t *testing.T) routers.Router {
+	t.Helper()
+	const path = "../../../shared/iamport/v1.oas3.json"
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("PortOne's OpenAPI file is not here, so nothing was compared with it: %v", err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Servers = nil
+	router, err := legacy.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return router
+}
+
+// supervised compares every request and every answer that passes with the description.
+func supervised(t *testing.T, router routers.Router, iamport http.Handler) http.Handler {
+	t.Helper()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route, params, err := router.FindRoute(r)
+		if err != nil {
+			t.Errorf("%s %s is not described: %v", r.Method, r.URL, err)
+			return
+		}
+		request := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route}
+		if err := openapi3filter.ValidateRequest(r.Context(), request); err != nil {
+			t.Errorf("%s %s: %v", r.Method, r.URL, err)
+		}
+		recorded := httptest.NewRecorder()
+		iamport.ServeHTTP(recorded, r)
+		compareAnswer(r.Context(), t, request, recorded)
+		w.WriteHeader(recorded.Code)
+		w.Write(recorded.Body.Bytes())
+	})
+}
+
+func compareAnswer(
+	ctx context.Context, t *testing.T, request *openapi3filter.RequestValidationInput, got *httptest.ResponseRecorder,
+) {
+	t.Helper()
+	answer := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: request,
+		Status:                 got.Code,
+		Header:                 http.Header{"Content-Type": {"application/json"}},
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true},
+	}
+	answer.SetBodyBytes(got.Body.Bytes())
+	if err := openapi3filter.ValidateResponse(ctx, answer); err != nil {
+		t.Errorf("the answer to %s %s: %v", request.Request.Method, request.Request.URL, err)
+	}
+}
+
+// described answers as Iamport does, with the golden payment.
+func described(payment string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /users/getToken", says(200, grant("token", 1763795000, 1763796800)))
+	mux.Handle("GET /payments/{imp_uid}", says(200, ok(payment)))
+	mux.Handle("GET /payments/imp_unknown", says(404, `{"code":-1,"message":"없음","response":null}`))
+	mux.Handle("GET /payments/findAll/{merchant_uid}", says(200, listing(0, payment)))
+	mux.Handle("POST /payments/cancel", says(200, ok(payment)))
+	mux.HandleFunc("POST /payments/prepare", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		io.WriteString(w, ok(string(body)))
+	})
+	return mux
+}
+
+func TestRequestsAndAnswersAreAsPortOneDescribesThem(t *testing.T) {
+	t.Parallel()
+	router := description(t)
+	for _, name := range []string{"full.json", "nulls.json"} {
+		payment := golden(t, name)
+		var is struct {
+			ImpUID      string `json:"imp_uid"`
+			MerchantUID string `json:"merchant_uid"`
+		}
+		if err := json.Unmarshal([]byte(payment), &is); err != nil {
+			t.Fatal(err)
+		}
+		for _, includeSandbox := range []bool{false, true} {
+			client := iamport.New(iamport.Config{
+				URL: "http://iamport.test", Key: "key", Secret: "secret", IncludeSandbox: includeSandbox,
+				Transport: inMemory{supervised(t, router, described(payment))},
+			})
+			useEverything(t, client, is.ImpUID, is.MerchantUID)
+		}
+	}
+}
+
+// useEverything calls every method with everything it can send.
+func useEverything(t *testing.T, c *iamport.Client, impUID, merchantUID string) {
+	t.Helper()
+	cancel := refund()
+	cancel.ImpUID, cancel.EnableWebhook = impUID, true
+	cancel.RefundHolder, cancel.RefundBank, cancel.RefundAccount, cancel.RefundTel = "홍길동", "04", "110-1", "010"
+	_, payment := c.Payment(t.Context(), impUID)
+	_, payments := c.Payments(t.Context(), merchantUID)
+	_, cancelled := c.Cancel(t.Context(), cancel)
+	prepared := c.Prepare(t.Context(), merchantUID, 1050, "USD")
+	for _, err := range []error{payment, payments, cancelled, prepared} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := c.Payment(t.Context(), "imp_unknown"); err == nil {
+		t.Error("an unknown payment was found")
+	}
+}

@@ -1,0 +1,125 @@
+package iamport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"pointcharge/internal/point"
+)
+
+var (
+	// errLost: the call was sent, or not, and no readable answer came back.
+	errLost = errors.New("no readable answer")
+	// errNoAnswer is errLost because our own patience ended, not the caller's.
+	errNoAnswer = fmt.Errorf("%w: timed out", errLost)
+	// errUntrustworthy: the answer could be read, but is not one to move money by.
+	errUntrustworthy = errors.New("untrustworthy answer")
+)
+
+func untrustworthy(why string) error { return fmt.Errorf("%w: %s", errUntrustworthy, why) }
+
+// refusal is an answer that says no: any status but 2xx, or a code but 0 in a 200 (F18).
+type refusal struct {
+	status int
+	code   json.Number // of the envelope; "" when the answer had none, so was not Iamport's own
+	text   string      // Iamport's message, shortened; for the log only, never to branch on
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("status %d, code %q, message %q", r.status, r.code, r.text)
+}
+
+func refusedWith(err error) (status int, iamportsOwn bool) {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.status, r.code != ""
+	}
+	return 0, false
+}
+
+// isNotFound wants Iamport's own envelope around a 404. Some proxy's 404 page says nothing about
+// the payment, and to believe it would drop a webhook that is sent only once (contract §0.4).
+func isNotFound(err error) bool {
+	status, iamportsOwn := refusedWith(err)
+	return status == http.StatusNotFound && iamportsOwn
+}
+
+func isUnauthorized(err error) bool {
+	status, _ := refusedWith(err)
+	return status == http.StatusUnauthorized
+}
+
+func isDeclined(err error) bool {
+	status, _ := refusedWith(err)
+	return status == http.StatusOK
+}
+
+// isTransient errors may be gone at the next try. There is no documented rate limit, so a 429 is
+// treated like trouble (contract §1.1).
+func isTransient(err error) bool {
+	status, _ := refusedWith(err)
+	return isTrouble(err) || status == http.StatusTooManyRequests
+}
+
+// isTrouble errors say that the gateway is not well. A 4xx is a clear answer of a healthy one.
+func isTrouble(err error) bool {
+	status, _ := refusedWith(err)
+	return status >= http.StatusInternalServerError || errors.Is(err, errLost)
+}
+
+// isCallersEnd errors say nothing about the gateway: the caller left, or had little time.
+func isCallersEnd(err error) bool {
+	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return ended && !errors.Is(err, errLost)
+}
+
+func unavailable(doing string, err error) error {
+	message := "The payment gateway did not answer. Try again."
+	if errors.Is(err, errUntrustworthy) || isDeclined(err) {
+		message = "The payment gateway gave an unusable answer. Try again later."
+	}
+	return &point.Error{
+		Code:    point.GatewayUnavailable,
+		Message: message,
+		Err:     fmt.Errorf("iamport: %s: %w", doing, err),
+	}
+}
+
+func declined(err error) error {
+	return &point.Error{
+		Code:    point.RefundNotPossible,
+		Message: "The payment gateway refused the refund.",
+		Err:     fmt.Errorf("iamport: cancel: %w", err),
+	}
+}
+
+func invalid(message string) error {
+	return &point.Error{Code: point.InvalidArgument, Message: message}
+}
+
+// The lengths ids may have. Iamport promises 32 characters for an imp_uid and calls it opaque, so
+// there is some room; a merchant_uid is ours (contract §1.4).
+const (
+	maxImpUID      = 64
+	maxMerchantUID = 40
+)
+
+// checkID keeps everything out of a URL that could change its meaning: "imp_1?include_sandbox=true"
+// and "find/other-order" are ids to a naive client (contract §0.9, F1).
+func checkID(name, id string, maxLength int) error {
+	if id == "" || len(id) > maxLength {
+		return invalid(name + " is missing or too long.")
+	}
+	for _, c := range []byte(id) {
+		if !isIDByte(c) {
+			return invalid(name + " may hold letters, digits, - and _ only.")
+		}
+	}
+	return nil
+}
+
+func isIDByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}

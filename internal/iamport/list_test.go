@@ -1,0 +1,64 @@
+package iamport_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
+)
+
+func listing(next int, payments ...string) string {
+	return ok(fmt.Sprintf(`{"total":9,"previous":0,"next":%d,"list":[%s]}`, next, strings.Join(payments, ",")))
+}
+
+func TestPaymentsReadsEveryPage(t *testing.T) {
+	t.Parallel()
+	stub := newStub(func(w http.ResponseWriter, r *http.Request) {
+		next := map[string]int{"1": 2, "2": 3, "3": 0}
+		page := r.URL.Query().Get("page")
+		if sorting := r.URL.Query().Get("sorting"); sorting != "started" {
+			t.Errorf("sorted by %q: a new attempt would shift the pages", sorting)
+		}
+		io.WriteString(w, listing(next[page], minimal("imp_a"+page), minimal("imp_b"+page, "false", "true")))
+	})
+	payments, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
+	if err != nil || len(payments) != 6 {
+		t.Fatalf("%d payments, %v", len(payments), err)
+	}
+	if last := payments[5]; last.ImpUID != "imp_b3" || !last.Sandbox {
+		t.Errorf("the last payment is %+v; test payments are kept and marked (F20)", last)
+	}
+}
+
+func TestOrderNobodyTriedToPayHasNoPayments(t *testing.T) {
+	t.Parallel()
+	for status, body := range map[int]string{404: `{"code":-1,"message":"없음","response":null}`, 200: listing(0)} {
+		payments, err := newStub(says(status, body)).timeless(iamport.Config{}).Payments(t.Context(), "order-1")
+		if err != nil || len(payments) != 0 {
+			t.Errorf("status %d: %v, %v", status, payments, err)
+		}
+	}
+}
+
+func TestUnreadableListIsNotAnEmptyOne(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"null":                      ok("null"),
+		"bare array":                ok("[]"),
+		"another order":             listing(0, minimal("imp_1", "order-1", "order-2")),
+		"one bad payment":           listing(0, minimal("imp_1"), minimal("imp_2", "paid", "odd")),
+		"next page is the same":     listing(1, minimal("imp_1")),
+		"next page goes back":       listing(-1, minimal("imp_1")),
+		"more pages than there are": listing(21, minimal("imp_1")),
+	} {
+		stub := newStub(says(200, body))
+		_, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
+		if point.CodeOf(err) != point.GatewayUnavailable || stub.requests.Load() != 1 {
+			t.Errorf("%s: %v after %d requests", name, err, stub.requests.Load())
+		}
+	}
+}

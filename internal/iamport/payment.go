@@ -1,0 +1,220 @@
+package iamport
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"pointcharge/internal/point"
+)
+
+// paymentJSON is the part of Iamport's payment object that we use (contract §1.4). Null and absent
+// are the same, unknown fields are ignored: Iamport adds fields without asking (F22).
+type paymentJSON struct {
+	ImpUID        string             `json:"imp_uid"`
+	MerchantUID   string             `json:"merchant_uid"`
+	Status        string             `json:"status"`
+	Amount        json.Number        `json:"amount"`
+	CancelAmount  json.Number        `json:"cancel_amount"`
+	Currency      string             `json:"currency"`
+	PayMethod     string             `json:"pay_method"`
+	PGProvider    string             `json:"pg_provider"`
+	PGTID         string             `json:"pg_tid"`
+	VbankName     string             `json:"vbank_name"`
+	VbankNum      string             `json:"vbank_num"`
+	VbankHolder   string             `json:"vbank_holder"`
+	VbankDate     json.Number        `json:"vbank_date"`
+	Sandbox       bool               `json:"sandbox"`
+	ReceiptURL    string             `json:"receipt_url"`
+	PaidAt        json.Number        `json:"paid_at"`
+	CancelHistory []cancellationJSON `json:"cancel_history"`
+}
+
+type cancellationJSON struct {
+	ID     string      `json:"cancellation_id"`
+	Amount json.Number `json:"amount"`
+	At     json.Number `json:"cancelled_at"`
+	Reason string      `json:"reason"`
+}
+
+// decodePaymentOf reads the answer to a question about one payment, and insists that it is about
+// that one.
+func decodePaymentOf(impUID string, response json.RawMessage) (point.Payment, error) {
+	payment, err := decodePayment(response)
+	if err == nil && payment.ImpUID != impUID {
+		err = untrustworthy("another payment than the one asked for")
+	}
+	return payment, err
+}
+
+func decodePayment(response json.RawMessage) (point.Payment, error) {
+	raw := storable(response)
+	var p paymentJSON
+	if json.Unmarshal(raw, &p) != nil {
+		return point.Payment{}, untrustworthy("not a payment object")
+	}
+	return p.payment(string(raw))
+}
+
+func (p paymentJSON) payment(raw string) (point.Payment, error) {
+	payment := point.Payment{
+		ImpUID:      p.ImpUID,
+		MerchantUID: p.MerchantUID,
+		Status:      point.PaymentStatus(p.Status),
+		PayMethod:   p.PayMethod,
+		PGProvider:  p.PGProvider,
+		PGTID:       p.PGTID,
+		VirtualAccount: point.VirtualAccount{
+			Bank:   p.VbankName,
+			Number: p.VbankNum,
+			Holder: p.VbankHolder,
+		},
+		Sandbox:    p.Sandbox,
+		ReceiptURL: p.ReceiptURL,
+		Raw:        raw,
+	}
+	if err := checkID("imp_uid", p.ImpUID, maxImpUID); err != nil {
+		return point.Payment{}, untrustworthy("an impossible imp_uid")
+	}
+	if !isKnown(payment.Status) {
+		return point.Payment{}, untrustworthy("an unknown status")
+	}
+	if err := p.fillAmounts(&payment); err != nil {
+		return point.Payment{}, err
+	}
+	if err := p.fillTimes(&payment); err != nil {
+		return point.Payment{}, err
+	}
+	return payment, nil
+}
+
+// isKnown wants Iamport's spelling; "canceled" with one l is not it (F23).
+func isKnown(s point.PaymentStatus) bool {
+	switch s {
+	case point.Ready, point.Paid, point.Cancelled, point.Failed:
+		return true
+	}
+	return false
+}
+
+func (p paymentJSON) fillAmounts(to *point.Payment) error {
+	m, err := moneyIn(p.Currency)
+	if err != nil {
+		return err
+	}
+	to.Currency = m.currency
+	if to.Amount, err = m.minor(p.Amount); err != nil {
+		return err
+	}
+	if to.CancelledAmount, err = m.minor(p.CancelAmount); err != nil {
+		return err
+	}
+	if to.CancelledAmount > to.Amount {
+		return untrustworthy("more was cancelled than paid")
+	}
+	for _, c := range p.CancelHistory {
+		amount, err := m.minor(c.Amount)
+		if err != nil {
+			return err
+		}
+		to.Cancellations = append(to.Cancellations, point.Cancellation{ID: c.ID, Amount: amount, Reason: c.Reason})
+	}
+	return nil
+}
+
+func (p paymentJSON) fillTimes(to *point.Payment) (err error) {
+	if to.PaidAt, err = moment(p.PaidAt); err != nil {
+		return err
+	}
+	if to.VirtualAccount.DepositBy, err = moment(p.VbankDate); err != nil {
+		return err
+	}
+	for i, c := range p.CancelHistory {
+		at, err := moment(c.At)
+		if err != nil {
+			return err
+		}
+		if at != nil {
+			to.Cancellations[i].At = *at
+		}
+	}
+	return nil
+}
+
+// endOfTime is the year 9999: what lies beyond was not given in seconds, and RFC 3339 cannot say it.
+const endOfTime = 253402300799
+
+// moment reads UNIX seconds. 0 is Iamport's way to say that it did not happen (contract §1.1).
+func moment(seconds json.Number) (*time.Time, error) {
+	if seconds == "" {
+		return nil, nil
+	}
+	s, err := scaled(seconds, 0)
+	if err != nil {
+		return nil, err
+	}
+	if s == 0 {
+		return nil, nil
+	}
+	if s < 0 || s > endOfTime {
+		return nil, untrustworthy("a time that cannot be")
+	}
+	at := time.Unix(s, 0).UTC()
+	return &at, nil
+}
+
+// storable makes an answer fit to be kept as text: PostgreSQL takes neither invalid UTF-8 nor,
+// once something reads the JSON, the escape of a NUL. What cannot be kept becomes U+FFFD.
+func storable(raw json.RawMessage) json.RawMessage {
+	if !utf8.Valid(raw) {
+		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
+	}
+	if !bytes.Contains(raw, []byte(`\u0000`)) {
+		return raw
+	}
+	// The first pair is there to be skipped: in \\u0000 it is the backslash that is escaped.
+	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0000`, `\ufffd`).Replace(string(raw)))
+}
+
+// page is one page of a paged answer; next is 0 on the last one (contract §1.5).
+type page struct {
+	payments []point.Payment
+	next     int64
+}
+
+type pageJSON struct {
+	Next json.Number       `json:"next"`
+	List []json.RawMessage `json:"list"`
+}
+
+// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order.
+func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
+	var p pageJSON
+	// Checked by hand, because null would decode as a list of nothing: an order nobody paid.
+	if len(response) == 0 || response[0] != '{' || json.Unmarshal(response, &p) != nil {
+		return page{}, untrustworthy("not a list of payments")
+	}
+	next, err := pageNumber(p.Next)
+	if err != nil {
+		return page{}, err
+	}
+	payments := make([]point.Payment, len(p.List))
+	for i, raw := range p.List {
+		if payments[i], err = decodePayment(raw); err != nil {
+			return page{}, err
+		}
+		if payments[i].MerchantUID != merchantUID {
+			return page{}, untrustworthy("a payment of another order")
+		}
+	}
+	return page{payments: payments, next: next}, nil
+}
+
+func pageNumber(n json.Number) (int64, error) {
+	if n == "" {
+		return 0, nil
+	}
+	return scaled(n, 0)
+}

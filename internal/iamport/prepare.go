@@ -1,0 +1,39 @@
+package iamport
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// preparation is the body of POST /payments/prepare. Without a currency Iamport would check the
+// number alone, and 10 won would do for 10 dollars (F24).
+type preparation struct {
+	MerchantUID string      `json:"merchant_uid"`
+	Amount      json.Number `json:"amount"`
+	Currency    string      `json:"currency"`
+}
+
+// Prepare registers what merchantUID must cost, so that the payment window refuses any other
+// amount (contract §1.7). Amount is in the currency's minor unit: won for KRW. It fails with
+// INVALID_ARGUMENT, before any call, for an impossible merchant_uid, amount or currency, and with
+// GATEWAY_UNAVAILABLE otherwise. It is not retried: what a second POST answers is not documented.
+func (c *Client) Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error {
+	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
+		return err
+	}
+	m, err := moneyIn(currency)
+	if err != nil || amount <= 0 {
+		return invalid("A payment needs an amount above zero in a known currency.")
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	response, err := c.do(ctx, post("/payments/prepare", preparation{merchantUID, m.major(amount), m.currency}))
+	if err != nil {
+		return unavailable("prepare", err)
+	}
+	var prepared preparation
+	if json.Unmarshal(response, &prepared) != nil || prepared.MerchantUID != merchantUID {
+		return unavailable("prepare", untrustworthy("another order was prepared"))
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package iamport
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/sync/semaphore"
+)
+
+// call is one request to Iamport, ready to be sent more than once.
+type call struct {
+	method string
+	path   string // escaped, with its query
+	body   any    // sent as JSON; nil for a GET
+	token  string // "" for getToken, which needs none
+	safe   bool   // repeating it moves no money, so it may be retried
+}
+
+func get(path string) call            { return call{method: http.MethodGet, path: path, safe: true} }
+func post(path string, body any) call { return call{method: http.MethodPost, path: path, body: body} }
+
+func (c call) with(t *token) call {
+	c.token = t.text
+	return c
+}
+
+func (c call) request(ctx context.Context, base string) (*http.Request, error) {
+	var body io.Reader
+	if c.body != nil {
+		encoded, err := json.Marshal(c.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, base+c.path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if c.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return req, nil
+}
+
+// wire carries calls to Iamport and says whether an answer came. It knows nothing of tokens.
+type wire struct {
+	base     string
+	http     *http.Client
+	inFlight *semaphore.Weighted
+	breaker  *gobreaker.CircuitBreaker[json.RawMessage]
+	attempt  time.Duration // for one try of a safe call
+	timeout  time.Duration // for the only try of any other
+	delay    time.Duration
+	log      *slog.Logger
+}
+
+func newWire(cfg Config) *wire {
+	return &wire{
+		base: strings.TrimRight(cfg.URL, "/"),
+		http: &http.Client{
+			Transport: cfg.Transport,
+			// Iamport never redirects. Whoever does would be given the token.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		inFlight: semaphore.NewWeighted(cfg.MaxInFlight),
+		breaker:  newBreaker(cfg.Log),
+		attempt:  cfg.AttemptTimeout,
+		timeout:  cfg.Timeout,
+		delay:    cfg.RetryDelay,
+		log:      cfg.Log,
+	}
+}
+
+// newBreaker opens after ten failed tries in half a minute that were at least half of all, and
+// lets three tries through five seconds later to see whether the gateway is well again.
+func newBreaker(log *slog.Logger) *gobreaker.CircuitBreaker[json.RawMessage] {
+	return gobreaker.NewCircuitBreaker[json.RawMessage](gobreaker.Settings{
+		Name:         "iamport",
+		MaxRequests:  3,
+		Interval:     30 * time.Second,
+		BucketPeriod: 5 * time.Second,
+		Timeout:      5 * time.Second,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return c.TotalFailures >= 10 && c.TotalFailures >= c.TotalSuccesses
+		},
+		IsSuccessful: func(err error) bool { return !isTrouble(err) },
+		IsExcluded:   isCallersEnd,
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			log.Warn("iamport circuit breaker", "from", from.String(), "to", to.String())
+		},
+	})
+}
+
+// tries is how often a safe call is sent at most.
+const tries = 3
+
+// send is the response in Iamport's envelope. Safe calls are retried after trouble, with jitter so
+// that those who failed together do not come back together; others are sent once.
+func (w *wire) send(ctx context.Context, call call) (json.RawMessage, error) {
+	if !call.safe {
+		return w.try(ctx, call)
+	}
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval = w.delay
+	return backoff.Retry(ctx, func() (json.RawMessage, error) {
+		response, err := w.try(ctx, call)
+		if err != nil && !isTransient(err) {
+			err = backoff.Permanent(err)
+		}
+		return response, err
+	}, backoff.WithBackOff(pause), backoff.WithMaxTries(tries), backoff.WithNotify(w.logRetry(call)))
+}
+
+func (w *wire) logRetry(call call) backoff.Notify {
+	return func(err error, pause time.Duration) {
+		status, _ := refusedWith(err) // and not err itself: an answer's text may echo what we sent
+		w.log.Debug("iamport call is retried", "method", call.method, "status", status, "after", pause)
+	}
+}
+
+// try waits for its turn outside the breaker: when that opens, the queue drains at once.
+func (w *wire) try(ctx context.Context, call call) (json.RawMessage, error) {
+	if err := w.inFlight.Acquire(ctx, 1); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	defer w.inFlight.Release(1)
+	return w.breaker.Execute(func() (json.RawMessage, error) { return w.exchange(ctx, call) })
+}
+
+func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error) {
+	patience := w.timeout
+	if call.safe {
+		patience = w.attempt
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
+	defer cancel()
+	req, err := call.request(ctx, w.base)
+	if err != nil {
+		return nil, err
+	}
+	res, err := w.http.Do(req)
+	if err != nil {
+		return nil, lost(ctx, err)
+	}
+	defer res.Body.Close()
+	body, err := read(res)
+	if err != nil {
+		return nil, lost(ctx, err)
+	}
+	return open(res.StatusCode, body)
+}
+
+// lost tells who ended a call that brought no answer: the caller, our own patience or the network.
+func lost(ctx context.Context, err error) error {
+	if errors.Is(err, errUntrustworthy) {
+		return err
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // without the URL, which only says again what was asked
+	}
+	return fmt.Errorf("%w: %w", errLost, err)
+}
+
+// maxBody bounds an answer: a page of a hundred payments is about 300 KB.
+const maxBody = 4 << 20
+
+// read reads the body to its end, which also frees the connection for the next call.
+func read(res *http.Response) ([]byte, error) {
+	var body bytes.Buffer
+	if 0 < res.ContentLength && res.ContentLength <= maxBody {
+		body.Grow(int(res.ContentLength) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
+		return nil, err
+	}
+	if body.Len() > maxBody {
+		return nil, untrustworthy("larger than any answer of Iamport")
+	}
+	return body.Bytes(), nil
+}
+
+// envelope is around every answer of Iamport (contract §1.2, F27).
+type envelope struct {
+	Code     json.Number     `json:"code"`
+	Message  string          `json:"message"`
+	Response json.RawMessage `json:"response"`
+}
+
+// open takes the response out of its envelope. A 200 is no success by itself (contract §0.2).
+func open(status int, body []byte) (json.RawMessage, error) {
+	var e envelope
+	err := json.Unmarshal(body, &e)
+	switch {
+	case status < 200 || status > 299:
+		return nil, &refusal{status: status, code: e.Code, text: shorten(e.Message)}
+	case err != nil || e.Code == "":
+		return nil, fmt.Errorf("%w: status %d without Iamport's envelope", errLost, status)
+	case e.Code != "0":
+		return nil, &refusal{status: http.StatusOK, code: e.Code, text: shorten(e.Message)}
+	}
+	return e.Response, nil
+}
+
+func shorten(text string) string {
+	if runes := []rune(text); len(runes) > 200 {
+		return string(runes[:200]) + "…"
+	}
+	return text
+}
