@@ -1,0 +1,146 @@
+package point_test
+
+import (
+	"testing"
+
+	"pointcharge/internal/point"
+)
+
+func TestTransactionsArePagedNewestFirst(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		for range 5 {
+			charged(w)
+		}
+		var seqs []int64
+		page := point.Page{First: 3}
+		for {
+			c, err := w.Transactions(w.Context(), "minji", page, nil)
+			w.must(err)
+			for _, edge := range c.Edges {
+				seqs = append(seqs, edge.Node.Seq)
+			}
+			if !c.PageInfo.HasNextPage {
+				break
+			}
+			page.After = c.PageInfo.EndCursor
+		}
+		if len(seqs) != 10 {
+			w.Fatalf("read %v", seqs)
+		}
+		for i, seq := range seqs {
+			if seq != int64(10-i) {
+				w.Fatalf("read %v", seqs)
+			}
+		}
+	})
+}
+
+func TestTransactionsCanBeOfSomeKindsOnly(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		charged(w)
+		c, err := w.Transactions(w.Context(), "minji", point.Page{First: 10}, []point.Kind{point.KindBonus, point.KindSpend})
+		w.must(err)
+		if len(c.Edges) != 1 || c.Edges[0].Node.Kind != point.KindBonus {
+			w.Fatalf("read %+v", c.Edges)
+		}
+	})
+}
+
+func TestOrdersArePagedNewestFirst(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		var opened []string
+		for range 5 {
+			opened = append([]string{w.order("minji").MerchantUID}, opened...)
+		}
+		var read []string
+		page := point.Page{First: 2}
+		for more := true; more; {
+			c, err := w.Orders(w.Context(), "minji", page)
+			w.must(err)
+			for _, edge := range c.Edges {
+				read = append(read, edge.Node.MerchantUID)
+			}
+			page.After, more = c.PageInfo.EndCursor, c.PageInfo.HasNextPage
+		}
+		for i := range opened {
+			if len(read) != len(opened) || read[i] != opened[i] {
+				w.Fatalf("read %v, want %v", read, opened)
+			}
+		}
+	})
+}
+
+func TestAPageMustBeReasonable(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		for _, page := range []point.Page{{First: 0}, {First: -1}, {First: 101}, {First: 1 << 31},
+			{First: 1, After: new("x")}, {First: 1, After: new("")}, {First: 1, After: new("AAAA")}} {
+			_, err := w.Transactions(w.Context(), "minji", page, nil)
+			w.wantCode(err, point.InvalidArgument)
+			_, err = w.Orders(w.Context(), "minji", page)
+			w.wantCode(err, point.InvalidArgument)
+		}
+	})
+}
+
+func TestNobodyReadsWhatIsSomebodyElses(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		line := charged(w)
+		_, err := w.Transaction(w.Context(), "junho", line.ID)
+		w.wantCode(err, point.NotFound)
+		_, err = w.Order(w.Context(), "junho", *line.Reference)
+		w.wantCode(err, point.NotFound)
+		c, err := w.Transactions(w.Context(), "junho", point.Page{First: 100}, nil)
+		w.must(err)
+		if len(c.Edges) != 0 {
+			w.Fatalf("junho reads %+v", c.Edges)
+		}
+	})
+}
+
+func TestALineIsReadAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		line := charged(w)
+		got, err := w.Transaction(w.Context(), "minji", line.ID)
+		w.must(err)
+		if !got.CreatedAt.Equal(line.CreatedAt) || got.CreatedAt.Location().String() != "UTC" || got.Seq != 1 {
+			w.Fatalf("wrote %+v, read %+v", line, got)
+		}
+	})
+}
+
+func TestUpsertProductRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		for name, edit := range map[string]func(*point.Product){
+			"no id":        func(p *point.Product) { p.ID = "" },
+			"an id with /": func(p *point.Product) { p.ID = "a/b" },
+			"no name":      func(p *point.Product) { p.Name = "  " },
+			"a long name": func(p *point.Product) {
+				p.Name = "포인트포인트포인트포인트포인트포인트포인트포인트포인트포인트포인트포인트포인트포인트"
+			},
+			"NUL in the name": func(p *point.Product) { p.Name = "a\x00b" },
+			"no price":        func(p *point.Product) { p.Price = 0 },
+			"a minus price":   func(p *point.Product) { p.Price = -1 },
+			"no points":       func(p *point.Product) { p.Points = 0 },
+			"minus bonus":     func(p *point.Product) { p.BonusPoints = -1 },
+			"a huge price":    func(p *point.Product) { p.Price = 1 << 60 },
+		} {
+			p := product
+			edit(&p)
+			if _, err := w.UpsertProduct(w.Context(), p); point.CodeOf(err) != point.InvalidArgument {
+				w.Errorf("%s: %v", name, err)
+			}
+		}
+		products, err := w.Products(w.Context(), true)
+		w.must(err)
+		if len(products) != 1 || products[0] != product {
+			w.Fatalf("products are %+v", products)
+		}
+	})
+}
