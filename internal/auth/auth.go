@@ -1,0 +1,85 @@
+// Package auth knows who is asking. People sign in elsewhere; what arrives here is a JSON Web Token
+// in the Authorization header, and this package decides whether to believe it. It verifies the token
+// once per request (Verifier.Middleware) and answers two questions for everybody below: who is it
+// (From), and may they (Require). It holds no users, no passwords and no sessions.
+package auth
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+// Role is what the bearer of a token may do.
+type Role string
+
+// The roles a token's claim "roles" may name; any other is ignored.
+const (
+	RoleUser    Role = "user"    // a person, acting on their own points; the default
+	RoleService Role = "service" // a trusted backend, which may spend a user's points
+	RoleAdmin   Role = "admin"   // an operator
+)
+
+// Identity is who is asking, as a verified token says.
+type Identity struct {
+	// UserID is the token's "sub": 1 to 128 bytes of printable ASCII without spaces.
+	UserID string
+	// Roles is what the token names of the known roles, or RoleUser when it names none of them. One
+	// role does not contain another: an admin who has points is "user" and "admin".
+	Roles []Role
+	// Name, Email and Phone prefill the payment window, if the token tells them (the claims name, email
+	// and phone_number of OpenID Connect). They prove nothing.
+	Name, Email, Phone string
+	// ExpiresAt (UTC) is when the token ends; a subscription must not outlive it.
+	ExpiresAt time.Time
+}
+
+// Has tells whether the identity carries the role.
+func (i Identity) Has(role Role) bool { return slices.Contains(i.Roles, role) }
+
+// answer is what the middleware learnt from a request's token.
+type answer struct {
+	identity Identity
+	err      error
+}
+
+type answerKey struct{}
+
+// With is ctx with an identity that needs no token: for the command line and for tests.
+func With(ctx context.Context, identity Identity) context.Context {
+	return context.WithValue(ctx, answerKey{}, answer{identity: identity})
+}
+
+// From is who is asking. Without a valid token it is a *point.Error with the code UNAUTHENTICATED,
+// in the same words whatever was wrong with the token; the reason is in the error's Err, for the log.
+func From(ctx context.Context) (Identity, error) {
+	a, ok := ctx.Value(answerKey{}).(answer)
+	if !ok {
+		return Identity{}, refused(errNoToken)
+	}
+	return a.identity, a.err
+}
+
+// Require is From for callers that need one of the roles: a *point.Error with the code FORBIDDEN when
+// the token is good but carries none of them.
+func Require(ctx context.Context, roles ...Role) (Identity, error) {
+	identity, err := From(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	if !slices.ContainsFunc(roles, identity.Has) {
+		return Identity{}, &point.Error{Code: point.Forbidden, Message: "this needs a role you do not have"}
+	}
+	return identity, nil
+}
+
+// refused has one message for every kind of bad token: which check failed helps only a forger.
+func refused(reason error) error {
+	return &point.Error{
+		Code:    point.Unauthenticated,
+		Message: "a valid bearer token is required",
+		Err:     reason,
+	}
+}

@@ -1,0 +1,145 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// MinSecret is the least length of an HS256 secret in bytes: as long as the hash (RFC 7518 §3.2).
+const MinSecret = 32
+
+const maxUserID = 128
+
+var (
+	errNoToken = errors.New("no bearer token")
+	errSubject = errors.New("sub is not 1 to 128 bytes of printable ASCII without spaces")
+	errRoles   = errors.New("roles is neither a string nor an array of strings")
+)
+
+// Sign makes an HS256 token that says what the identity says, valid from now until its ExpiresAt.
+// Empty issuer and audience are left out. It refuses what a Verifier would refuse: a short secret, a
+// malformed user id, an ExpiresAt that has passed or is missing.
+func Sign(secret []byte, identity Identity, issuer, audience string) (string, error) {
+	now := time.Now()
+	if err := signable(secret, identity, now); err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	claims := jwt.MapClaims{"sub": identity.UserID, "iat": now.Unix(), "exp": identity.ExpiresAt.Unix()}
+	if len(identity.Roles) > 0 {
+		claims["roles"] = identity.Roles
+	}
+	for name, text := range map[string]string{"name": identity.Name, "email": identity.Email, "phone_number": identity.Phone} {
+		if text != "" {
+			claims[name] = text
+		}
+	}
+	if issuer != "" {
+		claims["iss"] = issuer
+	}
+	if audience != "" {
+		claims["aud"] = audience
+	}
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret)
+}
+
+func signable(secret []byte, identity Identity, now time.Time) error {
+	if len(secret) < MinSecret {
+		return fmt.Errorf("the secret is shorter than %d bytes", MinSecret)
+	}
+	if !validUserID(identity.UserID) {
+		return errSubject
+	}
+	if !identity.ExpiresAt.After(now) {
+		return errors.New("the token would already have expired")
+	}
+	return nil
+}
+
+// identityOf reads verified claims. They are a map because decoding into a struct matches names
+// regardless of case, and "Roles" is somebody else's claim.
+func identityOf(claims jwt.MapClaims) (Identity, error) {
+	sub, ok := claims["sub"].(string)
+	if !ok || !validUserID(sub) {
+		return Identity{}, errSubject
+	}
+	roles, err := rolesOf(claims["roles"])
+	if err != nil {
+		return Identity{}, err
+	}
+	exp, err := claims.GetExpirationTime()
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{UserID: sub, Roles: roles, ExpiresAt: exp.UTC(), Name: textOf(claims["name"]),
+		Email: textOf(claims["email"]), Phone: textOf(claims["phone_number"])}, nil
+}
+
+// textOf is a claim that is nice to have: anything but a string counts as missing.
+func textOf(claim any) string {
+	text, _ := claim.(string)
+	return text
+}
+
+// validUserID keeps out what a log line, a URL or PostgreSQL (which refuses NUL) would trip over.
+func validUserID(s string) bool {
+	if s == "" || len(s) > maxUserID {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func rolesOf(claim any) ([]Role, error) {
+	names, err := stringsOf(claim)
+	if err != nil {
+		return nil, err
+	}
+	var roles []Role
+	for _, name := range names {
+		if role, ok := known(name); ok && !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	if len(roles) == 0 {
+		return []Role{RoleUser}, nil
+	}
+	return roles, nil
+}
+
+func known(name string) (Role, bool) {
+	role := Role(name)
+	return role, role == RoleUser || role == RoleService || role == RoleAdmin
+}
+
+func stringsOf(claim any) ([]string, error) {
+	switch v := claim.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []string{v}, nil
+	case []any:
+		return stringsOfArray(v)
+	default:
+		return nil, errRoles
+	}
+}
+
+func stringsOfArray(values []any) ([]string, error) {
+	out := make([]string, len(values))
+	for i, value := range values {
+		s, ok := value.(string)
+		if !ok {
+			return nil, errRoles
+		}
+		out[i] = s
+	}
+	return out, nil
+}

@@ -1,0 +1,225 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// minSecret is the least length of an HS256 secret in bytes: as long as the hash (RFC 7518 §3.2).
+const minSecret = 32
+
+// Mistake is one variable that is missing or wrong. Its text never holds a secret.
+type Mistake struct {
+	Name    string // of the variable
+	Problem string // a sentence that goes on from the name
+}
+
+func (m Mistake) Error() string { return m.Name + " " + m.Problem }
+
+// Errors is every mistake in the environment, in the order in which Help lists the variables.
+type Errors []Mistake
+
+// Error has one line for each mistake.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, m := range e {
+		lines[i] = m.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (e *Errors) add(name, format string, args ...any) {
+	*e = append(*e, Mistake{name, fmt.Sprintf(format, args...)})
+}
+
+func (e Errors) ordered() Errors {
+	position := map[string]int{}
+	for i, v := range variables() {
+		position[v.name] = i
+	}
+	slices.SortStableFunc(e, func(a, b Mistake) int { return position[a.Name] - position[b.Name] })
+	return e
+}
+
+// mistakes names the variables that the env package could not parse; it names fields.
+func mistakes(err error) Errors {
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return nil
+	}
+	names := map[string]string{}
+	for _, v := range variables() {
+		names[v.field] = v.name
+	}
+	var out Errors
+	for _, err := range all.Errors {
+		if e, ok := errors.AsType[env.ParseError](err); ok {
+			out.add(names[e.Name], "is wrong: %v", reason(e.Err))
+		} else {
+			out.add("", "%v", err)
+		}
+	}
+	return out
+}
+
+// reason puts strconv's complaint in words for people who do not program.
+func reason(err error) error {
+	if e, ok := errors.AsType[*strconv.NumError](err); ok && e.Func == "ParseBool" {
+		return fmt.Errorf("%q is not true or false", e.Num)
+	}
+	return err
+}
+
+// check looks at every setting that has a value; parse has reported the missing ones.
+func (c Config) check() Errors {
+	var errs Errors
+	c.checkAddr(&errs)
+	c.checkDatabase(&errs)
+	c.checkAuth(&errs)
+	c.checkIamport(&errs)
+	checkURL(&errs, "PUBLIC_URL", c.PublicURL, c.Mode == Live)
+	checkURL(&errs, "FRONTEND_URL", c.FrontendURL, false)
+	for _, origin := range c.CORSOrigins {
+		c.checkOrigin(&errs, origin)
+	}
+	return errs
+}
+
+func (c Config) checkAddr(errs *Errors) {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil || strings.ContainsAny(host, " /@") {
+		errs.add("ADDR", "is wrong: %q is not host:port", c.Addr)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		errs.add("ADDR", "is wrong: %q is not a port between 0 and 65535", port)
+	}
+	if c.Mode == Sandbox && !loopback(host) && !c.SandboxRemote {
+		errs.add("ADDR", "is wrong: other machines could reach %q, and the sandbox gives points away; "+
+			"set SANDBOX_REMOTE=true if that is what you want", c.Addr)
+	}
+}
+
+// loopback does not resolve names: what they mean may change after the check.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// checkDatabase never shows the value: a mistyped URL holds a password like any other.
+func (c Config) checkDatabase(errs *Errors) {
+	raw := c.DatabaseURL.Reveal()
+	for _, scheme := range []string{"postgres://", "postgresql://", "file:"} {
+		if rest, ok := strings.CutPrefix(raw, scheme); ok && rest != "" {
+			return
+		}
+	}
+	if raw != "" {
+		errs.add("DATABASE_URL", "is wrong: it must begin with postgres:// or postgresql:// (PostgreSQL) or file: (SQLite)")
+	}
+}
+
+func (c Config) checkAuth(errs *Errors) {
+	secret := c.AuthHS256Secret.Reveal()
+	switch {
+	case secret != "" && c.AuthJWKSURL != "":
+		errs.add("AUTH_JWKS_URL", "is set, and so is AUTH_HS256_SECRET: tokens are verified with one of them")
+	case c.Mode == Live && secret == "" && c.AuthJWKSURL == "":
+		errs.add("AUTH_HS256_SECRET", "or AUTH_JWKS_URL is required in live mode")
+	case c.Mode == Live && secret == DevelopmentSecret:
+		errs.add("AUTH_HS256_SECRET", "is wrong: everybody knows the development secret")
+	case secret != "" && len(secret) < minSecret:
+		errs.add("AUTH_HS256_SECRET", "is wrong: it has %d bytes and needs %d; try: openssl rand -base64 32", len(secret), minSecret)
+	}
+	if c.AuthJWKSURL != "" {
+		c.checkJWKS(errs)
+	}
+}
+
+// checkJWKS insists on issuer and audience: an issuer's keys sign tokens for all of its customers.
+func (c Config) checkJWKS(errs *Errors) {
+	checkURL(errs, "AUTH_JWKS_URL", c.AuthJWKSURL, c.Mode == Live)
+	if c.AuthIssuer == "" {
+		errs.add("AUTH_ISSUER", "is required with AUTH_JWKS_URL")
+	}
+	if c.AuthAudience == "" {
+		errs.add("AUTH_AUDIENCE", "is required with AUTH_JWKS_URL")
+	}
+}
+
+// checkIamport refuses what only the sandbox accepts: copied to live, it would fail at the first charge.
+func (c Config) checkIamport(errs *Errors) {
+	checkURL(errs, "IAMPORT_URL", c.IamportURL, c.Mode == Live)
+	given := map[string]string{
+		"IAMPORT_KEY": c.IamportKey.Reveal(), "IAMPORT_SECRET": c.IamportSecret.Reveal(),
+		"IAMPORT_USER_CODE": c.IamportUserCode, "IAMPORT_CHANNEL_KEY": c.IamportChannelKey,
+	}
+	for _, v := range variables() {
+		if c.Mode == Live && given[v.name] != "" && given[v.name] == v.value(Sandbox) {
+			errs.add(v.name, "is wrong: it is the sandbox's")
+		}
+	}
+}
+
+// checkURL never shows the value, which may hold a password.
+func checkURL(errs *Errors, name, raw string, secure bool) {
+	if raw == "" {
+		return
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		errs.add(name, "is wrong: it is not an http:// or https:// address")
+	case u.User != nil:
+		errs.add(name, "is wrong: it holds a user name or password")
+	case u.RawQuery != "" || u.Fragment != "":
+		errs.add(name, "is wrong: it has a query or a fragment")
+	case secure && u.Scheme != "https":
+		errs.add(name, "is wrong: it must begin with https:// in live mode")
+	}
+}
+
+func (c Config) checkOrigin(errs *Errors, origin string) {
+	if origin == "*" {
+		if c.Mode == Live {
+			errs.add("CORS_ORIGINS", "is wrong: * is not allowed in live mode")
+		}
+		return
+	}
+	want, ok := canonicalOrigin(origin)
+	switch {
+	case !ok:
+		errs.add("CORS_ORIGINS", "is wrong: %q is not an origin such as https://shop.example", origin)
+	case want != origin:
+		errs.add("CORS_ORIGINS", "is wrong: browsers send %q, not %q", want, origin)
+	}
+}
+
+// canonicalOrigin is the origin as browsers write it in the Origin header: lower case, without a path
+// and without the scheme's own port. A host with "*" is none: a pattern is easily wider than meant.
+func canonicalOrigin(raw string) (string, bool) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, unusual) {
+		return "", false
+	}
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "http":
+		return "http://" + strings.TrimSuffix(host, ":80"), true
+	case "https":
+		return "https://" + strings.TrimSuffix(host, ":443"), true
+	default:
+		return "", false
+	}
+}
+
+// unusual characters are not in a host as browsers write it: they send names in Punycode.
+func unusual(r rune) bool { return r > '~' || strings.ContainsRune("*, ", r) }

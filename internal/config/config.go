@@ -1,0 +1,179 @@
+// Package config turns environment variables into a Config and reports every mistake at once, by name.
+// The struct tags of Config are the one description of each variable: its defaults, whether it is
+// required, and what Help says about it.
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// DevelopmentSecret signs tokens in sandbox mode when nothing else is configured. Everybody can read it
+// here, so live mode refuses it.
+const DevelopmentSecret = "development-secret-that-everybody-knows"
+
+// Mode says whether the money is real.
+type Mode string
+
+// The modes.
+const (
+	Sandbox Mode = "sandbox" // a pretend Iamport; nothing is worth anything
+	Live    Mode = "live"    // real payments
+)
+
+// UnmarshalText accepts the two modes.
+func (m *Mode) UnmarshalText(text []byte) error {
+	*m = Mode(text)
+	return oneOf(text, Sandbox, Live)
+}
+
+// LogFormat is how log lines are written.
+type LogFormat string
+
+// The log formats.
+const (
+	Text LogFormat = "text" // for people
+	JSON LogFormat = "json" // for collectors
+)
+
+// UnmarshalText accepts the two formats.
+func (f *LogFormat) UnmarshalText(text []byte) error {
+	*f = LogFormat(text)
+	return oneOf(text, Text, JSON)
+}
+
+func oneOf[T ~string](text []byte, allowed ...T) error {
+	names := make([]string, len(allowed))
+	for i, a := range allowed {
+		if string(a) == string(text) {
+			return nil
+		}
+		names[i] = string(a)
+	}
+	return fmt.Errorf("%q is not %s", text, strings.Join(names, " or "))
+}
+
+// Config is what the server is told from outside. The tags "sandbox" and "live" hold the default in
+// that mode; one in <angle brackets> is not a value but says where the value comes from, and <required>
+// means it must be set.
+type Config struct {
+	Mode Mode `env:"MODE" sandbox:"sandbox" live:"sandbox" help:"sandbox (a pretend Iamport, for development) or live (real payments)"`
+	// Addr is where to listen, host:port. With port 0 see Listening.
+	Addr string `env:"ADDR" sandbox:"127.0.0.1:8080" live:"127.0.0.1:8080" help:"address to listen on, host:port; port 0 picks a free one"`
+	// SandboxRemote is the explicit wish that DESIGN §7 asks for: the sandbox gives points to whoever can reach it.
+	SandboxRemote bool `env:"SANDBOX_REMOTE" sandbox:"false" live:"false" help:"let the sandbox listen on an address that other machines can reach"`
+	// DatabaseURL usually holds a password; DatabaseName is for logs.
+	DatabaseURL Secret `env:"DATABASE_URL" sandbox:"file:data/pointcharge.db" live:"<required>" help:"postgres://… (PostgreSQL) or file:… (SQLite)"`
+
+	// IamportURL is without a trailing slash; empty (sandbox mode only) means the sandbox inside this server.
+	IamportURL        string `env:"IAMPORT_URL" sandbox:"<the sandbox inside the server>" live:"https://api.iamport.kr" help:"address of Iamport's REST API"`
+	IamportKey        Secret `env:"IAMPORT_KEY" sandbox:"sandbox-key" live:"<required>" help:"Iamport's REST API key (imp_key)"`
+	IamportSecret     Secret `env:"IAMPORT_SECRET" sandbox:"sandbox-secret" live:"<required>" help:"Iamport's REST API secret (imp_secret)"`
+	IamportUserCode   string `env:"IAMPORT_USER_CODE" sandbox:"imp00000000" live:"<required>" help:"the store's code for IMP.init (가맹점 식별코드); public"`
+	IamportChannelKey string `env:"IAMPORT_CHANNEL_KEY" sandbox:"channel-key-sandbox" live:"<required>" help:"the payment channel for IMP.request_pay (채널 키); public"`
+	AuthHS256Secret   Secret `env:"AUTH_HS256_SECRET" sandbox:"<a development secret everybody knows>" live:"<this or AUTH_JWKS_URL>" help:"secret that signs users' tokens (HS256), at least 32 bytes"`
+	AuthJWKSURL       string `env:"AUTH_JWKS_URL" sandbox:"<unset>" live:"<this or AUTH_HS256_SECRET>" help:"address of the keys that sign users' tokens; needs AUTH_ISSUER and AUTH_AUDIENCE"`
+	AuthIssuer        string `env:"AUTH_ISSUER" sandbox:"<unchecked>" live:"<unchecked>" help:"what a token's iss must be"`
+	AuthAudience      string `env:"AUTH_AUDIENCE" sandbox:"<unchecked>" live:"<unchecked>" help:"what a token's aud must contain"`
+
+	// PublicURL and FrontendURL are without a trailing slash.
+	PublicURL   string `env:"PUBLIC_URL" sandbox:"<http://ADDR>" live:"<required>" help:"address at which browsers and Iamport reach this server"`
+	FrontendURL string `env:"FRONTEND_URL" sandbox:"<PUBLIC_URL>" live:"<required>" help:"page to which a browser returns after paying in a redirect"`
+	// CORSOrigins are compared with the Origin header as they are. In sandbox mode one may be "*".
+	CORSOrigins []string `env:"CORS_ORIGINS" sandbox:"<none>" live:"<none>" help:"origins whose pages may call the API, separated by commas: https://shop.example,…"`
+
+	LogFormat     LogFormat `env:"LOG_FORMAT" sandbox:"text" live:"json" help:"text or json"`
+	Playground    bool      `env:"PLAYGROUND" sandbox:"true" live:"false" help:"serve the GraphQL playground at /playground"`
+	Introspection bool      `env:"INTROSPECTION" sandbox:"true" live:"false" help:"let clients read the GraphQL schema"`
+
+	// What followed from Addr, and follows again once the port is known.
+	derivedPublic, derivedFrontend bool
+}
+
+// Load reads the variables that getenv knows; an empty one counts as missing, and spaces around a value
+// are dropped. When anything is wrong the error is Errors.
+func Load(getenv func(string) string) (Config, error) {
+	c, errs := parse(getenv)
+	errs = append(errs, c.check()...)
+	if len(errs) > 0 {
+		return Config{}, errs.ordered()
+	}
+	return c.derive(), nil
+}
+
+// parse fills in what was set and the mode's defaults, and reports what is missing or not of its type.
+func parse(getenv func(string) string) (Config, Errors) {
+	mode := Mode(strings.TrimSpace(getenv("MODE")))
+	values, errs := map[string]string{}, Errors{}
+	for _, v := range variables() {
+		value := strings.TrimSpace(getenv(v.name))
+		if value == "" {
+			value = v.value(mode)
+		}
+		if value == "" && v.required(mode) {
+			errs = append(errs, Mistake{v.name, "is required in live mode"})
+		}
+		values[v.name] = value
+	}
+	var c Config
+	err := env.ParseWithOptions(&c, env.Options{Environment: values})
+	c.CORSOrigins = trimmed(c.CORSOrigins)
+	return c, append(errs, mistakes(err)...)
+}
+
+// derive fills in the defaults that follow from other settings.
+func (c Config) derive() Config {
+	if c.Mode == Sandbox && c.AuthHS256Secret.IsZero() && c.AuthJWKSURL == "" {
+		c.AuthHS256Secret = NewSecret(DevelopmentSecret)
+	}
+	c.IamportURL = strings.TrimSuffix(c.IamportURL, "/")
+	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	c.FrontendURL = strings.TrimSuffix(c.FrontendURL, "/")
+	c.derivedPublic = c.PublicURL == ""
+	c.derivedFrontend = c.FrontendURL == ""
+	return c.Listening(c.Addr)
+}
+
+// Listening is the Config once the server listens on addr, which differs from Addr when that asked for
+// port 0: addresses that were not set but followed from Addr follow from addr.
+func (c Config) Listening(addr string) Config {
+	c.Addr = addr
+	if c.derivedPublic {
+		c.PublicURL = "http://" + browsable(addr)
+	}
+	if c.derivedFrontend {
+		c.FrontendURL = c.PublicURL
+	}
+	return c
+}
+
+// AllowsOrigin tells whether pages of the origin may call the API, as CORSOrigins says. It is here
+// because rs/cors takes an empty list for "everybody".
+func (c Config) AllowsOrigin(origin string) bool {
+	return slices.Contains(c.CORSOrigins, origin) || slices.Contains(c.CORSOrigins, "*")
+}
+
+// browsable replaces the addresses that mean "all of them", which a browser cannot visit.
+func browsable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	ip, _ := netip.ParseAddr(host)
+	if err == nil && (host == "" || ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
+}
+
+func trimmed(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// Help describes every variable with its defaults, one below the other, from the tags of Config.
+func Help() string {
+	var b strings.Builder
+	for _, v := range variables() {
+		b.WriteString("  " + v.name + "\n        " + v.help + "\n        default: " + v.defaults() + "\n")
+	}
+	return b.String()
+}
+
+// variable is one field of Config as its tags describe it.
+type variable struct {
+	field, name, help string
+	sandbox, live     string
+}
+
+func variables() []variable {
+	var out []variable
+	for field := range reflect.TypeFor[Config]().Fields() {
+		if tag := field.Tag; tag.Get("env") != "" {
+			out = append(out, variable{field.Name, tag.Get("env"), tag.Get("help"), tag.Get("sandbox"), tag.Get("live")})
+		}
+	}
+	return out
+}
+
+func (v variable) inMode(mode Mode) string {
+	if mode == Live {
+		return v.live
+	}
+	return v.sandbox
+}
+
+// value is the default, or nothing when the tag is a description.
+func (v variable) value(mode Mode) string {
+	tag := v.inMode(mode)
+	if strings.HasPrefix(tag, "<") {
+		return ""
+	}
+	return tag
+}
+
+func (v variable) required(mode Mode) bool { return v.inMode(mode) == "<required>" }
+
+func (v variable) defaults() string {
+	sandbox, live := strings.Trim(v.sandbox, "<>"), strings.Trim(v.live, "<>")
+	if sandbox == live {
+		return sandbox
+	}
+	return sandbox + " (sandbox), " + live + " (live)"
+}
