@@ -70,7 +70,7 @@ func Require(ctx context.Context, roles ...Role) (Identity, error) {
 		return Identity{}, err
 	}
 	if !slices.ContainsFunc(roles, identity.Has) {
-		return Identity{}, &point.Error{Code: point.Forbidden, Message: "this needs a role you do not have"}
+		return Identity{}, &point.Error{Code: point.Forbidden, Message: "This needs a role you do not have."}
 	}
 	return identity, nil
 }
@@ -79,7 +79,7 @@ func Require(ctx context.Context, roles ...Role) (Identity, error) {
 func refused(reason error) error {
 	return &point.Error{
 		Code:    point.Unauthenticated,
-		Message: "a valid bearer token is required",
+		Message: "A valid bearer token is required.",
 		Err:     reason,
 	}
 }

@@ -207,7 +207,7 @@ func TestEveryRefusalReadsTheSame(t *testing.T) {
 	_, subject := verifier().Verify(hs256(t, changed("sub", "")))
 	for _, err := range []error{missing, expired, forged, subject} {
 		e, ok := errors.AsType[*point.Error](err)
-		if !ok || e.Message != "a valid bearer token is required" || e.Err == nil {
+		if !ok || e.Message != "A valid bearer token is required." || e.Err == nil {
 			t.Errorf("%#v", err)
 		}
 	}

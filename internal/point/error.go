@@ -3,6 +3,7 @@ package point
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code names one way a request can be refused. The list is closed: the schema's enum ErrorCode
@@ -41,7 +42,7 @@ func (e *Error) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("%s: %s", e.Code, e.Message)
 	}
-	return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Err)
+	return fmt.Sprintf("%s: %s: %v", e.Code, strings.TrimSuffix(e.Message, "."), e.Err)
 }
 
 func (e *Error) Unwrap() error { return e.Err }

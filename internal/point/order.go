@@ -57,7 +57,7 @@ type Order struct {
 	PayMethod   PayMethod
 	Status      OrderStatus
 	ImpUID      *string    // the payment that paid it
-	ClaimID     *string    // which Charge took the line home; see take
+	ClaimID     *string    // which Charge took the line home; see claim
 	ClaimedAt   *time.Time // when
 	ExpiresAt   time.Time
 	CreatedAt   time.Time

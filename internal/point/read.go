@@ -32,12 +32,16 @@ type Edge[T any] struct {
 	Node   T
 }
 
-// The lists there are.
+// The schema's names of the lists there are.
 type (
+	// TransactionConnection is a page of a ledger.
 	TransactionConnection = Connection[Transaction]
-	TransactionEdge       = Edge[Transaction]
-	OrderConnection       = Connection[Order]
-	OrderEdge             = Edge[Order]
+	// TransactionEdge is a line on it.
+	TransactionEdge = Edge[Transaction]
+	// OrderConnection is a page of charge orders.
+	OrderConnection = Connection[Order]
+	// OrderEdge is an order on it.
+	OrderEdge = Edge[Order]
 )
 
 // PageInfo says where a page ends.
