@@ -1,0 +1,63 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"pointcharge/internal/point"
+)
+
+// present is the one place where an error becomes an answer: a code of the closed list and a message
+// that is safe to show. What is not for strangers goes to the log, once, here.
+func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
+	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
+	if refusal, ok := errors.AsType[*point.Error](err); ok {
+		shown.Message = refusal.Message
+		shown.Extensions = extensions(refusal)
+		r.logRefusal(ctx, refusal)
+		return shown
+	}
+	// gqlgen's own errors carry nothing inside: the request itself is wrong. Their messages quote the
+	// request, so they are bounded.
+	if own, ok := errors.AsType[*gqlerror.Error](err); ok && own.Err == nil {
+		shown.Message = fmt.Sprintf("%.300s", own.Message)
+		shown.Locations = own.Locations
+		shown.Extensions = map[string]any{"code": point.InvalidArgument}
+		return shown
+	}
+	r.Log.ErrorContext(ctx, "internal error", "path", shown.Path.String(), "err", err)
+	shown.Message = internalMessage
+	shown.Extensions = map[string]any{"code": point.Internal}
+	return shown
+}
+
+const internalMessage = "Something went wrong. It was logged."
+
+func extensions(refusal *point.Error) map[string]any {
+	ext := map[string]any{"code": refusal.Code}
+	if refusal.TransactionID != "" {
+		ext["transactionId"] = refusal.TransactionID
+	}
+	return ext
+}
+
+// logRefusal logs what an operator should know of; refusals that are the caller's own doing are no news.
+func (r *Resolver) logRefusal(ctx context.Context, refusal *point.Error) {
+	switch refusal.Code {
+	case point.Internal:
+		r.Log.ErrorContext(ctx, "internal error", "err", refusal)
+	case point.GatewayUnavailable, point.PaymentMismatch:
+		r.Log.WarnContext(ctx, "refused", "err", refusal)
+	}
+}
+
+// recoverPanic masks a panic; present logs it with its stack.
+func (r *Resolver) recoverPanic(_ context.Context, cause any) error {
+	return &point.Error{Code: point.Internal, Message: internalMessage,
+		Err: fmt.Errorf("panic: %v\n%s", cause, debug.Stack())}
+}
