@@ -1,0 +1,180 @@
+package storefront
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+const sdk = "http://sdk.example:8081"
+
+func TestPageCarriesItsSettings(t *testing.T) {
+	t.Parallel()
+	users := []DemoUser{{Name: "김포인트", Token: "abc.def"}}
+	page := ask(t, Handler(users, "/graphql", sdk), http.MethodGet, "/")
+	if page.Code != http.StatusOK || page.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Fatalf("GET /: %d %s", page.Code, page.Header().Get("Content-Type"))
+	}
+	if diff := cmp.Diff(settings{Users: users, GraphQL: "/graphql"}, read(t, page.Body.String())); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestSettingsCannotBreakOut(t *testing.T) {
+	t.Parallel()
+	users := []DemoUser{{Name: `</script><img src=x onerror=alert(1)>`, Token: `"'<!--<script>&`}}
+	page := ask(t, Handler(users, "/graphql", sdk), http.MethodGet, "/").Body.String()
+	if strings.Contains(page, "onerror=alert(1)>") || strings.Contains(page, "<!--") || strings.Count(page, "</script>") != 2 {
+		t.Error("the page contains markup that was given as data")
+	}
+	if diff := cmp.Diff(users, read(t, page).Users); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+}
+
+func TestPageIsProtected(t *testing.T) {
+	t.Parallel()
+	page := ask(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/")
+	want := map[string]string{"Content-Security-Policy": policy(sdk), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+	for name, value := range want {
+		if got := page.Header().Get(name); got != value {
+			t.Errorf("%s: %q, want %q", name, got, value)
+		}
+	}
+	if own := strings.ReplaceAll(policy(sdk), sdk, ""); strings.Contains(own, "unsafe") || strings.Contains(own, "http") {
+		t.Errorf("the policy is not strict: %s", own)
+	}
+}
+
+// The policy would break a page that has inline scripts, styles or handlers, or that loads from elsewhere.
+func TestPageFitsItsPolicy(t *testing.T) {
+	t.Parallel()
+	page := ask(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/").Body.String()
+	forbidden := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script>|<script type="module">|https?://|src="//`)
+	if found := forbidden.FindString(page); found != "" {
+		t.Errorf("the page has %q", found)
+	}
+}
+
+func TestWhatThePageLoadsIsServed(t *testing.T) {
+	t.Parallel()
+	shop := Handler(nil, "/graphql", sdk)
+	for path, kind := range map[string]string{
+		"/storefront/storefront.js":  "text/javascript; charset=utf-8",
+		"/storefront/charge.js":      "text/javascript; charset=utf-8",
+		"/storefront/view.js":        "text/javascript; charset=utf-8",
+		"/storefront/storefront.css": "text/css; charset=utf-8",
+		"/storefront/icon.svg":       "image/svg+xml",
+	} {
+		got := ask(t, shop, http.MethodGet, path)
+		if got.Code != http.StatusOK || got.Header().Get("Content-Type") != kind || got.Body.Len() == 0 {
+			t.Errorf("GET %s: %d %s, %d bytes", path, got.Code, got.Header().Get("Content-Type"), got.Body.Len())
+		}
+	}
+}
+
+func TestOtherPathsAreNotFound(t *testing.T) {
+	t.Parallel()
+	shop := Handler(nil, "/graphql", sdk)
+	for _, path := range []string{"/x", "/index.html", "/storefront/", "/storefront/storefront.go", "/storefront/index.html"} {
+		if got := ask(t, shop, http.MethodGet, path); got.Code != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, got.Code)
+		}
+	}
+}
+
+func TestOnlyReadingIsAllowed(t *testing.T) {
+	t.Parallel()
+	shop := Handler(nil, "/graphql", sdk)
+	for _, path := range []string{"/", "/storefront/charge.js"} {
+		if got := ask(t, shop, http.MethodHead, path); got.Code != http.StatusOK {
+			t.Errorf("HEAD %s: %d", path, got.Code)
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+			if got := ask(t, shop, method, path); got.Code != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: %d", method, path, got.Code)
+			}
+		}
+	}
+}
+
+func TestScriptsNeverWriteHTML(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"charge.js", "view.js", "storefront.js"} {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b`).Find(text); found != nil {
+			t.Errorf("%s uses %s", name, found)
+		}
+	}
+}
+
+// The scripts' queries are tried against the real schema, so that the two cannot drift apart.
+func TestQueriesAreValid(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../schema.graphqls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := append(constants(t, "charge.js"), constants(t, "storefront.js")...)
+	if len(queries) != 7 {
+		t.Errorf("found %d queries, want 7", len(queries))
+	}
+	for _, query := range queries {
+		if _, err := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules()); err != nil {
+			t.Errorf("%v in\n%s", err, query)
+		}
+	}
+}
+
+// constants are the GraphQL operations among a script's constants, with the constants they quote filled in.
+func constants(t *testing.T, name string) []string {
+	t.Helper()
+	text, err := files.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("(?s)\nconst ([A-Z_]+) = ['`](.*?)['`];\n").FindAllStringSubmatch(strings.ReplaceAll(string(text), "\n", "\n\n"), -1)
+	var quoted, operations []string
+	for _, constant := range found {
+		value := strings.NewReplacer(quoted...).Replace(constant[2])
+		quoted = append(quoted, "${"+constant[1]+"}", value)
+		if regexp.MustCompile(`^(query|mutation|\{)`).MatchString(value) {
+			operations = append(operations, value)
+		}
+	}
+	return operations
+}
+
+func ask(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+	return answer
+}
+
+func read(t *testing.T, page string) settings {
+	t.Helper()
+	_, rest, _ := strings.Cut(page, `id="settings">`)
+	text, _, _ := strings.Cut(rest, "</script>")
+	var s settings
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatalf("settings %s: %v", text, err)
+	}
+	return s
+}

@@ -1,0 +1,148 @@
+// What the page looks like: functions from data to elements. Data only ever becomes text, never HTML.
+
+const number = new Intl.NumberFormat('ko-KR');
+const instant = new Intl.DateTimeFormat('ko-KR', { dateStyle: 'medium', timeStyle: 'short' }); // in the viewer's zone
+
+export const won = (amount) => `${number.format(amount)}원`;
+export const points = (amount) => `${number.format(amount)}P`;
+const signed = (amount) => (amount > 0 ? '+' : '') + points(amount);
+
+const KINDS = {
+  CHARGE: ['충전', 'Charge'],
+  BONUS: ['보너스', 'Bonus'],
+  SPEND: ['사용', 'Spent'],
+  SPEND_CANCEL: ['사용 취소', 'Spend cancelled'],
+  CHARGE_CANCEL: ['회수', 'Charge cancelled'],
+  EXPIRE: ['소멸', 'Expired'],
+  ADJUST: ['조정', 'Adjusted'],
+};
+
+const METHODS = {
+  CARD: '신용카드',
+  KAKAOPAY: '카카오페이',
+  NAVERPAY: '네이버페이',
+  TOSSPAY: '토스페이',
+  BANK_TRANSFER: '계좌이체',
+  VIRTUAL_ACCOUNT: '가상계좌',
+};
+
+// element makes one: attributes as they are written in HTML, functions as listeners, children as nodes or text.
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') made.addEventListener(key, value);
+    else if (value === true) made.toggleAttribute(key, true);
+    else if (value !== false && value !== null) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+const english = (text) => element('small', { lang: 'en' }, text);
+
+export const user = ({ name }, click) =>
+  element('li', {}, element('button', { type: 'button', class: 'user', click },
+    element('span', { class: 'face', 'aria-hidden': 'true' }, [...name][0] ?? '?'), name));
+
+export const product = ({ id, name, price, points: given, bonusPoints }, checked) =>
+  element('label', { class: 'product' },
+    element('input', { type: 'radio', name: 'product', value: id, required: true, checked, 'data-price': price }),
+    element('span', { class: 'name' }, name),
+    element('b', {}, points(given)),
+    bonusPoints > 0 ? element('em', {}, `+ ${points(bonusPoints)} 보너스`) : null,
+    element('span', { class: 'price' }, won(price)));
+
+export const methods = () => Object.entries(METHODS).map(([value, label], i) =>
+  element('label', { class: 'method' },
+    element('input', { type: 'radio', name: 'method', value, checked: i === 0 }),
+    element('span', {}, label)));
+
+export function line({ kind, amount, balanceAfter, description, impUid, createdAt }) {
+  const [korean, name] = KINDS[kind] ?? [kind, ''];
+  return element('li', { class: 'line' },
+    element('span', { class: 'what' },
+      element('b', {}, korean, ' ', english(name)),
+      element('span', {}, description),
+      element('span', { class: 'faint' }, time(createdAt), impUid ? ` · ${impUid}` : '')),
+    element('span', { class: 'sum' },
+      element('b', { class: amount < 0 ? 'minus' : 'plus' }, signed(amount)),
+      element('span', { class: 'faint' }, `잔액 ${points(balanceAfter)}`)));
+}
+
+const time = (text) => element('time', { datetime: text }, instant.format(new Date(text)));
+
+// message is a box that says what happened, and what can be done about it.
+export const message = (tone, korean, inEnglish, ...rest) =>
+  element('div', { class: `message ${tone}` }, element('p', {}, element('b', {}, korean), ' ', english(inEnglish)), ...rest);
+
+export const action = (korean, inEnglish, click) =>
+  element('button', { type: 'button', class: 'quiet', click }, korean, ' ', english(inEnglish));
+
+const note = (korean, inEnglish) => element('p', { class: 'note' }, korean, ' ', english(inEnglish));
+
+// outcome is the message for how a charge ended; retry is called when the same payment shall be tried again.
+export function outcome(result, retry) {
+  switch (result.kind) {
+    case 'credited':
+      return credited(result.line);
+    case 'waiting':
+      return message('info', '입금을 기다리고 있습니다.', 'Waiting for the deposit.',
+        account(result.order),
+        note('입금이 확인되면 포인트가 자동으로 적립됩니다.', 'Points arrive on their own once it is in.'));
+    case 'mismatch':
+      return message('bad', '결제 내용이 주문과 달라 적립되지 않았습니다.', 'The payment does not fit its order; nothing was credited.',
+        note('담당자가 확인하고 있습니다. 결제 금액은 사라지지 않습니다.', 'An operator sees it; the money is not lost.'), reference(result.payment));
+    case 'unsure':
+      return message('warn', '결제를 아직 확인하지 못했습니다.', 'The payment could not be confirmed yet.',
+        note('다시 결제하지 마세요. 잠시 후 다시 확인하면 됩니다.', 'Do not pay again; check again in a moment.'),
+        reference(result.payment), action('다시 확인', 'Check again', retry));
+    default:
+      return unpaid(result);
+  }
+}
+
+function credited({ amount, order, createdAt }) {
+  const bonus = order?.bonusPoints ?? 0;
+  return message('good', `${points(amount)}가 충전되었습니다.`, 'Your points have arrived.',
+    bonus > 0 ? note(`보너스 ${points(bonus)}도 함께 드렸습니다.`, 'Bonus included.') : null,
+    element('p', { class: 'faint' }, time(createdAt)));
+}
+
+function unpaid({ known, payment }) {
+  if (!known) return message('warn', '이 사용자의 주문이 아닙니다.', 'There is no such order of yours.');
+  return message('warn', '결제가 완료되지 않았습니다.', 'The payment was not completed.',
+    payment.reason ? element('p', {}, payment.reason) : null,
+    note('이미 결제하셨다면 확인되는 대로 자동으로 적립됩니다.', 'If you did pay, the points arrive on their own.'));
+}
+
+const account = ({ price, virtualAccount: to }) => element('dl', {},
+  ...row('입금액', 'Amount', won(price)),
+  ...row('은행', 'Bank', to?.bank),
+  ...row('계좌번호', 'Account', to?.number),
+  ...row('예금주', 'Holder', to?.holder),
+  ...row('입금 기한', 'Deposit by', to?.depositBy && time(to.depositBy)));
+
+const row = (korean, inEnglish, value) =>
+  value ? [element('dt', {}, korean, ' ', english(inEnglish)), element('dd', {}, value)] : [];
+
+const reference = ({ merchantUid, impUid }) => element('p', { class: 'faint' }, `주문번호 ${merchantUid} · ${impUid}`);
+
+// refusal is the message for an error that belongs to no payment.
+export function refusal(error) {
+  switch (error.code) {
+    case 'PRODUCT_UNAVAILABLE':
+      return message('warn', '지금은 살 수 없는 상품입니다.', 'This product is no longer on offer.');
+    case 'GATEWAY_UNAVAILABLE':
+      return message('warn', '결제 서비스가 응답하지 않습니다. 잠시 후 다시 시도해 주세요.', 'The payment service does not answer; try again later.');
+    case 'RATE_LIMITED':
+      return message('warn', '요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.', 'Too many requests; try again later.');
+    case 'NETWORK':
+      return message('warn', '서버에 연결할 수 없습니다.', 'The server cannot be reached.');
+    case 'SDK':
+      return message('bad', '결제 모듈을 불러오지 못했습니다. 아래 주소에 접속할 수 있는지 확인해 주세요.',
+        'The payment SDK did not load; is this address reachable?', element('p', { class: 'faint' }, error.message));
+    default:
+      return message('bad', '문제가 생겼습니다. 잠시 후 다시 시도해 주세요.', 'Something went wrong; try again later.',
+        element('p', { class: 'faint' }, error.message));
+  }
+}

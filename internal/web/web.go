@@ -1,0 +1,93 @@
+// Package web is the plain HTTP around the domain: Iamport's webhook, the place where a phone's browser
+// lands after paying, and the health checks. It maps requests to point.Service and answers; it decides
+// nothing about money.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"pointcharge/internal/point"
+)
+
+// Server serves the plain HTTP routes. Its fields are set once, before it is used.
+type Server struct {
+	Points *point.Service
+	// FrontendURL is the only place where a payer is ever sent back to. Its own path and query are kept.
+	FrontendURL *url.URL
+	Log         *slog.Logger
+
+	notices singleflight.Group
+}
+
+// Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
+// GET /readyz.
+func (s *Server) Register(mux *http.ServeMux) {
+	mux.HandleFunc("POST /webhooks/iamport", s.webhook)
+	mux.HandleFunc("GET /payments/return", s.landing)
+	mux.HandleFunc("GET /healthz", s.healthy)
+	mux.HandleFunc("GET /readyz", s.ready)
+}
+
+// landing is the m_redirect_url: Iamport sends the payer's browser here when its window was a page of its
+// own (contract §4). What the address claims is looked up, never believed, and it never says where to
+// go next. The front end learns merchantUid and one of these statuses:
+// paid, ready, failed, cancelled (Iamport's words), mismatch, unknown, unavailable.
+func (s *Server) landing(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"), Status: "landing"}
+	target := *s.FrontendURL
+	answer := target.Query()
+	answer.Set("status", s.land(r.Context(), n))
+	answer.Del("merchantUid")
+	if validID.MatchString(n.MerchantUID) {
+		answer.Set("merchantUid", n.MerchantUID)
+	}
+	target.RawQuery = answer.Encode()
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+}
+
+func (s *Server) land(ctx context.Context, n notice) string {
+	if !validID.MatchString(n.MerchantUID) {
+		return "unknown"
+	}
+	if !validID.MatchString(n.ImpUID) { // refused before the window opened: nothing was paid
+		return "failed"
+	}
+	payment, err := s.sync(ctx, n)
+	switch code := point.CodeOf(err); {
+	case code == point.NotFound || code == point.PaymentNotFound:
+		return "unknown"
+	case err != nil:
+		s.Log.Error("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
+		return "unavailable"
+	case payment.MerchantUID != n.MerchantUID: // two halves of two payments
+		return "unknown"
+	case payment.Problem != point.NoProblem:
+		return "mismatch"
+	}
+	return string(payment.Status)
+}
+
+// healthy says that the process runs.
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// ready says that the database answers.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.Points.DB.WithContext(ctx).Exec("SELECT 1").Error; err != nil {
+		s.Log.Error("not ready", "err", err)
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}

@@ -1,0 +1,127 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+const (
+	// maxNotice bounds a webhook's body; Iamport's are some hundred bytes (contract §2.1).
+	maxNotice = 64 << 10
+	// syncTimeout is shorter than the 30 seconds that Iamport waits for an answer (contract §2.3).
+	syncTimeout = 25 * time.Second
+)
+
+// notice is the body of a webhook (contract §2.1). It carries no signature and nothing in it is
+// believed: it only says which payment to look up.
+type notice struct {
+	Event          string `json:"event"` // set by special notices only
+	ImpUID         string `json:"imp_uid"`
+	MerchantUID    string `json:"merchant_uid"`
+	Status         string `json:"status"`
+	CancellationID string `json:"cancellation_id"`
+}
+
+// webhook answers Iamport: 200 for everything that a resend cannot help, 400 or 413 for a body that is
+// no notice, 503 where a resend helps.
+func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
+	n, err := readNotice(w, r)
+	if err != nil {
+		status := http.StatusBadRequest
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, "not a notice", status)
+		return
+	}
+	log := s.Log.With("imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "status", n.Status)
+	if n.Event != "" { // for example Inicis.Escrow.Changed, which says "paid" but pays nothing (F36)
+		log.Info("webhook: special event, nothing to do", "event", n.Event)
+		return
+	}
+	payment, err := s.sync(r.Context(), n)
+	switch point.CodeOf(err) {
+	case "":
+		log.Info("webhook: synced", "payment", payment.Status, "problem", payment.Problem)
+	case point.PaymentNotFound, point.NotFound:
+		log.Warn("webhook: nothing of ours", "err", err)
+	default:
+		log.Error("webhook: not synced, a resend would help", "err", err)
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+	}
+}
+
+// readNotice reads JSON or a form, whichever the merchant chose in Iamport's console (F37).
+func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxNotice)
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err != nil:
+		return n, err
+	case mediaType == "application/json":
+		err = json.NewDecoder(r.Body).Decode(&n)
+	case mediaType == "application/x-www-form-urlencoded":
+		if err = r.ParseForm(); err == nil {
+			n = notice{Event: r.PostForm.Get("event"), ImpUID: r.PostForm.Get("imp_uid"),
+				MerchantUID: r.PostForm.Get("merchant_uid"), Status: r.PostForm.Get("status"),
+				CancellationID: r.PostForm.Get("cancellation_id")}
+		}
+	default:
+		err = errors.New("neither JSON nor a form")
+	}
+	if err == nil && (!validID.MatchString(n.ImpUID) || !validID.MatchString(n.MerchantUID)) {
+		err = errors.New("ids are missing or malformed")
+	}
+	return n, err
+}
+
+var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// sync looks the payment up and merges it into the books. A notice about an order that is not ours asks
+// the gateway nothing, and a burst of the same notice asks once. Only the very same notice may share an
+// answer: what another one reports may be younger than the look-up in flight.
+func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
+	known, err := s.Points.Known(ctx, n.MerchantUID)
+	if err != nil {
+		return point.Payment{}, err
+	}
+	if !known {
+		return point.Payment{}, &point.Error{Code: point.NotFound, Message: "There is no such order."}
+	}
+	// The shared work must not end because one of those waiting hangs up.
+	shared := context.WithoutCancel(ctx)
+	done := s.notices.DoChan(n.key(), func() (any, error) { return s.syncShared(shared, n.ImpUID) })
+	select {
+	case <-ctx.Done():
+		return point.Payment{}, ctx.Err()
+	case result := <-done:
+		payment, _ := result.Val.(point.Payment)
+		return payment, result.Err
+	}
+}
+
+// syncShared runs on a goroutine of its own, where net/http catches no panic: one there would end the
+// process, and with it everybody else's requests.
+func (s *Server) syncShared(ctx context.Context, impUID string) (payment point.Payment, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	return s.Points.Sync(ctx, impUID)
+}
+
+func (n notice) key() string {
+	return n.ImpUID + " " + n.MerchantUID + " " + n.Status + " " + n.CancellationID
+}
