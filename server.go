@@ -1,0 +1,244 @@
+// Command pointcharge sells points: a person pays through Iamport (아임포트), and the payment becomes points,
+// exactly once. Run it without arguments for a sandbox that needs nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rs/cors"
+	"gorm.io/gorm"
+
+	"pointcharge/graph"
+	"pointcharge/graph/playground"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/config"
+	"pointcharge/internal/database"
+	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
+	"pointcharge/internal/web"
+)
+
+// shutdownPatience is how long requests in flight may take once the server was asked to stop. It is longer
+// than the longest of them: an operation or a webhook ends within 30 seconds.
+const shutdownPatience = 35 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "pointcharge:", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+// serve is the server: listen, migrate, serve; and when ctx ends, stop accepting, wait for the requests in
+// flight, stop what runs beside them, close the database.
+func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	log := newLog(cfg, stdout)
+	listener, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	cfg = cfg.Listening(listener.Addr().String())
+	db, err := openDatabase(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer database.Close(db)
+	app, err := newApp(ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
+	defer app.close()
+	banner(stdout, cfg, app.token)
+	defer log.Info("stopped")
+	server := newHTTPServer(app.handler, log)
+	// In sandbox mode the gateway is this very server, which would wait five seconds for connections to itself
+	// that were opened and never used.
+	server.RegisterOnShutdown(app.hangUp)
+	return serveUntil(ctx, server, listener)
+}
+
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      shutdownPatience,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// openDatabase opens it, brings its schema up to date and makes sure that it is of the server's mode.
+func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*gorm.DB, error) {
+	db, err := database.Open(ctx, cfg.DatabaseURL.Reveal(), log)
+	if err != nil {
+		return nil, err
+	}
+	if err = database.Migrate(ctx, db); err == nil {
+		err = database.Stamp(ctx, db, string(cfg.Mode))
+	}
+	if err != nil {
+		return nil, errors.Join(err, database.Close(db))
+	}
+	return db, nil
+}
+
+// app is the server's parts, put together.
+type app struct {
+	handler http.Handler
+	token   string // a development token, in sandbox mode
+	hangUp  func() // closes the connections to Iamport that are idle
+	close   func()
+}
+
+func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logger) (*app, error) {
+	points, hangUp := newService(cfg, db, log)
+	verifier, err := newVerifier(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	frontend, err := url.Parse(cfg.FrontendURL)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	a := &app{hangUp: hangUp, close: hangUp}
+	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection}
+	mux.Handle("/graphql", crossOrigin(cfg, verifier.Middleware(resolver.Handler())))
+	(&web.Server{Points: points, FrontendURL: frontend, Log: log}).Register(mux)
+	if cfg.Mode == config.Sandbox {
+		if err := a.addSandbox(ctx, cfg, mux, points, log); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Playground {
+		page, err := playground.Handler(playground.Options{Path: "/playground", Endpoint: "/graphql", Token: a.token,
+			ProductID: "points-5000", Sandbox: gatewayURL(cfg)})
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle("/playground", page)
+		mux.Handle("/playground/", page)
+	}
+	a.handler = withHeaders(mux)
+	return a, nil
+}
+
+// gatewayCalls is how many calls to Iamport are under way at most; the others wait.
+const gatewayCalls = 64
+
+// newService is the domain with Iamport behind it. hangUp closes the connections that wait for the next call.
+func newService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point.Service, hangUp func()) {
+	transport := iamport.NewTransport(gatewayCalls)
+	gateway := iamport.New(iamport.Config{
+		URL:            gatewayURL(cfg),
+		Key:            cfg.IamportKey.Reveal(),
+		Secret:         cfg.IamportSecret.Reveal(),
+		IncludeSandbox: cfg.Mode == config.Sandbox,
+		MaxInFlight:    gatewayCalls,
+		Transport:      transport,
+		Log:            log,
+	})
+	return &point.Service{DB: db, Gateway: gateway, Live: cfg.Mode == config.Live}, transport.CloseIdleConnections
+}
+
+func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
+	if cfg.AuthJWKSURL != "" {
+		return auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)
+	}
+	return auth.NewHS256([]byte(cfg.AuthHS256Secret.Reveal()), cfg.AuthIssuer, cfg.AuthAudience), nil
+}
+
+// gatewayURL is Iamport's address; in sandbox mode by default our own, where the pretend one is mounted.
+func gatewayURL(cfg config.Config) string {
+	if cfg.IamportURL != "" {
+		return cfg.IamportURL
+	}
+	return localURL(cfg) + sandboxPath
+}
+
+// localURL is where this process itself is reached, whatever the outside calls it.
+func localURL(cfg config.Config) string {
+	host, port, _ := net.SplitHostPort(cfg.Addr)
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// shop is what every checkout has in common.
+func shop(cfg config.Config) graph.Checkout {
+	return graph.Checkout{
+		SDKURL:      sdkURL(cfg),
+		UserCode:    cfg.IamportUserCode,
+		ChannelKey:  cfg.IamportChannelKey,
+		RedirectURL: cfg.PublicURL + "/payments/return",
+		NoticeURL:   cfg.PublicURL + "/webhooks/iamport",
+	}
+}
+
+// sdkURL is the script that the browser loads: Iamport's own (contract §4), or the pretend one.
+func sdkURL(cfg config.Config) string {
+	switch gateway, _ := url.Parse(cfg.IamportURL); {
+	case cfg.IamportURL == "":
+		return cfg.PublicURL + sandboxPath + "/iamport.js"
+	case strings.HasSuffix(gateway.Hostname(), ".iamport.kr"):
+		return "https://cdn.iamport.kr/v1/iamport.js"
+	}
+	return cfg.IamportURL + "/iamport.js"
+}
+
+// crossOrigin lets the pages of CORS_ORIGINS call next, and keeps every other site's pages from it.
+func crossOrigin(cfg config.Config, next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range cfg.CORSOrigins {
+		_ = protection.AddTrustedOrigin(origin) // config has checked them
+	}
+	guarded := protection.Handler(next)
+	if slices.Contains(cfg.CORSOrigins, "*") { // sandbox only; the protection knows no such origin
+		guarded = next
+	}
+	return cors.New(cors.Options{
+		AllowOriginFunc: cfg.AllowsOrigin, // AllowedOrigins takes an empty list for everybody
+		AllowedMethods:  []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:  []string{"Authorization", "Content-Type"},
+		MaxAge:          600,
+	}).Handler(guarded)
+}
+
+func withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func newLog(cfg config.Config, w io.Writer) *slog.Logger {
+	if cfg.LogFormat == config.JSON {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
