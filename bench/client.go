@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// answerPatience is longer than any operation of the server takes.
+const answerPatience = time.Minute
+
+// exchange is a request as it goes over the wire, and what its answer must be.
+type exchange struct {
+	request []byte
+	check   func(body []byte) error
+}
+
+// post writes the request out beforehand. The clients share the machine's cores with the server, so they do as little
+// as pgbench's do while the clock runs.
+func post(host, path, token string, body []byte, check func([]byte) error) exchange {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n", path, host)
+	if token != "" {
+		fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", token)
+	}
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	return exchange{b.Bytes(), check}
+}
+
+// send makes every exchange once, over as many kept connections as there are clients. The first wrong answer ends it.
+func send(ctx context.Context, address string, clients int, exchanges []exchange) (sample, error) {
+	s := sample{latencies: make([]time.Duration, len(exchanges))}
+	connections, err := dial(ctx, address, clients)
+	if err != nil {
+		return s, err
+	}
+	defer connections.close()
+	group, ctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(ctx, connections.close) // ends the reads and writes under way
+	defer stop()
+	var next atomic.Int64
+	started := time.Now()
+	for _, c := range connections {
+		group.Go(func() error {
+			for i := next.Add(1) - 1; i < int64(len(exchanges)); i = next.Add(1) - 1 {
+				begun := time.Now()
+				if err := c.exchange(exchanges[i]); err != nil {
+					return fmt.Errorf("request %d: %w", i, err)
+				}
+				s.latencies[i] = time.Since(begun)
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	s.took = time.Since(started)
+	return s, err
+}
+
+// connection is one client's, kept open between requests.
+type connection struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+type connections []connection
+
+func dial(ctx context.Context, address string, n int) (connections, error) {
+	var all connections
+	for range n {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all = append(all, connection{conn, bufio.NewReader(conn)})
+	}
+	return all, nil
+}
+
+func (all connections) close() {
+	for _, c := range all {
+		_ = c.Close()
+	}
+}
+
+func (c connection) exchange(e exchange) error {
+	if err := c.SetDeadline(time.Now().Add(answerPatience)); err != nil {
+		return err
+	}
+	if _, err := c.Write(e.request); err != nil {
+		return err
+	}
+	response, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return e.check(body)
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// compare measures both sides and prints what it finds. The error says when the server is slower than the mark allows,
+// or anything it wrote is wrong.
+func compare(ctx context.Context, o options, w io.Writer) error {
+	s := &stage{options: o}
+	defer s.close()
+	if err := s.setUp(ctx); err != nil {
+		return err
+	}
+	p, err := s.watch(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.serve(ctx); err != nil {
+		return err
+	}
+	if err := s.introduce(ctx, w); err != nil {
+		return err
+	}
+	rounds, err := s.play(ctx, p, w)
+	if err != nil {
+		return err
+	}
+	if err := s.verify(ctx); err != nil {
+		return err
+	}
+	return conclude(w, rounds, o.mark)
+}
+
+func (s *stage) introduce(ctx context.Context, w io.Writer) error {
+	var version, fsync string
+	err := s.db.QueryRow(ctx, "SELECT current_setting('server_version'), current_setting('fsync')").Scan(&version, &fsync)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%d payments a round on each side, %d clients, %d users, %d cores, PostgreSQL %s, fsync %s\n\n",
+		s.payments, s.clients, s.users, runtime.NumCPU(), version, fsync)
+	const heading = "   rate/s       p50       p99"
+	fmt.Fprintf(w, "%-10s%s%s%s\n", "", center("server", len(heading)), center("pgbench", len(heading)), "     ratio")
+	fmt.Fprintf(w, "%-10s%s%s\n", "", heading, heading)
+	return nil
+}
+
+func center(text string, width int) string {
+	left := (width - len(text)) / 2
+	return strings.Repeat(" ", left) + text + strings.Repeat(" ", width-left-len(text))
+}
+
+// play measures round after round. The first is a short one that does not count: it fills caches, prepares statements
+// and grows the connection pools. Which side begins takes turns.
+func (s *stage) play(ctx context.Context, p *pgbench, w io.Writer) ([]round, error) {
+	warmUp := s.warmUp()
+	if _, err := s.round(ctx, p, 0, 0, warmUp); err != nil {
+		return nil, err
+	}
+	var rounds []round
+	for i := range s.rounds {
+		r, err := s.round(ctx, p, i, warmUp+i*s.payments, s.payments)
+		if err != nil {
+			return nil, err
+		}
+		rounds = append(rounds, r)
+		row(w, fmt.Sprint("round ", i+1), rounds[i:])
+	}
+	return rounds, nil
+}
+
+// warmUp is the number of payments in the round that does not count.
+func (o options) warmUp() int { return roundUp(max(1, o.payments/10), o.clients) }
+
+// round measures both sides with n new orders each; there were offset before.
+func (s *stage) round(ctx context.Context, p *pgbench, number, offset, n int) (r round, err error) {
+	halves := []func() error{
+		func() (err error) { r.server, err = s.chargeByServer(ctx, offset, n); return err },
+		func() (err error) { r.pgbench, err = s.chargeByPgbench(ctx, p, offset, n); return err },
+	}
+	for i := range halves {
+		if err := halves[(number+i)%len(halves)](); err != nil {
+			return round{}, err
+		}
+	}
+	return r, nil
+}
+
+func (s *stage) chargeByServer(ctx context.Context, offset, n int) (sample, error) {
+	orders := s.newOrders(serverSide, offset, n)
+	exchanges, err := charges(s.server.address, orders)
+	if err != nil {
+		return sample{}, err
+	}
+	if err := s.prepare(ctx, orders); err != nil {
+		return sample{}, err
+	}
+	if err := s.settle(ctx); err != nil {
+		return sample{}, err
+	}
+	charged, err := send(ctx, s.server.address, s.clients, exchanges)
+	if err != nil {
+		return sample{}, fmt.Errorf("charge: %w\nthe server said:\n%s", err, s.server.output)
+	}
+	return charged, nil
+}
+
+// prepare opens the orders and pays them.
+func (s *stage) prepare(ctx context.Context, orders []order) error {
+	if err := s.open(ctx, orders); err != nil {
+		return fmt.Errorf("open orders: %w", err)
+	}
+	if err := s.pay(ctx, orders); err != nil {
+		return fmt.Errorf("pay orders: %w", err)
+	}
+	return nil
+}
+
+func (s *stage) chargeByPgbench(ctx context.Context, p *pgbench, offset, n int) (sample, error) {
+	if err := s.open(ctx, s.newOrders(pgbenchSide, offset, n)); err != nil {
+		return sample{}, fmt.Errorf("open orders: %w", err)
+	}
+	if err := s.settle(ctx); err != nil {
+		return sample{}, err
+	}
+	return p.charge(ctx, offset, n)
+}
+
+// row prints the medians of the rounds.
+func row(w io.Writer, name string, rounds []round) {
+	fmt.Fprintf(w, "%-10s", name)
+	for _, half := range []func(round) sample{
+		func(r round) sample { return r.server },
+		func(r round) sample { return r.pgbench },
+	} {
+		rate := middle(rounds, func(r round) float64 { return half(r).rate() })
+		p50 := middle(rounds, func(r round) time.Duration { return half(r).latency(0.50) })
+		p99 := middle(rounds, func(r round) time.Duration { return half(r).latency(0.99) })
+		fmt.Fprintf(w, "%9.0f%10s%10s", rate, milliseconds(p50), milliseconds(p99))
+	}
+	fmt.Fprintf(w, "%10.3f\n", middle(rounds, round.ratio))
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
+
+// conclude prints the medians and fails when their ratio is below the mark.
+func conclude(w io.Writer, rounds []round, mark float64) error {
+	row(w, "median", rounds)
+	ratio := middle(rounds, round.ratio)
+	if ratio < mark {
+		return fmt.Errorf("the ratio %.3f is below the mark of %.3f", ratio, mark)
+	}
+	fmt.Fprintf(w, "\nthe ratio %.3f reaches the mark of %.3f\n", ratio, mark)
+	return nil
+}

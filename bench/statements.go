@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// script is what pgbench runs.
+//
+//go:embed charge.sql
+var script string
+
+// watched is the application_name of the server whose statements PostgreSQL logs. linePrefix puts it before every line
+// of the log.
+const (
+	watched    = "watched"
+	linePrefix = "%a "
+)
+
+// watching makes PostgreSQL log every statement of the connections to url, without the values bound to it.
+func watching(url string) string {
+	return url + "&application_name=" + watched + "&log_statement=all&log_parameter_max_length=0"
+}
+
+// statementLog is what a PostgreSQL server in dir writes, from here on.
+type statementLog struct {
+	path string
+	seen int
+}
+
+func openLog(dir string) (*statementLog, error) {
+	log := &statementLog{path: filepath.Join(dir, "log")}
+	text, err := os.ReadFile(log.path)
+	log.seen = len(text)
+	return log, err
+}
+
+// statements are those that the watched server sent since openLog.
+func (l *statementLog) statements() ([]string, error) {
+	text, err := os.ReadFile(l.path)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	ours := false
+	for line := range bytes.Lines(text[l.seen:]) {
+		continuation := bytes.HasPrefix(line, []byte("\t"))
+		entry := logged.FindSubmatch(line)
+		switch {
+		case entry != nil:
+			found = append(found, string(entry[1]))
+		case continuation && ours:
+			found[len(found)-1] += string(line)
+		}
+		ours = entry != nil || continuation && ours
+	}
+	return found, nil
+}
+
+// logged is a statement's line, of the simple protocol ("statement: ") or the extended one ("execute name: ").
+var logged = regexp.MustCompile(`(?s)^` + watched + ` LOG:  (?:statement|execute [^:]*): (.*)`)
+
+// scriptStatements are the statements of a pgbench script.
+func scriptStatements(script string) []string {
+	script = comment.ReplaceAllString(script, "")
+	found := statementEnd.Split(script, -1)
+	return slices.DeleteFunc(found, func(s string) bool { return strings.TrimSpace(s) == "" })
+}
+
+var (
+	comment      = regexp.MustCompile(`(?m)^(--|\\set ).*$`)
+	statementEnd = regexp.MustCompile(`;|\\gset \w+`)
+)
+
+// shape is a statement without its spacing and with every parameter as "?", however it is written.
+func shape(statement string) string {
+	statement = strings.Join(strings.Fields(statement), " ")
+	statement = aroundPunctuation.ReplaceAllString(statement, "$1")
+	statement = unparameterized.ReplaceAllString(statement, "$1?")
+	return parameter.ReplaceAllString(statement, "$1?")
+}
+
+var (
+	aroundPunctuation = regexp.MustCompile(` ?([(),]) ?`)
+	unparameterized   = regexp.MustCompile(`([(,])(?:NULL\b|'')`)
+	parameter         = regexp.MustCompile(`([^:\w])(?:\$\d+|:\w+)`)
+)
+
+// checkDrift says where the script no longer does what the server does.
+func checkDrift(sent, scripted []string) error {
+	var errs []error
+	if len(sent) != len(scripted) {
+		errs = append(errs, fmt.Errorf("a charge is %d statements, bench/charge.sql has %d", len(sent), len(scripted)))
+	}
+	for i := range max(len(sent), len(scripted)) {
+		if server, script := shapeAt(sent, i), shapeAt(scripted, i); server != script {
+			errs = append(errs, fmt.Errorf("statement %d\n  of the server: %s\n  of the script: %s", i+1, server, script))
+		}
+	}
+	if errs == nil {
+		return nil
+	}
+	return fmt.Errorf("bench/charge.sql must be what the server sends:\n%w", errors.Join(errs...))
+}
+
+func shapeAt(statements []string, i int) string {
+	if i >= len(statements) {
+		return "(none)"
+	}
+	return shape(statements[i])
+}
