@@ -1,0 +1,147 @@
+package graph_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"pointcharge/graph"
+	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
+)
+
+// nowhere is the real client of a gateway that nobody runs: port 1 refuses every connection.
+func nowhere() point.Gateway {
+	return iamport.New(iamport.Config{URL: "http://127.0.0.1:1", Key: "imp-key", Secret: impSecret, RetryDelay: 1})
+}
+
+// explosive panics where a gateway should answer.
+type explosive struct{ point.Gateway }
+
+func (explosive) Payment(context.Context, string) (point.Payment, error) {
+	panic("the secret " + impSecret)
+}
+
+func panicking(w *world, _ *graph.Resolver) { w.points.Gateway = explosive{} }
+
+func TestAPanicIsMaskedAndLoggedOnceWithItsStack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, panicking)
+	w.wantMasked(w.charge("minji", "imp_1"))
+	if lines := w.log.errors(); !strings.Contains(lines[0], "explosive.Payment") {
+		t.Errorf("the log does not say where: %s", lines[0])
+	}
+	w.want(w.ask("minji", `{ viewer { id } }`), "minji", "viewer", "id")
+}
+
+func TestAGatewayThatIsDownIsNotOurFault(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, gatewayDown)
+	w.wantCode(w.charge("minji", "imp_1"), point.GatewayUnavailable)
+	if lines := w.log.errors(); len(lines) != 0 {
+		t.Errorf("logged as errors: %q", lines)
+	}
+}
+
+func TestARefusalIsNoNewsForTheLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.wantCode(w.charge("minji", "imp_unknown"), point.PaymentNotFound)
+	w.wantCode(w.ask("minji", `{ nothing }`), point.InvalidArgument)
+	w.wantCode(w.askAs("", `{ viewer { id } }`), point.Unauthenticated)
+	if w.log.text.Len() != 0 {
+		t.Errorf("logged: %s", w.log.text.String())
+	}
+}
+
+func TestRequestsThatAreWrongThemselvesAreInvalidArguments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.token("minji")
+	for name, body := range map[string]string{
+		"no JSON":                 `{"query": `,
+		"another JSON":            `[]`,
+		"a batch":                 `[{"query":"{ viewer { id } }"}]`,
+		"empty":                   ``,
+		"null":                    `null`,
+		"no query":                `{}`,
+		"query as number":         `{"query": 1}`,
+		"syntax":                  `{"query":"{ viewer { id }"}`,
+		"unknown field":           `{"query":"{ viewer { password } }"}`,
+		"no selection":            `{"query":"{ viewer }"}`,
+		"unknown argument":        `{"query":"mutation { createPointTransaction(impUid: \"imp_1\", amount: 1) { id } }"}`,
+		"unknown operation":       `{"query":"query A { viewer { id } }","operationName":"B"}`,
+		"two operations, no name": `{"query":"query A { viewer { id } } query B { viewer { id } }"}`,
+		"subscription":            `{"query":"subscription { viewer { id } }"}`,
+		"circular fragments":      `{"query":"{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }"}`,
+		"over 64 KiB":             `{"query":"{ viewer { id } } #` + strings.Repeat("x", 64<<10) + `"}`,
+		"too many tokens":         `{"query":"{` + strings.Repeat(" __typename", 1000) + `}"}`,
+		"variables as text":       `{"query":"{ viewer { id } }","variables":"x"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := *w
+			w.T = t
+			r := w.post(token, body)
+			w.wantCode(r, point.InvalidArgument)
+			if r.at("viewer") != nil || len(r.text) > 4000 {
+				t.Errorf("%d bytes: %.500s", len(r.text), r.text)
+			}
+		})
+	}
+}
+
+func TestOtherMethodsAndBodiesAreInvalidArguments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := `{"query":"{ viewer { id } }"}`
+	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH"} {
+		r := w.send(method, w.token("minji"), "application/json", body)
+		w.wantCode(r, point.InvalidArgument)
+		if r.status != 405 {
+			t.Errorf("%s: status %d, want 405", method, r.status)
+		}
+	}
+	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql"} {
+		r := w.send("POST", w.token("minji"), contentType, body)
+		w.wantCode(r, point.InvalidArgument)
+		if r.status != 415 {
+			t.Errorf("%q: status %d, want 415", contentType, r.status)
+		}
+	}
+}
+
+const schemaQuery = `{ __schema { queryType { name } } }`
+
+func TestIntrospectionThatIsOffIsRefusedAndNoFaultOfOurs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, query := range []string{
+		schemaQuery, `{ __type(name: "User") { fields { name } } }`, `{ viewer { id } a: __type(name: "User") { name } }`,
+		`{ ...A } fragment A on Query { ...B } fragment B on Query { __schema { types { name } } }`,
+	} {
+		r := w.ask("minji", query)
+		w.wantCode(r, point.InvalidArgument)
+		if strings.Contains(r.text, "fields") || strings.Contains(r.text, `"Query"`) {
+			t.Errorf("it shows the schema: %s", r.text)
+		}
+	}
+	if w.log.text.Len() != 0 {
+		t.Errorf("logged: %s", w.log.text.String())
+	}
+	w.want(w.ask("minji", `{ __typename }`), "Query", "__typename")
+}
+
+func TestIntrospectionCanBeSwitchedOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Introspection = true })
+	w.want(w.askAs("", schemaQuery), "Query", "__schema", "queryType", "name")
+}
+
+func TestAnswersAreNotStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if got := w.ask("minji", `{ viewer { id } }`).header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control is %q", got)
+	}
+}

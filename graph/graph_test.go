@@ -1,0 +1,233 @@
+package graph_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/graph"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
+)
+
+const (
+	authSecret = "auth-secret-of-thirty-two-bytes-!"
+	impSecret  = "imp-secret-that-nobody-must-see"
+	issuer     = "https://issuer.example"
+	audience   = "points"
+)
+
+// world is the real handler behind the real middleware, on a real database, with the sandbox behind the
+// real client.
+type world struct {
+	*testing.T
+	url     string
+	db      *gorm.DB
+	gateway *sandbox.Sandbox
+	points  *point.Service
+	log     *logbook
+}
+
+// setting changes the world before it is served.
+type setting func(*world, *graph.Resolver)
+
+func newWorld(t *testing.T, settings ...setting) *world {
+	t.Helper()
+	return newWorldOn(t, databasetest.New(t, databasetest.SQLite), settings...)
+}
+
+func newWorldOn(t *testing.T, db *gorm.DB, settings ...setting) *world {
+	t.Helper()
+	w := &world{T: t, db: db, gateway: sandbox.New(sandbox.Config{Key: "imp-key", Secret: impSecret}), log: new(logbook)}
+	t.Cleanup(w.gateway.Close)
+	gateway := httptest.NewServer(w.gateway)
+	t.Cleanup(gateway.Close)
+	w.points = &point.Service{DB: db, Gateway: iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret,
+		IncludeSandbox: true, RetryDelay: time.Millisecond})}
+	resolver := &graph.Resolver{Points: w.points, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Shop: graph.Checkout{
+		SDKURL: "https://sdk.example", UserCode: "imp1", ChannelKey: "channel", RedirectURL: "https://r.example", NoticeURL: "https://n.example"}}
+	for _, set := range settings {
+		set(w, resolver)
+	}
+	server := httptest.NewServer(auth.NewHS256([]byte(authSecret), issuer, audience).Middleware(resolver.Handler()))
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	w.product("p1", 5000, true)
+	return w
+}
+
+func (w *world) product(id string, price int64, active bool) {
+	w.Helper()
+	_, err := w.points.UpsertProduct(w.Context(), point.Product{ID: id, Name: "포인트", Price: price, Points: price, Active: active})
+	w.must(err)
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// token is a good one.
+func (w *world) token(user string, roles ...auth.Role) string {
+	w.Helper()
+	who := auth.Identity{UserID: user, Roles: roles, ExpiresAt: time.Now().Add(time.Hour)}
+	token, err := auth.Sign([]byte(authSecret), who, issuer, audience)
+	w.must(err)
+	return token
+}
+
+// reply is what a client gets.
+type reply struct {
+	Data   map[string]any
+	Errors []struct {
+		Message    string
+		Extensions struct{ Code, TransactionID string }
+	}
+	status int
+	header http.Header
+	text   string
+}
+
+// code is that of the first error, empty when there is none.
+func (r reply) code() point.Code {
+	if len(r.Errors) == 0 {
+		return ""
+	}
+	return point.Code(r.Errors[0].Extensions.Code)
+}
+
+// at walks down the data: r.at("viewer", "balance").
+func (r reply) at(path ...string) any {
+	var here any = r.Data
+	for _, name := range path {
+		fields, _ := here.(map[string]any)
+		here = fields[name]
+	}
+	return here
+}
+
+// ask sends query with variables in pairs of name and value, as user.
+func (w *world) ask(user, query string, variables ...any) reply {
+	w.Helper()
+	return w.askAs(w.token(user), query, variables...)
+}
+
+func (w *world) askAs(token, query string, variables ...any) reply {
+	w.Helper()
+	given := map[string]any{}
+	for i := 0; i < len(variables); i += 2 {
+		given[variables[i].(string)] = variables[i+1]
+	}
+	body, err := json.Marshal(map[string]any{"query": query, "variables": given})
+	w.must(err)
+	return w.post(token, string(body))
+}
+
+func (w *world) post(token, body string) reply {
+	w.Helper()
+	return w.send(http.MethodPost, token, "application/json", body)
+}
+
+// send is the one way to the server: every answer that any test here gets is looked through.
+func (w *world) send(method, token, contentType, body string) reply {
+	w.Helper()
+	request, err := http.NewRequestWithContext(w.Context(), method, w.url, strings.NewReader(body))
+	w.must(err)
+	request.Header.Set("Content-Type", contentType)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	w.must(err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	w.must(err)
+	r := reply{status: response.StatusCode, header: response.Header, text: string(text)}
+	if err := json.Unmarshal(text, &r); err != nil {
+		w.Fatalf("%d %s: %v", r.status, text, err)
+	}
+	w.lookThrough(r, token)
+	return r
+}
+
+func (w *world) wantCode(r reply, code point.Code) {
+	w.Helper()
+	if r.code() != code {
+		w.Errorf("got code %q, want %q: %d %.500s", r.code(), code, r.status, r.text)
+	}
+}
+
+// want fails unless the answer has no error and value at path, as JSON decodes it.
+func (w *world) want(r reply, value any, path ...string) {
+	w.Helper()
+	if len(r.Errors) > 0 || r.at(path...) != value {
+		w.Errorf("%s is %v, want %v: %.500s", strings.Join(path, "."), r.at(path...), value, r.text)
+	}
+}
+
+// order opens one and returns its merchantUid.
+func (w *world) order(user string) string {
+	w.Helper()
+	r := w.ask(user, `mutation { createChargeOrder(productId: "p1") { merchantUid } }`)
+	merchantUID, ok := r.at("createChargeOrder", "merchantUid").(string)
+	if !ok {
+		w.Fatalf("no order: %s", r.text)
+	}
+	return merchantUID
+}
+
+// pay pays an order, as edit changes the payment, and returns its imp_uid.
+func (w *world) pay(merchantUID string, edit ...func(*sandbox.Payment)) string {
+	p := sandbox.Payment{MerchantUID: merchantUID, Amount: "5000", Sandbox: true}
+	for _, e := range edit {
+		e(&p)
+	}
+	return w.gateway.Put(p).ImpUID
+}
+
+const charge = `mutation($id: ID!) { createPointTransaction(impUid: $id) { id kind amount balanceAfter impUid description createdAt
+	order { merchantUid status } } }`
+
+func (w *world) charge(user, impUID string) reply {
+	w.Helper()
+	return w.ask(user, charge, "id", impUID)
+}
+
+// logbook is a log that can be counted.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// errors are the lines of that level.
+func (l *logbook) errors() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []string
+	for line := range strings.Lines(l.text.String()) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			found = append(found, line)
+		}
+	}
+	return found
+}

@@ -1,0 +1,130 @@
+package graph_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2"
+	gql "github.com/vektah/gqlparser/v2/ast"
+)
+
+// loadSchema reads the contract once: every answer is compared with it.
+var loadSchema = sync.OnceValues(func() (*gql.Schema, error) {
+	text, err := os.ReadFile("../schema.graphqls")
+	if err != nil {
+		return nil, err
+	}
+	return gqlparser.LoadSchema(&gql.Source{Name: "schema.graphqls", Input: string(text)})
+})
+
+func schema(t *testing.T) *gql.Schema {
+	t.Helper()
+	schema, err := loadSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// errorCodes are the names of the schema's enum.
+func errorCodes(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, value := range schema(t).Types["ErrorCode"].EnumValues {
+		names = append(names, value.Name)
+	}
+	return names
+}
+
+func TestErrorCodesAreThoseOfTheDomainInItsOrder(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(domainCodes(t), errorCodes(t)); diff != "" {
+		t.Errorf("internal/point/error.go (-) and schema.graphqls (+) differ:\n%s", diff)
+	}
+}
+
+// domainCodes reads the constants of type Code from the source, so that a new one cannot be forgotten.
+func domainCodes(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/point/error.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	ast.Inspect(file, func(node ast.Node) bool {
+		if spec, ok := node.(*ast.ValueSpec); ok && isCode(spec) {
+			for _, value := range spec.Values {
+				code, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				codes = append(codes, code)
+			}
+		}
+		return true
+	})
+	return codes
+}
+
+func isCode(spec *ast.ValueSpec) bool {
+	name, ok := spec.Type.(*ast.Ident)
+	return ok && name.Name == "Code"
+}
+
+func TestEverythingInTheSchemaIsDescribed(t *testing.T) {
+	t.Parallel()
+	described := 0
+	want := func(what, description string) {
+		if described++; description == "" {
+			t.Errorf("%s has no description", what)
+		}
+	}
+	for _, definition := range schema(t).Types {
+		if definition.BuiltIn {
+			continue
+		}
+		want(definition.Name, definition.Description)
+		for _, value := range definition.EnumValues {
+			want(definition.Name+"."+value.Name, value.Description)
+		}
+		for _, field := range definition.Fields {
+			if strings.HasPrefix(field.Name, "__") {
+				continue // __schema and __type
+			}
+			want(definition.Name+"."+field.Name, field.Description)
+			for _, argument := range field.Arguments {
+				want(definition.Name+"."+field.Name+"."+argument.Name, argument.Description)
+			}
+		}
+	}
+	if described < 100 {
+		t.Errorf("only %d things were looked at: the test is not what it says", described)
+	}
+}
+
+func TestF6AChargeTakesNothingButTheImpUID(t *testing.T) {
+	t.Parallel()
+	field := schema(t).Mutation.Fields.ForName("createPointTransaction")
+	if len(field.Arguments) != 1 || field.Arguments[0].Name != "impUid" || field.Arguments[0].Type.String() != "ID!" {
+		t.Errorf("its arguments are %v", field.Arguments)
+	}
+}
+
+func TestAmountsAreNeverIntOrFloat(t *testing.T) {
+	t.Parallel()
+	for _, definition := range schema(t).Types {
+		for _, field := range definition.Fields {
+			small := field.Type.Name() == "Int" && field.Name != "position" || field.Type.Name() == "Float"
+			if !definition.BuiltIn && small {
+				t.Errorf("%s.%s is %s", definition.Name, field.Name, field.Type)
+			}
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
+)
+
+// crowd counts who waits for a look-up. It is the handler in front, so that its name is in their stacks.
+type crowd struct{ next http.Handler }
+
+func (c crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.next.ServeHTTP(w, r) }
+
+// waiting is how many requests are parked in a look-up that they share: their stacks say so.
+func waiting() int {
+	buffer := make([]byte, 16<<20)
+	count := 0
+	for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
+		head, frames, _ := strings.Cut(stack, "\n")
+		if strings.Contains(head, "[select") && strings.HasPrefix(frames, "pointcharge/internal/web.(*Server).sync(") &&
+			strings.Contains(frames, "web_test.crowd.ServeHTTP(") {
+			count++
+		}
+	}
+	return count
+}
+
+// await yields to the others until done, or gives up.
+func (w *world) await(what string, done func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			w.Fatalf("waited too long until %s", what)
+		}
+	}
+}
+
+// hold keeps look-ups at the gateway. Each one that arrives is announced; release lets all go.
+func (f *front) hold() (arrived chan struct{}, release func()) {
+	arrived, released := make(chan struct{}, 100), make(chan struct{})
+	f.say(func(w http.ResponseWriter, r *http.Request) {
+		answer := &bodyKeeper{ResponseWriter: w}
+		f.Sandbox.ServeHTTP(answer, r) // what is true now, not when it is released
+		arrived <- struct{}{}
+		<-released
+		_, _ = w.Write(answer.body)
+	})
+	return arrived, sync.OnceFunc(func() { close(released) })
+}
+
+type bodyKeeper struct {
+	http.ResponseWriter
+	body []byte
+}
+
+func (k *bodyKeeper) Write(p []byte) (int, error) {
+	k.body = append(k.body, p...)
+	return len(p), nil
+}
+
+// TestBurst is one test with parts, because the parts count the same stacks.
+func TestBurst(t *testing.T) {
+	t.Parallel()
+	t.Run("of one notice asks once", burstOfOneNotice)             //nolint:paralleltest // they count goroutines
+	t.Run("outlives the caller who began", burstOutlivesItsCaller) //nolint:paralleltest // they count goroutines
+}
+
+func burstOfOneNotice(t *testing.T) {
+	w := newWorldOn(t, databasetest.New(t, databasetest.Postgres))
+	merchantUID := w.order("minji")
+	body := notice(w.pay(merchantUID), merchantUID, "paid")
+	_, release := w.front.hold()
+	defer release()
+	w.url = w.start(crowd{w.routes(w.points, "https://shop.example")})
+	var senders sync.WaitGroup
+	for range 100 {
+		senders.Go(func() { w.wantStatus(w.webhook(jsonType, body), http.StatusOK) })
+	}
+	w.await("all hundred wait", func() bool { return waiting() == 100 })
+	release()
+	senders.Wait()
+	w.wantLookUps(1)
+	w.wantBalance("minji", 5000)
+}
+
+func burstOutlivesItsCaller(t *testing.T) {
+	w := newWorld(t)
+	merchantUID := w.order("minji")
+	body := notice(w.pay(merchantUID), merchantUID, "paid")
+	arrived, release := w.front.hold()
+	defer release()
+	w.url = w.start(crowd{w.routes(w.points, "https://shop.example")})
+	ctx, hangUp := context.WithCancel(t.Context())
+	var senders sync.WaitGroup
+	senders.Go(func() {
+		request := w.request(http.MethodPost, "/webhooks/iamport", jsonType, body).WithContext(ctx)
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			_ = response.Body.Close()
+			w.Error("the first was answered, though it hung up")
+		}
+	})
+	<-arrived
+	senders.Go(func() { w.wantStatus(w.webhook(jsonType, body), http.StatusOK) })
+	w.await("two wait", func() bool { return waiting() == 2 })
+	hangUp()
+	w.await("one of them has gone", func() bool { return waiting() == 1 })
+	release()
+	senders.Wait()
+	w.wantLookUps(1)
+	w.wantBalance("minji", 5000)
+}
+
+// TestDifferentNoticesAreNotMerged: what the second one reports may be younger than the look-up in flight.
+func TestDifferentNoticesAreNotMerged(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		merchantUID := w.order("minji")
+		impUID := w.pay(merchantUID, status(sandbox.Ready))
+		arrived, release := w.front.hold()
+		defer release()
+		var senders sync.WaitGroup
+		defer senders.Wait()
+		senders.Go(func() { w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "ready")), http.StatusOK) })
+		<-arrived // and is told "ready", but not yet
+		w.front.answer.Store(nil)
+		w.must(w.front.Pay(impUID))
+		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "paid")), http.StatusOK)
+		w.wantBalance("minji", 5000)
+		release()
+		senders.Wait()
+		w.wantBalance("minji", 5000)
+	})
+}
+
+// explosive panics where a gateway should answer.
+type explosive struct{ point.Gateway }
+
+func (explosive) Payment(context.Context, string) (point.Payment, error) { panic("boom") }
+
+func TestAPanicInASharedLookUpEndsNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	merchantUID := w.order("minji")
+	body := notice(w.pay(merchantUID), merchantUID, "paid")
+	working := w.points.Gateway
+	w.points.Gateway = explosive{}
+	w.wantStatus(w.webhook(jsonType, body), http.StatusServiceUnavailable)
+	w.points.Gateway = working
+	w.wantStatus(w.webhook(jsonType, body), http.StatusOK)
+	w.wantBalance("minji", 5000)
+}

@@ -1,0 +1,147 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"pointcharge/internal/sandbox"
+)
+
+// land follows the link that Iamport sends a phone's browser to, and returns where it is sent next.
+func (w *world) land(query string) *url.URL {
+	w.Helper()
+	a := w.do(w.request(http.MethodGet, "/payments/return?"+query, "", ""))
+	w.wantStatus(a, http.StatusSeeOther)
+	if got := a.header.Get("Cache-Control"); got != "no-store" {
+		w.Errorf("Cache-Control is %q", got)
+	}
+	target, err := url.Parse(a.header.Get("Location"))
+	w.must(err)
+	return target
+}
+
+func (w *world) wantLanding(query, want string) {
+	w.Helper()
+	if got := w.land(query).String(); got != want {
+		w.Errorf("%s lands on %s, want %s", query, got, want)
+	}
+}
+
+func ids(impUID, merchantUID string) string {
+	return url.Values{"imp_uid": {impUID}, "merchant_uid": {merchantUID}}.Encode()
+}
+
+func TestLandingSyncsAndTellsTheStatus(t *testing.T) {
+	t.Parallel()
+	usd := func(p *sandbox.Payment) { p.Currency = "USD" }
+	for name, test := range map[string]struct {
+		edit    func(*sandbox.Payment)
+		want    string
+		balance int64
+	}{
+		"paid":           {status(sandbox.Paid), "paid", 5000},
+		"ready":          {status(sandbox.Ready), "ready", 0},
+		"failed":         {status(sandbox.Failed), "failed", 0},
+		"cancelled":      {status(sandbox.Cancelled), "cancelled", 0},
+		"other currency": {usd, "mismatch", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			merchantUID := w.order("minji")
+			query := ids(w.pay(merchantUID, test.edit), merchantUID) + "&imp_success=true&status=paid"
+			w.wantLanding(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status="+test.want)
+			w.wantBalance("minji", test.balance)
+		})
+	}
+}
+
+func TestLandingWithoutAPaymentHasFailed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	merchantUID := w.order("minji")
+	for _, query := range []string{"merchant_uid=" + merchantUID, "imp_uid=&merchant_uid=" + merchantUID} {
+		w.wantLanding(query+"&error_code=F1002", "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
+	}
+}
+
+func TestLandingKnowsNothingOfStrangeIDs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.wantLanding("", "https://shop.example/wallet?status=unknown")
+	w.wantLanding("imp_uid=imp_1", "https://shop.example/wallet?status=unknown")
+	w.wantLanding(ids("imp_1", "https://evil.example"), "https://shop.example/wallet?status=unknown")
+	w.wantLanding(ids("imp_1", "not-ours"), "https://shop.example/wallet?merchantUid=not-ours&status=unknown")
+	if asked := w.front.Requests(); len(asked) != 0 {
+		t.Errorf("the gateway was asked %v", asked)
+	}
+	merchantUID := w.order("minji")
+	w.wantLanding(ids("imp_unknown", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unknown")
+	w.wantLanding(ids("imp_1?x=1", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
+}
+
+func TestLandingIsHonestWhenTheGatewayIsDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	merchantUID := w.order("minji")
+	w.front.say(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	query := ids(w.pay(merchantUID), merchantUID)
+	w.wantLanding(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unavailable")
+	w.front.answer.Store(nil)
+	w.wantLanding(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=paid")
+	w.wantBalance("minji", 5000)
+}
+
+func TestLandingNeverSendsAnybodyElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	merchantUID := w.order("minji")
+	good := ids(w.pay(merchantUID), merchantUID)
+	const evil = "https%3A%2F%2Fevil.example%2F"
+	for _, extra := range []string{"redirect=" + evil, "redirect_uri=" + evil, "m_redirect_url=" + evil, "next=" + evil, "url=" + evil,
+		"return_url=" + evil, "status=" + evil, "merchantUid=" + evil, "imp_uid=" + evil, "merchant_uid=" + evil, "error_msg=" + evil} {
+		for _, query := range []string{good + "&" + extra, extra + "&" + good, extra} {
+			if to := w.land(query).String(); !strings.HasPrefix(to, "https://shop.example/wallet?") || strings.Contains(to, "evil") {
+				t.Errorf("%s lands on %s", query, to)
+			}
+		}
+	}
+	request := w.request(http.MethodGet, "/payments/return?"+good, "", "")
+	request.Host = "evil.example"
+	request.Header.Set("X-Forwarded-Host", "evil.example")
+	if to := w.do(request).header.Get("Location"); strings.Contains(to, "evil") {
+		t.Errorf("another host lands on %s", to)
+	}
+}
+
+// TestLandingTellsNothingOfAnotherOrdersPayment mixes the ids of two orders.
+func TestLandingTellsNothingOfAnotherOrdersPayment(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		minjis, junhos := w.order("minji"), w.order("junho")
+		for _, edit := range []func(*sandbox.Payment){status(sandbox.Paid), status(sandbox.Failed), status(sandbox.Ready)} {
+			query := ids(w.pay(minjis, edit), junhos)
+			w.wantLanding(query, "https://shop.example/wallet?merchantUid="+junhos+"&status=unknown")
+		}
+		w.wantBalance("junho", 0)
+	})
+}
+
+func TestTheFrontEndsOwnPathAndQueryAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	merchantUID := w.order("minji")
+	w.url = w.serve(w.points, "https://shop.example/ko/wallet?lang=ko&status=x&merchantUid=y")
+	w.wantLanding(ids(w.pay(merchantUID), merchantUID), "https://shop.example/ko/wallet?lang=ko&merchantUid="+merchantUID+"&status=paid")
+	w.wantLanding("", "https://shop.example/ko/wallet?lang=ko&status=unknown")
+}
+
+func TestLandingTakesNothingButGET(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+		w.wantStatus(w.do(w.request(method, "/payments/return", formType, "imp_uid=imp_1&merchant_uid=m")), http.StatusMethodNotAllowed)
+	}
+}

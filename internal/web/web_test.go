@@ -1,0 +1,203 @@
+package web_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
+	"pointcharge/internal/web"
+)
+
+// world is the routes on a real database, with the sandbox behind the real client.
+type world struct {
+	*testing.T
+	front  *front
+	points *point.Service
+	url    string // of the routes
+}
+
+// front stands between the client and the sandbox; answer, when set, decides about look-ups of payments.
+type front struct {
+	*sandbox.Sandbox
+	answer  atomic.Pointer[http.HandlerFunc]
+	lookUps atomic.Int64
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/payments/imp_") {
+		f.lookUps.Add(1)
+		if answer := f.answer.Load(); answer != nil {
+			(*answer)(w, r)
+			return
+		}
+	}
+	f.Sandbox.ServeHTTP(w, r)
+}
+
+func (f *front) say(answer http.HandlerFunc) { f.answer.Store(&answer) }
+
+// each runs test on both databases, and audits the books afterwards.
+func each(t *testing.T, test func(w *world)) {
+	t.Helper()
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) { test(newWorldOn(t, db)) })
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOn(t, databasetest.New(t, databasetest.SQLite))
+}
+
+func newWorldOn(t *testing.T, db *gorm.DB) *world {
+	t.Helper()
+	w := &world{T: t, front: &front{Sandbox: sandbox.New(sandbox.Config{})}}
+	t.Cleanup(w.front.Close)
+	gateway := httptest.NewServer(w.front)
+	t.Cleanup(gateway.Close)
+	client := iamport.New(iamport.Config{URL: gateway.URL, Key: "k", Secret: "s", IncludeSandbox: true,
+		RetryDelay: time.Millisecond, AttemptTimeout: time.Minute, Timeout: time.Minute,
+		Transport: new(http.Transport)}) // patient: a held look-up is not repeated
+	w.points = &point.Service{DB: db, Gateway: client}
+	_, err := w.points.UpsertProduct(t.Context(), point.Product{ID: "p", Name: "n", Price: 5000, Points: 5000, Active: true})
+	w.must(err)
+	w.url = w.serve(w.points, "https://shop.example/wallet")
+	t.Cleanup(w.audit)
+	return w
+}
+
+// serve starts the routes.
+func (w *world) serve(points *point.Service, frontend string) string {
+	w.Helper()
+	return w.start(w.routes(points, frontend))
+}
+
+func (w *world) start(handler http.Handler) string {
+	server := httptest.NewServer(handler)
+	w.Cleanup(server.Close)
+	return server.URL
+}
+
+func (w *world) routes(points *point.Service, frontend string) http.Handler {
+	w.Helper()
+	target, err := url.Parse(frontend)
+	w.must(err)
+	mux := http.NewServeMux()
+	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	(&web.Server{Points: points, FrontendURL: target, Log: log}).Register(mux)
+	return mux
+}
+
+func (w *world) audit() {
+	findings, err := point.Audit(context.Background(), w.points.DB)
+	w.must(err)
+	for _, f := range findings {
+		w.Errorf("audit: %s", f)
+	}
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// order opens one for user and returns its number.
+func (w *world) order(user string) string {
+	w.Helper()
+	o, err := w.points.Open(w.Context(), user, "p", point.PayByCard)
+	w.must(err)
+	return o.MerchantUID
+}
+
+// pay makes a payment of exactly what the order costs, as edit changes it, and returns its imp_uid.
+func (w *world) pay(merchantUID string, edit ...func(*sandbox.Payment)) string {
+	p := sandbox.Payment{MerchantUID: merchantUID, Amount: "5000", Sandbox: true}
+	for _, e := range edit {
+		e(&p)
+	}
+	return w.front.Put(p).ImpUID
+}
+
+func status(s string) func(*sandbox.Payment) { return func(p *sandbox.Payment) { p.Status = s } }
+
+// answer is what a caller gets.
+type answer struct {
+	status int
+	text   string
+	header http.Header
+}
+
+// do sends a request and looks its answer through: none may show our insides.
+func (w *world) do(request *http.Request) answer {
+	w.Helper()
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	w.must(err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	w.must(err)
+	for _, inside := range []string{"SELECT", "charge_orders", "sql:", "SQLSTATE", "constraint", "goroutine", ".go:", "gorm", "pgx", "sqlite", "dial tcp"} {
+		if strings.Contains(string(text), inside) {
+			w.Errorf("an answer shows our insides: %s", text)
+		}
+	}
+	return answer{response.StatusCode, string(text), response.Header}
+}
+
+func (w *world) request(method, path, contentType, body string) *http.Request {
+	w.Helper()
+	request, err := http.NewRequestWithContext(w.Context(), method, w.url+path, strings.NewReader(body))
+	w.must(err)
+	request.Header.Set("Content-Type", contentType)
+	return request
+}
+
+const (
+	jsonType = "application/json"
+	formType = "application/x-www-form-urlencoded"
+)
+
+func (w *world) webhook(contentType, body string) answer {
+	w.Helper()
+	return w.do(w.request(http.MethodPost, "/webhooks/iamport", contentType, body))
+}
+
+func notice(impUID, merchantUID, status string) string {
+	return `{"imp_uid":"` + impUID + `","merchant_uid":"` + merchantUID + `","status":"` + status + `"}`
+}
+
+func (w *world) wantStatus(a answer, status int) {
+	w.Helper()
+	if a.status != status {
+		w.Errorf("status %d, want %d: %s", a.status, status, a.text)
+	}
+}
+
+func (w *world) wantBalance(user string, points int64) {
+	w.Helper()
+	wallet, err := w.points.Wallet(w.Context(), user)
+	w.must(err)
+	if wallet.Balance != points {
+		w.Errorf("%s has %d points, want %d", user, wallet.Balance, points)
+	}
+}
+
+func (w *world) wantLookUps(n int64) {
+	w.Helper()
+	if got := w.front.lookUps.Load(); got != n {
+		w.Errorf("the gateway was asked %d times, want %d", got, n)
+	}
+}
