@@ -35,7 +35,8 @@ func (a *app) addSandbox(ctx context.Context, cfg config.Config, mux *http.Serve
 			Key: cfg.IamportKey.Reveal(), Secret: cfg.IamportSecret.Reveal(), UserCode: cfg.IamportUserCode,
 			WebhookURL: localURL(cfg) + "/webhooks/iamport", Log: log,
 		})
-		a.close = func() { a.hangUp(); pretend.Close() }
+		wait := a.close
+		a.close = func() { wait(); pretend.Close() }
 		mux.Handle(sandboxPath+"/", http.StripPrefix(sandboxPath, pretend))
 	}
 	if cfg.AuthHS256Secret.IsZero() { // tokens come from elsewhere, so the demo users have none

@@ -124,10 +124,11 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	a := &app{hangUp: hangUp, close: hangUp}
+	routes := &web.Server{Points: points, FrontendURL: frontend, Log: log}
+	routes.Register(mux)
+	a := &app{hangUp: hangUp, close: func() { routes.Wait(); hangUp() }}
 	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection}
 	mux.Handle("/graphql", crossOrigin(cfg, verifier.Middleware(resolver.Handler())))
-	(&web.Server{Points: points, FrontendURL: frontend, Log: log}).Register(mux)
 	if cfg.Mode == config.Sandbox {
 		if err := a.addSandbox(ctx, cfg, mux, points, log); err != nil {
 			return nil, err

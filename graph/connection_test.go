@@ -30,7 +30,7 @@ func (w *world) list(connection, field string, first int) []any {
 		if r.at("viewer", connection, "pageInfo", "endCursor") != after {
 			w.Fatalf("endCursor is not the last cursor: %s", r.text)
 		}
-		if r.at("viewer", connection, "pageInfo", "hasNextPage") != true {
+		if more, _ := r.at("viewer", connection, "pageInfo", "hasNextPage").(bool); !more {
 			return found
 		}
 	}

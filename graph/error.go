@@ -30,7 +30,11 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 		shown.Extensions = map[string]any{"code": point.InvalidArgument}
 		return shown
 	}
-	r.Log.ErrorContext(ctx, "internal error", "path", shown.Path.String(), "err", err)
+	if errors.Is(err, context.Canceled) {
+		r.Log.InfoContext(ctx, "the client hung up", "path", shown.Path.String())
+	} else {
+		r.Log.ErrorContext(ctx, "internal error", "path", shown.Path.String(), "err", err)
+	}
 	shown.Message = internalMessage
 	shown.Extensions = map[string]any{"code": point.Internal}
 	return shown

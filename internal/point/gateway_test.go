@@ -161,6 +161,8 @@ func TestOpenRefusesWhatIsNotOnOffer(t *testing.T) {
 			_, err := w.Open(w.Context(), "minji", id, point.PayByCard)
 			w.wantCode(err, point.ProductUnavailable)
 		}
+		_, err = w.Open(w.Context(), "minji", product.ID, "card")
+		w.wantCode(err, point.InvalidArgument)
 		_, err = w.Open(w.Context(), "minji", "no/such id", point.PayByCard)
 		w.wantCode(err, point.InvalidArgument)
 	})

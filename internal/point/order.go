@@ -44,6 +44,14 @@ const (
 	PayByPayco          PayMethod = "PAYCO"
 )
 
+func (m PayMethod) known() bool {
+	switch m {
+	case PayByCard, PayByBankTransfer, PayByVirtualAccount, PayByPhone, PayByKakaoPay, PayByNaverPay, PayByTossPay, PayByPayco:
+		return true
+	}
+	return false
+}
+
 // Order (충전 주문) is the intent to pay: who buys what, at the price of the moment it was opened.
 type Order struct {
 	MerchantUID string `gorm:"primaryKey"` // 주문번호
@@ -72,6 +80,9 @@ func (Order) TableName() string { return "charge_orders" }
 func (s *Service) Open(ctx context.Context, userID, productID string, method PayMethod) (Order, error) {
 	if err := checkID("productId", productID); err != nil {
 		return Order{}, err
+	}
+	if !method.known() {
+		return Order{}, refuse(InvalidArgument, "There is no such way to pay.")
 	}
 	product, err := s.Product(ctx, productID)
 	if CodeOf(err) == NotFound || (err == nil && !product.Active) {

@@ -67,7 +67,7 @@ func (k *bodyKeeper) Write(p []byte) (int, error) {
 }
 
 // TestBurst is one test with parts, because the parts count the same stacks.
-func TestBurst(t *testing.T) {
+func TestBurst(t *testing.T) { //nolint:tparallel // its parts count goroutines
 	t.Parallel()
 	t.Run("of one notice asks once", burstOfOneNotice)             //nolint:paralleltest // they count goroutines
 	t.Run("outlives the caller who began", burstOutlivesItsCaller) //nolint:paralleltest // they count goroutines

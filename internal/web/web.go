@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -22,8 +23,13 @@ type Server struct {
 	FrontendURL *url.URL
 	Log         *slog.Logger
 
-	notices singleflight.Group
+	notices   singleflight.Group
+	abandoned sync.WaitGroup // look-ups whose callers hung up
 }
+
+// Wait returns when no look-up is under way any more. Call it after the HTTP server has shut down and before the
+// database closes; it takes no longer than Iamport waits for an answer.
+func (s *Server) Wait() { s.abandoned.Wait() }
 
 // Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
 // GET /readyz.

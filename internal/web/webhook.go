@@ -78,10 +78,16 @@ func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
 	default:
 		err = errors.New("neither JSON nor a form")
 	}
-	if err == nil && (!validID.MatchString(n.ImpUID) || !validID.MatchString(n.MerchantUID)) {
+	if err == nil && !n.plausible() {
 		err = errors.New("ids are missing or malformed")
 	}
 	return n, err
+}
+
+// plausible keeps out what Iamport never sends, and what nobody wants to read in a log.
+func (n notice) plausible() bool {
+	return validID.MatchString(n.ImpUID) && validID.MatchString(n.MerchantUID) &&
+		max(len(n.Status), len(n.Event), len(n.CancellationID)) <= 64
 }
 
 var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -102,6 +108,7 @@ func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
 	done := s.notices.DoChan(n.key(), func() (any, error) { return s.syncShared(shared, n.ImpUID) })
 	select {
 	case <-ctx.Done():
+		s.abandoned.Go(func() { <-done })
 		return point.Payment{}, ctx.Err()
 	case result := <-done:
 		payment, _ := result.Val.(point.Payment)
