@@ -151,7 +151,7 @@ func (w *world) wantMasked(r reply) {
 func TestALockThatIsNotGivenIsMaskedAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	url := databasetest.URL(t, databasetest.Postgres)
-	w := newWorldOn(t, databasetest.Open(t, url+"&lock_timeout=20ms"))
+	w := newWorldOn(t, databasetest.Open(t, strings.Replace(url, "lock_timeout=60s", "lock_timeout=20ms", 1)))
 	merchantUID := w.order("minji")
 	impUID := w.pay(merchantUID)
 	holder := databasetest.Open(t, url).Begin()

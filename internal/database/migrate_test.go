@@ -139,7 +139,7 @@ func TestMigrateGivesItsConnectionBackAsItWas(t *testing.T) {
 	if err := database.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	wantSetting(t, db, "SHOW statement_timeout", "10s")
+	wantSetting(t, db, "SHOW statement_timeout", "1min")
 	wantSetting(t, db, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", "0")
 }
 

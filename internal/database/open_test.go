@@ -17,13 +17,33 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// with adds a setting to a database's address.
+// with sets a parameter of the address.
 func with(address, name, value string) string {
+	if u, err := url.Parse(address); err == nil && u.Scheme != "file" {
+		query := u.Query()
+		query.Set(name, value)
+		u.RawQuery = query.Encode()
+		return u.String()
+	}
 	separator := "?"
 	if strings.Contains(address, "?") {
 		separator = "&"
 	}
 	return address + separator + name + "=" + url.QueryEscape(value)
+}
+
+// production is the address without what databasetest adds to it.
+func production(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	query.Del("lock_timeout")
+	query.Del("statement_timeout")
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 func wantSetting(t *testing.T, db *gorm.DB, query, want string) {
@@ -39,7 +59,7 @@ func wantSetting(t *testing.T, db *gorm.DB, query, want string) {
 
 func TestPostgresBoundsEveryWait(t *testing.T) {
 	t.Parallel()
-	db := databasetest.New(t, databasetest.Postgres)
+	db := databasetest.Open(t, production(t, databasetest.URL(t, databasetest.Postgres)))
 	wantSetting(t, db, "SHOW lock_timeout", "3s")
 	wantSetting(t, db, "SHOW statement_timeout", "10s")
 	wantSetting(t, db, "SHOW idle_in_transaction_session_timeout", "30s")
@@ -63,7 +83,7 @@ func TestPostgresObeysTheSettingsOfTheAddress(t *testing.T) {
 // Not parallel: it sets a variable of the process. .ci/run runs all tests this way.
 func TestPostgresObeysPGOPTIONSBesideItsOwnSettings(t *testing.T) {
 	t.Setenv("PGOPTIONS", "-c default_transaction_isolation=serializable")
-	db := databasetest.New(t, databasetest.Postgres)
+	db := databasetest.Open(t, production(t, databasetest.URL(t, databasetest.Postgres)))
 	wantSetting(t, db, "SHOW transaction_isolation", "serializable")
 	wantSetting(t, db, "SHOW lock_timeout", "3s")
 }

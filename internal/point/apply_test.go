@@ -45,8 +45,8 @@ func TestApplyConverges(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
+		random := rand.New(rand.NewPCG(seed, 0))
 		w := newWorld(t, db, "sandbox")
 		gateway := &told{}
 		w.Gateway = gateway
