@@ -19,7 +19,7 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	if refusal, ok := errors.AsType[*point.Error](err); ok {
 		shown.Message = refusal.Message
 		shown.Extensions = extensions(refusal)
-		r.logRefusal(ctx, refusal)
+		r.logRefusal(ctx, refusal.Code, err)
 		return shown
 	}
 	// gqlgen's own errors carry nothing inside: the request itself is wrong. Their messages quote the
@@ -30,9 +30,7 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 		shown.Extensions = map[string]any{"code": point.InvalidArgument}
 		return shown
 	}
-	if errors.Is(err, context.Canceled) {
-		r.Log.InfoContext(ctx, "the client hung up", "path", shown.Path.String())
-	} else {
+	if !errors.Is(err, ctx.Err()) || ctx.Err() == nil { // a client that left, or the operation's deadline: no fault
 		r.Log.ErrorContext(ctx, "internal error", "path", shown.Path.String(), "err", err)
 	}
 	shown.Message = internalMessage
@@ -51,12 +49,12 @@ func extensions(refusal *point.Error) map[string]any {
 }
 
 // logRefusal logs what an operator should know of; refusals that are the caller's own doing are no news.
-func (r *Resolver) logRefusal(ctx context.Context, refusal *point.Error) {
-	switch refusal.Code {
+func (r *Resolver) logRefusal(ctx context.Context, code point.Code, err error) {
+	switch code {
 	case point.Internal:
-		r.Log.ErrorContext(ctx, "internal error", "err", refusal)
+		r.Log.ErrorContext(ctx, "internal error", "err", err)
 	case point.GatewayUnavailable, point.PaymentMismatch:
-		r.Log.WarnContext(ctx, "refused", "err", refusal)
+		r.Log.WarnContext(ctx, "refused", "err", err)
 	}
 }
 

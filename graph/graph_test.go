@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -38,6 +39,7 @@ type world struct {
 	gateway *sandbox.Sandbox
 	points  *point.Service
 	log     *logbook
+	ruined  bool // on purpose: nothing is left to audit
 }
 
 // setting changes the world before it is served.
@@ -52,6 +54,7 @@ func newWorldOn(t *testing.T, db *gorm.DB, settings ...setting) *world {
 	t.Helper()
 	w := &world{T: t, db: db, gateway: sandbox.New(sandbox.Config{Key: "imp-key", Secret: impSecret}), log: new(logbook)}
 	t.Cleanup(w.gateway.Close)
+	t.Cleanup(w.audit)
 	gateway := httptest.NewServer(w.gateway)
 	t.Cleanup(gateway.Close)
 	w.points = &point.Service{DB: db, Gateway: iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret,
@@ -66,6 +69,16 @@ func newWorldOn(t *testing.T, db *gorm.DB, settings ...setting) *world {
 	w.url = server.URL
 	w.product("p1", 5000, true)
 	return w
+}
+
+func (w *world) audit() {
+	if w.ruined {
+		return
+	}
+	findings, err := point.Audit(context.Background(), w.db)
+	if err != nil || len(findings) > 0 {
+		w.Errorf("audit: %v, %v", findings, err)
+	}
 }
 
 func (w *world) product(id string, price int64, active bool) {

@@ -133,6 +133,7 @@ func TestDatabaseFailuresAreMaskedAndLoggedOnce(t *testing.T) {
 			databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
 				w := newWorldOn(t, db)
 				impUID := w.pay(w.order("minji"))
+				w.ruined = true
 				r.happen(w, db)
 				w.wantMasked(w.charge("minji", impUID))
 			})
@@ -170,6 +171,7 @@ func TestReadsOfARuinedDatabaseAreMasked(t *testing.T) {
 		t.Run(query, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			w.ruined = true
 			closePool(w, w.db)
 			if reader, ok := w.db.ConnPool.(interface{ Close() error }); ok {
 				w.must(reader.Close()) // SQLite has a second pool, for reading
