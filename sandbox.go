@@ -47,7 +47,9 @@ func (a *app) addSandbox(ctx context.Context, cfg config.Config, mux *http.Serve
 		return err
 	}
 	a.token = users[0].Token
-	mux.Handle("/", storefront.Handler(users, "/graphql", origin(sdkURL(cfg))))
+	page := storefront.Handler(users, "/graphql", origin(sdkURL(cfg)))
+	mux.Handle("GET /{$}", page)
+	mux.Handle("GET /storefront/", page)
 	return nil
 }
 

@@ -50,7 +50,8 @@ func main() {
 }
 
 // serve is the server: listen, migrate, serve; and when ctx ends, stop accepting, wait for the requests in
-// flight, stop what runs beside them, close the database.
+// flight, stop what runs beside them, close the database. In sandbox mode the pretend Iamport goes down with the
+// listener: a charge that has not asked it by then is told to try again, as with the real one down.
 func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log := newLog(cfg, stdout)
 	listener, err := net.Listen("tcp", cfg.Addr)
@@ -200,13 +201,17 @@ func shop(cfg config.Config) graph.Checkout {
 	}
 }
 
+const iamportSDK = "https://cdn.iamport.kr/v1/iamport.js"
+
 // sdkURL is the script that the browser loads: Iamport's own (contract §4), or the pretend one.
 func sdkURL(cfg config.Config) string {
 	switch gateway, _ := url.Parse(cfg.IamportURL); {
+	case cfg.Mode == config.Live: // IAMPORT_URL may be a proxy with a fixed address; browsers need none
+		return iamportSDK
 	case cfg.IamportURL == "":
 		return cfg.PublicURL + sandboxPath + "/iamport.js"
 	case strings.HasSuffix(gateway.Hostname(), ".iamport.kr"):
-		return "https://cdn.iamport.kr/v1/iamport.js"
+		return iamportSDK
 	}
 	return cfg.IamportURL + "/iamport.js"
 }

@@ -86,7 +86,7 @@ func (c Config) check() Errors {
 	c.checkAuth(&errs)
 	c.checkIamport(&errs)
 	checkURL(&errs, "PUBLIC_URL", c.PublicURL, c.Mode == Live)
-	checkURL(&errs, "FRONTEND_URL", c.FrontendURL, false)
+	checkURL(&errs, "FRONTEND_URL", c.FrontendURL, c.Mode == Live)
 	for _, origin := range c.CORSOrigins {
 		c.checkOrigin(&errs, origin)
 	}
@@ -180,7 +180,7 @@ func checkURL(errs *Errors, name, raw string, secure bool) {
 		errs.add(name, "is wrong: it is not an http:// or https:// address")
 	case u.User != nil:
 		errs.add(name, "is wrong: it holds a user name or password")
-	case u.RawQuery != "" || u.Fragment != "":
+	case u.RawQuery != "" && name != "FRONTEND_URL" || u.Fragment != "":
 		errs.add(name, "is wrong: it has a query or a fragment")
 	case secure && u.Scheme != "https":
 		errs.add(name, "is wrong: it must begin with https:// in live mode")
@@ -196,6 +196,8 @@ func (c Config) checkOrigin(errs *Errors, origin string) {
 	}
 	want, ok := canonicalOrigin(origin)
 	switch {
+	case c.Mode == Live && !strings.HasPrefix(origin, "https://"):
+		errs.add("CORS_ORIGINS", "is wrong: %q must begin with https:// in live mode", origin)
 	case !ok:
 		errs.add("CORS_ORIGINS", "is wrong: %q is not an origin such as https://shop.example", origin)
 	case want != origin:

@@ -65,7 +65,7 @@ type Config struct {
 	Mode Mode `env:"MODE" sandbox:"sandbox" live:"sandbox" help:"sandbox (a pretend Iamport, for development) or live (real payments)"`
 	// Addr is where to listen, host:port. With port 0 see Listening.
 	Addr string `env:"ADDR" sandbox:"127.0.0.1:8080" live:"127.0.0.1:8080" help:"address to listen on, host:port; port 0 picks a free one"`
-	// SandboxRemote is the explicit wish that DESIGN §7 asks for: the sandbox gives points to whoever can reach it.
+	// SandboxRemote is an explicit wish: the sandbox gives points to whoever can reach it.
 	SandboxRemote bool `env:"SANDBOX_REMOTE" sandbox:"false" live:"false" help:"let the sandbox listen on an address that other machines can reach"`
 	// DatabaseURL usually holds a password; DatabaseName is for logs.
 	DatabaseURL Secret `env:"DATABASE_URL" sandbox:"file:data/pointcharge.db" live:"<required>" help:"postgres://… (PostgreSQL) or file:… (SQLite)"`

@@ -39,7 +39,7 @@ func TestConnectionsAreReused(t *testing.T) {
 }
 
 // BenchmarkPayment reads a full payment over loopback. It must stay far below what a charge costs
-// the database (DESIGN.md §10: about 110 µs each on two cores).
+// the database (about 110 µs each on two cores).
 func BenchmarkPayment(b *testing.B) {
 	payment, err := os.ReadFile("testdata/full.json")
 	if err != nil {

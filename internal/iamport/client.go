@@ -6,7 +6,7 @@
 // bounded time, reads are retried, a gateway in trouble is left alone for a while, and a call that
 // moves money is never sent twice.
 //
-// "Contract" in the comments is shared/iamport/CONTRACT.md.
+// "Contract" in the comments is docs/iamport/CONTRACT.md.
 package iamport
 
 import (
@@ -142,7 +142,7 @@ func (c *Client) page(ctx context.Context, merchantUID string, number int64) (pa
 	}
 	path := "/payments/findAll/" + url.PathEscape(merchantUID) + "?" + query.Encode()
 	response, err := c.do(ctx, get(path))
-	if isNotFound(err) {
+	if isNotFound(err) && number == 1 {
 		return page{}, nil
 	}
 	if err != nil {

@@ -22,6 +22,9 @@ const (
 	maxDeliveries  = 64 // at a time; a benchmark may pay thousands of orders at once
 )
 
+// closePatience is how long Close waits for addresses that do not answer.
+const closePatience = 5 * time.Second
+
 // notice is the body of a webhook (contract §2.1). It carries no signature: Iamport's does not.
 type notice struct {
 	ImpUID         string `json:"imp_uid"`
@@ -51,6 +54,8 @@ type courier struct {
 	log    *slog.Logger
 	form   bool
 	slots  chan struct{}
+	life   context.Context // of every delivery; ends some time after close
+	end    context.CancelFunc
 
 	mu       sync.Mutex
 	idle     sync.Cond
@@ -65,6 +70,7 @@ func newCourier(config Config) *courier {
 		form:   config.WebhookForm,
 		slots:  make(chan struct{}, maxDeliveries),
 	}
+	c.life, c.end = context.WithCancel(context.Background())
 	c.idle.L = &c.mu
 	return c
 }
@@ -97,7 +103,7 @@ func (c *courier) send(address string, n notice) {
 func (c *courier) run(address string, n notice) {
 	c.slots <- struct{}{}
 	defer c.done()
-	if err := c.deliver(context.Background(), address, n); err != nil {
+	if err := c.deliver(c.life, address, n); err != nil {
 		c.log.Warn("sandbox: webhook failed", "url", address, "imp_uid", n.ImpUID, "status", n.Status, "err", err)
 	}
 }
@@ -155,6 +161,9 @@ func (c *courier) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
+	impatience := time.AfterFunc(closePatience, c.end)
 	c.wait()
+	impatience.Stop()
+	c.end()
 	c.client.CloseIdleConnections()
 }

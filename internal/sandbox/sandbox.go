@@ -2,7 +2,7 @@
 // iamport.js and a checkout page where a developer decides how a payment ends. It moves no money,
 // remembers everything in memory only and is for development and tests: whoever reaches it can make
 // payments, and can make it send notices to any address. It is its own reading of the wire
-// contract (../../shared/iamport/CONTRACT.md, quoted as "contract §"), and shares no code with
+// contract (docs/iamport/CONTRACT.md, quoted as "contract §"), and shares no code with
 // the client it is there to test.
 //
 // Mount a Sandbox at a path with http.StripPrefix, alone on a port, or with httptest. Routes beyond
@@ -151,5 +151,5 @@ func (s *Sandbox) Requests() map[string]int {
 // Wait returns when no webhook is under way.
 func (s *Sandbox) Wait() { s.courier.wait() }
 
-// Close waits for the webhooks under way and sends no more. The rest keeps answering.
+// Close waits for the webhooks under way, five seconds at most, and sends no more. The rest keeps answering.
 func (s *Sandbox) Close() { s.courier.close() }

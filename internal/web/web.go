@@ -90,7 +90,8 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	if err := s.Points.DB.WithContext(ctx).Exec("SELECT 1").Error; err != nil {
+	var one int
+	if err := s.Points.DB.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
 		s.Log.Error("not ready", "err", err)
 		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
 		return

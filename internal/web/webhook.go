@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
+	"unicode"
 
 	"pointcharge/internal/point"
 )
@@ -40,6 +42,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			status = http.StatusRequestEntityTooLarge
 		}
+		s.Log.Warn("webhook: not a notice", "err", err)
 		http.Error(w, "not a notice", status)
 		return
 	}
@@ -52,9 +55,9 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	switch point.CodeOf(err) {
 	case "":
 		log.Info("webhook: synced", "payment", payment.Status, "problem", payment.Problem)
-	case point.PaymentNotFound, point.NotFound:
-		log.Warn("webhook: nothing of ours", "err", err)
-	default:
+	case point.NotFound:
+		log.Warn("webhook: no order of ours", "err", err)
+	default: // also a payment that Iamport does not know (yet) of an order that we do
 		log.Error("webhook: not synced, a resend would help", "err", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 	}
@@ -86,8 +89,12 @@ func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
 
 // plausible keeps out what Iamport never sends, and what nobody wants to read in a log.
 func (n notice) plausible() bool {
-	return validID.MatchString(n.ImpUID) && validID.MatchString(n.MerchantUID) &&
-		max(len(n.Status), len(n.Event), len(n.CancellationID)) <= 64
+	text := n.MerchantUID + n.Status + n.Event + n.CancellationID
+	if len(text) > 300 || strings.ContainsFunc(text, unicode.IsControl) {
+		return false
+	}
+	// Another shop on the same account may number its orders as it likes; such a notice is none of ours.
+	return n.Event != "" || (validID.MatchString(n.ImpUID) && n.MerchantUID != "")
 }
 
 var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -1,5 +1,5 @@
 -- What a charge needs. Amounts are whole points or won (bigint), times are UTC.
--- No sequences, no savepoints, user_id in every ledger key: see docs/adr and DESIGN §4.
+-- No sequences, no savepoints, user_id in every ledger key: so it runs on distributed engines, too.
 -- +goose Up
 
 -- Sandbox money must never meet real customers: a database serves one mode for life.
