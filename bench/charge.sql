@@ -32,7 +32,7 @@ ON CONFLICT ("imp_uid") DO UPDATE SET "user_id"="excluded"."user_id", "status"="
 	"vbank_name"="excluded"."vbank_name", "vbank_num"="excluded"."vbank_num", "vbank_holder"="excluded"."vbank_holder",
 	"vbank_date"="excluded"."vbank_date", "sandbox"="excluded"."sandbox", "receipt_url"="excluded"."receipt_url",
 	"paid_at"="excluded"."paid_at", "problem"="excluded"."problem", "raw"="excluded"."raw", "synced_at"="excluded"."synced_at"
-WHERE (excluded.cancelled_amount, CASE excluded.status
+WHERE payments.merchant_uid = excluded.merchant_uid AND (excluded.cancelled_amount, CASE excluded.status
 		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END) >=
 	(payments.cancelled_amount, CASE payments.status
 		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END);
@@ -43,12 +43,14 @@ RETURNING user_id, balance, seq
 \gset wallet_
 
 INSERT INTO "point_transactions" ("id", "user_id", "seq", "kind", "amount", "balance_after", "imp_uid",
-	"cancellation_id", "reference", "reverses_id", "description", "created_at")
+	"cancellation_id", "reference", "reverses_id", "operator", "description", "created_at")
 VALUES (:id, :order_user_id, :wallet_seq, :point_transactions_kind, :order_points, :wallet_balance, :imp_uid,
-	NULL, :merchant_uid, NULL, :order_name, :point_transactions_created_at);
+	NULL, :merchant_uid, NULL, NULL, :order_name, :point_transactions_created_at);
 
-INSERT INTO "point_lots" ("id", "user_id", "transaction_id", "kind", "initial", "remaining", "expires_at")
-VALUES (:id, :order_user_id, :id, :point_lots_kind, :order_points, :order_points, :point_lots_expires_at);
+INSERT INTO "point_lots" ("id", "user_id", "transaction_id", "kind", "initial", "remaining", "held", "expires_at",
+	"replaces_id")
+VALUES (:id, :order_user_id, :id, :point_lots_kind, :order_points, :order_points, :point_lots_held, :point_lots_expires_at,
+	NULL);
 
 UPDATE charge_orders SET status = :charge_orders_status, imp_uid = :imp_uid WHERE merchant_uid = :merchant_uid;
 

@@ -7,25 +7,6 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Cancel (결제취소) asks to give money back for a payment.
-type Cancel struct {
-	ImpUID   string
-	Currency string // of the payment; ISO 4217
-	Amount   int64  // to give back now, in the currency's minor unit; above zero
-	// Checksum is what we believe could still be given back before this, in the same unit. If
-	// Iamport believes otherwise it refuses, so no refund happens twice (contract §1.6).
-	Checksum int64
-	Reason   string // at most 256 characters; shown in Iamport's console
-
-	// The account that a virtual account's deposit is paid back to (환불계좌). RefundBank is the
-	// payment provider's own code of the bank.
-	RefundHolder, RefundBank, RefundAccount, RefundTel string
-
-	// EnableWebhook asks for the webhook that a cancellation by API does not cause by itself
-	// (contract §0.6).
-	EnableWebhook bool
-}
-
 type cancellationRequest struct {
 	ImpUID        string      `json:"imp_uid"`
 	Amount        json.Number `json:"amount"`
@@ -43,8 +24,8 @@ type cancellationRequest struct {
 // INVALID_ARGUMENT before any call, and with REFUND_NOT_POSSIBLE when Iamport refused: in both
 // cases nothing happened. After GATEWAY_UNAVAILABLE nobody knows: read the payment before trying
 // again. It is never retried here.
-func (c *Client) Cancel(ctx context.Context, cancel Cancel) (point.Payment, error) {
-	request, err := cancel.request()
+func (c *Client) Cancel(ctx context.Context, cancel point.Cancel) (point.Payment, error) {
+	request, err := cancelRequest(cancel)
 	if err != nil {
 		return point.Payment{}, err
 	}
@@ -64,9 +45,9 @@ func (c *Client) Cancel(ctx context.Context, cancel Cancel) (point.Payment, erro
 	return payment, nil
 }
 
-// request refuses what Iamport would misread: an amount of 0 is a full refund there, and so is a
+// cancelRequest refuses what Iamport would misread: an amount of 0 is a full refund there, and so is a
 // forgotten one (contract §0.7, F19).
-func (cancel Cancel) request() (cancellationRequest, error) {
+func cancelRequest(cancel point.Cancel) (cancellationRequest, error) {
 	if err := checkID("impUid", cancel.ImpUID, maxImpUID); err != nil {
 		return cancellationRequest{}, err
 	}
@@ -74,15 +55,16 @@ func (cancel Cancel) request() (cancellationRequest, error) {
 	if err != nil || cancel.Amount <= 0 || cancel.Checksum < cancel.Amount {
 		return cancellationRequest{}, invalid("A refund needs an amount above zero, and no more than is left.")
 	}
-	return cancellationRequest{
+	request := cancellationRequest{
 		ImpUID:        cancel.ImpUID,
 		Amount:        m.major(cancel.Amount),
 		Checksum:      m.major(cancel.Checksum),
 		Reason:        cancel.Reason,
-		RefundHolder:  cancel.RefundHolder,
-		RefundBank:    cancel.RefundBank,
-		RefundAccount: cancel.RefundAccount,
-		RefundTel:     cancel.RefundTel,
-		EnableWebhook: cancel.EnableWebhook,
-	}, nil
+		EnableWebhook: cancel.Notify,
+	}
+	if account := cancel.Account; account != nil {
+		request.RefundHolder, request.RefundBank = account.Holder, account.Bank
+		request.RefundAccount, request.RefundTel = account.Number, account.Phone
+	}
+	return request, nil
 }

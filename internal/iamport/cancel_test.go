@@ -15,8 +15,8 @@ import (
 
 var _ point.Gateway = (*iamport.Client)(nil)
 
-func refund() iamport.Cancel {
-	return iamport.Cancel{ImpUID: "imp_1", Currency: "KRW", Amount: 1000, Checksum: 5000, Reason: "변심"}
+func refund() point.Cancel {
+	return point.Cancel{ImpUID: "imp_1", Currency: "KRW", Amount: 1000, Checksum: 5000, Reason: "변심"}
 }
 
 // hears keeps the last request body and answers with a payment.
@@ -32,7 +32,7 @@ func TestF19CancelWithoutAnAmountReachesNobody(t *testing.T) {
 	t.Parallel()
 	stub := newStub(paysAll)
 	client := stub.timeless(iamport.Config{})
-	for _, cancel := range []iamport.Cancel{
+	for _, cancel := range []point.Cancel{
 		{ImpUID: "imp_1", Currency: "KRW", Checksum: 5000},
 		{ImpUID: "imp_1", Currency: "KRW", Amount: -1, Checksum: 5000},
 		{ImpUID: "imp_1", Currency: "KRW", Amount: 1000},
@@ -65,8 +65,8 @@ func TestCancelSendsTheRefundAccountAndAsksForTheWebhook(t *testing.T) {
 	t.Parallel()
 	var body string
 	cancel := refund()
-	cancel.RefundHolder, cancel.RefundBank, cancel.RefundAccount, cancel.RefundTel = "홍길동", "04", "110-1", "010"
-	cancel.EnableWebhook = true
+	cancel.Account = &point.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
+	cancel.Notify = true
 	if _, err := newStub(hears(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
 )
 
 // description is PortOne's own description of its REST interface.
@@ -114,8 +115,8 @@ func TestRequestsAndAnswersAreAsPortOneDescribesThem(t *testing.T) {
 func useEverything(t *testing.T, c *iamport.Client, impUID, merchantUID string) {
 	t.Helper()
 	cancel := refund()
-	cancel.ImpUID, cancel.EnableWebhook = impUID, true
-	cancel.RefundHolder, cancel.RefundBank, cancel.RefundAccount, cancel.RefundTel = "홍길동", "04", "110-1", "010"
+	cancel.ImpUID, cancel.Notify = impUID, true
+	cancel.Account = &point.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
 	_, payment := c.Payment(t.Context(), impUID)
 	_, payments := c.Payments(t.Context(), merchantUID)
 	_, cancelled := c.Cancel(t.Context(), cancel)

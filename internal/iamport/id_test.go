@@ -18,7 +18,7 @@ func askEverything(t *testing.T, c *iamport.Client, id string) []error {
 	t.Helper()
 	_, payment := c.Payment(t.Context(), id)
 	_, payments := c.Payments(t.Context(), id)
-	_, cancel := c.Cancel(t.Context(), iamport.Cancel{ImpUID: id, Currency: "KRW", Amount: 1, Checksum: 1})
+	_, cancel := c.Cancel(t.Context(), point.Cancel{ImpUID: id, Currency: "KRW", Amount: 1, Checksum: 1})
 	return []error{payment, payments, cancel, c.Prepare(t.Context(), id, 1, "KRW")}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ func (g *told) Payment(context.Context, string) (point.Payment, error) {
 }
 func (g *told) Payments(context.Context, string) ([]point.Payment, error) { return g.answers, nil }
 func (g *told) Prepare(context.Context, string, int64, string) error      { return nil }
+func (g *told) Cancel(context.Context, point.Cancel) (point.Payment, error) {
+	return g.Payment(context.Background(), "")
+}
 
 // history is the life of one payment, each answer as the gateway would have given it at that moment.
 func history(o point.Order) []point.Payment {
@@ -33,6 +37,9 @@ func history(o point.Order) []point.Payment {
 		status    point.PaymentStatus
 		cancelled int64
 	}{{point.Ready, 0}, {point.Failed, 0}, {point.Paid, 0}, {point.Cancelled, 1000}, {point.Cancelled, 5000}} {
+		if more := step.cancelled - p.CancelledAmount; more > 0 {
+			p.Cancellations = append(slices.Clone(p.Cancellations), point.Cancellation{ID: fmt.Sprint("can_", step.cancelled), Amount: more})
+		}
 		p.Status, p.CancelledAmount = step.status, step.cancelled
 		out = append(out, p)
 	}
@@ -64,8 +71,8 @@ func TestApplyConverges(t *testing.T) {
 				_, err := w.Sync(t.Context(), steps[0].ImpUID)
 				w.must(err)
 			}
-			w.wantBalance(user, full)
-			w.wantProblem(steps[0].ImpUID, point.CancelledAfterCharge)
+			w.wantBalance(user, 0)
+			w.wantProblem(steps[0].ImpUID, point.NoProblem)
 			got, err := w.Order(t.Context(), user, order.MerchantUID)
 			w.must(err)
 			if got.Status != point.OrderCancelled {
@@ -92,6 +99,19 @@ func TestAStaleAnswerChangesNothing(t *testing.T) {
 	})
 }
 
+func TestAPaymentIsOfOneOrderForLife(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		first, second := history(w.order("minji")), history(w.order("minji"))
+		w.Gateway = &told{answers: []point.Payment{first[2], second[2]}}
+		_, err := w.Charge(w.Context(), "minji", "imp_1")
+		w.must(err)
+		_, err = w.Charge(w.Context(), "minji", "imp_1")
+		w.wantCode(err, point.GatewayUnavailable)
+		w.wantBalance("minji", full)
+	})
+}
+
 func TestAnAnswerAboutAnotherPaymentIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -100,5 +120,79 @@ func TestAnAnswerAboutAnotherPaymentIsNotBelieved(t *testing.T) {
 		_, err := w.Charge(w.Context(), "minji", "imp_2")
 		w.wantCode(err, point.GatewayUnavailable)
 		w.wantBalance("minji", 0)
+	})
+}
+
+// TestCancelsAreBookedInAnyOrder tells of two cancellations, then of the earlier one alone, then of three.
+func TestCancelsAreBookedInAnyOrder(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		paid := history(w.order("minji"))[2]
+		answer := func(ids ...string) point.Payment {
+			p := paid
+			for _, id := range ids {
+				p.Status, p.CancelledAmount = point.Cancelled, p.CancelledAmount+1000
+				p.Cancellations = append(p.Cancellations, point.Cancellation{ID: id, Amount: 1000})
+			}
+			return p
+		}
+		w.Gateway = &told{answers: []point.Payment{paid, answer("b", "a"), answer("b"), answer("a", "c", "b"), paid}}
+		for range 5 {
+			w.sync("imp_1")
+		}
+		w.wantBalance("minji", full-3300)
+	})
+}
+
+// TestACancelHistoryThatDoesNotAddUpIsKeptAsAProblem books what is beyond doubt and nothing else, and everything
+// once the answers are right again.
+func TestACancelHistoryThatDoesNotAddUpIsKeptAsAProblem(t *testing.T) {
+	t.Parallel()
+	one := func(id string, amount int64) point.Cancellation { return point.Cancellation{ID: id, Amount: amount} }
+	for name, c := range map[string]struct {
+		history []point.Cancellation
+		booked  int64
+	}{
+		"none yet":        {nil, 0},
+		"one is missing":  {[]point.Cancellation{one("a", 1000)}, 1000},
+		"more than said":  {[]point.Cancellation{one("a", 1000), one("b", 1001)}, 0},
+		"without an id":   {[]point.Cancellation{one("", 2000)}, 0},
+		"the same twice":  {[]point.Cancellation{one("a", 1000), one("a", 1000)}, 0},
+		"one of nothing":  {[]point.Cancellation{one("a", 2000), one("b", 0)}, 0},
+		"one that repays": {[]point.Cancellation{one("a", 3000), one("b", -1000)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(w *world) {
+				paid := history(w.order("minji"))[2]
+				wrong := paid
+				wrong.Status, wrong.CancelledAmount, wrong.Cancellations = point.Cancelled, 2000, c.history
+				right := wrong
+				right.Cancellations = []point.Cancellation{one("a", 1000), one("z", 1000)}
+				w.Gateway = &told{answers: []point.Payment{paid, wrong, wrong, right}}
+				for range 3 {
+					w.sync("imp_1")
+				}
+				w.wantProblem("imp_1", point.WrongCancellations)
+				w.wantBalance("minji", full-c.booked*11/10)
+				w.sync("imp_1")
+				w.wantProblem("imp_1", point.NoProblem)
+				w.wantBalance("minji", full-2200)
+			})
+		})
+	}
+}
+
+func TestACancellationThatTakesAnothersPlaceIsNotBooked(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
+		w := newWorld(t, db, "sandbox")
+		first := history(w.order("minji"))[3]
+		changed := first
+		changed.Cancellations = []point.Cancellation{{ID: "another", Amount: 1000}}
+		w.Gateway = &told{answers: []point.Payment{first, changed}}
+		w.sync("imp_1")
+		w.sync("imp_1")
+		w.wantBalance("minji", full-1100)
 	})
 }

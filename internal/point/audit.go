@@ -3,6 +3,7 @@ package point
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 )
@@ -18,11 +19,26 @@ func (f Finding) String() string { return f.Invariant + ": " + f.Row }
 // Audit (대사) proves the books: it returns every row that breaks an invariant, and nothing when they are
 // right. It only reads. At most 100 rows are returned for each invariant.
 func Audit(ctx context.Context, db *gorm.DB) ([]Finding, error) {
+	if db.Name() != "postgres" {
+		return audit(db.WithContext(ctx)) // on SQLite a transaction would keep writers out
+	}
+	var findings []Finding
+	err := db.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+		// The books of years take longer to read than a request may.
+		if err = tx.Exec("SET LOCAL statement_timeout = 0").Error; err == nil {
+			findings, err = audit(tx)
+		}
+		return err
+	})
+	return findings, err
+}
+
+func audit(db *gorm.DB) ([]Finding, error) {
 	var findings []Finding
 	for _, check := range invariants() {
 		var rows []string
 		sql := "SELECT DISTINCT found FROM (" + check.broken + ") broken ORDER BY found LIMIT 100"
-		if err := db.WithContext(ctx).Raw(sql).Scan(&rows).Error; err != nil {
+		if err := db.Raw(sql).Scan(&rows).Error; err != nil {
 			return nil, fmt.Errorf("audit %q: %w", check.name, err)
 		}
 		for _, row := range rows {
@@ -32,11 +48,20 @@ func Audit(ctx context.Context, db *gorm.DB) ([]Finding, error) {
 	return findings, nil
 }
 
+// Invariants are the sentences about the books that Audit proves.
+func Invariants() []string {
+	var names []string
+	for _, i := range invariants() {
+		names = append(names, i.name)
+	}
+	return names
+}
+
 // invariant is a sentence about the books and the SQL that finds the rows for which it is false.
 type invariant struct{ name, broken string }
 
 func invariants() []invariant {
-	return append(ledgerInvariants(), chargeInvariants()...)
+	return slices.Concat(ledgerInvariants(), lotInvariants(), chargeInvariants(), cancellationInvariants())
 }
 
 func ledgerInvariants() []invariant {
@@ -60,10 +85,71 @@ func ledgerInvariants() []invariant {
 			SELECT id AS found FROM point_transactions
 			WHERE (kind IN ('CHARGE', 'BONUS', 'SPEND_CANCEL') AND amount <= 0)
 				OR (kind IN ('SPEND', 'CHARGE_CANCEL', 'EXPIRE') AND amount >= 0)`},
-		{"every credit of a charge has one lot of its amount", `
-			SELECT t.id AS found FROM point_transactions t LEFT JOIN point_lots l ON l.transaction_id = t.id
-			WHERE t.kind IN ('CHARGE', 'BONUS')
-			GROUP BY t.id, t.amount HAVING COUNT(l.id) <> 1 OR SUM(l.initial) <> t.amount`},
+		{"every credit has lots of its amount, or gave it back to some", `
+			SELECT t.id AS found FROM point_transactions t WHERE t.amount > 0 AND t.amount <>
+				COALESCE((SELECT SUM(l.initial) FROM point_lots l WHERE l.transaction_id = t.id), 0) -
+				COALESCE((SELECT SUM(u.amount) FROM lot_uses u WHERE u.transaction_id = t.id AND u.reason = 'RETURN'), 0)`},
+		{"every debit took its amount from lots; only a clawback may find less", `
+			SELECT t.id AS found FROM point_transactions t
+				LEFT JOIN lot_uses u ON u.transaction_id = t.id AND u.reason = 'USE'
+			WHERE t.amount < 0 GROUP BY t.id, t.kind, t.amount
+			HAVING COALESCE(SUM(u.amount), 0) > -t.amount
+				OR (t.kind <> 'CHARGE_CANCEL' AND COALESCE(SUM(u.amount), 0) < -t.amount)`},
+	}
+}
+
+func lotInvariants() []invariant {
+	return []invariant{
+		{"a lot has what its uses left of it", `
+			SELECT l.id AS found FROM point_lots l LEFT JOIN lot_uses u ON u.lot_id = l.id
+			GROUP BY l.id, l.initial, l.remaining HAVING l.initial - COALESCE(SUM(u.amount), 0) <> l.remaining`},
+		{"no lot is spent after it expired", `
+			SELECT l.id AS found FROM lot_uses u JOIN point_lots l ON l.id = u.lot_id
+				JOIN point_transactions t ON t.id = u.transaction_id
+			WHERE t.kind IN ('SPEND', 'ADJUST') AND u.reason = 'USE' AND t.created_at >= l.expires_at`},
+		{"no lot expires before its time", `
+			SELECT l.id AS found FROM lot_uses u JOIN point_lots l ON l.id = u.lot_id
+				JOIN point_transactions t ON t.id = u.transaction_id
+			WHERE t.kind = 'EXPIRE' AND t.created_at < l.expires_at`},
+		{"a lot, its uses and their lines are of one user", `
+			SELECT l.id AS found FROM point_lots l JOIN point_transactions t ON t.id = l.transaction_id
+			WHERE t.user_id <> l.user_id UNION ALL
+			SELECT u.lot_id FROM lot_uses u JOIN point_lots l ON l.id = u.lot_id
+				JOIN point_transactions t ON t.id = u.transaction_id WHERE t.user_id <> l.user_id`},
+		{"points are held only by a refund under way", `
+			SELECT l.id AS found FROM point_lots l JOIN point_transactions t ON t.id = l.transaction_id
+				LEFT JOIN refunds r ON r.imp_uid = t.imp_uid AND r.status IN ('HELD', 'ACCEPTED')
+			WHERE l.held > 0 AND r.id IS NULL`},
+		{"a spend is never cancelled beyond its amount", `
+			SELECT s.id AS found FROM point_transactions s JOIN point_transactions c ON c.reverses_id = s.id
+			WHERE s.kind = 'SPEND' AND c.kind = 'SPEND_CANCEL'
+			GROUP BY s.id, s.amount HAVING SUM(c.amount) > -s.amount`},
+	}
+}
+
+func cancellationInvariants() []invariant {
+	return []invariant{
+		{"the cancellations in the books add up to the payment's cancelled amount", `
+			SELECT p.imp_uid AS found FROM payments p
+				JOIN point_transactions t ON t.imp_uid = p.imp_uid AND t.kind = 'CHARGE'
+				LEFT JOIN payment_cancellations c ON c.imp_uid = p.imp_uid
+			WHERE p.problem = '' GROUP BY p.imp_uid, p.cancelled_amount
+			HAVING COALESCE(SUM(c.amount), 0) <> p.cancelled_amount`},
+		{"clawed back are the points of what was cancelled", `
+			SELECT o.imp_uid AS found FROM charge_orders o WHERE o.imp_uid IS NOT NULL AND
+				COALESCE((SELECT -SUM(t.amount) FROM point_transactions t
+					WHERE t.imp_uid = o.imp_uid AND t.kind = 'CHARGE_CANCEL'), 0) <>
+				(SELECT o.points * CAST(COALESCE(SUM(c.amount), 0) AS bigint) / o.price
+					+ o.bonus_points * CAST(COALESCE(SUM(c.amount), 0) AS bigint) / o.price
+					FROM payment_cancellations c WHERE c.imp_uid = o.imp_uid)`},
+		{"a paid order's status follows what was cancelled of its payment", `
+			SELECT o.merchant_uid AS found FROM charge_orders o JOIN payments p ON p.imp_uid = o.imp_uid
+			WHERE o.status <> CASE WHEN p.cancelled_amount = 0 THEN 'PAID'
+				WHEN p.cancelled_amount < p.amount THEN 'PARTIALLY_CANCELLED' ELSE 'CANCELLED' END`},
+		{"a CHARGE_CANCEL line has its cancellation", `
+			SELECT t.id AS found FROM point_transactions t LEFT JOIN payment_cancellations c
+				ON c.imp_uid = t.imp_uid AND c.cancellation_id = t.cancellation_id
+			WHERE t.kind = 'CHARGE_CANCEL' AND c.imp_uid IS NULL`},
 	}
 }
 
@@ -97,6 +183,7 @@ func chargeInvariants() []invariant {
 		{"a paid payment is credited or has a problem", `
 			SELECT p.imp_uid AS found FROM payments p
 				LEFT JOIN point_transactions t ON t.imp_uid = p.imp_uid AND t.kind = 'CHARGE'
-			WHERE p.status = 'paid' AND p.problem = '' AND t.id IS NULL`},
+			WHERE (p.status = 'paid' OR (p.status = 'cancelled' AND p.cancelled_amount > 0))
+				AND p.amount > p.cancelled_amount AND p.problem = '' AND t.id IS NULL`},
 	}
 }

@@ -91,7 +91,7 @@ func (s *Service) lookUp(ctx context.Context, impUID string) (Payment, error) {
 	}
 	payment, err := s.Gateway.Payment(ctx, impUID)
 	if err != nil {
-		return Payment{}, err
+		return Payment{}, fmt.Errorf("look up %s: %w", impUID, err)
 	}
 	if payment.ImpUID != impUID {
 		return Payment{}, &Error{Code: GatewayUnavailable, Message: "The payment gateway gave a wrong answer.",
@@ -115,13 +115,14 @@ func (s *Service) merge(ctx context.Context, payment Payment) (Payment, error) {
 
 // rules is what apply needs to know besides the payment.
 type rules struct {
-	live   bool
-	caller string // who claims the payment; empty for callers who claim nothing
-	now    time.Time
+	live      bool
+	caller    string // who claims the payment; empty for callers who claim nothing
+	now       time.Time
+	lifetimes Lifetimes
 }
 
 func (s *Service) rules(caller string) rules {
-	return rules{live: s.Live, caller: caller, now: s.now()}
+	return rules{live: s.Live, caller: caller, now: s.now(), lifetimes: s.Lifetimes}
 }
 
 // books is what stands written about one payment.
@@ -147,10 +148,14 @@ func apply(tx *gorm.DB, r rules, answer Payment) (books, error) {
 	written := books{order: order, payment: payment}
 	switch {
 	case order.paidBy(payment):
-		err = written.follow(tx)
-	case payment.Status == Paid && payment.Problem == NoProblem:
-		err = written.credit(tx, r.now)
-	case payment.Status == Ready && payment.VirtualAccount.Number != "" && order.Status == OrderPending:
+		err = written.follow(tx, r)
+	case payment.holdsMoney() && payment.Problem == NoProblem:
+		err = written.credit(tx, r)
+		if err == nil && payment.CancelledAmount > 0 { // before anybody told us of the payment
+			err = written.follow(tx, r)
+		}
+	case payment.Status == Ready && payment.VirtualAccount.Number != "" && order.Status == OrderPending &&
+		r.mismatch(order, payment) == NoProblem: // nobody should be told to pay into an account of another amount
 		err = written.setStatus(tx, OrderWaitingDeposit)
 	}
 	return written, err
@@ -171,12 +176,27 @@ func lockOrder(tx *gorm.DB, merchantUID string) (Order, error) {
 // judge says why the payment must give no points; NoProblem when it may, has already, or was not paid.
 func (r rules) judge(o Order, p Payment) Problem {
 	switch {
-	case o.paidBy(p) && p.CancelledAmount == 0:
-		return NoProblem
+	case o.paidBy(p) && p.wrongHistory():
+		return WrongCancellations
 	case o.paidBy(p):
-		return CancelledAfterCharge
-	case p.Status != Paid && (p.CancelledAmount == 0 || p.CancelledAmount == p.Amount):
+		return NoProblem
+	case p.Amount > 0 && !p.holdsMoney():
 		return NoProblem // nobody paid, or all of it was given back
+	case r.mismatch(o, p) != NoProblem:
+		return r.mismatch(o, p)
+	case o.ImpUID != nil:
+		return OrderAlreadyPaid
+	case p.wrongHistory():
+		return WrongCancellations
+	case r.caller != "" && r.caller != o.UserID:
+		return AnotherUser
+	}
+	return NoProblem
+}
+
+// mismatch says why the payment is none for the order, whether it is paid or not.
+func (r rules) mismatch(o Order, p Payment) Problem {
+	switch {
 	case p.Sandbox == r.live:
 		return WrongMode
 	case o.MerchantUID == "":
@@ -185,12 +205,6 @@ func (r rules) judge(o Order, p Payment) Problem {
 		return WrongCurrency
 	case p.Amount != o.Price:
 		return WrongAmount
-	case o.ImpUID != nil:
-		return OrderAlreadyPaid
-	case p.CancelledAmount > 0:
-		return CancelledBeforeCharge
-	case r.caller != "" && r.caller != o.UserID:
-		return AnotherUser
 	}
 	return NoProblem
 }
@@ -203,22 +217,26 @@ func (b books) refusal(userID string) error {
 	case b.line != nil:
 		return nil
 	case b.payment.Problem != NoProblem:
-		return refuse(PaymentMismatch, "This payment does not fit its order. It was kept for the operator.")
+		return &Error{Code: PaymentMismatch, Message: "This payment does not fit its order. It was kept for the operator.",
+			Err: fmt.Errorf("payment %s of order %s: %s", b.payment.ImpUID, b.payment.MerchantUID, b.payment.Problem)}
+	}
+	if b.payment.Status == Paid { // and given back in full before it was credited
+		return refuse(PaymentNotPaid, "This payment is %s, not paid.", Cancelled)
 	}
 	return refuse(PaymentNotPaid, "This payment is %s, not paid.", b.payment.Status)
 }
 
 // credit writes the points of a newly paid order: the CHARGE line, and the BONUS line if it has one.
-func (b *books) credit(tx *gorm.DB, now time.Time) error {
+func (b *books) credit(tx *gorm.DB, r rules) error {
 	line := Transaction{UserID: b.order.UserID, Kind: KindCharge, Amount: b.order.Points, ImpUID: &b.payment.ImpUID,
-		Reference: &b.order.MerchantUID, Description: b.order.Name, CreatedAt: now}
+		Reference: &b.order.MerchantUID, Description: b.order.Name, CreatedAt: r.now}
 	bonus := line
 	bonus.Kind, bonus.Amount = KindBonus, b.order.BonusPoints
-	if err := post(tx, &line, LotPaid); err != nil {
+	if err := post(tx, &line, LotPaid, r.lifetimes.of(LotPaid)); err != nil {
 		return err
 	}
 	if bonus.Amount > 0 {
-		if err := post(tx, &bonus, LotBonus); err != nil {
+		if err := post(tx, &bonus, LotBonus, r.lifetimes.of(LotBonus)); err != nil {
 			return err
 		}
 	}
@@ -226,11 +244,16 @@ func (b *books) credit(tx *gorm.DB, now time.Time) error {
 	return b.setStatus(tx, OrderPaid)
 }
 
-// follow reads the line of a payment that was credited before, and moves the order's status along.
-func (b *books) follow(tx *gorm.DB) error {
-	b.line = new(Transaction)
-	if err := tx.Where("imp_uid = ? AND kind = ?", b.payment.ImpUID, KindCharge).Take(b.line).Error; err != nil {
-		return fmt.Errorf("read the charge line: %w", err)
+// follow takes a credited payment further: it books new cancellations and moves the order's status along.
+func (b *books) follow(tx *gorm.DB, r rules) error {
+	if b.line == nil {
+		b.line = new(Transaction)
+		if err := tx.Where("imp_uid = ? AND kind = ?", b.payment.ImpUID, KindCharge).Take(b.line).Error; err != nil {
+			return fmt.Errorf("read the charge line: %w", err)
+		}
+	}
+	if err := b.clawBack(tx, r.now); err != nil {
+		return err
 	}
 	return b.setStatus(tx, paidStatus(b.payment))
 }

@@ -74,31 +74,6 @@ func TestF7F23OnlyPaidPaymentsAreCredited(t *testing.T) {
 	}
 }
 
-func TestF8AVirtualAccountIsCreditedWhenTheDepositComes(t *testing.T) {
-	t.Parallel()
-	each(t, func(w *world) {
-		order := w.order("minji")
-		impUID := w.pay(order, status(sandbox.Ready), func(p *sandbox.Payment) {
-			p.PayMethod, p.VbankName, p.VbankNum = "vbank", "신한은행", "110-123-456789"
-		})
-		_, err := w.Charge(w.Context(), "minji", impUID)
-		w.wantCode(err, point.PaymentNotPaid)
-		order, err = w.Order(w.Context(), "minji", order.MerchantUID)
-		w.must(err)
-		account, err := w.OrderAccount(w.Context(), order)
-		w.must(err)
-		if order.Status != point.OrderWaitingDeposit || account.Number != "110-123-456789" {
-			w.Fatalf("unexpected order %+v, account %+v", order, account)
-		}
-		w.edit(impUID, status(sandbox.Paid))
-		for range 2 {
-			_, err = w.Sync(w.Context(), impUID)
-			w.must(err)
-		}
-		w.wantBalance("minji", full)
-	})
-}
-
 func TestF9AStrangerGetsNothingAndTheOwnerStillGetsTheirs(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -141,10 +116,9 @@ func TestChargeRefusesAndKeepsWhatDoesNotFit(t *testing.T) {
 		"F24 dollars, same number":   {func(p *sandbox.Payment) { p.Currency = "USD" }, point.WrongCurrency, point.PaymentMismatch},
 		"an unknown order":           {func(p *sandbox.Payment) { p.MerchantUID = "nobodys" }, point.UnknownOrder, point.PaymentNotFound},
 		"real money in sandbox mode": {func(p *sandbox.Payment) { p.Sandbox = false }, point.WrongMode, point.PaymentMismatch},
-		"partly cancelled before": {func(p *sandbox.Payment) { p.Status, p.CancelAmount = "cancelled", "1000" },
-			point.CancelledBeforeCharge, point.PaymentMismatch},
-		"paid, but wholly cancelled": {func(p *sandbox.Payment) { p.CancelAmount = "5000" },
-			point.CancelledBeforeCharge, point.PaymentMismatch},
+		"paid, but wholly cancelled": {func(p *sandbox.Payment) { p.CancelAmount = "5000" }, point.NoProblem, point.PaymentNotPaid},
+		"more cancelled than cancel_history says": {func(p *sandbox.Payment) { p.CancelAmount = "1000" },
+			point.WrongCancellations, point.PaymentMismatch},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

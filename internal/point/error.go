@@ -36,6 +36,8 @@ type Error struct {
 	// TransactionID is set with PaymentAlreadyCharged: the line the payment was charged with, so
 	// that a client that lost its first answer can read it.
 	TransactionID string
+	// Balance is set with InsufficientPoints: the points that can be spent.
+	Balance *int64
 }
 
 func (e *Error) Error() string {

@@ -1,6 +1,7 @@
 package point_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -29,6 +30,28 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *front) say(answer http.HandlerFunc) { f.answer.Store(&answer) }
+
+// onCancel lets answer decide about cancellations only.
+func (f *front) onCancel(answer http.HandlerFunc) {
+	f.say(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/payments/cancel" {
+			f.gateway.ServeHTTP(w, r)
+			return
+		}
+		answer(w, r)
+	})
+}
+
+// body reads the request's body and leaves it to be read again.
+func body(t *testing.T, r *http.Request) string {
+	t.Helper()
+	sent, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(sent))
+	return string(sent)
+}
 
 func eachBehindFront(t *testing.T, test func(w *world, f *front)) {
 	t.Helper()

@@ -5,12 +5,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-)
-
-// How long points live. Paid points keep five years, as commercial claims do (상법 제64조).
-const (
-	paidLife  = 5 * 365 * 24 * time.Hour
-	bonusLife = 365 * 24 * time.Hour
+	"gorm.io/gorm/clause"
 )
 
 // Kind says what a ledger line records.
@@ -36,9 +31,10 @@ type Transaction struct {
 	Amount         int64 // points; negative when taken
 	BalanceAfter   int64
 	ImpUID         *string // the payment it comes from
-	CancellationID *string
+	CancellationID *string // of a CHARGE_CANCEL: Iamport's id of the cancellation
 	Reference      *string // what it is for: the order's merchant_uid, or the caller's own word
-	ReversesID     *string
+	ReversesID     *string // the line that this one takes back, as far as it goes
+	Operator       *string // who adjusted
 	Description    string
 	CreatedAt      time.Time
 }
@@ -48,68 +44,68 @@ func (Transaction) TableName() string { return "point_transactions" }
 
 // Wallet is what a user has.
 type Wallet struct {
-	UserID  string `gorm:"primaryKey"`
-	Balance int64  // 잔액, in points: the sum of the lines; negative is debt
-	Seq     int64  // of the newest line
+	UserID    string `gorm:"primaryKey"`
+	Balance   int64  // 잔액, in points; negative is debt (미회수 잔액)
+	Seq       int64  // of the newest line
+	Spendable int64  `gorm:"->"` // what of the balance is neither expired nor held by a refund
 }
 
 // TableName is the table's name in SQL.
 func (Wallet) TableName() string { return "wallets" }
 
-// LotKind tells points that were paid for from those given on top.
-type LotKind string
+// Debt (미회수 잔액) is what the next credits repay before anything becomes spendable, in points.
+func (w Wallet) Debt() int64 { return max(0, -w.Balance) }
 
-// The kinds of lots.
-const (
-	LotPaid  LotKind = "PAID"
-	LotBonus LotKind = "BONUS"
-)
-
-// Lot (적립 묶음) is the points of one credit, which expire together.
-type Lot struct {
-	ID            string `gorm:"primaryKey"`
-	UserID        string
-	TransactionID string
-	Kind          LotKind
-	Initial       int64
-	Remaining     int64
-	ExpiresAt     time.Time
+// lockWallet keeps every other writer from the user's wallet and lots until the transaction ends. A new
+// user's wallet is made on the way, so that there is something to lock.
+func lockWallet(tx *gorm.DB, userID string) (Wallet, error) {
+	var w Wallet
+	find := func() (int64, error) {
+		done := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
+			Select("user_id, balance, seq").Where("user_id = ?", userID).Limit(1).Find(&w)
+		return done.RowsAffected, done.Error
+	}
+	found, err := find()
+	if err != nil || found == 1 {
+		return w, err
+	}
+	if err := tx.Exec("INSERT INTO wallets (user_id, balance, seq) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", userID).Error; err != nil {
+		return w, err
+	}
+	_, err = find()
+	return w, err
 }
 
-// TableName is the table's name in SQL.
-func (Lot) TableName() string { return "point_lots" }
-
-// post writes a credit: the wallet, the line and its lot. The balance is only ever changed relative to
-// itself, in one statement that also gives the line its number (contract §5, F5). The caller holds
-// the order's lock; the wallet's comes second, here.
-func post(tx *gorm.DB, line *Transaction, kind LotKind) (err error) {
+// enter writes a line. The balance is only ever changed relative to itself, in one statement that also
+// gives the line its number (contract §5, F5). Only a clawback may leave a debt. An order's lock, if the
+// caller has one, comes before the wallet's.
+func enter(tx *gorm.DB, line *Transaction) (err error) {
 	if line.ID, err = newID(); err != nil {
 		return err
 	}
 	var w Wallet
-	err = tx.Raw(`INSERT INTO wallets (user_id, balance, seq) VALUES (?, ?, 1)
-		ON CONFLICT (user_id) DO UPDATE SET balance = wallets.balance + excluded.balance, seq = wallets.seq + 1
-		RETURNING user_id, balance, seq`, line.UserID, line.Amount).Take(&w).Error
+	if line.Amount > 0 {
+		err = tx.Raw(`INSERT INTO wallets (user_id, balance, seq) VALUES (?, ?, 1)
+			ON CONFLICT (user_id) DO UPDATE SET balance = wallets.balance + excluded.balance, seq = wallets.seq + 1
+			RETURNING user_id, balance, seq`, line.UserID, line.Amount).Take(&w).Error
+	} else {
+		err = tx.Raw(`UPDATE wallets SET balance = balance + ?, seq = seq + 1
+			WHERE user_id = ? AND (balance + ? >= 0 OR ? = 'CHARGE_CANCEL')
+			RETURNING user_id, balance, seq`, line.Amount, line.UserID, line.Amount, line.Kind).Take(&w).Error
+	}
 	if err != nil {
-		return fmt.Errorf("credit wallet: %w", err)
+		return fmt.Errorf("move the balance: %w", err)
 	}
 	line.BalanceAfter, line.Seq = w.Balance, w.Seq
 	if err := tx.Create(line).Error; err != nil {
 		return fmt.Errorf("write line: %w", err)
 	}
-	lot := Lot{UserID: line.UserID, TransactionID: line.ID, Kind: kind, Initial: line.Amount, Remaining: line.Amount,
-		ExpiresAt: line.CreatedAt.Add(kind.life())}
-	if lot.ID, err = newID(); err != nil {
-		return err
-	}
-	return tx.Create(&lot).Error
+	return nil
 }
 
-func (k LotKind) life() time.Duration {
-	if k == LotBonus {
-		return bonusLife
-	}
-	return paidLife
+// owed is how much of a credit's points repays debt: what the balance was below zero before it.
+func (t Transaction) owed() int64 {
+	return min(t.Amount, max(0, t.Amount-t.BalanceAfter))
 }
 
 // exactlyOne turns a conditional UPDATE that found nothing into an error, so that it rolls back.

@@ -21,6 +21,31 @@ type Gateway interface {
 	// Prepare registers what merchantUID must cost, so that the payment window refuses any other
 	// amount (contract §1.7). Amount is in the currency's minor unit: won for KRW.
 	Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error
+	// Cancel gives money back, once and never again by itself, and returns the payment as it is then
+	// (contract §1.6). It fails with RefundNotPossible when the gateway refused: nothing happened then. After
+	// GatewayUnavailable nobody knows; look the payment up.
+	Cancel(ctx context.Context, cancel Cancel) (Payment, error)
+}
+
+// Cancel (결제취소) is what the gateway is asked to give back. Amounts are in the currency's minor unit.
+type Cancel struct {
+	ImpUID   string
+	Currency string
+	Amount   int64 // above zero: Iamport takes 0 for "all of it" (contract §0.7)
+	// Checksum is what we believe can still be cancelled; if we are wrong, nothing happens.
+	Checksum int64
+	Reason   string         // at most 256 characters; shown in Iamport's console
+	Account  *RefundAccount // for virtual accounts, which have no card to give the money back to
+	// Notify asks for the webhook that a cancellation by API does not cause by itself (contract §0.6).
+	Notify bool
+}
+
+// RefundAccount (환불계좌) is where the money of a virtual account's payment goes back to (contract §1.6).
+type RefundAccount struct {
+	Holder string // at most 16 characters
+	Bank   string // the payment provider's code of the bank, at most 4 characters
+	Number string // at most 16 characters
+	Phone  string // at most 16 characters
 }
 
 // PaymentStatus is Iamport's word for how far a payment has come (contract §1.4).
@@ -68,12 +93,46 @@ type VirtualAccount struct {
 	DepositBy *time.Time `gorm:"column:vbank_date"`
 }
 
-// Cancellation is one entry of a payment's cancel_history.
+// Cancellation (취소) is one entry of a payment's cancel_history, and our row of it once it is in the books.
 type Cancellation struct {
-	ID     string // cancellation_id
-	Amount int64  // in the payment's currency and unit
-	At     time.Time
+	ID     string    `gorm:"column:cancellation_id"`
+	Amount int64     // in the payment's currency and unit
+	At     time.Time `gorm:"column:cancelled_at"`
 	Reason string
+}
+
+// holdsMoney tells whether money was paid and not all of it given back. A cancellation in part has the
+// status cancelled with some providers and paid with others (contract §0.3).
+func (p Payment) holdsMoney() bool {
+	paid := p.Status == Paid || (p.Status == Cancelled && p.CancelledAmount > 0)
+	return paid && p.CancelledAmount < p.Amount
+}
+
+// soundHistory tells whether the single cancellations can be booked as they are: each with an id of its own
+// and an amount, and together no more than the gateway says was cancelled.
+func (p Payment) soundHistory() bool {
+	seen := map[string]bool{}
+	for _, c := range p.Cancellations {
+		if c.ID == "" || seen[c.ID] || c.Amount <= 0 {
+			return false
+		}
+		seen[c.ID] = true
+	}
+	return p.cancelledInHistory() <= p.CancelledAmount
+}
+
+// wrongHistory tells whether cancel_history does not explain what was cancelled.
+func (p Payment) wrongHistory() bool {
+	return !p.soundHistory() || p.cancelledInHistory() != p.CancelledAmount
+}
+
+// cancelledInHistory is the sum of the single cancellations.
+func (p Payment) cancelledInHistory() int64 {
+	sum := int64(0)
+	for _, c := range p.Cancellations {
+		sum += c.Amount
+	}
+	return sum
 }
 
 // Problem says why a payment that was paid gave no points. Nobody but the operator sees it.
@@ -81,15 +140,14 @@ type Problem string
 
 // The problems, worst first: a payment that has several shows the first.
 const (
-	NoProblem             Problem = ""
-	WrongMode             Problem = "SANDBOX"                 // a test channel's payment in live mode, or the reverse
-	UnknownOrder          Problem = "UNKNOWN_ORDER"           // no order of ours has its merchant_uid
-	WrongCurrency         Problem = "CURRENCY"                // not the order's currency
-	WrongAmount           Problem = "AMOUNT"                  // not the order's price
-	OrderAlreadyPaid      Problem = "ORDER_ALREADY_PAID"      // a second payment for one order
-	CancelledBeforeCharge Problem = "CANCELLED_BEFORE_CHARGE" // in part, so that money is left without points
-	CancelledAfterCharge  Problem = "CANCELLED_AFTER_CHARGE"  // its points are still there
-	AnotherUser           Problem = "ANOTHER_USER"            // claimed by somebody else, not yet by its owner
+	NoProblem          Problem = ""
+	WrongMode          Problem = "SANDBOX"            // a test channel's payment in live mode, or the reverse
+	UnknownOrder       Problem = "UNKNOWN_ORDER"      // no order of ours has its merchant_uid
+	WrongCurrency      Problem = "CURRENCY"           // not the order's currency
+	WrongAmount        Problem = "AMOUNT"             // not the order's price
+	OrderAlreadyPaid   Problem = "ORDER_ALREADY_PAID" // a second payment for one order
+	WrongCancellations Problem = "CANCELLED_AMOUNT"   // its cancel_history does not add up to what was cancelled
+	AnotherUser        Problem = "ANOTHER_USER"       // claimed by somebody else, not yet by its owner
 )
 
 // TableName is the table's name in SQL.
@@ -103,7 +161,8 @@ func UnknownPayment(err error) error {
 
 // newer says that the answer at hand is no older than the row: cancellations only ever grow, and at the
 // same cancelled amount a status only ever rises. failed is not the end: it may still become paid (F29).
-const newer = `(excluded.cancelled_amount, CASE excluded.status
+// A payment is of one order for life.
+const newer = `payments.merchant_uid = excluded.merchant_uid AND (excluded.cancelled_amount, CASE excluded.status
 		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END) >=
 	(payments.cancelled_amount, CASE payments.status
 		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END)`
@@ -124,6 +183,12 @@ func keep(tx *gorm.DB, p Payment) (Payment, error) {
 		return p, nil
 	}
 	var written Payment
-	err := tx.Where("imp_uid = ?", p.ImpUID).Take(&written).Error
-	return written, err
+	if err := tx.Where("imp_uid = ?", p.ImpUID).Take(&written).Error; err != nil {
+		return Payment{}, fmt.Errorf("read payment: %w", err)
+	}
+	if written.MerchantUID != p.MerchantUID { // whose order we have locked is not the row's
+		return Payment{}, &Error{Code: GatewayUnavailable, Message: "The payment gateway gave a wrong answer.",
+			Err: fmt.Errorf("payment %s was of order %s and is of %s now", p.ImpUID, written.MerchantUID, p.MerchantUID)}
+	}
+	return written, nil
 }

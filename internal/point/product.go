@@ -12,8 +12,9 @@ import (
 	"pointcharge/internal/database"
 )
 
-// maxAmount bounds every price and amount: what a JSON number carries exactly.
-const maxAmount = 1<<53 - 1
+// maxAmount bounds every price and number of points: more than any payment provider takes at once, and
+// little enough that the product of two fits in 64 bits, here and in SQL.
+const maxAmount = 1_000_000_000
 
 // Product (충전 상품) is a fixed amount of points on offer.
 type Product struct {
@@ -71,17 +72,17 @@ func (p Product) check() error {
 		return refuse(InvalidArgument, "name must be 1 to 40 printable characters.")
 	}
 	if p.Price < 1 || p.Price > maxAmount {
-		return refuse(InvalidArgument, "price must be at least 1 won.")
+		return refuse(InvalidArgument, "price must be from 1 to %d won.", maxAmount)
 	}
 	if p.Points < 1 || p.Points > maxAmount {
-		return refuse(InvalidArgument, "points must be at least 1.")
+		return refuse(InvalidArgument, "points must be from 1 to %d.", maxAmount)
 	}
 	if p.BonusPoints < 0 || p.BonusPoints > maxAmount {
-		return refuse(InvalidArgument, "bonusPoints must not be negative.")
+		return refuse(InvalidArgument, "bonusPoints must be from 0 to %d.", maxAmount)
 	}
 	return nil
 }
 
-func hasControl(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError })
-}
+func hasControl(s string) bool { return strings.ContainsFunc(s, isControl) }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }

@@ -42,6 +42,10 @@ type (
 	OrderConnection = Connection[Order]
 	// OrderEdge is an order on it.
 	OrderEdge = Edge[Order]
+	// LotConnection is a page of a wallet's lots.
+	LotConnection = Connection[Lot]
+	// LotEdge is a lot on it.
+	LotEdge = Edge[Lot]
 )
 
 // PageInfo says where a page ends.
@@ -50,16 +54,77 @@ type PageInfo struct {
 	EndCursor   *string
 }
 
-// Wallet is what userID has: empty until the first line.
+// Wallet is what userID has at this moment: expired points count as gone, also before their EXPIRE line is
+// written. It is empty until the first line.
 func (s *Service) Wallet(ctx context.Context, userID string) (Wallet, error) {
-	wallets, err := gorm.G[Wallet](s.DB).Where("user_id = ?", userID).Limit(1).Find(ctx)
+	if err := checkUserID(userID); err != nil {
+		return Wallet{}, err
+	}
+	w, now := Wallet{UserID: userID}, s.now()
+	err := s.DB.WithContext(ctx).Raw(`SELECT w.user_id, w.seq,
+			w.balance - COALESCE(SUM(CASE WHEN l.expires_at <= ? AND l.held = 0 THEN l.remaining ELSE 0 END), 0) AS balance,
+			COALESCE(SUM(CASE WHEN l.expires_at > ? THEN l.remaining - l.held ELSE 0 END), 0) AS spendable
+		FROM wallets w LEFT JOIN point_lots l ON l.user_id = w.user_id AND l.remaining > 0
+		WHERE w.user_id = ? GROUP BY w.user_id, w.balance, w.seq`, now, now, userID).Scan(&w).Error
 	if err != nil {
 		return Wallet{}, fmt.Errorf("read wallet: %w", err)
 	}
-	if len(wallets) == 0 {
-		return Wallet{UserID: userID}, nil
+	return w, nil
+}
+
+// ExpiringLots are userID's lots that will expire within so many days from now, soonest first; at most 100.
+func (s *Service) ExpiringLots(ctx context.Context, userID string, days int) ([]Lot, error) {
+	if days < 1 || days > 3650 {
+		return nil, refuse(InvalidArgument, "withinDays must be from 1 to 3650.")
 	}
-	return wallets[0], nil
+	now := s.now()
+	found, err := gorm.G[Lot](s.DB).Where("user_id = ? AND remaining > 0 AND expires_at > ? AND expires_at <= ?",
+		userID, now, now.Add(time.Duration(days)*day)).Order(spendOrder).Limit(maxPage).Find(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read expiring lots: %w", err)
+	}
+	return found, nil
+}
+
+// Lots is a page of all of userID's lots, the newest first: where each point of the wallet came from.
+func (s *Service) Lots(ctx context.Context, userID string, page Page) (LotConnection, error) {
+	q := gorm.G[Lot](s.DB).Where("user_id = ?", userID).Order("id DESC")
+	if page.After != nil {
+		id := decodeCursor(*page.After)
+		if checkID("cursor", id) != nil {
+			return LotConnection{}, refuse(InvalidArgument, "after is not a cursor of this list.")
+		}
+		q = q.Where("id < ?", id)
+	}
+	return connect(ctx, q, page, func(l Lot) string { return l.ID })
+}
+
+// LotUses are what lines took from a lot or gave back to it, in their order; at most 100.
+func (s *Service) LotUses(ctx context.Context, lot Lot) ([]LotUse, error) {
+	return s.uses(ctx, "lot_id = ?", lot.ID)
+}
+
+// TransactionUses are the lots that a line took from or gave back to; at most 100.
+func (s *Service) TransactionUses(ctx context.Context, line Transaction) ([]LotUse, error) {
+	return s.uses(ctx, "transaction_id = ?", line.ID)
+}
+
+func (s *Service) uses(ctx context.Context, where, id string) ([]LotUse, error) {
+	uses, err := gorm.G[LotUse](s.DB).Where(where, id).Order("transaction_id, reason, lot_id").Limit(maxPage).Find(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read lot uses: %w", err)
+	}
+	return uses, nil
+}
+
+// Line is the line of that id, whoever's it is: for following the references of what somebody may read already.
+func (s *Service) Line(ctx context.Context, id string) (Transaction, error) {
+	return one[Transaction](ctx, s.DB, "transaction", "id = ?", id)
+}
+
+// Lot is the lot of that id, whoever's it is, as Line is.
+func (s *Service) Lot(ctx context.Context, id string) (Lot, error) {
+	return one[Lot](ctx, s.DB, "lot", "id = ?", id)
 }
 
 // Order is userID's order of that number; an Error NotFound when there is none or it is not theirs.
@@ -89,12 +154,19 @@ func (s *Service) TransactionOrder(ctx context.Context, t Transaction) (Order, e
 	return one[Order](ctx, s.DB, "order", "imp_uid = ? AND user_id = ?", t.ImpUID, t.UserID)
 }
 
-// OrderAccount is the virtual account that waits for the order's deposit; an Error NotFound when none
-// was issued.
+// OrderAccount is the virtual account that waits for the order's deposit, the latest if there are several; an
+// Error NotFound when none was issued for exactly the order's price.
 func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, error) {
-	p, err := one[Payment](ctx, s.DB, "virtual account",
-		"merchant_uid = ? AND vbank_num <> '' AND status IN ('ready', 'paid')", o.MerchantUID)
-	return p.VirtualAccount, err
+	issued, err := gorm.G[Payment](s.DB).Where(
+		"merchant_uid = ? AND vbank_num <> '' AND status IN ('ready', 'paid') AND amount = ? AND currency = ? AND problem = ''",
+		o.MerchantUID, o.Price, o.Currency).Order("vbank_date DESC, imp_uid").Limit(1).Find(ctx)
+	if err != nil {
+		return VirtualAccount{}, fmt.Errorf("read virtual account: %w", err)
+	}
+	if len(issued) == 0 {
+		return VirtualAccount{}, refuse(NotFound, "There is no such virtual account.")
+	}
+	return issued[0].VirtualAccount, nil
 }
 
 // Known tells whether merchantUID is an order of ours. The webhook asks before it asks the gateway.

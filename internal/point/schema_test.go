@@ -6,6 +6,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
@@ -88,4 +89,109 @@ func TestF4TheDatabaseItselfRefusesChanges(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestF4TheDatabaseItselfRefusesALedgerOutOfOrder breaks each constraint of 00002_ledger.sql.
+func TestF4TheDatabaseItselfRefusesALedgerOutOfOrder(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		charge := charged(w)
+		w.spend(600, "order-1")
+		w.refund(byAdmin(asks(charge, 1000, "r-1")))
+		for name, sql := range map[string]string{
+			"a changed use":               "UPDATE lot_uses SET amount = amount + 1",
+			"a deleted use":               "DELETE FROM lot_uses",
+			"a use twice":                 "INSERT INTO lot_uses SELECT * FROM lot_uses",
+			"a use of nothing":            anotherUse("'USE', 0"),
+			"a use that gives back":       anotherUse("'USE', -1"),
+			"a return that takes":         anotherUse("'RETURN', 1"),
+			"a debt that gives back":      anotherUse("'DEBT', -1"),
+			"a use for fun":               anotherUse("'FUN', 1"),
+			"a use of no lot":             "INSERT INTO lot_uses SELECT id, 'none', 'USE', 1 FROM point_transactions WHERE kind = 'CHARGE'",
+			"a use by no line":            "INSERT INTO lot_uses SELECT 'none', MIN(id), 'USE', 1 FROM point_lots",
+			"less than nothing held":      "UPDATE point_lots SET held = -1",
+			"more held than there is":     "UPDATE point_lots SET held = remaining + 1",
+			"a lot in place of none":      "UPDATE point_lots SET replaces_id = 'none'",
+			"an adjustment by nobody":     anotherLine("'ADJUST', 1", "NULL", "NULL"),
+			"a cancellation booked twice": anotherLine("'CHARGE_CANCEL', -1", "cancellation_id", "NULL"),
+			"a cancellation kept twice":   "INSERT INTO payment_cancellations SELECT * FROM payment_cancellations",
+			"a cancellation of nothing":   "UPDATE payment_cancellations SET amount = 0",
+			"a cancellation of nobody's":  "UPDATE payment_cancellations SET imp_uid = 'none'",
+			"a refund of nothing":         "UPDATE refunds SET amount = 0",
+			"a refund of less before":     "UPDATE refunds SET cancelled_before = -1",
+			"a refund in a strange state": "UPDATE refunds SET status = 'LOST', settled_at = NULL",
+			"a refund done at no time":    "UPDATE refunds SET settled_at = NULL",
+			"an open refund settled":      "UPDATE refunds SET status = 'HELD'",
+			"a refund of nobody's":        "UPDATE refunds SET imp_uid = 'none'",
+			"a reference refunded twice":  anotherRefund("reference, 'RELEASED', settled_at"),
+		} {
+			if err := w.quiet().Exec(sql).Error; err == nil {
+				w.Errorf("%s was accepted", name)
+			}
+		}
+	})
+}
+
+// anotherUse is a use of a charge's lot by its own line.
+func anotherUse(values string) string {
+	return "INSERT INTO lot_uses SELECT t.id, l.id, " + values +
+		" FROM point_transactions t JOIN point_lots l ON l.transaction_id = t.id WHERE t.kind = 'CHARGE'"
+}
+
+// anotherLine copies a clawback's line.
+func anotherLine(values, cancellation, operator string) string {
+	return `INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, imp_uid, cancellation_id, operator, description,
+		created_at) SELECT 'copy', user_id, 99, ` + values + ", 0, imp_uid, " + cancellation + ", " + operator +
+		", '', created_at FROM point_transactions WHERE kind = 'CHARGE_CANCEL'"
+}
+
+// anotherRefund copies a refund.
+func anotherRefund(values string) string {
+	return `INSERT INTO refunds (id, imp_uid, user_id, reference, status, settled_at, amount, cancelled_before, reason, requested_by,
+		created_at) SELECT id || 'x', imp_uid, user_id, ` + values + ", 1, 0, '', '', created_at FROM refunds"
+}
+
+func TestTheDatabaseItselfRefusesASecondOpenRefund(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		w.refund(asks(charged(w), 1000, "r-1"))
+		w.must(w.DB.Exec(anotherRefund("'r-2', 'HELD', NULL")).Error)
+		for _, status := range []string{"HELD", "ACCEPTED"} {
+			sql := anotherRefund("'r-3', '" + status + "', NULL")
+			if err := w.quiet().Exec(sql + " WHERE reference = 'r-1'").Error; err == nil {
+				w.Errorf("a second one was %s", status)
+			}
+		}
+	})
+}
+
+// TestLinesCannotBeReplaced goes around the triggers that guard UPDATE and DELETE.
+func TestLinesCannotBeReplaced(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		charge := charged(w)
+		w.spend(600, "order-1")
+		w.consoleCancel(*charge.ImpUID, 1000)
+		statements := []string{"TRUNCATE point_transactions CASCADE", "TRUNCATE lot_uses"}
+		if w.DB.Name() == databasetest.SQLite {
+			statements = []string{"REPLACE INTO lot_uses SELECT * FROM lot_uses",
+				replace("id, user_id, 99, 'SPEND', -1, 0, NULL, NULL, 'x'", "SPEND"),
+				replace("'x', user_id, seq, 'SPEND', -1, 0, NULL, NULL, 'x'", "SPEND"),
+				replace("'x', user_id, 99, 'SPEND', -1, 0, NULL, NULL, reference", "SPEND"),
+				replace("'x', user_id, 99, kind, 1, 1, imp_uid, NULL, 'x'", "CHARGE"),
+				replace("'x', user_id, 99, kind, 1, 1, imp_uid, NULL, 'x'", "BONUS"),
+				replace("'x', user_id, 99, kind, -1, 0, imp_uid, cancellation_id, 'x'", "CHARGE_CANCEL")}
+		}
+		for _, sql := range statements {
+			if err := w.quiet().Exec(sql).Error; err == nil {
+				w.Errorf("%s was accepted", sql)
+			}
+		}
+	})
+}
+
+// replace writes a line in the place of another, as SQLite can.
+func replace(values, kind string) string {
+	return `INSERT OR REPLACE INTO point_transactions (id, user_id, seq, kind, amount, balance_after, imp_uid, cancellation_id, reference,
+		description, created_at) SELECT ` + values + ", '', created_at FROM point_transactions WHERE kind = '" + kind + "'"
 }

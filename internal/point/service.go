@@ -24,7 +24,8 @@ type Service struct {
 	Gateway Gateway
 	// Live says that money is real: payments through a test channel are refused. Otherwise only
 	// those are accepted.
-	Live bool
+	Live      bool
+	Lifetimes Lifetimes
 	// Now is the server's one clock; time.Now when nil.
 	Now func() time.Time
 }

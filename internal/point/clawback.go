@@ -1,0 +1,140 @@
+package point
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// clawBack (회수) books the cancellations that are new in the gateway's answer, whoever made them and however
+// often they are reported: each takes its points back once. Points go from the charge's bonus, then from
+// its paid points, then from the user's other lots; the rest becomes debt. A refund under way ends here.
+func (b *books) clawBack(tx *gorm.DB, now time.Time) error {
+	booked, err := b.booked(tx)
+	if err != nil {
+		return err
+	}
+	news := b.payment.beyond(booked)
+	if ended, err := b.endRefund(tx, len(news) > 0, now); err != nil || (len(news) == 0 && !ended) {
+		return err
+	}
+	if err := expireDue(tx, b.order.UserID, now); err != nil {
+		return err
+	}
+	slices.SortFunc(news, func(x, y Cancellation) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID)) })
+	before := Payment{Cancellations: booked}.cancelledInHistory()
+	for _, c := range news {
+		if err := b.book(tx, c, before, now); err != nil {
+			return err
+		}
+		before += c.Amount
+	}
+	return nil
+}
+
+// booked are the payment's cancellations in the books. Most payments have none, and Sync is asked of them often.
+func (b *books) booked(tx *gorm.DB) (booked []Cancellation, err error) {
+	if b.payment.CancelledAmount == 0 {
+		return nil, nil
+	}
+	err = tx.Table("payment_cancellations").Where("imp_uid = ?", b.payment.ImpUID).Find(&booked).Error
+	if err != nil {
+		return nil, fmt.Errorf("read cancellations: %w", err)
+	}
+	return booked, nil
+}
+
+// beyond are the cancellations in the answer that are not booked yet: none if the answer contradicts itself or
+// what is booked, which is for the operator to sort out. What an answer leaves out comes with a later one.
+func (p Payment) beyond(booked []Cancellation) []Cancellation {
+	news := slices.DeleteFunc(slices.Clone(p.Cancellations), func(c Cancellation) bool {
+		return slices.ContainsFunc(booked, func(old Cancellation) bool { return old.ID == c.ID })
+	})
+	all := Payment{Cancellations: slices.Concat(booked, news), CancelledAmount: p.CancelledAmount}
+	if !p.soundHistory() || !all.soundHistory() {
+		return nil
+	}
+	return news
+}
+
+// endRefund locks the wallet, unless there is nothing to do, and ends the payment's open refund if its time has
+// come.
+func (b *books) endRefund(tx *gorm.DB, news bool, now time.Time) (ended bool, err error) {
+	refunds, err := refundsOf(tx, b.payment.ImpUID)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(refunds, Refund.open)
+	ended = i >= 0 && refunds[i].outcome(b.payment, news, now) != refunds[i].Status
+	if !news && !ended {
+		return false, nil
+	}
+	if _, err := lockWallet(tx, b.order.UserID); err != nil {
+		return false, err
+	}
+	if !ended {
+		return false, nil
+	}
+	return true, refunds[i].set(tx, refunds[i].outcome(b.payment, news, now), now)
+}
+
+// book writes one cancellation and takes its points, before being what was cancelled until then.
+func (b *books) book(tx *gorm.DB, c Cancellation, before int64, now time.Time) error {
+	err := tx.Exec(`INSERT INTO payment_cancellations (imp_uid, cancellation_id, amount, reason, cancelled_at)
+		VALUES (?, ?, ?, ?, ?)`, b.payment.ImpUID, c.ID, c.Amount, c.Reason, c.At).Error
+	if err != nil {
+		return fmt.Errorf("book cancellation: %w", err)
+	}
+	points := b.order.pointsOf(before+c.Amount) - b.order.pointsOf(before)
+	if points == 0 { // a few won may be worth no whole point; the next cancellation makes up for it
+		return nil
+	}
+	line := Transaction{UserID: b.order.UserID, Kind: KindChargeCancel, Amount: -points, ImpUID: &b.payment.ImpUID,
+		CancellationID: &c.ID, ReversesID: &b.line.ID, Description: b.order.Name, CreatedAt: now}
+	if err := enter(tx, &line); err != nil {
+		return err
+	}
+	there, err := b.lotsToClawBack(tx)
+	if err != nil {
+		return err
+	}
+	_, err = useUp(tx, line, there, points, func(l Lot) int64 { return l.Remaining })
+	return err
+}
+
+// pointsOf is what a charge of the order takes back once cancelled won of it are cancelled in all: the same
+// share of its points and of its bonus, rounded down. Differences of it never drift, and the whole price
+// takes back everything.
+func (o Order) pointsOf(cancelled int64) int64 {
+	return o.Points*cancelled/o.Price + o.BonusPoints*cancelled/o.Price
+}
+
+// lotsToClawBack are the user's lots in the order in which a clawback takes from them.
+func (b *books) lotsToClawBack(tx *gorm.DB) ([]Lot, error) {
+	own, err := chargeLots(tx, *b.line)
+	if err != nil {
+		return nil, err
+	}
+	others, err := lots(tx, b.order.UserID)
+	if err != nil {
+		return nil, err
+	}
+	others = slices.DeleteFunc(others, func(l Lot) bool {
+		return slices.ContainsFunc(own, func(mine Lot) bool { return mine.ID == l.ID })
+	})
+	return append(own, others...), nil
+}
+
+// chargeLots are the lots of a charge, the bonus first.
+func chargeLots(tx *gorm.DB, charge Transaction) ([]Lot, error) {
+	var own []Lot
+	err := tx.Where(`transaction_id IN (SELECT id FROM point_transactions
+		WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, charge.ImpUID).Order("kind").Find(&own).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the charge's lots: %w", err)
+	}
+	return own, nil
+}

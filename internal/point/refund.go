@@ -1,0 +1,288 @@
+package point
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database"
+)
+
+const (
+	// refundWindow is how long owners may take back a charge by themselves (청약철회, 전자상거래법 제17조).
+	refundWindow = 7 * day
+	// refundPatience is longer than any call to the gateway takes. A refund that is still open then and of
+	// which the gateway knows nothing was never made: its process died, or its request got lost.
+	refundPatience = 2 * time.Minute
+)
+
+// RefundStatus says how far a refund has come.
+type RefundStatus string
+
+// HELD → (ACCEPTED →) DONE or RELEASED.
+const (
+	RefundHeld     RefundStatus = "HELD"     // its points are held; what the gateway did is not known yet
+	RefundAccepted RefundStatus = "ACCEPTED" // the gateway took it on, and gives the money back later
+	RefundDone     RefundStatus = "DONE"     // money and points are back
+	RefundReleased RefundStatus = "RELEASED" // it was refused or never made: the points are the user's again
+)
+
+// Refund (환불) is a request to give money of a charge back, and our row of it.
+type Refund struct {
+	ID              string `gorm:"primaryKey"`
+	ImpUID          string
+	UserID          string
+	Reference       string // the caller's own id of it
+	Amount          int64  // won
+	CancelledBefore int64  // won: what was cancelled when it was asked for
+	Reason          string
+	RequestedBy     string
+	Status          RefundStatus
+	CreatedAt       time.Time
+	SettledAt       *time.Time
+}
+
+// TableName is the table's name in SQL.
+func (Refund) TableName() string { return "refunds" }
+
+// RefundInput says which charge is given back, and how much of it.
+type RefundInput struct {
+	TransactionID string // the CHARGE line
+	Amount        int64  // won, at least 1
+	Reference     string // the caller's own id of it: the same one refunds once
+	Reason        string // for the gateway and people, 1 to 200 characters
+	Account       *RefundAccount
+	RequestedBy   string // the user's id
+	Admin         bool   // may refund anybody's, at any time, also partly used charges
+}
+
+// Refund (환불) gives money of a charge back at the gateway and takes its points, with the same share of its
+// bonus. The points are held first, in a transaction of their own; then the gateway is asked, once; then
+// the books follow what the gateway says. When that is not known the refund stays HELD, and a later Sync
+// of the payment finds out. It refuses with InvalidArgument, NotFound, RefundNotPossible and, before
+// anything was held, GatewayUnavailable.
+func (s *Service) Refund(ctx context.Context, in RefundInput) (Refund, error) {
+	if err := in.check(); err != nil {
+		return Refund{}, err
+	}
+	charge, err := s.charge(ctx, in.TransactionID, in.RequestedBy, in.Admin)
+	if err != nil {
+		return Refund{}, err
+	}
+	payment, err := s.Sync(ctx, *charge.ImpUID)
+	if err != nil {
+		return Refund{}, err
+	}
+	if payment.PayMethod == "vbank" && in.Account == nil {
+		return Refund{}, refuse(InvalidArgument, "A virtual account's payment needs the account to refund to.")
+	}
+	refund, fresh, err := s.hold(ctx, in, charge)
+	if err != nil || !fresh {
+		return refund, err
+	}
+	return s.ask(ctx, refund, charge, payment, in.Account)
+}
+
+func (in RefundInput) check() error {
+	switch {
+	case in.Amount < 1 || in.Amount > maxAmount:
+		return refuse(InvalidArgument, "amount must be from 1 to %d won.", maxAmount)
+	case in.Reference == "" || len(in.Reference) > 100 || hasControl(in.Reference):
+		return refuse(InvalidArgument, "reference must be 1 to 100 printable characters.")
+	case in.Reason == "" || utf8.RuneCountInString(in.Reason) > 200 || hasControl(in.Reason):
+		return refuse(InvalidArgument, "reason must be 1 to 200 printable characters.")
+	case in.Account != nil:
+		return in.Account.check()
+	}
+	return nil
+}
+
+func (a RefundAccount) check() error {
+	good := func(text string, most int) bool {
+		return text != "" && utf8.RuneCountInString(text) <= most && !hasControl(text)
+	}
+	if !good(a.Holder, 16) || !good(a.Bank, 4) || !good(a.Number, 16) || !good(a.Phone, 16) {
+		return refuse(InvalidArgument, "The refund account's holder, number and phone are 1 to 16 characters, its bank 1 to 4.")
+	}
+	return nil
+}
+
+// charge is the CHARGE line of that id, if by may refund it.
+func (s *Service) charge(ctx context.Context, id, by string, admin bool) (Transaction, error) {
+	if err := checkID("transactionId", id); err != nil {
+		return Transaction{}, err
+	}
+	if admin {
+		return one[Transaction](ctx, s.DB, "charge", "id = ? AND kind = ?", id, KindCharge)
+	}
+	return one[Transaction](ctx, s.DB, "charge", "id = ? AND kind = ? AND user_id = ?", id, KindCharge, by)
+}
+
+// hold writes the refund and holds its points, so that nobody spends them while the gateway is asked. It
+// returns the earlier refund of the same reference, if there is one, and whether it is a fresh one.
+func (s *Service) hold(ctx context.Context, in RefundInput, charge Transaction) (refund Refund, fresh bool, err error) {
+	id, err := newID()
+	if err != nil {
+		return Refund{}, false, err
+	}
+	now := s.now()
+	err = database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		b, err := lockCharge(tx, charge)
+		if err != nil {
+			return err
+		}
+		earlier, err := refundsOf(tx, b.payment.ImpUID)
+		if err != nil {
+			return err
+		}
+		for _, r := range earlier {
+			if r.Reference == in.Reference {
+				refund, fresh = r, r.ID == id // our own, if a COMMIT's answer was lost
+				return in.wantSame(r)
+			}
+			if r.open() {
+				return refuse(RefundNotPossible, "A refund of this charge is under way.")
+			}
+		}
+		if err := expireDue(tx, charge.UserID, now); err != nil {
+			return err
+		}
+		refund, fresh = in.refund(id, b.payment, now), true
+		return b.hold(tx, refund, in.Admin)
+	})
+	return refund, fresh, err
+}
+
+func (in RefundInput) refund(id string, p Payment, now time.Time) Refund {
+	return Refund{ID: id, ImpUID: p.ImpUID, UserID: p.UserID, Reference: in.Reference, Amount: in.Amount,
+		CancelledBefore: p.CancelledAmount, Reason: in.Reason, RequestedBy: in.RequestedBy, Status: RefundHeld, CreatedAt: now}
+}
+
+func (in RefundInput) wantSame(r Refund) error {
+	if in.Amount != r.Amount || in.Reason != r.Reason {
+		return refuse(InvalidArgument, "This reference was used with another input.")
+	}
+	return nil
+}
+
+func (r Refund) open() bool { return r.Status == RefundHeld || r.Status == RefundAccepted }
+
+// lockCharge reads what stands written about a charge, its order and its wallet locked.
+func lockCharge(tx *gorm.DB, charge Transaction) (books, error) {
+	order, err := lockOrder(tx, *charge.Reference)
+	if err != nil {
+		return books{}, err
+	}
+	if _, err := lockWallet(tx, charge.UserID); err != nil {
+		return books{}, err
+	}
+	var payment Payment
+	err = tx.Where("imp_uid = ?", charge.ImpUID).Take(&payment).Error
+	return books{order: order, payment: payment, line: &charge}, err
+}
+
+func refundsOf(tx *gorm.DB, impUID string) ([]Refund, error) {
+	var refunds []Refund
+	err := tx.Where("imp_uid = ?", impUID).Order("id").Find(&refunds).Error
+	return refunds, err
+}
+
+// hold refuses what the quote does not allow; else it writes the refund and holds its points.
+func (b *books) hold(tx *gorm.DB, r Refund, admin bool) error {
+	own, err := chargeLots(tx, *b.line)
+	if err != nil {
+		return err
+	}
+	quote := b.quote(own, r.CreatedAt, admin)
+	if r.Amount > quote.Amount {
+		return refuse(RefundNotPossible, "Only %d won can be refunded. %s", quote.Amount, quote.Reason)
+	}
+	if err := tx.Create(&r).Error; err != nil {
+		return fmt.Errorf("write refund: %w", err)
+	}
+	points := b.order.pointsOf(r.CancelledBefore+r.Amount) - b.order.pointsOf(r.CancelledBefore)
+	for _, lot := range own {
+		part := min(lot.spendable(r.CreatedAt), points)
+		points -= part
+		err := exactlyOne(tx.Exec("UPDATE point_lots SET held = held + ? WHERE id = ? AND remaining - held >= ?", part, lot.ID, part))
+		if err != nil {
+			return fmt.Errorf("hold points: %w", err)
+		}
+	}
+	return nil
+}
+
+// ask asks the gateway to give the money back, once, and lets the books follow. The caller may leave; what was
+// begun is brought to its end all the same.
+func (s *Service) ask(ctx context.Context, r Refund, charge Transaction, p Payment, account *RefundAccount) (Refund, error) {
+	ctx = context.WithoutCancel(ctx)
+	after, err := s.Gateway.Cancel(ctx, Cancel{ImpUID: r.ImpUID, Currency: p.Currency, Amount: r.Amount,
+		Checksum: p.Amount - r.CancelledBefore, Reason: r.Reason, Account: account,
+		Notify: true}) // should we not live to see the answer
+	switch CodeOf(err) {
+	case "":
+		if after.cancelledInHistory() == r.CancelledBefore { // some providers take their time (contract §1.6)
+			err = s.settle(ctx, r, charge, RefundAccepted)
+		} else {
+			_, err = s.merge(ctx, after)
+		}
+	case RefundNotPossible:
+		settled := s.settle(ctx, r, charge, RefundReleased)
+		_, synced := s.Sync(ctx, r.ImpUID) // a refusal may mean that somebody else has cancelled
+		return Refund{}, errors.Join(err, settled, synced)
+	default:
+		_, err = s.Sync(ctx, r.ImpUID) // never sent again blindly: read what became of it
+		if CodeOf(err) == GatewayUnavailable {
+			err = nil // a later Sync will know; until then the refund stays HELD
+		}
+	}
+	if err != nil {
+		return Refund{}, err
+	}
+	return one[Refund](ctx, s.DB, "refund", "id = ?", r.ID)
+}
+
+// settle moves an open refund on, on the gateway's word.
+func (s *Service) settle(ctx context.Context, r Refund, charge Transaction, status RefundStatus) error {
+	now := s.now()
+	return database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		if _, err := lockCharge(tx, charge); err != nil {
+			return err
+		}
+		return r.set(tx, status, now)
+	})
+}
+
+// outcome is what the gateway's answer means for an open refund: done when it has cancelled at least as much as
+// was asked for. One that the gateway has not answered is released when it cancelled something else, because
+// then the checksum of our request is wrong and it cannot succeed any more, or when it knows of nothing long
+// after it was asked. One that it has accepted stays open until it is done.
+func (r Refund) outcome(p Payment, news bool, now time.Time) RefundStatus {
+	switch lost := r.Status == RefundHeld && now.Sub(r.CreatedAt) > refundPatience; {
+	case news && p.CancelledAmount >= r.CancelledBefore+r.Amount:
+		return RefundDone
+	case (news && r.Status == RefundHeld) || lost:
+		return RefundReleased
+	}
+	return r.Status
+}
+
+// set writes the status of a refund that is open still. One that ends lets go of what it held. The caller holds
+// the wallet's lock.
+func (r Refund) set(tx *gorm.DB, status RefundStatus, now time.Time) error {
+	var settled *time.Time
+	if status != RefundAccepted {
+		settled = &now
+	}
+	done := tx.Exec("UPDATE refunds SET status = ?, settled_at = ? WHERE id = ? AND status IN ('HELD', 'ACCEPTED')",
+		status, settled, r.ID)
+	if done.Error != nil || done.RowsAffected == 0 || settled == nil {
+		return done.Error
+	}
+	return tx.Exec(`UPDATE point_lots SET held = 0 WHERE held > 0 AND transaction_id IN
+		(SELECT id FROM point_transactions WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, r.ImpUID).Error
+}
