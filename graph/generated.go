@@ -31,6 +31,10 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	ChargeOrder() ChargeOrderResolver
 	Mutation() MutationResolver
+	PointLot() PointLotResolver
+	PointLotEdge() PointLotEdgeResolver
+	PointLotUse() PointLotUseResolver
+	PointSource() PointSourceResolver
 	PointTransaction() PointTransactionResolver
 	Query() QueryResolver
 	User() UserResolver
@@ -56,18 +60,40 @@ type ChargeOrderResolver interface {
 type MutationResolver interface {
 	CreateChargeOrder(ctx context.Context, productID string, payMethod point.PayMethod) (point.Order, error)
 	CreatePointTransaction(ctx context.Context, impUID string) (point.Transaction, error)
+	CancelPointTransaction(ctx context.Context, input point.RefundInput) (point.Refund, error)
+	SpendPoints(ctx context.Context, input point.SpendInput) (point.Transaction, error)
+	CancelSpend(ctx context.Context, input point.CancelSpendInput) (point.Transaction, error)
+	AdjustPoints(ctx context.Context, input point.AdjustInput) (point.Transaction, error)
 	UpsertChargeProduct(ctx context.Context, input point.Product) (point.Product, error)
+}
+type PointLotResolver interface {
+	Transaction(ctx context.Context, obj *point.Lot) (point.Transaction, error)
+}
+type PointLotEdgeResolver interface {
+	Uses(ctx context.Context, obj *point.Edge[point.Lot]) ([]point.LotUse, error)
+}
+type PointLotUseResolver interface {
+	Transaction(ctx context.Context, obj *point.LotUse) (point.Transaction, error)
+}
+type PointSourceResolver interface {
+	Lot(ctx context.Context, obj *point.LotUse) (point.Lot, error)
 }
 type PointTransactionResolver interface {
 	Order(ctx context.Context, obj *point.Transaction) (*point.Order, error)
+	Reverses(ctx context.Context, obj *point.Transaction) (*point.Transaction, error)
+	Sources(ctx context.Context, obj *point.Transaction) ([]point.LotUse, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (point.Wallet, error)
 	ChargeProducts(ctx context.Context, includeInactive bool) ([]point.Product, error)
 	ChargeOrder(ctx context.Context, merchantUID string) (*point.Order, error)
 	PointTransaction(ctx context.Context, id string) (*point.Transaction, error)
+	RefundQuote(ctx context.Context, transactionID string) (point.RefundQuote, error)
+	User(ctx context.Context, id string) (point.Wallet, error)
 }
 type UserResolver interface {
+	ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error)
+	BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (point.Connection[point.Lot], error)
 	PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (point.Connection[point.Transaction], error)
 	ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (point.Connection[point.Order], error)
 }
@@ -95,7 +121,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAdjustPointsInput,
+		ec.unmarshalInputCancelPointTransactionInput,
+		ec.unmarshalInputCancelSpendInput,
 		ec.unmarshalInputChargeProductInput,
+		ec.unmarshalInputRefundAccountInput,
+		ec.unmarshalInputSpendPointsInput,
 	)
 	first := true
 
@@ -205,6 +236,18 @@ type Query {
     "The line's id."
     id: ID!
   ): PointTransaction
+
+  "What could be refunded of a charge now, and why not more. Owners ask for their own, admins for any."
+  refundQuote(
+    "The id of the CHARGE line."
+    transactionId: ID!
+  ): RefundQuote!
+
+  "Any user, also one without a line yet. For services and admins."
+  user(
+    "The subject of the user's token."
+    id: ID!
+  ): User!
 }
 
 "What can be changed. A mutation that fails has changed nothing unless its error says otherwise."
@@ -238,6 +281,53 @@ type Mutation {
     impUid: ID!
   ): PointTransaction!
 
+  """
+  Gives money of a charge back (환불) and takes its points, with the same share of its bonus. The points are held
+  first, then Iamport is asked, once. Owners may refund a charge within seven days while none of its points is used;
+  admins always. While Iamport's answer is not known the refund is HELD, and the server finds out by itself.
+
+  Errors: NOT_FOUND, REFUND_NOT_POSSIBLE, GATEWAY_UNAVAILABLE (nothing was begun), INVALID_ARGUMENT (also for a
+  reference that was used with another input).
+  """
+  cancelPointTransaction(
+    "What to refund."
+    input: CancelPointTransactionInput!
+  ): Refund!
+
+  """
+  Uses points (사용), all of them or none; the soonest to expire first. The same reference with the same input returns
+  the same line. For services and admins.
+
+  Errors: INSUFFICIENT_POINTS, whose extensions carry balance, the points that can be spent; INVALID_ARGUMENT (also for
+  a reference that was used with another input).
+  """
+  spendPoints(
+    "Whose points, how many, and for what."
+    input: SpendPointsInput!
+  ): PointTransaction!
+
+  """
+  Gives points of a spend back (사용취소) to the lots they came from, in parts too, never more than was spent. What came
+  from a lot that has expired meanwhile comes back as a new lot of 30 days. For services and admins.
+
+  Errors: NOT_FOUND, INVALID_ARGUMENT.
+  """
+  cancelSpend(
+    "Which spend, and how much of it."
+    input: CancelSpendInput!
+  ): PointTransaction!
+
+  """
+  Corrects a wallet by hand (조정). What is given is bonus points; what is taken never leaves less than nothing.
+  For admins.
+
+  Errors: INSUFFICIENT_POINTS, INVALID_ARGUMENT.
+  """
+  adjustPoints(
+    "Whose points, how many, and why."
+    input: AdjustPointsInput!
+  ): PointTransaction!
+
   "Adds a charge product, or replaces the one with the same id. Orders already open keep what they were offered. For admins."
   upsertChargeProduct(
     "The whole product."
@@ -249,8 +339,27 @@ type Mutation {
 type User {
   "The token's subject."
   id: ID!
-  "The points there are (잔액), the sum of all lines. Negative is a debt, which the next charge repays."
+  """
+  The points there are (잔액): the sum of all lines, less what has expired since. Negative is a debt, which the next
+  charge repays before anything becomes spendable.
+  """
   balance: Points!
+  "What of the balance can be spent: not what a refund under way holds."
+  spendable: Points!
+  "What cancelled payments took back and the balance did not cover (미회수 잔액); 0 is none."
+  debt: Points!
+  "What will expire (소멸 예정) within so many days, soonest first; at most 100 lots."
+  expiringPoints(
+    "From 1 to 3650."
+    withinDays: Int! = 30
+  ): [PointLot!]!
+  "Where every point came from and went to: charge, lot, spends, refunds, expiry. Newest lot first."
+  balanceExplained(
+    "How many lots, at most 100."
+    first: Int! = 20
+    "The cursor to continue after."
+    after: String
+  ): PointLotConnection!
   "The ledger (포인트 거래내역), newest line first."
   pointTransactions(
     "How many, at most 100."
@@ -293,11 +402,11 @@ input ChargeProductInput {
   id: ID!
   "What the payment window shows, 1 to 40 characters."
   name: String!
-  "What is paid, at least 1."
+  "What is paid, from 1 to 1,000,000,000."
   price: Won!
-  "What is credited, at least 1."
+  "What is credited, from 1 to 1,000,000,000."
   points: Points!
-  "What is credited on top."
+  "What is credited on top, from 0 to 1,000,000,000."
   bonusPoints: Points! = 0
   "Whether it can be bought."
   active: Boolean! = true
@@ -428,10 +537,190 @@ type PointTransaction {
   impUid: ID
   "The charge order, for lines that come from one."
   order: ChargeOrder
+  "The line that this one takes back, as far as it goes: a refund's charge, a cancelled spend."
+  reverses: PointTransaction
+  "The lots that it took its points from or gave them back to, so that a spend can be followed to the charges that paid for it; at most 100."
+  sources: [PointSource!]!
   "For people."
   description: String!
   "When it was written."
   createdAt: Time!
+}
+
+"The points of one credit (적립 묶음), which expire together."
+type PointLot {
+  "The lot's id."
+  id: ID!
+  "Paid for, or given on top."
+  kind: PointLotKind!
+  "The points it began with."
+  initial: Points!
+  "What is left of them."
+  remaining: Points!
+  "What of the remaining a refund under way holds."
+  held: Points!
+  "When the remaining expires (소멸)."
+  expiresAt: Time!
+  "The line that credited it."
+  transaction: PointTransaction!
+}
+
+"Where a lot's points came from."
+enum PointLotKind {
+  "Paid for."
+  PAID
+  "Given on top."
+  BONUS
+}
+
+"That a line took points from a lot or gave them back, seen from the lot."
+type PointLotUse {
+  "Why."
+  reason: PointLotUseReason!
+  "Points taken; negative when given back."
+  amount: Points!
+  "The line."
+  transaction: PointTransaction!
+}
+
+"That a line took points from a lot or gave them back, seen from the line."
+type PointSource {
+  "Why."
+  reason: PointLotUseReason!
+  "Points taken; negative when given back."
+  amount: Points!
+  "The lot."
+  lot: PointLot!
+}
+
+"Why a line touched a lot."
+enum PointLotUseReason {
+  "The line took points."
+  USE
+  "A cancelled spend gave them back."
+  RETURN
+  "A credit repaid a debt from the lot it made or gave back to."
+  DEBT
+}
+
+"A page of a wallet's lots."
+type PointLotConnection {
+  "The lots, each with its cursor."
+  edges: [PointLotEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A lot and its place in the list."
+type PointLotEdge {
+  "To continue after this lot."
+  cursor: String!
+  "The lot."
+  node: PointLot!
+  "What took from it or gave back to it, oldest first; at most 100."
+  uses: [PointLotUse!]!
+}
+
+"A request to give money of a charge back (환불)."
+type Refund {
+  "The refund's id."
+  id: ID!
+  "The caller's own id of it."
+  reference: ID!
+  "The money to give back."
+  amount: Won!
+  "How far it has come."
+  status: RefundStatus!
+  "When it was asked for."
+  createdAt: Time!
+}
+
+"How far a refund has come."
+enum RefundStatus {
+  "Its points are held; what Iamport did is not known yet."
+  HELD
+  "Iamport took it on; the money comes later."
+  ACCEPTED
+  "Money and points are back."
+  DONE
+  "It was refused or never made; the points are the user's again."
+  RELEASED
+}
+
+"What a refund would come to."
+type RefundQuote {
+  "The most that can be refunded; 0 when nothing can."
+  amount: Won!
+  "The points that this would take back, with their share of the bonus."
+  points: Points!
+  "Whether the refund must name a bank account: a virtual account's payment has no card to go back to."
+  needsAccount: Boolean!
+  "Why not more, for people; empty when the whole payment can be refunded."
+  reason: String!
+}
+
+"Which charge is refunded, and how much of it."
+input CancelPointTransactionInput {
+  "The id of the CHARGE line."
+  transactionId: ID!
+  "The money to give back, at least 1."
+  amount: Won!
+  "The caller's own id of this refund, 1 to 100 characters: the same one refunds once."
+  reference: ID!
+  "For Iamport's console and for people, 1 to 200 characters."
+  reason: String!
+  "Where the money of a virtual account's payment goes."
+  account: RefundAccountInput
+}
+
+"A bank account to refund to (환불계좌)."
+input RefundAccountInput {
+  "Whose it is, at most 16 characters."
+  holder: String!
+  "The payment provider's code of the bank, at most 4 characters."
+  bank: String!
+  "Its number, at most 16 characters."
+  number: String!
+  "The holder's phone, at most 16 characters."
+  phone: String!
+}
+
+"Who uses how many points for what."
+input SpendPointsInput {
+  "The subject of the user's token."
+  userId: ID!
+  "How many, at least 1."
+  amount: Points!
+  "The caller's own id of it, as an order's number, 1 to 100 characters: the same one spends once."
+  reference: ID!
+  "For people, at most 200 characters."
+  description: String! = ""
+}
+
+"Which spend is taken back, and how much of it."
+input CancelSpendInput {
+  "The subject of the user's token."
+  userId: ID!
+  "The spend's reference."
+  reference: ID!
+  "How many points, at least 1."
+  amount: Points!
+  "The caller's own id of this cancellation, 1 to 100 characters: the same one gives back once."
+  cancellation: ID!
+  "For people, at most 200 characters."
+  description: String! = ""
+}
+
+"Whose points an operator corrects, by how many and why."
+input AdjustPointsInput {
+  "The subject of the user's token."
+  userId: ID!
+  "Points; negative takes."
+  amount: Points!
+  "The operator's own id of it, 1 to 100 characters: the same one adjusts once."
+  reference: ID!
+  "For people, 1 to 200 characters."
+  reason: String!
 }
 
 "What a ledger line records."
@@ -646,6 +935,72 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_PointLot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_PointLot_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_PointLot_kind(ctx, field)
+	case "initial":
+		return ec.fieldContext_PointLot_initial(ctx, field)
+	case "remaining":
+		return ec.fieldContext_PointLot_remaining(ctx, field)
+	case "held":
+		return ec.fieldContext_PointLot_held(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_PointLot_expiresAt(ctx, field)
+	case "transaction":
+		return ec.fieldContext_PointLot_transaction(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointLot", field.Name)
+}
+
+func (ec *executionContext) childFields_PointLotConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PointLotConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PointLotConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointLotConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PointLotEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PointLotEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PointLotEdge_node(ctx, field)
+	case "uses":
+		return ec.fieldContext_PointLotEdge_uses(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointLotEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PointLotUse(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reason":
+		return ec.fieldContext_PointLotUse_reason(ctx, field)
+	case "amount":
+		return ec.fieldContext_PointLotUse_amount(ctx, field)
+	case "transaction":
+		return ec.fieldContext_PointLotUse_transaction(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointLotUse", field.Name)
+}
+
+func (ec *executionContext) childFields_PointSource(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reason":
+		return ec.fieldContext_PointSource_reason(ctx, field)
+	case "amount":
+		return ec.fieldContext_PointSource_amount(ctx, field)
+	case "lot":
+		return ec.fieldContext_PointSource_lot(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointSource", field.Name)
+}
+
 func (ec *executionContext) childFields_PointTransaction(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -660,6 +1015,10 @@ func (ec *executionContext) childFields_PointTransaction(ctx context.Context, fi
 		return ec.fieldContext_PointTransaction_impUid(ctx, field)
 	case "order":
 		return ec.fieldContext_PointTransaction_order(ctx, field)
+	case "reverses":
+		return ec.fieldContext_PointTransaction_reverses(ctx, field)
+	case "sources":
+		return ec.fieldContext_PointTransaction_sources(ctx, field)
 	case "description":
 		return ec.fieldContext_PointTransaction_description(ctx, field)
 	case "createdAt":
@@ -688,12 +1047,50 @@ func (ec *executionContext) childFields_PointTransactionEdge(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type PointTransactionEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Refund(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Refund_id(ctx, field)
+	case "reference":
+		return ec.fieldContext_Refund_reference(ctx, field)
+	case "amount":
+		return ec.fieldContext_Refund_amount(ctx, field)
+	case "status":
+		return ec.fieldContext_Refund_status(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Refund_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
+}
+
+func (ec *executionContext) childFields_RefundQuote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "amount":
+		return ec.fieldContext_RefundQuote_amount(ctx, field)
+	case "points":
+		return ec.fieldContext_RefundQuote_points(ctx, field)
+	case "needsAccount":
+		return ec.fieldContext_RefundQuote_needsAccount(ctx, field)
+	case "reason":
+		return ec.fieldContext_RefundQuote_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefundQuote", field.Name)
+}
+
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_User_id(ctx, field)
 	case "balance":
 		return ec.fieldContext_User_balance(ctx, field)
+	case "spendable":
+		return ec.fieldContext_User_spendable(ctx, field)
+	case "debt":
+		return ec.fieldContext_User_debt(ctx, field)
+	case "expiringPoints":
+		return ec.fieldContext_User_expiringPoints(ctx, field)
+	case "balanceExplained":
+		return ec.fieldContext_User_balanceExplained(ctx, field)
 	case "pointTransactions":
 		return ec.fieldContext_User_pointTransactions(ctx, field)
 	case "chargeOrders":
@@ -832,6 +1229,48 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_Mutation_adjustPoints_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (point.AdjustInput, error) {
+			return ec.unmarshalNAdjustPointsInput2pointchargeᚋinternalᚋpointᚐAdjustInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_cancelPointTransaction_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (point.RefundInput, error) {
+			return ec.unmarshalNCancelPointTransactionInput2pointchargeᚋinternalᚋpointᚐRefundInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_cancelSpend_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (point.CancelSpendInput, error) {
+			return ec.unmarshalNCancelSpendInput2pointchargeᚋinternalᚋpointᚐCancelSpendInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createChargeOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -865,6 +1304,20 @@ func (ec *executionContext) field_Mutation_createPointTransaction_args(ctx conte
 		return nil, err
 	}
 	args["impUid"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_spendPoints_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (point.SpendInput, error) {
+			return ec.unmarshalNSpendPointsInput2pointchargeᚋinternalᚋpointᚐSpendInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -938,6 +1391,56 @@ func (ec *executionContext) field_Query_pointTransaction_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_refundQuote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transactionId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transactionId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_user_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_User_balanceExplained_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_User_chargeOrders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -957,6 +1460,20 @@ func (ec *executionContext) field_User_chargeOrders_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_User_expiringPoints_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "withinDays",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["withinDays"] = arg0
 	return args, nil
 }
 
@@ -2029,6 +2546,182 @@ func (ec *executionContext) fieldContext_Mutation_createPointTransaction(ctx con
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_cancelPointTransaction(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelPointTransaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelPointTransaction(ctx, fc.Args["input"].(point.RefundInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Refund) graphql.Marshaler {
+			return ec.marshalNRefund2pointchargeᚋinternalᚋpointᚐRefund(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelPointTransaction(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Refund(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelPointTransaction_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_spendPoints(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_spendPoints(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SpendPoints(ctx, fc.Args["input"].(point.SpendInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_spendPoints(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointTransaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_spendPoints_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_cancelSpend(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelSpend(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelSpend(ctx, fc.Args["input"].(point.CancelSpendInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelSpend(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointTransaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelSpend_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_adjustPoints(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_adjustPoints(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AdjustPoints(ctx, fc.Args["input"].(point.AdjustInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_adjustPoints(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointTransaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_adjustPoints_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_upsertChargeProduct(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2117,6 +2810,483 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PointLot_id(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLot_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLot_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _PointLot_kind(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLot_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.LotKind) graphql.Marshaler {
+			return ec.marshalNPointLotKind2pointchargeᚋinternalᚋpointᚐLotKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLot_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type PointLotKind does not have child fields"))
+}
+
+func (ec *executionContext) _PointLot_initial(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLot_initial(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Initial, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLot_initial(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _PointLot_remaining(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLot_remaining(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Remaining, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLot_remaining(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _PointLot_held(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLot_held(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Held, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLot_held(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _PointLot_expiresAt(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLot_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLot_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _PointLot_transaction(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLot_transaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PointLot().Transaction(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLot_transaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointLot",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointTransaction(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointLotConnection_edges(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Lot]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []point.Edge[point.Lot]) graphql.Marshaler {
+			return ec.marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointLotConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointLotEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointLotConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Lot]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2pointchargeᚋinternalᚋpointᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointLotConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointLotEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Lot]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLotEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PointLotEdge_node(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Lot]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Lot) graphql.Marshaler {
+			return ec.marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointLotEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointLot(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointLotEdge_uses(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Lot]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotEdge_uses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PointLotEdge().Uses(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
+			return ec.marshalNPointLotUse2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotEdge_uses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointLotEdge",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointLotUse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointLotUse_reason(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotUse_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.UseReason) graphql.Marshaler {
+			return ec.marshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotUse_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLotUse", field, false, false, errors.New("field of type PointLotUseReason does not have child fields"))
+}
+
+func (ec *executionContext) _PointLotUse_amount(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotUse_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotUse_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointLotUse", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _PointLotUse_transaction(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointLotUse_transaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PointLotUse().Transaction(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointLotUse_transaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointLotUse",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointTransaction(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointSource_reason(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointSource_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.UseReason) graphql.Marshaler {
+			return ec.marshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointSource_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointSource", field, false, false, errors.New("field of type PointLotUseReason does not have child fields"))
+}
+
+func (ec *executionContext) _PointSource_amount(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointSource_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointSource_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointSource", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _PointSource_lot(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointSource_lot(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PointSource().Lot(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Lot) graphql.Marshaler {
+			return ec.marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointSource_lot(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointSource",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointLot(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _PointTransaction_id(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
@@ -2261,6 +3431,70 @@ func (ec *executionContext) fieldContext_PointTransaction_order(_ context.Contex
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ChargeOrder(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointTransaction_reverses(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointTransaction_reverses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PointTransaction().Reverses(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *point.Transaction) graphql.Marshaler {
+			return ec.marshalOPointTransaction2ᚖpointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PointTransaction_reverses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointTransaction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointTransaction(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointTransaction_sources(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointTransaction_sources(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PointTransaction().Sources(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
+			return ec.marshalNPointSource2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointTransaction_sources(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointTransaction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointSource(ctx, field)
 		},
 	}
 	return fc, nil
@@ -2595,6 +3829,94 @@ func (ec *executionContext) fieldContext_Query_pointTransaction(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_refundQuote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_refundQuote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RefundQuote(ctx, fc.Args["transactionId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.RefundQuote) graphql.Marshaler {
+			return ec.marshalNRefundQuote2pointchargeᚋinternalᚋpointᚐRefundQuote(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_refundQuote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RefundQuote(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_refundQuote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_user(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().User(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Wallet) graphql.Marshaler {
+			return ec.marshalNUser2pointchargeᚋinternalᚋpointᚐWallet(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_user(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_user_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2671,6 +3993,213 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Refund_id(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_reference(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_reference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reference, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_reference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_amount(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNWon2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Won does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_status(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.RefundStatus) graphql.Marshaler {
+			return ec.marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type RefundStatus does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_createdAt(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RefundQuote_amount(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefundQuote_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNWon2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefundQuote_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type Won does not have child fields"))
+}
+
+func (ec *executionContext) _RefundQuote_points(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefundQuote_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefundQuote_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _RefundQuote_needsAccount(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefundQuote_needsAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NeedsAccount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefundQuote_needsAccount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _RefundQuote_reason(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefundQuote_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefundQuote_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _User_id(ctx context.Context, field graphql.CollectedField, obj *point.Wallet) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2715,6 +4244,140 @@ func (ec *executionContext) _User_balance(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_User_balance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _User_spendable(ctx context.Context, field graphql.CollectedField, obj *point.Wallet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_spendable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Spendable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_User_spendable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _User_debt(ctx context.Context, field graphql.CollectedField, obj *point.Wallet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_debt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Debt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNPoints2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_User_debt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, false, errors.New("field of type Points does not have child fields"))
+}
+
+func (ec *executionContext) _User_expiringPoints(ctx context.Context, field graphql.CollectedField, obj *point.Wallet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_expiringPoints(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.User().ExpiringPoints(ctx, obj, fc.Args["withinDays"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []point.Lot) graphql.Marshaler {
+			return ec.marshalNPointLot2ᚕpointchargeᚋinternalᚋpointᚐLotᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_User_expiringPoints(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointLot(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_User_expiringPoints_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _User_balanceExplained(ctx context.Context, field graphql.CollectedField, obj *point.Wallet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_balanceExplained(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.User().BalanceExplained(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Connection[point.Lot]) graphql.Marshaler {
+			return ec.marshalNPointLotConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_User_balanceExplained(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointLotConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_User_balanceExplained_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _User_pointTransactions(ctx context.Context, field graphql.CollectedField, obj *point.Wallet) (ret graphql.Marshaler) {
@@ -3956,6 +5619,177 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAdjustPointsInput(ctx context.Context, obj any) (point.AdjustInput, error) {
+	var it point.AdjustInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"userId", "amount", "reference", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalNPoints2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "reference":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reference"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reference = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCancelPointTransactionInput(ctx context.Context, obj any) (point.RefundInput, error) {
+	var it point.RefundInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"transactionId", "amount", "reference", "reason", "account"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "transactionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transactionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TransactionID = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalNWon2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "reference":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reference"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reference = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "account":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("account"))
+			data, err := ec.unmarshalORefundAccountInput2ᚖpointchargeᚋinternalᚋpointᚐRefundAccount(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Account = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCancelSpendInput(ctx context.Context, obj any) (point.CancelSpendInput, error) {
+	var it point.CancelSpendInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["description"]; !present {
+		asMap["description"] = ""
+	}
+
+	fieldsInOrder := [...]string{"userId", "reference", "amount", "cancellation", "description"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "reference":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reference"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reference = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalNPoints2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "cancellation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cancellation"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cancellation = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputChargeProductInput(ctx context.Context, obj any) (point.Product, error) {
 	var it point.Product
 	if obj == nil {
@@ -4033,6 +5867,112 @@ func (ec *executionContext) unmarshalInputChargeProductInput(ctx context.Context
 				return it, err
 			}
 			it.Position = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRefundAccountInput(ctx context.Context, obj any) (point.RefundAccount, error) {
+	var it point.RefundAccount
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"holder", "bank", "number", "phone"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "holder":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("holder"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Holder = data
+		case "bank":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bank"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Bank = data
+		case "number":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("number"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Number = data
+		case "phone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Phone = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSpendPointsInput(ctx context.Context, obj any) (point.SpendInput, error) {
+	var it point.SpendInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["description"]; !present {
+		asMap["description"] = ""
+	}
+
+	fieldsInOrder := [...]string{"userId", "amount", "reference", "description"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalNPoints2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "reference":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reference"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reference = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
 		}
 	}
 	return it, nil
@@ -4557,6 +6497,34 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "cancelPointTransaction":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelPointTransaction(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "spendPoints":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_spendPoints(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelSpend":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelSpend(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "adjustPoints":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_adjustPoints(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "upsertChargeProduct":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_upsertChargeProduct(ctx, field)
@@ -4628,6 +6596,393 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var pointLotImplementors = []string{"PointLot"}
+
+func (ec *executionContext) _PointLot(ctx context.Context, sel ast.SelectionSet, obj *point.Lot) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointLot")
+		case "id":
+			out.Values[i] = ec._PointLot_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._PointLot_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "initial":
+			out.Values[i] = ec._PointLot_initial(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "remaining":
+			out.Values[i] = ec._PointLot_remaining(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "held":
+			out.Values[i] = ec._PointLot_held(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = ec._PointLot_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "transaction":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PointLot_transaction(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pointLotConnectionImplementors = []string{"PointLotConnection"}
+
+func (ec *executionContext) _PointLotConnection(ctx context.Context, sel ast.SelectionSet, obj *point.Connection[point.Lot]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointLotConnection")
+		case "edges":
+			out.Values[i] = ec._PointLotConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._PointLotConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pointLotEdgeImplementors = []string{"PointLotEdge"}
+
+func (ec *executionContext) _PointLotEdge(ctx context.Context, sel ast.SelectionSet, obj *point.Edge[point.Lot]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointLotEdge")
+		case "cursor":
+			out.Values[i] = ec._PointLotEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "node":
+			out.Values[i] = ec._PointLotEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "uses":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PointLotEdge_uses(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pointLotUseImplementors = []string{"PointLotUse"}
+
+func (ec *executionContext) _PointLotUse(ctx context.Context, sel ast.SelectionSet, obj *point.LotUse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotUseImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointLotUse")
+		case "reason":
+			out.Values[i] = ec._PointLotUse_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.Values[i] = ec._PointLotUse_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "transaction":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PointLotUse_transaction(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pointSourceImplementors = []string{"PointSource"}
+
+func (ec *executionContext) _PointSource(ctx context.Context, sel ast.SelectionSet, obj *point.LotUse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointSourceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointSource")
+		case "reason":
+			out.Values[i] = ec._PointSource_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.Values[i] = ec._PointSource_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lot":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PointSource_lot(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var pointTransactionImplementors = []string{"PointTransaction"}
 
 func (ec *executionContext) _PointTransaction(ctx context.Context, sel ast.SelectionSet, obj *point.Transaction) graphql.Marshaler {
@@ -4676,6 +7031,82 @@ func (ec *executionContext) _PointTransaction(ctx context.Context, sel ast.Selec
 				}()
 				res = ec._PointTransaction_order(ctx, field, obj)
 				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "reverses":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PointTransaction_reverses(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "sources":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PointTransaction_sources(ctx, field, obj)
+				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -4928,6 +7359,50 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "refundQuote":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_refundQuote(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "user":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_user(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -4941,6 +7416,117 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var refundImplementors = []string{"Refund"}
+
+func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, obj *point.Refund) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refundImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Refund")
+		case "id":
+			out.Values[i] = ec._Refund_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reference":
+			out.Values[i] = ec._Refund_reference(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amount":
+			out.Values[i] = ec._Refund_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = ec._Refund_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._Refund_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var refundQuoteImplementors = []string{"RefundQuote"}
+
+func (ec *executionContext) _RefundQuote(ctx context.Context, sel ast.SelectionSet, obj *point.RefundQuote) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refundQuoteImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RefundQuote")
+		case "amount":
+			out.Values[i] = ec._RefundQuote_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._RefundQuote_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "needsAccount":
+			out.Values[i] = ec._RefundQuote_needsAccount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._RefundQuote_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -4985,6 +7571,92 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "spendable":
+			out.Values[i] = ec._User_spendable(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "debt":
+			out.Values[i] = ec._User_debt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiringPoints":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_expiringPoints(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "balanceExplained":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_balanceExplained(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "pointTransactions":
 			field := field
 
@@ -5527,6 +8199,11 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAdjustPointsInput2pointchargeᚋinternalᚋpointᚐAdjustInput(ctx context.Context, v any) (point.AdjustInput, error) {
+	res, err := ec.unmarshalInputAdjustPointsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -5541,6 +8218,16 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNCancelPointTransactionInput2pointchargeᚋinternalᚋpointᚐRefundInput(ctx context.Context, v any) (point.RefundInput, error) {
+	res, err := ec.unmarshalInputCancelPointTransactionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCancelSpendInput2pointchargeᚋinternalᚋpointᚐCancelSpendInput(ctx context.Context, v any) (point.CancelSpendInput, error) {
+	res, err := ec.unmarshalInputCancelSpendInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx context.Context, sel ast.SelectionSet, v point.Order) graphql.Marshaler {
@@ -5712,6 +8399,148 @@ var (
 	}
 )
 
+func (ec *executionContext) marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx context.Context, sel ast.SelectionSet, v point.Lot) graphql.Marshaler {
+	return ec._PointLot(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPointLot2ᚕpointchargeᚋinternalᚋpointᚐLotᚄ(ctx context.Context, sel ast.SelectionSet, v []point.Lot) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNPointLotConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx context.Context, sel ast.SelectionSet, v point.Connection[point.Lot]) graphql.Marshaler {
+	return ec._PointLotConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPointLotEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx context.Context, sel ast.SelectionSet, v point.Edge[point.Lot]) graphql.Marshaler {
+	return ec._PointLotEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []point.Edge[point.Lot]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPointLotEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNPointLotKind2pointchargeᚋinternalᚋpointᚐLotKind(ctx context.Context, v any) (point.LotKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNPointLotKind2pointchargeᚋinternalᚋpointᚐLotKind[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPointLotKind2pointchargeᚋinternalᚋpointᚐLotKind(ctx context.Context, sel ast.SelectionSet, v point.LotKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNPointLotKind2pointchargeᚋinternalᚋpointᚐLotKind[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNPointLotKind2pointchargeᚋinternalᚋpointᚐLotKind = map[string]point.LotKind{
+		"PAID":  point.LotPaid,
+		"BONUS": point.LotBonus,
+	}
+	marshalNPointLotKind2pointchargeᚋinternalᚋpointᚐLotKind = map[point.LotKind]string{
+		point.LotPaid:  "PAID",
+		point.LotBonus: "BONUS",
+	}
+)
+
+func (ec *executionContext) marshalNPointLotUse2pointchargeᚋinternalᚋpointᚐLotUse(ctx context.Context, sel ast.SelectionSet, v point.LotUse) graphql.Marshaler {
+	return ec._PointLotUse(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPointLotUse2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx context.Context, sel ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPointLotUse2pointchargeᚋinternalᚋpointᚐLotUse(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason(ctx context.Context, v any) (point.UseReason, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason(ctx context.Context, sel ast.SelectionSet, v point.UseReason) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason = map[string]point.UseReason{
+		"USE":    point.Used,
+		"RETURN": point.Returned,
+		"DEBT":   point.Repaid,
+	}
+	marshalNPointLotUseReason2pointchargeᚋinternalᚋpointᚐUseReason = map[point.UseReason]string{
+		point.Used:     "USE",
+		point.Returned: "RETURN",
+		point.Repaid:   "DEBT",
+	}
+)
+
+func (ec *executionContext) marshalNPointSource2pointchargeᚋinternalᚋpointᚐLotUse(ctx context.Context, sel ast.SelectionSet, v point.LotUse) graphql.Marshaler {
+	return ec._PointSource(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPointSource2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx context.Context, sel ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPointSource2pointchargeᚋinternalᚋpointᚐLotUse(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx context.Context, sel ast.SelectionSet, v point.Transaction) graphql.Marshaler {
 	return ec._PointTransaction(ctx, sel, &v)
 }
@@ -5792,6 +8621,51 @@ func (ec *executionContext) marshalNPoints2int64(ctx context.Context, sel ast.Se
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNRefund2pointchargeᚋinternalᚋpointᚐRefund(ctx context.Context, sel ast.SelectionSet, v point.Refund) graphql.Marshaler {
+	return ec._Refund(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRefundQuote2pointchargeᚋinternalᚋpointᚐRefundQuote(ctx context.Context, sel ast.SelectionSet, v point.RefundQuote) graphql.Marshaler {
+	return ec._RefundQuote(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus(ctx context.Context, v any) (point.RefundStatus, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus(ctx context.Context, sel ast.SelectionSet, v point.RefundStatus) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus = map[string]point.RefundStatus{
+		"HELD":     point.RefundHeld,
+		"ACCEPTED": point.RefundAccepted,
+		"DONE":     point.RefundDone,
+		"RELEASED": point.RefundReleased,
+	}
+	marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus = map[point.RefundStatus]string{
+		point.RefundHeld:     "HELD",
+		point.RefundAccepted: "ACCEPTED",
+		point.RefundDone:     "DONE",
+		point.RefundReleased: "RELEASED",
+	}
+)
+
+func (ec *executionContext) unmarshalNSpendPointsInput2pointchargeᚋinternalᚋpointᚐSpendInput(ctx context.Context, v any) (point.SpendInput, error) {
+	res, err := ec.unmarshalInputSpendPointsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
@@ -6082,6 +8956,14 @@ func (ec *executionContext) marshalOPointTransactionKind2ᚕpointchargeᚋintern
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalORefundAccountInput2ᚖpointchargeᚋinternalᚋpointᚐRefundAccount(ctx context.Context, v any) (*point.RefundAccount, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRefundAccountInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOString2string(ctx context.Context, v any) (string, error) {
