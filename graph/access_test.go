@@ -17,6 +17,12 @@ func private() []string {
 		`{ chargeProducts(includeInactive: true) { id } }`,
 		`mutation { createChargeOrder(productId: "p1") { status } }`, `mutation { createPointTransaction(impUid: "imp_1") { id } }`,
 		`mutation { upsertChargeProduct(input: {id: "p", name: "n", price: 1, points: 1}) { id } }`,
+		`{ viewer { spendable debt expiringPoints { id } balanceExplained { edges { cursor } } } }`,
+		`{ user(id: "minji") { balance } }`, `{ refundQuote(transactionId: "x") { amount } }`,
+		`mutation { cancelPointTransaction(input: {transactionId: "x", amount: 1, reference: "r", reason: "x"}) { id } }`,
+		`mutation { spendPoints(input: {userId: "minji", amount: 1, reference: "r"}) { id } }`,
+		`mutation { cancelSpend(input: {userId: "minji", amount: 1, reference: "r", cancellation: "c"}) { id } }`,
+		`mutation { adjustPoints(input: {userId: "minji", amount: 1, reference: "r", reason: "x"}) { id } }`,
 	}
 }
 

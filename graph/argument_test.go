@@ -116,14 +116,19 @@ func quoted(text string) string {
 	return string(out)
 }
 
-func TestTheLargestPriceIsKeptExactly(t *testing.T) {
+func TestTheLargestProductIsKeptExactly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	written, variable := requestWith("price", "9007199254740991")
-	w.wantCode(w.askAs(w.token("boss", auth.RoleAdmin), written), "")
-	w.wantCode(w.post(w.token("boss", auth.RoleAdmin), variable), "")
-	if r := w.askAs("", `{ chargeProducts { price } }`); !strings.Contains(r.text, `9007199254740991`) {
-		t.Errorf("got %s", r.text)
+	boss := w.token("boss", auth.RoleAdmin)
+	for _, field := range []string{"price", "points", "bonusPoints"} {
+		written, variable := requestWith(field, "1000000000")
+		w.wantCode(w.askAs(boss, written), "")
+		w.wantCode(w.post(boss, variable), "")
+		if r := w.askAs("", `{ chargeProducts { `+field+` } }`); !strings.Contains(r.text, `:1000000000`) {
+			t.Errorf("%s: got %s", field, r.text)
+		}
+		written, _ = requestWith(field, "1000000001") // whose product with another would not fit in 64 bits (ADR 16)
+		w.wantCode(w.askAs(boss, written), point.InvalidArgument)
 	}
 }
 

@@ -45,6 +45,9 @@ func extensions(refusal *point.Error) map[string]any {
 	if refusal.TransactionID != "" {
 		ext["transactionId"] = refusal.TransactionID
 	}
+	if refusal.Balance != nil {
+		ext["balance"] = *refusal.Balance
+	}
 	return ext
 }
 

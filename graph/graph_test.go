@@ -108,7 +108,10 @@ type reply struct {
 	Data   map[string]any
 	Errors []struct {
 		Message    string
-		Extensions struct{ Code, TransactionID string }
+		Extensions struct {
+			Code, TransactionID string
+			Balance             *int64
+		}
 	}
 	status int
 	header http.Header

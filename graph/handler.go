@@ -37,7 +37,7 @@ func (r *Resolver) Handler() http.Handler {
 	server.SetParserTokenLimit(maxTokens)
 	server.SetDisableSuggestion(true)
 	server.SetValidationRulesFn(strictRules)
-	server.Use(exactEnums{schema.Schema()})
+	server.Use(exactVariables{schema.Schema()})
 	server.Use(limits{})
 	server.SetQueryCache(lru.New[*ast.QueryDocument](maxCached))
 	server.SetErrorPresenter(r.present)

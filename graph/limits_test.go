@@ -65,7 +65,7 @@ func TestLongPagesOfWideLinesAreRefused(t *testing.T) {
 		return "{ viewer { " + b.String() + "} }"
 	}
 	w.wantCode(w.ask("minji", page(100, 1)), "")
-	w.wantCode(w.ask("minji", page(100, 5)), point.InvalidArgument)
+	w.wantCode(w.ask("minji", page(100, 9)), point.InvalidArgument)
 	w.wantCode(w.ask("minji", "query($n: Int!) { viewer { pointTransactions(first: $n) { edges { cursor } } } }", "n", 1_000_000_000),
 		point.InvalidArgument)
 }

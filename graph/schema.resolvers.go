@@ -46,11 +46,59 @@ func (r *mutationResolver) CreatePointTransaction(ctx context.Context, impUID st
 	return r.Points.Charge(ctx, viewer.UserID, impUID)
 }
 
+func (r *mutationResolver) CancelPointTransaction(ctx context.Context, input point.RefundInput) (point.Refund, error) {
+	viewer, err := auth.From(ctx)
+	if err != nil {
+		return point.Refund{}, err
+	}
+	input.RequestedBy, input.Admin = viewer.UserID, viewer.Has(auth.RoleAdmin)
+	return r.Points.Refund(ctx, input)
+}
+
+func (r *mutationResolver) SpendPoints(ctx context.Context, input point.SpendInput) (point.Transaction, error) {
+	if _, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin); err != nil {
+		return point.Transaction{}, err
+	}
+	return r.Points.Spend(ctx, input)
+}
+
+func (r *mutationResolver) CancelSpend(ctx context.Context, input point.CancelSpendInput) (point.Transaction, error) {
+	if _, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin); err != nil {
+		return point.Transaction{}, err
+	}
+	return r.Points.CancelSpend(ctx, input)
+}
+
+func (r *mutationResolver) AdjustPoints(ctx context.Context, input point.AdjustInput) (point.Transaction, error) {
+	operator, err := auth.Require(ctx, auth.RoleAdmin)
+	if err != nil {
+		return point.Transaction{}, err
+	}
+	input.Operator = operator.UserID
+	return r.Points.Adjust(ctx, input)
+}
+
 func (r *mutationResolver) UpsertChargeProduct(ctx context.Context, input point.Product) (point.Product, error) {
 	if _, err := auth.Require(ctx, auth.RoleAdmin); err != nil {
 		return point.Product{}, err
 	}
 	return r.Points.UpsertProduct(ctx, input)
+}
+
+func (r *pointLotResolver) Transaction(ctx context.Context, obj *point.Lot) (point.Transaction, error) {
+	return r.Points.Line(ctx, obj.TransactionID)
+}
+
+func (r *pointLotEdgeResolver) Uses(ctx context.Context, obj *point.Edge[point.Lot]) ([]point.LotUse, error) {
+	return r.Points.LotUses(ctx, obj.Node)
+}
+
+func (r *pointLotUseResolver) Transaction(ctx context.Context, obj *point.LotUse) (point.Transaction, error) {
+	return r.Points.Line(ctx, obj.TransactionID)
+}
+
+func (r *pointSourceResolver) Lot(ctx context.Context, obj *point.LotUse) (point.Lot, error) {
+	return r.Points.Lot(ctx, obj.LotID)
 }
 
 func (r *pointTransactionResolver) Order(ctx context.Context, obj *point.Transaction) (*point.Order, error) {
@@ -59,6 +107,18 @@ func (r *pointTransactionResolver) Order(ctx context.Context, obj *point.Transac
 	}
 	order, err := r.Points.TransactionOrder(ctx, *obj)
 	return optional(order, err)
+}
+
+func (r *pointTransactionResolver) Reverses(ctx context.Context, obj *point.Transaction) (*point.Transaction, error) {
+	if obj.ReversesID == nil {
+		return nil, nil
+	}
+	line, err := r.Points.Line(ctx, *obj.ReversesID)
+	return &line, err
+}
+
+func (r *pointTransactionResolver) Sources(ctx context.Context, obj *point.Transaction) ([]point.LotUse, error) {
+	return r.Points.TransactionUses(ctx, *obj)
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (point.Wallet, error) {
@@ -96,6 +156,29 @@ func (r *queryResolver) PointTransaction(ctx context.Context, id string) (*point
 	return optional(line, err)
 }
 
+func (r *queryResolver) RefundQuote(ctx context.Context, transactionID string) (point.RefundQuote, error) {
+	viewer, err := auth.From(ctx)
+	if err != nil {
+		return point.RefundQuote{}, err
+	}
+	return r.Points.RefundQuote(ctx, transactionID, viewer.UserID, viewer.Has(auth.RoleAdmin))
+}
+
+func (r *queryResolver) User(ctx context.Context, id string) (point.Wallet, error) {
+	if _, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin); err != nil {
+		return point.Wallet{}, err
+	}
+	return r.Points.Wallet(ctx, id)
+}
+
+func (r *userResolver) ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error) {
+	return r.Points.ExpiringLots(ctx, obj.UserID, withinDays)
+}
+
+func (r *userResolver) BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (point.Connection[point.Lot], error) {
+	return r.Points.Lots(ctx, obj.UserID, point.Page{First: first, After: after})
+}
+
 func (r *userResolver) PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (point.Connection[point.Transaction], error) {
 	return r.Points.Transactions(ctx, obj.UserID, point.Page{First: first, After: after}, kinds)
 }
@@ -108,6 +191,14 @@ func (r *Resolver) ChargeOrder() ChargeOrderResolver { return &chargeOrderResolv
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
+func (r *Resolver) PointLot() PointLotResolver { return &pointLotResolver{r} }
+
+func (r *Resolver) PointLotEdge() PointLotEdgeResolver { return &pointLotEdgeResolver{r} }
+
+func (r *Resolver) PointLotUse() PointLotUseResolver { return &pointLotUseResolver{r} }
+
+func (r *Resolver) PointSource() PointSourceResolver { return &pointSourceResolver{r} }
+
 func (r *Resolver) PointTransaction() PointTransactionResolver { return &pointTransactionResolver{r} }
 
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
@@ -117,6 +208,10 @@ func (r *Resolver) User() UserResolver { return &userResolver{r} }
 type (
 	chargeOrderResolver      struct{ *Resolver }
 	mutationResolver         struct{ *Resolver }
+	pointLotResolver         struct{ *Resolver }
+	pointLotEdgeResolver     struct{ *Resolver }
+	pointLotUseResolver      struct{ *Resolver }
+	pointSourceResolver      struct{ *Resolver }
 	pointTransactionResolver struct{ *Resolver }
 	queryResolver            struct{ *Resolver }
 	userResolver             struct{ *Resolver }

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -24,24 +26,24 @@ func strictRules() *rules.Rules {
 	return all
 }
 
-// exactEnums refuses variables that are an enum's value in the wrong case: gqlparser lets "card" pass for CARD, and
-// gqlgen makes the empty string of it.
-type exactEnums struct{ schema *ast.Schema }
+// exactVariables refuses variables that gqlparser lets pass and gqlgen makes something else of: an enum's value in the
+// wrong case ("card" for CARD becomes the empty string), and 1.5 for a text.
+type exactVariables struct{ schema *ast.Schema }
 
-func (exactEnums) ExtensionName() string { return "ExactEnums" }
+func (exactVariables) ExtensionName() string { return "ExactVariables" }
 
-func (exactEnums) Validate(graphql.ExecutableSchema) error { return nil }
+func (exactVariables) Validate(graphql.ExecutableSchema) error { return nil }
 
-func (x exactEnums) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (x exactVariables) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	for _, variable := range op.Operation.VariableDefinitions {
 		if !x.fits(variable.Type, op.Variables[variable.Variable]) {
-			return gqlerror.Errorf("$%s is not one of the values of its enum.", variable.Variable)
+			return gqlerror.Errorf("$%s does not fit its type.", variable.Variable)
 		}
 	}
 	return nil
 }
 
-func (x exactEnums) fits(t *ast.Type, value any) bool {
+func (x exactVariables) fits(t *ast.Type, value any) bool {
 	if value == nil {
 		return true
 	}
@@ -52,6 +54,8 @@ func (x exactEnums) fits(t *ast.Type, value any) bool {
 	case ast.Enum:
 		name, ok := value.(string)
 		return ok && definition.EnumValues.ForName(name) != nil
+	case ast.Scalar:
+		return fitsText(definition.Name, value)
 	case ast.InputObject:
 		given, _ := value.(map[string]any)
 		for _, field := range definition.Fields {
@@ -63,7 +67,19 @@ func (x exactEnums) fits(t *ast.Type, value any) bool {
 	return true
 }
 
-func (x exactEnums) allFit(t *ast.Type, values []any) bool {
+// fitsText tells whether value is no number in a text's place. Whole numbers are ids, too (GraphQL specification §3.5.5).
+func fitsText(scalar string, value any) bool {
+	number, ok := value.(json.Number)
+	switch {
+	case !ok:
+		return true
+	case scalar == "ID":
+		return !strings.ContainsAny(string(number), ".eE")
+	}
+	return scalar != "String"
+}
+
+func (x exactVariables) allFit(t *ast.Type, values []any) bool {
 	for _, value := range values {
 		if !x.fits(t, value) {
 			return false

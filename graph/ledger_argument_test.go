@@ -1,0 +1,200 @@
+package graph_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/point"
+)
+
+// input is a mutation with a good value, as JSON, for each field of its input.
+type input struct {
+	mutation, kind string
+	good           map[string]string
+}
+
+func inputs(charge string) []input {
+	return []input{
+		{"spendPoints", "SpendPointsInput", map[string]string{"userId": `"minji"`, "amount": "1", "reference": `"r"`, "description": `"d"`}},
+		{"cancelSpend", "CancelSpendInput", map[string]string{"userId": `"minji"`, "reference": `"spent"`, "amount": "1",
+			"cancellation": `"c"`, "description": `"d"`}},
+		{"adjustPoints", "AdjustPointsInput", map[string]string{"userId": `"minji"`, "amount": "1", "reference": `"r"`, "reason": `"x"`}},
+		{"cancelPointTransaction", "CancelPointTransactionInput", map[string]string{"transactionId": `"` + charge + `"`, "amount": "1",
+			"reference": `"r"`, "reason": `"x"`, "account": `{"holder": "h", "bank": "1", "number": "2", "phone": "3"}`}},
+	}
+}
+
+// with is the request in which field has another value; none takes the field away.
+func (i input) with(field, value string) string {
+	fields := maps.Clone(i.good)
+	if fields[field] = value; value == none {
+		delete(fields, field)
+	}
+	var members []string
+	for name, value := range fields {
+		members = append(members, quoted(name)+": "+value)
+	}
+	return `{"query": ` + quoted(`mutation($v: `+i.kind+`!) { `+i.mutation+`(input: $v) { id } }`) +
+		`, "variables": {"v": {` + strings.Join(members, ", ") + `}}}`
+}
+
+const none = ""
+
+// bad are values that the field must not take.
+func bad(field string) []string {
+	types := []string{"{}", `["a"]`, "true", "1.5"}
+	switch field {
+	case "amount":
+		return append(types, none, "null", "0", "1000000001", "9007199254740991", "9007199254740992", "-9007199254740992",
+			"99999999999999999999", "1e3", `"1"`, `""`)
+	case "account":
+		return badAccounts()
+	case "cancelled": // below, in a test of its own
+		return append(types, none, "null", `"a\u0000"`, `"a\nb"`)
+	case "description":
+		return append(types, quoted(strings.Repeat("가", 201)), `"a\u0000"`, `"a\nb"`, "7")
+	case "reason":
+		return append(types, none, "null", `""`, quoted(strings.Repeat("가", 201)), `"a\u0000"`, `"a\nb"`, "7")
+	}
+	return append(types, none, "null", `""`, quoted(strings.Repeat("a", 10_000)), `"a\u0000"`, `"a\nb"`)
+}
+
+func badAccounts() []string {
+	account := `{"holder": "h", "bank": "1", "number": "2", "phone": "3"}`
+	all := []string{"{}", `"a"`, "1", "true", `["a"]`, `[` + account + `, ` + account + `]`}
+	for _, member := range []string{`"holder": "h"`, `"bank": "1"`, `"number": "2"`, `"phone": "3"`} {
+		name, _, _ := strings.Cut(member, ":")
+		for _, value := range []string{"null", `""`, `"12345678901234567"`, `"a\u0000"`, "{}", "1.5"} {
+			all = append(all, strings.Replace(account, member, name+": "+value, 1))
+		}
+	}
+	return append(all, strings.Replace(account, `"bank": "1"`, `"bank": "12345"`, 1))
+}
+
+// TestBadInputsOfTheLedgerAreRefusedAndWriteNothing is on both databases: PostgreSQL takes no NUL.
+func TestBadInputsOfTheLedgerAreRefusedAndWriteNothing(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
+		w := newWorldOn(t, db)
+		line := w.charged("minji")
+		w.wantCode(w.spend("minji", 10, "spent"), "")
+		before := w.written()
+		for _, i := range inputs(line) {
+			for _, field := range slices.Sorted(maps.Keys(i.good)) {
+				kind := field
+				if i.mutation == "cancelSpend" && field == "reference" {
+					kind = "cancelled"
+				}
+				for _, value := range bad(kind) {
+					if w.wantCode(w.post(w.boss(), i.with(field, value)), point.InvalidArgument); t.Failed() {
+						t.Fatalf("%s.%s: %.100s", i.mutation, field, value)
+					}
+				}
+			}
+		}
+		if w.written() != before || w.cancelsAsked() != 0 {
+			t.Error("something was written, or the gateway asked")
+		}
+		if lines := w.log.errors(); len(lines) != 0 {
+			t.Errorf("logged as faults of ours: %q", lines[0])
+		}
+	})
+}
+
+// TestGoodInputsOfTheLedgerAreTaken keeps the test above from passing because everything is refused.
+func TestGoodInputsOfTheLedgerAreTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	line := w.charged("minji")
+	w.wantCode(w.spend("minji", 10, "spent"), "")
+	for _, i := range inputs(line) {
+		w.wantCode(w.post(w.boss(), i.with("amount", "1")), "")
+	}
+	longest := quoted(strings.Repeat("a", 100))
+	for _, i := range inputs(line)[:3] {
+		field := map[string]string{"cancelSpend": "cancellation"}[i.mutation]
+		if field == "" {
+			field = "reference"
+		}
+		w.wantCode(w.post(w.boss(), i.with(field, longest)), "")
+	}
+	w.wantAudited()
+}
+
+func TestSignsThatTheFieldDoesNotTake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	line := w.charged("minji")
+	w.wantCode(w.spend("minji", 10, "spent"), "")
+	before := w.written()
+	for _, i := range inputs(line) {
+		if i.mutation != "adjustPoints" {
+			w.wantCode(w.post(w.boss(), i.with("amount", "-1")), point.InvalidArgument)
+		}
+	}
+	if w.written() != before {
+		t.Error("something was written")
+	}
+}
+
+// TestBadIDsOfTheLedgerAreInvalidArguments is on both databases, for the same reason.
+func TestBadIDsOfTheLedgerAreInvalidArguments(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
+		w := newWorldOn(t, db)
+		for _, id := range []any{nil, "", strings.Repeat("a", 10_000), "a\x00", "a b", 1.5, true, []string{"a", "b"}, map[string]string{}} {
+			for _, query := range []string{
+				`query($id: ID!) { refundQuote(transactionId: $id) { amount } }`,
+				`query($id: String!) { viewer { balanceExplained(after: $id) { edges { cursor } } } }`,
+			} {
+				if w.wantCode(w.askAs(w.boss(), query, "id", id), point.InvalidArgument); t.Failed() {
+					t.Fatalf("%.50q: %s", id, query)
+				}
+			}
+		}
+	})
+}
+
+// TestBadReferencesOfCancelledSpendsAreInvalidArguments: they cannot be any spend's.
+func TestBadReferencesOfCancelledSpendsAreInvalidArguments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, reference := range []string{"", strings.Repeat("a", 101)} {
+		w.wantCode(w.unspend("minji", 1, reference, "c1"), point.InvalidArgument)
+	}
+}
+
+func TestWholeNumbersAreIDsToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.charged("minji")
+	w.want(w.askAs(w.service(), spendPoints, "u", "minji", "n", 1, "r", 7), -1.0, "spendPoints", "amount")
+	w.wantCode(w.unspend("minji", 1, "7", "c1"), "")
+}
+
+// TestBadUserIDsAreInvalidArguments holds user(id:) to what the mutations take as a userId.
+func TestBadUserIDsAreInvalidArguments(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
+		w := newWorldOn(t, db)
+		for _, id := range []string{"a\x00", "a\nb", strings.Repeat("a", 129), ""} {
+			r := w.askAs(w.boss(), `query($id: ID!) { user(id: $id) { balance } }`, "id", id)
+			if w.wantCode(r, point.InvalidArgument); t.Failed() {
+				t.Fatalf("%.50q", id)
+			}
+		}
+	})
+}
+
+func TestTheExplanationsPagesHaveASize(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, first := range []string{"0", "-1", "101", "1000000000", "2147483648", "1.5", `"1"`, "null"} {
+		w.wantCode(w.ask("minji", `{ viewer { balanceExplained(first: `+first+`) { edges { cursor } } } }`), point.InvalidArgument)
+	}
+}
