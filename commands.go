@@ -46,6 +46,8 @@ func commands() []command {
 		{"migrate", "", "Bring the database's schema up to date, and nothing else. The server does so too when it starts.", runMigrate},
 		{"sandbox", "[-addr A] [-webhook URL] [-form]", "Run the pretend Iamport alone, for front-end developers.", runSandbox},
 		{"sync", "IMP_UID", "Look a payment up at Iamport and make our books agree with it.", runSync},
+		{"audit", "[-metrics]", "Prove the books (대사): print every row that breaks an invariant, and exit with 1 if there is one.", runAudit},
+		{"expire", "", "Write the EXPIRE lines that are due (소멸). Expired points cannot be spent either way.", runExpire},
 		{"token", "-user U [-role R] [-for D]", "Print a token signed with AUTH_HS256_SECRET (in sandbox mode, a development token).", runToken},
 		{"health", "", "Ask the server at ADDR whether it is ready; exit with 1 when it is not. For container health checks.", runHealth},
 		{"version", "", "Print the version.", runVersion},

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/point"
+)
+
+// runAudit proves the books. With -metrics it prints a gauge for each invariant in Prometheus' text format, as
+// node_exporter's textfile collector reads them.
+func runAudit(ctx context.Context, i invocation) error {
+	metrics := i.flags.Bool("metrics", false, "print a Prometheus metric for each invariant instead of the rows")
+	cfg, err := i.configure(0)
+	if err != nil {
+		return err
+	}
+	logTo := i.stdout
+	if *metrics {
+		logTo = os.Stderr // a warning of a slow statement among the metrics would make the file unreadable
+	}
+	var findings []point.Finding
+	err = withDatabase(ctx, cfg, logTo, func(db *gorm.DB) error {
+		findings, err = point.Audit(ctx, db)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if *metrics {
+		printMetrics(i.stdout, findings)
+	} else {
+		for _, f := range findings {
+			fmt.Fprintln(i.stdout, f)
+		}
+	}
+	if len(findings) > 0 {
+		return fmt.Errorf("the books are not right: %d findings", len(findings))
+	}
+	if !*metrics {
+		fmt.Fprintf(i.stdout, "the books are right: %d invariants hold\n", len(point.Invariants()))
+	}
+	return nil
+}
+
+func printMetrics(w io.Writer, findings []point.Finding) {
+	count := map[string]int{}
+	for _, f := range findings {
+		count[f.Invariant]++
+	}
+	fmt.Fprint(w, "# HELP pointcharge_audit_findings Rows that break an invariant of the books, at most 100.\n",
+		"# TYPE pointcharge_audit_findings gauge\n")
+	for _, invariant := range point.Invariants() {
+		fmt.Fprintf(w, "pointcharge_audit_findings{invariant=%q} %d\n", invariant, count[invariant])
+	}
+}
+
+// expireAtOnce is how many users one call of Expire visits.
+const expireAtOnce = 100
+
+func runExpire(ctx context.Context, i invocation) error {
+	cfg, err := i.configure(0)
+	if err != nil {
+		return err
+	}
+	return withDatabase(ctx, cfg, i.stdout, func(db *gorm.DB) error {
+		points, hangUp := newService(cfg, db, newLog(cfg, i.stdout))
+		defer hangUp()
+		users := 0
+		for more := true; more; {
+			visited, err := points.Expire(ctx, expireAtOnce)
+			if err != nil {
+				return err
+			}
+			users += visited
+			more = visited == expireAtOnce
+		}
+		_, err := fmt.Fprintf(i.stdout, "expired points of %d users\n", users)
+		return err
+	})
+}
