@@ -7,6 +7,8 @@ const VIEWER = `query Viewer($after: String) {
   viewer {
     id
     balance
+    spendable
+    debt
     pointTransactions(first: 10, after: $after) {
       edges { node { id kind amount balanceAfter description impUid createdAt } }
       pageInfo { hasNextPage endCursor }
@@ -70,6 +72,7 @@ function showPrice() {
 async function refresh() {
   const viewer = await history(null);
   $('balance').textContent = view.points(viewer.balance);
+  $('wallet-notes').replaceChildren(...view.walletNotes(viewer));
   $('no-history').hidden = $('history').childElementCount > 0;
 }
 

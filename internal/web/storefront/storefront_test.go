@@ -123,14 +123,7 @@ func TestScriptsNeverWriteHTML(t *testing.T) {
 // The scripts' queries are tried against the real schema, so that the two cannot drift apart.
 func TestQueriesAreValid(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../../schema.graphqls")
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(text)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := loadSchema(t)
 	queries := append(constants(t, "charge.js"), constants(t, "storefront.js")...)
 	if len(queries) != 7 {
 		t.Errorf("found %d queries, want 7", len(queries))
@@ -140,6 +133,33 @@ func TestQueriesAreValid(t *testing.T) {
 			t.Errorf("%v in\n%s", err, query)
 		}
 	}
+}
+
+// A kind without a word would be shown as CHARGE_CANCEL or the like.
+func TestEveryKindOfLineHasAWord(t *testing.T) {
+	t.Parallel()
+	words, err := files.ReadFile("view.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range loadSchema(t).Types["PointTransactionKind"].EnumValues {
+		if !strings.Contains(string(words), "\n  "+kind.Name+": ['") {
+			t.Errorf("view.js has no word for %s", kind.Name)
+		}
+	}
+}
+
+func loadSchema(t *testing.T) *ast.Schema {
+	t.Helper()
+	text, err := os.ReadFile("../../../schema.graphqls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
 }
 
 // constants are the GraphQL operations among a script's constants, with the constants they quote filled in.

@@ -11,8 +11,8 @@ const KINDS = {
   CHARGE: ['충전', 'Charge'],
   BONUS: ['보너스', 'Bonus'],
   SPEND: ['사용', 'Spent'],
-  SPEND_CANCEL: ['사용 취소', 'Spend cancelled'],
-  CHARGE_CANCEL: ['회수', 'Charge cancelled'],
+  SPEND_CANCEL: ['사용취소', 'Spend cancelled'],
+  CHARGE_CANCEL: ['환불·회수', 'Refunded or taken back'],
   EXPIRE: ['소멸', 'Expired'],
   ADJUST: ['조정', 'Adjusted'],
 };
@@ -56,6 +56,19 @@ export const methods = () => Object.entries(METHODS).map(([value, label], i) =>
   element('label', { class: 'method' },
     element('input', { type: 'radio', name: 'method', value, checked: i === 0 }),
     element('span', {}, label)));
+
+// walletNotes say what the balance alone does not: a debt, or that a refund under way holds some of the points.
+export function walletNotes({ balance, spendable, debt }) {
+  if (debt > 0) {
+    return [walletNote('미회수 잔액', 'Debt', debt),
+      element('p', {}, '취소된 결제의 포인트를 이미 사용했습니다. 다음 충전에서 먼저 차감됩니다. ',
+        english('Points of a cancelled payment were spent; the next charge repays them first.'))];
+  }
+  return spendable === balance ? [] : [walletNote('사용 가능', 'Spendable', spendable)];
+}
+
+const walletNote = (korean, inEnglish, amount) =>
+  element('p', {}, element('b', {}, `${korean} ${points(amount)}`), ' ', english(inEnglish));
 
 export function line({ kind, amount, balanceAfter, description, impUid, createdAt }) {
   const [korean, name] = KINDS[kind] ?? [kind, ''];
