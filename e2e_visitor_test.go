@@ -116,11 +116,16 @@ type reply struct {
 		Viewer struct {
 			ID                string
 			Balance           int64
+			Spendable, Debt   int64
 			PointTransactions struct{ Edges []struct{ Node line } }
 		}
 		ChargeOrder            *order
 		CreateChargeOrder      order
 		CreatePointTransaction line
+		CancelPointTransaction struct{ ID, Status string }
+		RefundQuote            struct{ Amount, Points int64 }
+		SpendPoints            line
+		CancelSpend            line
 		PointTransaction       *line
 	}
 	Errors []struct {
@@ -134,6 +139,10 @@ type line struct {
 	ID, Kind, ImpUID     string
 	Amount, BalanceAfter int64
 	Order                struct{ MerchantUID, Status string }
+	Sources              []struct {
+		Amount int64
+		Lot    struct{ Transaction struct{ Kind, ImpUID string } }
+	}
 }
 
 type order struct {
