@@ -72,7 +72,7 @@ func (b *books) endRefund(tx *gorm.DB, news bool, now time.Time) (ended bool, er
 	if !news && !ended {
 		return false, nil
 	}
-	if _, err := lockWallet(tx, b.order.UserID); err != nil {
+	if err := lockWallet(tx, b.order.UserID); err != nil {
 		return false, err
 	}
 	if !ended {
@@ -101,8 +101,7 @@ func (b *books) book(tx *gorm.DB, c Cancellation, before int64, now time.Time) e
 	if err != nil {
 		return err
 	}
-	_, err = useUp(tx, line, there, points, func(l Lot) int64 { return l.Remaining })
-	return err
+	return useUp(tx, line, there, points, func(l Lot) int64 { return l.Remaining })
 }
 
 // pointsOf is what a charge of the order takes back once cancelled won of it are cancelled in all: the same

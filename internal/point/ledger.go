@@ -58,22 +58,19 @@ func (w Wallet) Debt() int64 { return max(0, -w.Balance) }
 
 // lockWallet keeps every other writer from the user's wallet and lots until the transaction ends. A new
 // user's wallet is made on the way, so that there is something to lock.
-func lockWallet(tx *gorm.DB, userID string) (Wallet, error) {
-	var w Wallet
-	find := func() (int64, error) {
-		done := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
-			Select("user_id, balance, seq").Where("user_id = ?", userID).Limit(1).Find(&w)
-		return done.RowsAffected, done.Error
+func lockWallet(tx *gorm.DB, userID string) error {
+	lock := func() *gorm.DB {
+		return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
+			Select("user_id").Where("user_id = ?", userID).Limit(1).Find(&Wallet{})
 	}
-	found, err := find()
-	if err != nil || found == 1 {
-		return w, err
+	if found := lock(); found.Error != nil || found.RowsAffected == 1 {
+		return found.Error
 	}
-	if err := tx.Exec("INSERT INTO wallets (user_id, balance, seq) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", userID).Error; err != nil {
-		return w, err
+	err := tx.Exec("INSERT INTO wallets (user_id, balance, seq) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", userID).Error
+	if err != nil {
+		return err
 	}
-	_, err = find()
-	return w, err
+	return lock().Error
 }
 
 // enter writes a line. The balance is only ever changed relative to itself, in one statement that also

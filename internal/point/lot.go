@@ -123,20 +123,20 @@ func use(tx *gorm.DB, line Transaction, lot Lot, reason UseReason, n int64) erro
 	return tx.Create(&LotUse{TransactionID: line.ID, LotID: lot.ID, Reason: reason, Amount: n}).Error
 }
 
-// useUp takes n points from the lots in their order, from each at most what available says, and returns how
-// many they did not have.
-func useUp(tx *gorm.DB, line Transaction, lots []Lot, n int64, available func(Lot) int64) (int64, error) {
+// useUp takes n points from the lots in their order, from each at most what available says. What they do not
+// have becomes debt, if the line is one that may leave it.
+func useUp(tx *gorm.DB, line Transaction, lots []Lot, n int64, available func(Lot) int64) error {
 	for _, lot := range lots {
 		part := min(available(lot), n)
 		if part == 0 {
 			continue
 		}
 		if err := use(tx, line, lot, Used, part); err != nil {
-			return 0, err
+			return err
 		}
 		n -= part
 	}
-	return n, nil
+	return nil
 }
 
 // spendable is what may be spent at that moment: not what a refund holds, and nothing once it has expired.
@@ -194,7 +194,7 @@ func (s *Service) Expire(ctx context.Context, limit int) (int, error) {
 	}
 	for _, user := range users {
 		err := database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
-			if _, err := lockWallet(tx, user); err != nil {
+			if err := lockWallet(tx, user); err != nil {
 				return err
 			}
 			return expireDue(tx, user, now)

@@ -66,7 +66,7 @@ func lives(t *testing.T, dialect string) {
 		service := *w.Service
 		m := &machine{T: rt, Service: &service, gateway: w.gateway, user: fmt.Sprint("user-", sequence),
 			model: &model{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}}
-		service.Now = func() time.Time { return m.model.now }
+		service.Now = func() time.Time { return m.now }
 		m.live()
 	})
 }

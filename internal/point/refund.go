@@ -177,7 +177,7 @@ func lockCharge(tx *gorm.DB, charge Transaction) (books, error) {
 	if err != nil {
 		return books{}, err
 	}
-	if _, err := lockWallet(tx, charge.UserID); err != nil {
+	if err := lockWallet(tx, charge.UserID); err != nil {
 		return books{}, err
 	}
 	var payment Payment

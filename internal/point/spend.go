@@ -92,7 +92,7 @@ func checkUserID(id string) error {
 func (s *Service) write(ctx context.Context, line Transaction, do func(*gorm.DB, *Transaction) error) (Transaction, error) {
 	var written Transaction
 	err := database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
-		if _, err := lockWallet(tx, line.UserID); err != nil {
+		if err := lockWallet(tx, line.UserID); err != nil {
 			return err
 		}
 		var earlier []Transaction
@@ -145,8 +145,7 @@ func takeOut(tx *gorm.DB, line *Transaction) error {
 	if err := enter(tx, line); err != nil {
 		return err
 	}
-	_, err = useUp(tx, *line, there, -line.Amount, func(l Lot) int64 { return l.spendable(line.CreatedAt) })
-	return err
+	return useUp(tx, *line, there, -line.Amount, func(l Lot) int64 { return l.spendable(line.CreatedAt) })
 }
 
 // CancelSpendInput says which spend is taken back, and how much of it.
