@@ -163,7 +163,10 @@ func newService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point
 		Transport:      transport,
 		Log:            log,
 	})
-	return &point.Service{DB: db, Gateway: gateway, Live: cfg.Mode == config.Live}, transport.CloseIdleConnections
+	const day = 24 * time.Hour
+	lifetimes := point.Lifetimes{Paid: time.Duration(cfg.PaidPointsDays) * day, Bonus: time.Duration(cfg.BonusPointsDays) * day}
+	points = &point.Service{DB: db, Gateway: gateway, Live: cfg.Mode == config.Live, Lifetimes: lifetimes}
+	return points, transport.CloseIdleConnections
 }
 
 func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {

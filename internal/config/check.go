@@ -90,7 +90,15 @@ func (c Config) check() Errors {
 	for _, origin := range c.CORSOrigins {
 		c.checkOrigin(&errs, origin)
 	}
+	checkDays(&errs, "PAID_POINTS_DAYS", c.PaidPointsDays)
+	checkDays(&errs, "BONUS_POINTS_DAYS", c.BonusPointsDays)
 	return errs
+}
+
+func checkDays(errs *Errors, name string, days int) {
+	if days < 1 || days > 36_500 {
+		errs.add(name, "is wrong: it must be from 1 to 36500 days")
+	}
 }
 
 func (c Config) checkAddr(errs *Errors) {
