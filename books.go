@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -57,6 +58,50 @@ func printMetrics(w io.Writer, findings []point.Finding) {
 	for _, invariant := range point.Invariants() {
 		fmt.Fprintf(w, "pointcharge_audit_findings{invariant=%q} %d\n", invariant, count[invariant])
 	}
+}
+
+// runRefunds syncs the payments of open refunds, or lets go of one by an operator's hand.
+func runRefunds(ctx context.Context, i invocation) error {
+	release := i.flags.String("release", "", "the refund that will never come; its points become spendable again")
+	cfg, err := i.configure(0)
+	if err != nil {
+		return err
+	}
+	return withDatabase(ctx, cfg, i.stdout, func(db *gorm.DB) error {
+		points, hangUp := newService(cfg, db, newLog(cfg, i.stdout))
+		defer hangUp()
+		if *release != "" {
+			refund, err := points.ReleaseRefund(ctx, *release)
+			if err == nil {
+				_, err = fmt.Fprintf(i.stdout, "refund %s is %s\n", refund.ID, refund.Status)
+			}
+			return err
+		}
+		return listRefunds(ctx, i.stdout, points)
+	})
+}
+
+// refundsAtOnce is how many open refunds one run looks at.
+const refundsAtOnce = 1000
+
+func listRefunds(ctx context.Context, w io.Writer, points *point.Service) error {
+	open, err := points.OpenRefunds(ctx, refundsAtOnce)
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		if _, err := points.Sync(ctx, r.ImpUID); err != nil {
+			fmt.Fprintf(w, "refund %s: %v\n", r.ID, err)
+		}
+	}
+	if open, err = points.OpenRefunds(ctx, refundsAtOnce); err != nil {
+		return err
+	}
+	for _, r := range open {
+		fmt.Fprintf(w, "refund %s of payment %s: %d won, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
+	}
+	_, err = fmt.Fprintf(w, "%d refunds are under way\n", len(open))
+	return err
 }
 
 // expireAtOnce is how many users one call of Expire visits.

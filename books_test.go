@@ -155,9 +155,20 @@ func TestExpireWritesWhatIsDueOnce(t *testing.T) {
 	})
 }
 
+func TestRefundsListsNoneAndReleasesNoUnknownOne(t *testing.T) {
+	t.Parallel()
+	env := sandboxOn("file:" + t.TempDir() + "/test.db")
+	if text, err := finish(t, env, "refunds"); err != nil || text != "0 refunds are under way\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := finish(t, env, "refunds", "-release", "none"); point.CodeOf(err) != point.NotFound {
+		t.Errorf("release of an unknown refund: %v", err)
+	}
+}
+
 func TestBooksCommandsTakeNoArguments(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"audit now", "audit -x", "expire now", "expire -x"} {
+	for _, args := range []string{"audit now", "audit -x", "expire now", "expire -x", "refunds now"} {
 		if _, err := finish(t, sandboxOn("file:"+t.TempDir()+"/test.db"), strings.Fields(args)...); !isUsageError(err) {
 			t.Errorf("%s: %v", args, err)
 		}

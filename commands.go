@@ -47,6 +47,7 @@ func commands() []command {
 		{"sandbox", "[-addr A] [-webhook URL] [-form]", "Run the pretend Iamport alone, for front-end developers.", runSandbox},
 		{"sync", "IMP_UID", "Look a payment up at Iamport and make our books agree with it.", runSync},
 		{"audit", "[-metrics]", "Prove the books (대사): print every row that breaks an invariant, and exit with 1 if there is one.", runAudit},
+		{"refunds", "[-release ID]", "Find out what became of the refunds under way (환불), and list those that still are.", runRefunds},
 		{"expire", "", "Write the EXPIRE lines that are due (소멸). Expired points cannot be spent either way.", runExpire},
 		{"token", "-user U [-role R] [-for D]", "Print a token signed with AUTH_HS256_SECRET (in sandbox mode, a development token).", runToken},
 		{"health", "", "Ask the server at ADDR whether it is ready; exit with 1 when it is not. For container health checks.", runHealth},

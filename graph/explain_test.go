@@ -22,7 +22,7 @@ func TestEveryPointIsExplained(t *testing.T) {
 	w.wantCode(w.spend("minji", 1_500, "order-1"), "")
 	w.wantCode(w.unspend("minji", 200, "order-1", "c1"), "")
 	w.wantCode(w.refund(w.boss(), line, 2_000, "r1"), "")
-	r := w.ask("minji", explain, "first", 100)
+	r := w.ask("minji", explain, "first", 20)
 	w.wantAddsUp(r)
 	edges := r.at("viewer", "balanceExplained", "edges")
 	w.wantList(each(edges, "node", "kind"), "BONUS", "PAID", "BONUS", "PAID")

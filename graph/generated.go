@@ -284,7 +284,8 @@ type Mutation {
   """
   Gives money of a charge back (환불) and takes its points, with the same share of its bonus. The points are held
   first, then Iamport is asked, once. Owners may refund a charge within seven days while none of its points is used;
-  admins always. While Iamport's answer is not known the refund is HELD, and the server finds out by itself.
+  admins always. While Iamport's answer is not known the refund is HELD: a webhook,
+  a repeated request or the operator's command refunds finds out.
 
   Errors: NOT_FOUND, REFUND_NOT_POSSIBLE, GATEWAY_UNAVAILABLE (nothing was begun), INVALID_ARGUMENT (also for a
   reference that was used with another input).
@@ -348,7 +349,7 @@ type User {
   spendable: Points!
   "What cancelled payments took back and the balance did not cover (미회수 잔액); 0 is none."
   debt: Points!
-  "What will expire (소멸 예정) within so many days, soonest first; at most 100 lots."
+  "What will expire (소멸 예정) within so many days, soonest first; at most 50 lots."
   expiringPoints(
     "From 1 to 3650."
     withinDays: Int! = 30
@@ -539,7 +540,7 @@ type PointTransaction {
   order: ChargeOrder
   "The line that this one takes back, as far as it goes: a refund's charge, a cancelled spend."
   reverses: PointTransaction
-  "The lots that it took its points from or gave them back to, so that a spend can be followed to the charges that paid for it; at most 100."
+  "The lots that it took its points from or gave them back to, so that a spend can be followed to the charges that paid for it; at most 50."
   sources: [PointSource!]!
   "For people."
   description: String!
@@ -617,7 +618,7 @@ type PointLotEdge {
   cursor: String!
   "The lot."
   node: PointLot!
-  "What took from it or gave back to it, oldest first; at most 100."
+  "What took from it or gave back to it, oldest first; at most 50."
   uses: [PointLotUse!]!
 }
 

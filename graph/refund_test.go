@@ -35,7 +35,7 @@ func TestTheLineOfARefundNamesItsCharge(t *testing.T) {
 	w := newWorld(t)
 	line, impUID := w.chargedBy("minji")
 	w.wantCode(w.refund(w.boss(), line, 2_000, "refund-1"), "")
-	r := w.ask("minji", `{ viewer { pointTransactions(kinds: CHARGE_CANCEL) { edges { node { `+lineFields+` } } } } }`)
+	r := w.ask("minji", `{ viewer { pointTransactions(first: 5, kinds: CHARGE_CANCEL) { edges { node { `+lineFields+` } } } } }`)
 	edges, _ := r.at("viewer", "pointTransactions", "edges").([]any)
 	if len(edges) != 1 {
 		t.Fatalf("got %s", r.text)

@@ -18,10 +18,7 @@ func (b *books) clawBack(tx *gorm.DB, now time.Time) error {
 		return err
 	}
 	news := b.payment.beyond(booked)
-	if ended, err := b.endRefund(tx, len(news) > 0, now); err != nil || (len(news) == 0 && !ended) {
-		return err
-	}
-	if err := expireDue(tx, b.order.UserID, now); err != nil {
+	if ended, err := b.endRefund(tx, news, now); err != nil || (len(news) == 0 && !ended) {
 		return err
 	}
 	slices.SortFunc(news, func(x, y Cancellation) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID)) })
@@ -32,7 +29,7 @@ func (b *books) clawBack(tx *gorm.DB, now time.Time) error {
 		}
 		before += c.Amount
 	}
-	return nil
+	return expireDue(tx, b.order.UserID, now) // what the refund held and nobody has taken
 }
 
 // booked are the payment's cancellations in the books. Most payments have none, and Sync is asked of them often.
@@ -60,19 +57,22 @@ func (p Payment) beyond(booked []Cancellation) []Cancellation {
 	return news
 }
 
-// endRefund locks the wallet, unless there is nothing to do, and ends the payment's open refund if its time has
-// come.
-func (b *books) endRefund(tx *gorm.DB, news bool, now time.Time) (ended bool, err error) {
+// endRefund locks the wallet and expires what is due, unless there is nothing to do, and ends the payment's open
+// refund if its time has come. What the refund held is let go after that: its own cancellation takes it, not expiry.
+func (b *books) endRefund(tx *gorm.DB, news []Cancellation, now time.Time) (ended bool, err error) {
 	refunds, err := refundsOf(tx, b.payment.ImpUID)
 	if err != nil {
 		return false, err
 	}
 	i := slices.IndexFunc(refunds, Refund.open)
 	ended = i >= 0 && refunds[i].outcome(b.payment, news, now) != refunds[i].Status
-	if !news && !ended {
+	if len(news) == 0 && !ended {
 		return false, nil
 	}
 	if err := lockWallet(tx, b.order.UserID); err != nil {
+		return false, err
+	}
+	if err := expireDue(tx, b.order.UserID, now); err != nil {
 		return false, err
 	}
 	if !ended {
@@ -101,7 +101,30 @@ func (b *books) book(tx *gorm.DB, c Cancellation, before int64, now time.Time) e
 	if err != nil {
 		return err
 	}
-	return useUp(tx, line, there, points, func(l Lot) int64 { return l.Remaining })
+	for i, part := range sparing(there, points) {
+		if part > 0 {
+			if err := use(tx, line, there[i], Used, part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sparing shares n points among the lots in their order: what a refund holds comes last, because that refund's own
+// cancellation will want it. What the lots do not have is left out: it becomes debt.
+func sparing(lots []Lot, n int64) []int64 {
+	parts := make([]int64, len(lots))
+	for i, lot := range lots {
+		parts[i] = min(lot.Remaining-lot.Held, n)
+		n -= parts[i]
+	}
+	for i, lot := range lots {
+		held := min(lot.Held, n)
+		parts[i] += held
+		n -= held
+	}
+	return parts
 }
 
 // pointsOf is what a charge of the order takes back once cancelled won of it are cancelled in all: the same

@@ -2,6 +2,7 @@ package point
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -123,11 +124,10 @@ func use(tx *gorm.DB, line Transaction, lot Lot, reason UseReason, n int64) erro
 	return tx.Create(&LotUse{TransactionID: line.ID, LotID: lot.ID, Reason: reason, Amount: n}).Error
 }
 
-// useUp takes n points from the lots in their order, from each at most what available says. What they do not
-// have becomes debt, if the line is one that may leave it.
-func useUp(tx *gorm.DB, line Transaction, lots []Lot, n int64, available func(Lot) int64) error {
+// useUp takes n points from the lots in their order, from each at most what may be spent of it now.
+func useUp(tx *gorm.DB, line Transaction, lots []Lot, n int64) error {
 	for _, lot := range lots {
-		part := min(available(lot), n)
+		part := min(lot.spendable(line.CreatedAt), n)
 		if part == 0 {
 			continue
 		}
@@ -192,6 +192,7 @@ func (s *Service) Expire(ctx context.Context, limit int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find expired lots: %w", err)
 	}
+	var failed error // one wallet must not keep the others waiting
 	for _, user := range users {
 		err := database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
 			if err := lockWallet(tx, user); err != nil {
@@ -200,8 +201,8 @@ func (s *Service) Expire(ctx context.Context, limit int) (int, error) {
 			return expireDue(tx, user, now)
 		})
 		if err != nil {
-			return 0, fmt.Errorf("expire: %w", err)
+			failed = errors.Join(failed, fmt.Errorf("expire %s: %w", user, err))
 		}
 	}
-	return len(users), nil
+	return len(users), failed
 }

@@ -14,6 +14,9 @@ import (
 // maxPage is the longest page anybody may ask for.
 const maxPage = 100
 
+// maxList is the longest list that has no pages.
+const maxList = 50
+
 // Page asks for a part of a list: the First so many after the cursor After, or from the start.
 type Page struct {
 	First int
@@ -72,14 +75,14 @@ func (s *Service) Wallet(ctx context.Context, userID string) (Wallet, error) {
 	return w, nil
 }
 
-// ExpiringLots are userID's lots that will expire within so many days from now, soonest first; at most 100.
+// ExpiringLots are userID's lots that will expire within so many days from now, soonest first; at most 50.
 func (s *Service) ExpiringLots(ctx context.Context, userID string, days int) ([]Lot, error) {
 	if days < 1 || days > 3650 {
 		return nil, refuse(InvalidArgument, "withinDays must be from 1 to 3650.")
 	}
 	now := s.now()
 	found, err := gorm.G[Lot](s.DB).Where("user_id = ? AND remaining > 0 AND expires_at > ? AND expires_at <= ?",
-		userID, now, now.Add(time.Duration(days)*day)).Order(spendOrder).Limit(maxPage).Find(ctx)
+		userID, now, now.Add(time.Duration(days)*day)).Order(spendOrder).Limit(maxList).Find(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read expiring lots: %w", err)
 	}
@@ -99,18 +102,18 @@ func (s *Service) Lots(ctx context.Context, userID string, page Page) (LotConnec
 	return connect(ctx, q, page, func(l Lot) string { return l.ID })
 }
 
-// LotUses are what lines took from a lot or gave back to it, in their order; at most 100.
+// LotUses are what lines took from a lot or gave back to it, in their order; at most 50.
 func (s *Service) LotUses(ctx context.Context, lot Lot) ([]LotUse, error) {
 	return s.uses(ctx, "lot_id = ?", lot.ID)
 }
 
-// TransactionUses are the lots that a line took from or gave back to; at most 100.
+// TransactionUses are the lots that a line took from or gave back to; at most 50.
 func (s *Service) TransactionUses(ctx context.Context, line Transaction) ([]LotUse, error) {
 	return s.uses(ctx, "transaction_id = ?", line.ID)
 }
 
 func (s *Service) uses(ctx context.Context, where, id string) ([]LotUse, error) {
-	uses, err := gorm.G[LotUse](s.DB).Where(where, id).Order("transaction_id, reason, lot_id").Limit(maxPage).Find(ctx)
+	uses, err := gorm.G[LotUse](s.DB).Where(where, id).Order("transaction_id, reason, lot_id").Limit(maxList).Find(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read lot uses: %w", err)
 	}

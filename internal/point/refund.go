@@ -15,9 +15,9 @@ import (
 const (
 	// refundWindow is how long owners may take back a charge by themselves (청약철회, 전자상거래법 제17조).
 	refundWindow = 7 * day
-	// refundPatience is longer than any call to the gateway takes. A refund that is still open then and of
-	// which the gateway knows nothing was never made: its process died, or its request got lost.
-	refundPatience = 2 * time.Minute
+	// askWithin is how soon after its hold a refund is asked for, or never: by the time somebody may have released
+	// the hold, no request may leave any more.
+	askWithin = 30 * time.Second
 )
 
 // RefundStatus says how far a refund has come.
@@ -73,6 +73,13 @@ func (s *Service) Refund(ctx context.Context, in RefundInput) (Refund, error) {
 	if err != nil {
 		return Refund{}, err
 	}
+	earlier, err := one[Refund](ctx, s.DB, "refund", "imp_uid = ? AND reference = ?", charge.ImpUID, in.Reference)
+	if err == nil {
+		return s.again(ctx, in, earlier)
+	}
+	if CodeOf(err) != NotFound {
+		return Refund{}, err
+	}
 	payment, err := s.Sync(ctx, *charge.ImpUID)
 	if err != nil {
 		return Refund{}, err
@@ -109,6 +116,17 @@ func (a RefundAccount) check() error {
 		return refuse(InvalidArgument, "The refund account's holder, number and phone are 1 to 16 characters, its bank 1 to 4.")
 	}
 	return nil
+}
+
+// again answers a request that was made before with what became of it. The gateway may be down.
+func (s *Service) again(ctx context.Context, in RefundInput, earlier Refund) (Refund, error) {
+	if err := in.wantSame(earlier); err != nil || !earlier.open() {
+		return earlier, err
+	}
+	if _, err := s.Sync(ctx, earlier.ImpUID); err != nil && CodeOf(err) != GatewayUnavailable {
+		return Refund{}, err
+	}
+	return one[Refund](ctx, s.DB, "refund", "id = ?", earlier.ID)
 }
 
 // charge is the CHARGE line of that id, if by may refund it.
@@ -220,6 +238,10 @@ func (b *books) hold(tx *gorm.DB, r Refund, admin bool) error {
 // begun is brought to its end all the same.
 func (s *Service) ask(ctx context.Context, r Refund, charge Transaction, p Payment, account *RefundAccount) (Refund, error) {
 	ctx = context.WithoutCancel(ctx)
+	if s.now().Sub(r.CreatedAt) > askWithin {
+		return Refund{}, errors.Join(refuse(GatewayUnavailable, "The refund took too long to begin. Try again."),
+			s.settle(ctx, r, charge, RefundReleased))
+	}
 	after, err := s.Gateway.Cancel(ctx, Cancel{ImpUID: r.ImpUID, Currency: p.Currency, Amount: r.Amount,
 		Checksum: p.Amount - r.CancelledBefore, Reason: r.Reason, Account: account,
 		Notify: true}) // should we not live to see the answer
@@ -230,7 +252,7 @@ func (s *Service) ask(ctx context.Context, r Refund, charge Transaction, p Payme
 		} else {
 			_, err = s.merge(ctx, after)
 		}
-	case RefundNotPossible:
+	case RefundNotPossible, InvalidArgument:
 		settled := s.settle(ctx, r, charge, RefundReleased)
 		_, synced := s.Sync(ctx, r.ImpUID) // a refusal may mean that somebody else has cancelled
 		return Refund{}, errors.Join(err, settled, synced)
@@ -244,45 +266,4 @@ func (s *Service) ask(ctx context.Context, r Refund, charge Transaction, p Payme
 		return Refund{}, err
 	}
 	return one[Refund](ctx, s.DB, "refund", "id = ?", r.ID)
-}
-
-// settle moves an open refund on, on the gateway's word.
-func (s *Service) settle(ctx context.Context, r Refund, charge Transaction, status RefundStatus) error {
-	now := s.now()
-	return database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
-		if _, err := lockCharge(tx, charge); err != nil {
-			return err
-		}
-		return r.set(tx, status, now)
-	})
-}
-
-// outcome is what the gateway's answer means for an open refund: done when it has cancelled at least as much as
-// was asked for. One that the gateway has not answered is released when it cancelled something else, because
-// then the checksum of our request is wrong and it cannot succeed any more, or when it knows of nothing long
-// after it was asked. One that it has accepted stays open until it is done.
-func (r Refund) outcome(p Payment, news bool, now time.Time) RefundStatus {
-	switch lost := r.Status == RefundHeld && now.Sub(r.CreatedAt) > refundPatience; {
-	case news && p.CancelledAmount >= r.CancelledBefore+r.Amount:
-		return RefundDone
-	case (news && r.Status == RefundHeld) || lost:
-		return RefundReleased
-	}
-	return r.Status
-}
-
-// set writes the status of a refund that is open still. One that ends lets go of what it held. The caller holds
-// the wallet's lock.
-func (r Refund) set(tx *gorm.DB, status RefundStatus, now time.Time) error {
-	var settled *time.Time
-	if status != RefundAccepted {
-		settled = &now
-	}
-	done := tx.Exec("UPDATE refunds SET status = ?, settled_at = ? WHERE id = ? AND status IN ('HELD', 'ACCEPTED')",
-		status, settled, r.ID)
-	if done.Error != nil || done.RowsAffected == 0 || settled == nil {
-		return done.Error
-	}
-	return tx.Exec(`UPDATE point_lots SET held = 0 WHERE held > 0 AND transaction_id IN
-		(SELECT id FROM point_transactions WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, r.ImpUID).Error
 }

@@ -145,7 +145,7 @@ func takeOut(tx *gorm.DB, line *Transaction) error {
 	if err := enter(tx, line); err != nil {
 		return err
 	}
-	return useUp(tx, *line, there, -line.Amount, func(l Lot) int64 { return l.spendable(line.CreatedAt) })
+	return useUp(tx, *line, there, -line.Amount)
 }
 
 // CancelSpendInput says which spend is taken back, and how much of it.

@@ -65,6 +65,8 @@ CREATE INDEX point_lots_due ON point_lots (expires_at) WHERE remaining > 0;
 ALTER TABLE point_transactions ADD COLUMN operator text
     CONSTRAINT point_transactions_adjusted_by CHECK (kind <> 'ADJUST' OR operator IS NOT NULL);
 CREATE INDEX point_transactions_reversals ON point_transactions (reverses_id) WHERE reverses_id IS NOT NULL;
+-- A charge's lines, and what was taken back of it.
+CREATE INDEX point_transactions_by_payment ON point_transactions (imp_uid) WHERE imp_uid IS NOT NULL;
 -- A cancellation takes points back once.
 CREATE UNIQUE INDEX point_transactions_one_clawback ON point_transactions (imp_uid, cancellation_id)
     WHERE kind = 'CHARGE_CANCEL';

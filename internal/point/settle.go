@@ -1,0 +1,100 @@
+package point
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database"
+)
+
+// settle moves an open refund on, on the gateway's word.
+func (s *Service) settle(ctx context.Context, r Refund, charge Transaction, status RefundStatus) error {
+	now := s.now()
+	return database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		if _, err := lockCharge(tx, charge); err != nil {
+			return err
+		}
+		return r.set(tx, status, now)
+	})
+}
+
+// outcome is what the gateway's answer means for an open refund. It is done when there is a new cancellation of just
+// its amount, or nothing is left to cancel. One that the gateway has not answered is released when something else was
+// cancelled, because then the checksum of our request is wrong and it cannot succeed any more, or when the gateway
+// knows of nothing long after it was asked. One that it has accepted stays open until it is done.
+func (r Refund) outcome(p Payment, news []Cancellation, now time.Time) RefundStatus {
+	ours := slices.ContainsFunc(news, func(c Cancellation) bool { return c.Amount == r.Amount })
+	untouched := p.CancelledAmount == r.CancelledBefore && p.Problem == NoProblem
+	switch {
+	case ours || (len(news) > 0 && p.CancelledAmount == p.Amount):
+		return RefundDone
+	case r.Status == RefundHeld && len(news) > 0:
+		return RefundReleased
+	case r.Status == RefundHeld && untouched && now.Sub(r.CreatedAt) > p.refundPatience():
+		return RefundReleased
+	}
+	return r.Status
+}
+
+// refundPatience is longer than any call to the gateway takes. A refund that is HELD still and of which the gateway
+// knows nothing was never made: its process died, or its request got lost. Only cards and transfers are cancelled at
+// once, though; others may be pending for days and not show it (contract §1.6).
+func (p Payment) refundPatience() time.Duration {
+	if p.PayMethod == "card" || p.PayMethod == "trans" {
+		return 2 * time.Minute
+	}
+	return 3 * day
+}
+
+// set writes the status of a refund that is open still. One that ends lets go of what it held. The caller holds
+// the wallet's lock.
+func (r Refund) set(tx *gorm.DB, status RefundStatus, now time.Time) error {
+	var settled *time.Time
+	if status != RefundAccepted {
+		settled = &now
+	}
+	done := tx.Exec("UPDATE refunds SET status = ?, settled_at = ? WHERE id = ? AND status IN ('HELD', 'ACCEPTED')",
+		status, settled, r.ID)
+	if done.Error != nil || done.RowsAffected == 0 || settled == nil {
+		return done.Error
+	}
+	return tx.Exec(`UPDATE point_lots SET held = 0 WHERE held > 0 AND transaction_id IN
+		(SELECT id FROM point_transactions WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, r.ImpUID).Error
+}
+
+// OpenRefunds are those under way, the oldest first; at most limit. Whoever syncs their payments ends those whose
+// time has come.
+func (s *Service) OpenRefunds(ctx context.Context, limit int) ([]Refund, error) {
+	return gorm.G[Refund](s.DB).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Limit(limit).Find(ctx)
+}
+
+// ReleaseRefund lets go of what a refund holds, on an operator's word that it will never come: the provider dropped
+// it, or nobody knows of it. It syncs first, and refuses with RefundNotPossible if the refund has ended by then or
+// something was cancelled that is not in the books.
+func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) {
+	r, err := one[Refund](ctx, s.DB, "refund", "id = ?", id)
+	if err != nil {
+		return Refund{}, err
+	}
+	payment, err := s.Sync(ctx, r.ImpUID)
+	if err != nil {
+		return Refund{}, err
+	}
+	if r, err = one[Refund](ctx, s.DB, "refund", "id = ?", id); err != nil {
+		return Refund{}, err
+	}
+	if !r.open() || payment.Problem != NoProblem {
+		return Refund{}, refuse(RefundNotPossible, "This refund is %s, its payment's problem %q.", r.Status, payment.Problem)
+	}
+	charge, err := one[Transaction](ctx, s.DB, "charge", "imp_uid = ? AND kind = ?", r.ImpUID, KindCharge)
+	if err != nil {
+		return Refund{}, err
+	}
+	if err := s.settle(ctx, r, charge, RefundReleased); err != nil {
+		return Refund{}, err
+	}
+	return one[Refund](ctx, s.DB, "refund", "id = ?", id)
+}
