@@ -47,11 +47,6 @@ type answer struct {
 
 type answerKey struct{}
 
-// With is ctx with an identity that needs no token: for the command line and for tests.
-func With(ctx context.Context, identity Identity) context.Context {
-	return context.WithValue(ctx, answerKey{}, answer{identity: identity})
-}
-
 // From is who is asking. Without a valid token it is a *point.Error with the code UNAUTHENTICATED,
 // in the same words whatever was wrong with the token; the reason is in the error's Err, for the log.
 func From(ctx context.Context) (Identity, error) {

@@ -146,6 +146,10 @@ func cancellationInvariants() []invariant {
 			SELECT o.merchant_uid AS found FROM charge_orders o JOIN payments p ON p.imp_uid = o.imp_uid
 			WHERE o.status <> CASE WHEN p.cancelled_amount = 0 THEN 'PAID'
 				WHEN p.cancelled_amount < p.amount THEN 'PARTIALLY_CANCELLED' ELSE 'CANCELLED' END`},
+		{"a refund that is done was cancelled at the gateway", `
+			SELECT r.id AS found FROM refunds r LEFT JOIN payment_cancellations c ON c.imp_uid = r.imp_uid
+			WHERE r.status = 'DONE' GROUP BY r.id, r.cancelled_before, r.amount
+			HAVING COALESCE(SUM(c.amount), 0) < r.cancelled_before + r.amount`},
 		{"a CHARGE_CANCEL line has its cancellation", `
 			SELECT t.id AS found FROM point_transactions t LEFT JOIN payment_cancellations c
 				ON c.imp_uid = t.imp_uid AND c.cancellation_id = t.cancellation_id

@@ -82,11 +82,13 @@ func damages() map[string]string {
 		"UPDATE payment_cancellations SET amount = amount + 100":                                 clawed,
 		"UPDATE point_transactions SET amount = amount + 1 WHERE kind = 'CHARGE_CANCEL'":         clawed,
 		"UPDATE point_transactions SET cancellation_id = 'x' WHERE kind = 'CHARGE_CANCEL'":       "a CHARGE_CANCEL line has its cancellation",
-		"UPDATE charge_orders SET status = 'PAID' WHERE status = 'PARTIALLY_CANCELLED'":          follows,
-		"UPDATE charge_orders SET status = 'CANCELLED' WHERE status = 'PARTIALLY_CANCELLED'":     follows,
-		"UPDATE charge_orders SET status = 'PARTIALLY_CANCELLED' WHERE status = 'PAID'":          follows,
-		another + "reference || 'x', '', created_at FROM point_transactions WHERE seq = 1":       oneCharge,
-		another + "reference || 'x', '', created_at FROM point_transactions WHERE seq = 2":       bonus,
+		`INSERT INTO refunds SELECT 'copy', imp_uid, user_id, 'r-1', 5000, 0, '', user_id, 'DONE', created_at, created_at
+			FROM point_transactions WHERE seq = 1`: "a refund that is done was cancelled at the gateway",
+		"UPDATE charge_orders SET status = 'PAID' WHERE status = 'PARTIALLY_CANCELLED'":      follows,
+		"UPDATE charge_orders SET status = 'CANCELLED' WHERE status = 'PARTIALLY_CANCELLED'": follows,
+		"UPDATE charge_orders SET status = 'PARTIALLY_CANCELLED' WHERE status = 'PAID'":      follows,
+		another + "reference || 'x', '', created_at FROM point_transactions WHERE seq = 1":   oneCharge,
+		another + "reference || 'x', '', created_at FROM point_transactions WHERE seq = 2":   bonus,
 		`INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, imp_uid, reference, description, created_at)
 			SELECT 'copy', 'junho', 1, kind, amount, balance_after, imp_uid, reference, '', created_at
 			FROM point_transactions WHERE seq = 1`: "one CHARGE line per order",

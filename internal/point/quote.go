@@ -2,6 +2,7 @@ package point
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"time"
 )
@@ -13,6 +14,8 @@ type RefundQuote struct {
 	NeedsAccount bool   // the money goes to a bank account, which the refund must name
 	Reason       string // why not more, for people; empty when all of the payment can be refunded
 }
+
+const refundUnderWay = "A refund of this charge is under way."
 
 // RefundQuote says beforehand what by could refund of a charge now, and why not more. It refuses with
 // InvalidArgument and NotFound.
@@ -29,6 +32,13 @@ func (s *Service) RefundQuote(ctx context.Context, transactionID, by string, adm
 	if err != nil {
 		return RefundQuote{}, err
 	}
+	refunds, err := refundsOf(s.DB.WithContext(ctx), payment.ImpUID)
+	if err != nil {
+		return RefundQuote{}, err
+	}
+	if slices.ContainsFunc(refunds, Refund.open) {
+		return RefundQuote{NeedsAccount: payment.needsAccount(), Reason: refundUnderWay}, nil
+	}
 	own, err := chargeLots(s.DB.WithContext(ctx), charge)
 	b := books{order: order, payment: payment, line: &charge}
 	return b.quote(own, s.now(), admin), err
@@ -43,7 +53,7 @@ func (b *books) quote(own []Lot, now time.Time, admin bool) RefundQuote {
 	}
 	points := func(won int) int64 { return b.order.pointsOf(cancelled+int64(won)) - b.order.pointsOf(cancelled) }
 	all := int(b.payment.Amount - cancelled)
-	q := RefundQuote{NeedsAccount: b.payment.PayMethod == "vbank"}
+	q := RefundQuote{NeedsAccount: b.payment.needsAccount()}
 	switch {
 	case b.payment.Problem != NoProblem:
 		q.Reason = "The gateway's cancellations of this payment do not add up. Ask the shop."
@@ -62,3 +72,6 @@ func (b *books) quote(own []Lot, now time.Time, admin bool) RefundQuote {
 	}
 	return q
 }
+
+// needsAccount tells whether there is no card that the money could go back to (contract §1.6).
+func (p Payment) needsAccount() bool { return p.PayMethod == "vbank" }

@@ -84,7 +84,7 @@ func (s *Service) Refund(ctx context.Context, in RefundInput) (Refund, error) {
 	if err != nil {
 		return Refund{}, err
 	}
-	if payment.PayMethod == "vbank" && in.Account == nil {
+	if payment.needsAccount() && in.Account == nil {
 		return Refund{}, refuse(InvalidArgument, "A virtual account's payment needs the account to refund to.")
 	}
 	refund, fresh, err := s.hold(ctx, in, charge)
@@ -163,7 +163,7 @@ func (s *Service) hold(ctx context.Context, in RefundInput, charge Transaction) 
 				return in.wantSame(r)
 			}
 			if r.open() {
-				return refuse(RefundNotPossible, "A refund of this charge is under way.")
+				return refuse(RefundNotPossible, refundUnderWay)
 			}
 		}
 		if err := expireDue(tx, charge.UserID, now); err != nil {

@@ -123,6 +123,23 @@ func TestAnOperatorReleasesARefundThatNeverComes(t *testing.T) {
 	})
 }
 
+func TestARefundThatMayBeOnItsWayIsNotReleased(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		charge := charged(w)
+		f.onCancel(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) })
+		refund := w.refund(asks(charge, 1000, "r-1"))
+		clock.pass(59 * time.Second)
+		_, err := w.ReleaseRefund(w.Context(), refund.ID)
+		w.wantCode(err, point.RefundNotPossible)
+		clock.pass(time.Second)
+		_, err = w.ReleaseRefund(w.Context(), refund.ID)
+		w.must(err)
+		w.wantSpendable(full)
+	})
+}
+
 func TestOneRefundOfAChargeAtATime(t *testing.T) {
 	t.Parallel()
 	eachTrouble(t, func(w *world, f *front, trouble trouble) {

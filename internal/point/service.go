@@ -47,12 +47,14 @@ func newID() (string, error) {
 	return id.String(), nil
 }
 
-// validID is the form of every id that may travel to the gateway or the database. It keeps queries
-// and paths out of the gateway's addresses (contract §5, F1) and NUL out of PostgreSQL.
-var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// ValidID tells whether id has the form of every id that may travel to the gateway or the database. It keeps
+// queries and paths out of the gateway's addresses (contract §5, F1) and NUL out of PostgreSQL.
+func ValidID(id string) bool { return idForm.MatchString(id) }
 
 func checkID(name, id string) error {
-	if !validID.MatchString(id) {
+	if !ValidID(id) {
 		return refuse(InvalidArgument, "%s must be 1 to 64 letters, digits, hyphens or underscores.", name)
 	}
 	return nil

@@ -71,9 +71,12 @@ func (s *Service) OpenRefunds(ctx context.Context, limit int) ([]Refund, error) 
 	return gorm.G[Refund](s.DB).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Limit(limit).Find(ctx)
 }
 
+// releaseAfter is longer than a refund's request may be on its way: askWithin, and then the gateway's timeout.
+const releaseAfter = time.Minute
+
 // ReleaseRefund lets go of what a refund holds, on an operator's word that it will never come: the provider dropped
-// it, or nobody knows of it. It syncs first, and refuses with RefundNotPossible if the refund has ended by then or
-// something was cancelled that is not in the books.
+// it, or nobody knows of it. It syncs first, and refuses with RefundNotPossible if the refund has ended by then, was
+// asked for less than a minute ago, or something was cancelled that is not in the books.
 func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) {
 	r, err := one[Refund](ctx, s.DB, "refund", "id = ?", id)
 	if err != nil {
@@ -88,6 +91,9 @@ func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) 
 	}
 	if !r.open() || payment.Problem != NoProblem {
 		return Refund{}, refuse(RefundNotPossible, "This refund is %s, its payment's problem %q.", r.Status, payment.Problem)
+	}
+	if r.Status == RefundHeld && s.now().Sub(r.CreatedAt) < releaseAfter {
+		return Refund{}, refuse(RefundNotPossible, "This refund may be on its way to the gateway still.")
 	}
 	charge, err := one[Transaction](ctx, s.DB, "charge", "imp_uid = ? AND kind = ?", r.ImpUID, KindCharge)
 	if err != nil {

@@ -51,7 +51,7 @@ func (s *Server) landing(w http.ResponseWriter, r *http.Request) {
 	answer := target.Query()
 	answer.Set("status", s.land(r.Context(), n))
 	answer.Del("merchantUid")
-	if validID.MatchString(n.MerchantUID) {
+	if point.ValidID(n.MerchantUID) {
 		answer.Set("merchantUid", n.MerchantUID)
 	}
 	target.RawQuery = answer.Encode()
@@ -60,10 +60,10 @@ func (s *Server) landing(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) land(ctx context.Context, n notice) string {
-	if !validID.MatchString(n.MerchantUID) {
+	if !point.ValidID(n.MerchantUID) {
 		return "unknown"
 	}
-	if !validID.MatchString(n.ImpUID) { // refused before the window opened: nothing was paid
+	if !point.ValidID(n.ImpUID) { // refused before the window opened: nothing was paid
 		return "failed"
 	}
 	payment, err := s.sync(ctx, n)

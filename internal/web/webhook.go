@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -94,10 +93,8 @@ func (n notice) plausible() bool {
 		return false
 	}
 	// Another shop on the same account may number its orders as it likes; such a notice is none of ours.
-	return n.Event != "" || (validID.MatchString(n.ImpUID) && n.MerchantUID != "")
+	return n.Event != "" || (point.ValidID(n.ImpUID) && n.MerchantUID != "")
 }
-
-var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // sync looks the payment up and merges it into the books. A notice about an order that is not ours asks
 // the gateway nothing, and a burst of the same notice asks once. Only the very same notice may share an
