@@ -68,7 +68,10 @@ type Order struct {
 	ClaimID     *string    // which Charge took the line home; see claim
 	ClaimedAt   *time.Time // when
 	ExpiresAt   time.Time
-	CreatedAt   time.Time
+	CheckAt     *time.Time // when the sweep asks the gateway about it next; see Sweep
+	// AcceptedImpUID is the payment that an operator gave points for by hand; see Resolve.
+	AcceptedImpUID *string `gorm:"column:accepted_imp_uid"`
+	CreatedAt      time.Time
 }
 
 // TableName is the table's name in SQL.
@@ -91,7 +94,7 @@ func (s *Service) Open(ctx context.Context, userID, productID string, method Pay
 	if err != nil {
 		return Order{}, err
 	}
-	order := newOrder(userID, product, method, s.now())
+	order := newOrder(userID, product, method, s.now(), s.grace())
 	// First the gateway, then the row: what fails in between leaves a registered amount that nobody
 	// knows the number of, which costs nothing.
 	if err := s.Gateway.Prepare(ctx, order.MerchantUID, order.Price, order.Currency); err != nil {
@@ -107,7 +110,8 @@ func (s *Service) Open(ctx context.Context, userID, productID string, method Pay
 }
 
 // newOrder is the product's offer as it stands now. Its number cannot be guessed (contract §5, F28).
-func newOrder(userID string, p Product, method PayMethod, now time.Time) Order {
+func newOrder(userID string, p Product, method PayMethod, now time.Time, grace time.Duration) Order {
+	checkAt := now.Add(grace)
 	return Order{
 		MerchantUID: rand.Text(), // 26 characters, 130 bits
 		UserID:      userID,
@@ -120,6 +124,7 @@ func newOrder(userID string, p Product, method PayMethod, now time.Time) Order {
 		PayMethod:   method,
 		Status:      OrderPending,
 		ExpiresAt:   now.Add(orderLife),
+		CheckAt:     &checkAt,
 		CreatedAt:   now,
 	}
 }

@@ -47,15 +47,20 @@ func newWorld(t *testing.T, db *gorm.DB, mode string) *world {
 // newWorldBehind puts front between the client and the gateway.
 func newWorldBehind(t *testing.T, db *gorm.DB, mode string, gateway *sandbox.Sandbox, front http.Handler) *world {
 	t.Helper()
-	server := httptest.NewServer(front)
-	t.Cleanup(server.Close)
-	client := iamport.New(iamport.Config{URL: server.URL, Key: "k", Secret: "s", IncludeSandbox: mode == "sandbox"})
-	w := &world{t, &point.Service{DB: db, Gateway: client, Live: mode == "live"}, gateway}
+	w := &world{t, &point.Service{DB: db, Live: mode == "live"}, gateway}
+	w.Gateway = w.client(front)
 	w.must(database.Stamp(t.Context(), db, mode))
 	_, err := w.UpsertProduct(t.Context(), product)
 	w.must(err)
 	t.Cleanup(func() { audit(t, db) })
 	return w
+}
+
+// client is the real one, in front of a gateway behind HTTP.
+func (w *world) client(gateway http.Handler) *iamport.Client {
+	server := httptest.NewServer(gateway)
+	w.Cleanup(server.Close)
+	return iamport.New(iamport.Config{URL: server.URL, Key: "k", Secret: "s", IncludeSandbox: !w.Live})
 }
 
 func audit(t *testing.T, db *gorm.DB) {

@@ -26,6 +26,8 @@ type Service struct {
 	// those are accepted.
 	Live      bool
 	Lifetimes Lifetimes
+	// Grace is how long the sweep leaves a new order alone; two minutes when zero.
+	Grace time.Duration
 	// Now is the server's one clock; time.Now when nil.
 	Now func() time.Time
 }

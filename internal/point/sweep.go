@@ -1,0 +1,135 @@
+package point
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database"
+)
+
+const (
+	// sweepAtOnce is how many orders one sweep asks the gateway about at the same moment: few enough to leave the
+	// client's calls to those who are waiting for an answer.
+	sweepAtOnce = 8
+	// sweepTail is how long after its end an order is still looked at: a late payment counts.
+	sweepTail = 14 * day
+	// depositCheck is the longest time between two looks at an order whose deposit is awaited.
+	depositCheck = time.Hour
+	// failedCheck is the longest time until an order is looked at again whose look-up failed.
+	failedCheck = 15 * time.Minute
+)
+
+func (s *Service) grace() time.Duration { return orElse(s.Grace, 2*time.Minute) }
+
+// Sweep (누락 결제 보정) finds payments that nobody told us about: it asks the gateway about every attempt to pay
+// those orders whose time has come, at most limit of them, and syncs what it finds. It returns how many were due;
+// fewer than limit means that nothing more is.
+//
+// An order is looked at after Grace, and then each time its age has doubled; while a deposit is awaited, every hour
+// at least. Any number of servers may sweep at once: an order belongs to whoever moves its CheckAt on. If that
+// server dies, the order is due again when that time comes.
+func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
+	var due []Order
+	err := s.DB.WithContext(ctx).Where("imp_uid IS NULL AND check_at <= ?", s.now()).Order("check_at").Limit(limit).Find(&due).Error
+	if err != nil {
+		return 0, fmt.Errorf("find due orders: %w", err)
+	}
+	failed := make([]error, len(due)) // one order must not keep the others waiting
+	var group errgroup.Group
+	group.SetLimit(sweepAtOnce)
+	for i, order := range due {
+		group.Go(func() error {
+			failed[i] = s.check(ctx, order)
+			return nil
+		})
+	}
+	_ = group.Wait() // they all return nil
+	return len(due), summary("orders", failed)
+}
+
+// summary is the first of the errors, and how many there are: with the gateway down all are the same.
+func summary(of string, errs []error) error {
+	bad := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
+	if len(bad) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d %s failed, such as: %w", len(bad), len(errs), of, bad[0])
+}
+
+// check asks the gateway about one order, unless another server does. An order whose look-up fails is due again soon.
+func (s *Service) check(ctx context.Context, order Order) error {
+	now := s.now()
+	next := order.nextCheck(now)
+	ours, err := s.moveCheck(ctx, order, next)
+	if err != nil || !ours {
+		return err
+	}
+	if _, err = s.SyncOrder(ctx, order.MerchantUID); err == nil {
+		return nil
+	}
+	order.CheckAt = next
+	soon := now.Add(min(max(now.Sub(order.CreatedAt)/4, time.Minute), failedCheck))
+	_, moved := s.moveCheck(context.WithoutCancel(ctx), order, &soon)
+	return fmt.Errorf("sweep order %s: %w", order.MerchantUID, errors.Join(err, moved))
+}
+
+// nextCheck is when the order is looked at again after now; nil when its payment is not expected any more.
+func (o Order) nextCheck(now time.Time) *time.Time {
+	if now.After(o.ExpiresAt.Add(sweepTail)) {
+		return nil
+	}
+	wait := max(now.Sub(o.CreatedAt), time.Minute)
+	if o.Status == OrderWaitingDeposit {
+		wait = min(wait, depositCheck)
+	}
+	next := now.Add(wait)
+	return &next
+}
+
+// moveCheck sets the order's CheckAt, unless somebody else has since it was read: then the order is theirs.
+func (s *Service) moveCheck(ctx context.Context, order Order, next *time.Time) (ours bool, err error) {
+	done := s.DB.WithContext(ctx).Exec(`UPDATE charge_orders SET check_at = ?
+		WHERE merchant_uid = ? AND check_at IS NOT DISTINCT FROM ? AND imp_uid IS NULL`, next, order.MerchantUID, order.CheckAt)
+	return done.RowsAffected == 1, done.Error
+}
+
+// ExpireOrders (만료) closes the orders that were not paid in time, at most limit of them, and returns how many. A
+// payment or deposit that comes later still counts. It may run at any time, on any number of servers.
+func (s *Service) ExpireOrders(ctx context.Context, limit int) (int, error) {
+	now, expired := s.now(), int64(0)
+	err := database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		// Asked twice, because the order may be paid, or its deadline moved, while the statement waits for its row.
+		done := tx.Exec(`UPDATE charge_orders SET status = 'EXPIRED'
+			WHERE status IN ('PENDING', 'WAITING_DEPOSIT') AND expires_at <= ? AND merchant_uid IN (SELECT merchant_uid
+				FROM charge_orders WHERE status IN ('PENDING', 'WAITING_DEPOSIT') AND expires_at <= ? LIMIT ?)`, now, now, limit)
+		expired = done.RowsAffected
+		return done.Error
+	})
+	if err != nil {
+		return 0, fmt.Errorf("expire orders: %w", err)
+	}
+	return int(expired), nil
+}
+
+// SyncRefunds (환불 확인) asks the gateway what became of the refunds under way, the oldest first, and returns those
+// that still are.
+func (s *Service) SyncRefunds(ctx context.Context, limit int) ([]Refund, error) {
+	open, err := s.OpenRefunds(ctx, limit)
+	if err != nil {
+		return nil, err
+	}
+	failed := make([]error, len(open))
+	for i, r := range open {
+		if _, err := s.Sync(ctx, r.ImpUID); err != nil {
+			failed[i] = fmt.Errorf("refund %s: %w", r.ID, err)
+		}
+	}
+	open, err = s.OpenRefunds(ctx, limit)
+	return open, errors.Join(summary("refunds", failed), err)
+}
