@@ -184,6 +184,13 @@ func chargeInvariants() []invariant {
 			WHERE o.imp_uid IS NOT NULL
 			GROUP BY o.merchant_uid, o.bonus_points
 			HAVING COUNT(t.id) <> CASE WHEN o.bonus_points > 0 THEN 2 ELSE 1 END`},
+		{"no payment is credited and accepted by hand", `
+			SELECT t.imp_uid AS found FROM point_transactions t
+				JOIN point_transactions c ON c.imp_uid = t.imp_uid AND c.kind = 'CHARGE' WHERE t.kind = 'ADJUST'`},
+		{"what an operator accepted has its ADJUST line", `
+			SELECT o.accepted_imp_uid AS found FROM charge_orders o
+				LEFT JOIN point_transactions t ON t.imp_uid = o.accepted_imp_uid AND t.kind = 'ADJUST' AND t.user_id = o.user_id
+			WHERE o.accepted_imp_uid IS NOT NULL AND t.id IS NULL`},
 		{"a paid payment is credited or has a problem", `
 			SELECT p.imp_uid AS found FROM payments p
 				LEFT JOIN point_transactions t ON t.imp_uid = p.imp_uid AND t.kind = 'CHARGE'

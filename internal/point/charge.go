@@ -180,6 +180,8 @@ func (r rules) judge(o Order, p Payment) Problem {
 		return WrongCancellations
 	case o.paidBy(p):
 		return NoProblem
+	case o.AcceptedImpUID != nil && *o.AcceptedImpUID == p.ImpUID:
+		return Accepted
 	case p.Amount > 0 && !p.holdsMoney():
 		return NoProblem // nobody paid, or all of it was given back
 	case r.mismatch(o, p) != NoProblem:

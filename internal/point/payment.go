@@ -148,6 +148,8 @@ const (
 	OrderAlreadyPaid   Problem = "ORDER_ALREADY_PAID" // a second payment for one order
 	WrongCancellations Problem = "CANCELLED_AMOUNT"   // its cancel_history does not add up to what was cancelled
 	AnotherUser        Problem = "ANOTHER_USER"       // claimed by somebody else, not yet by its owner
+	Accepted           Problem = "ACCEPTED"           // an operator gave points for it by hand: nothing to do
+	AcceptedCancelled  Problem = "ACCEPTED_CANCELLED" // and it was cancelled since; only on the list of problems
 )
 
 // TableName is the table's name in SQL.
