@@ -17,6 +17,7 @@ CREATE INDEX payments_problems ON payments (imp_uid) WHERE problem <> '';
 -- A job runs on one of many servers at a time: whoever moves due_at on runs it.
 CREATE TABLE jobs (
     name         text PRIMARY KEY,
+    created_at   datetime NOT NULL,
     due_at       datetime NOT NULL,
     started_at   datetime,
     succeeded_at datetime,

@@ -1,0 +1,13 @@
+package schedule
+
+import "context"
+
+// Prepare is a Schedule whose ticks come from the test.
+var Prepare = prepare
+
+// Tick is one tick of every job.
+func (s *Schedule) Tick(ctx context.Context) {
+	for _, job := range s.jobs {
+		s.tick(ctx, job)
+	}
+}
