@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,9 +68,7 @@ func runRefunds(ctx context.Context, i invocation) error {
 	if err != nil {
 		return err
 	}
-	return withDatabase(ctx, cfg, i.stdout, func(db *gorm.DB) error {
-		points, hangUp := newService(cfg, db, newLog(cfg, i.stdout))
-		defer hangUp()
+	return i.withService(ctx, cfg, func(points *point.Service) error {
 		if *release != "" {
 			refund, err := points.ReleaseRefund(ctx, *release)
 			if err == nil {
@@ -85,46 +84,24 @@ func runRefunds(ctx context.Context, i invocation) error {
 const refundsAtOnce = 1000
 
 func listRefunds(ctx context.Context, w io.Writer, points *point.Service) error {
-	open, err := points.OpenRefunds(ctx, refundsAtOnce)
-	if err != nil {
-		return err
-	}
-	for _, r := range open {
-		if _, err := points.Sync(ctx, r.ImpUID); err != nil {
-			fmt.Fprintf(w, "refund %s: %v\n", r.ID, err)
-		}
-	}
-	if open, err = points.OpenRefunds(ctx, refundsAtOnce); err != nil {
-		return err
-	}
+	open, failed := points.SyncRefunds(ctx, refundsAtOnce)
 	for _, r := range open {
 		fmt.Fprintf(w, "refund %s of payment %s: %d won, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
 	}
-	_, err = fmt.Fprintf(w, "%d refunds are under way\n", len(open))
-	return err
+	_, err := fmt.Fprintf(w, "%d refunds are under way\n", len(open))
+	return errors.Join(failed, err)
 }
-
-// expireAtOnce is how many users one call of Expire visits.
-const expireAtOnce = 100
 
 func runExpire(ctx context.Context, i invocation) error {
 	cfg, err := i.configure(0)
 	if err != nil {
 		return err
 	}
-	return withDatabase(ctx, cfg, i.stdout, func(db *gorm.DB) error {
-		points, hangUp := newService(cfg, db, newLog(cfg, i.stdout))
-		defer hangUp()
-		users := 0
-		for more := true; more; {
-			visited, err := points.Expire(ctx, expireAtOnce)
-			if err != nil {
-				return err
-			}
-			users += visited
-			more = visited == expireAtOnce
+	return i.withService(ctx, cfg, func(points *point.Service) error {
+		users, err := drain(ctx, points.Expire)
+		if err == nil {
+			_, err = fmt.Fprintf(i.stdout, "expired points of %d users\n", users)
 		}
-		_, err := fmt.Fprintf(i.stdout, "expired points of %d users\n", users)
 		return err
 	})
 }

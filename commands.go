@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
 	"pointcharge/internal/database"
+	"pointcharge/internal/point"
 )
 
 // version is set by the linker, as in -ldflags "-X main.version=1.2.3".
@@ -46,6 +48,9 @@ func commands() []command {
 		{"migrate", "", "Bring the database's schema up to date, and nothing else. The server does so too when it starts.", runMigrate},
 		{"sandbox", "[-addr A] [-webhook URL] [-form]", "Run the pretend Iamport alone, for front-end developers.", runSandbox},
 		{"sync", "IMP_UID", "Look a payment up at Iamport and make our books agree with it.", runSync},
+		{"sweep", "", "Look for payments that nobody told us about (누락 결제 보정), for orders whose time has come.", runSweep},
+		{"problems", "[-json]", "List the payments that an operator has to look at (확인 필요 결제).", runProblems},
+		{"resolve", "-refund|-accept|-ignore -reason R -by WHO IMP_UID", "Decide about a payment with a problem (처리). The decision is kept.", runResolve},
 		{"audit", "[-metrics]", "Prove the books (대사): print every row that breaks an invariant, and exit with 1 if there is one.", runAudit},
 		{"refunds", "[-release ID]", "Find out what became of the refunds under way (환불), and list those that still are.", runRefunds},
 		{"expire", "", "Write the EXPIRE lines that are due (소멸). Expired points cannot be spent either way.", runExpire},
@@ -148,6 +153,16 @@ func withDatabase(ctx context.Context, cfg config.Config, w io.Writer, do func(*
 	return errors.Join(do(db), database.Close(db))
 }
 
+// withService opens the configured database and Iamport for do, and closes them. It logs to the standard error: what a
+// command prints may be read by programs.
+func (i invocation) withService(ctx context.Context, cfg config.Config, do func(*point.Service) error) error {
+	return withDatabase(ctx, cfg, os.Stderr, func(db *gorm.DB) error {
+		points, hangUp := newService(cfg, db, newLog(cfg, os.Stderr))
+		defer hangUp()
+		return do(points)
+	})
+}
+
 func runMigrate(ctx context.Context, i invocation) error {
 	cfg, err := i.configure(0)
 	if err != nil {
@@ -164,9 +179,7 @@ func runSync(ctx context.Context, i invocation) error {
 	if err != nil {
 		return err
 	}
-	return withDatabase(ctx, cfg, i.stdout, func(db *gorm.DB) error {
-		points, hangUp := newService(cfg, db, newLog(cfg, i.stdout))
-		defer hangUp()
+	return i.withService(ctx, cfg, func(points *point.Service) error {
 		payment, err := points.Sync(ctx, i.flags.Arg(0))
 		if err != nil {
 			return err

@@ -28,6 +28,7 @@ import (
 	"pointcharge/internal/database"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
+	"pointcharge/internal/schedule"
 	"pointcharge/internal/web"
 )
 
@@ -72,6 +73,11 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	defer app.close()
 	banner(stdout, cfg, app.token)
 	defer log.Info("stopped")
+	stopMetrics, err := serveMetrics(cfg, app, log)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	server := newHTTPServer(app.handler, log)
 	// In sandbox mode the gateway is this very server, which would wait five seconds for connections to itself
 	// that were opened and never used.
@@ -108,10 +114,12 @@ func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*go
 
 // app is the server's parts, put together.
 type app struct {
-	handler http.Handler
-	token   string // a development token, in sandbox mode
-	hangUp  func() // closes the connections to Iamport that are idle
-	close   func()
+	points   *point.Service
+	schedule *schedule.Schedule
+	handler  http.Handler
+	token    string // a development token, in sandbox mode
+	hangUp   func() // closes the connections to Iamport that are idle
+	close    func()
 }
 
 func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logger) (*app, error) {
@@ -124,10 +132,21 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
+	running, err := schedule.Start(ctx, db, jobs(cfg, points), log)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	routes := &web.Server{Points: points, FrontendURL: frontend, Log: log}
+	routes := &web.Server{Points: points, Schedule: running, FrontendURL: frontend, Log: log}
 	routes.Register(mux)
-	a := &app{hangUp: hangUp, close: func() { routes.Wait(); hangUp() }}
+	a := &app{points: points, schedule: running, hangUp: hangUp}
+	a.close = func() {
+		if err := running.Close(); err != nil {
+			log.Error("jobs did not end", "err", err)
+		}
+		routes.Wait()
+		hangUp()
+	}
 	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection}
 	mux.Handle("/graphql", crossOrigin(cfg, verifier.Middleware(resolver.Handler())))
 	if cfg.Mode == config.Sandbox {
@@ -165,7 +184,8 @@ func newService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point
 	})
 	const day = 24 * time.Hour
 	lifetimes := point.Lifetimes{Paid: time.Duration(cfg.PaidPointsDays) * day, Bonus: time.Duration(cfg.BonusPointsDays) * day}
-	points = &point.Service{DB: db, Gateway: gateway, Live: cfg.Mode == config.Live, Lifetimes: lifetimes}
+	points = &point.Service{DB: db, Gateway: gateway, Live: cfg.Mode == config.Live, Lifetimes: lifetimes,
+		Grace: cfg.SweepGrace}
 	return points, transport.CloseIdleConnections
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -92,7 +93,24 @@ func (c Config) check() Errors {
 	}
 	checkDays(&errs, "PAID_POINTS_DAYS", c.PaidPointsDays)
 	checkDays(&errs, "BONUS_POINTS_DAYS", c.BonusPointsDays)
+	checkEvery(&errs, "SWEEP_EVERY", c.SweepEvery)
+	checkEvery(&errs, "REFUNDS_EVERY", c.RefundsEvery)
+	checkEvery(&errs, "EXPIRE_ORDERS_EVERY", c.ExpireOrdersEvery)
+	checkEvery(&errs, "EXPIRE_POINTS_EVERY", c.ExpirePointsEvery)
+	if c.SweepGrace < time.Second || c.SweepGrace > time.Hour {
+		errs.add("SWEEP_GRACE", "is wrong: it must be from 1s to 1h")
+	}
+	if _, _, err := net.SplitHostPort(c.MetricsAddr); c.MetricsAddr != "" && err != nil {
+		errs.add("METRICS_ADDR", "is wrong: %q is not host:port", c.MetricsAddr)
+	}
 	return errs
+}
+
+// checkEvery lets a job rest a day at most: what it looks for would be old by then.
+func checkEvery(errs *Errors, name string, every time.Duration) {
+	if every != 0 && (every < time.Second || every > 24*time.Hour) {
+		errs.add(name, "is wrong: it must be from 1s to 24h, or 0 for never")
+	}
 }
 
 func checkDays(errs *Errors, name string, days int) {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -94,6 +95,15 @@ type Config struct {
 	// How long points live from the day they are credited; a change reaches new credits only.
 	PaidPointsDays  int `env:"PAID_POINTS_DAYS" sandbox:"1825" live:"1825" help:"days that paid points live; five years, as commercial claims do (상법 제64조)"`
 	BonusPointsDays int `env:"BONUS_POINTS_DAYS" sandbox:"365" live:"365" help:"days that bonus points live, and those that operators give"`
+
+	// How often each job runs, on one of all servers; zero: not on this one.
+	SweepEvery        time.Duration `env:"SWEEP_EVERY" sandbox:"1m" live:"1m" help:"how often to look for payments that nobody told us about; 0 for never, like the others"`
+	SweepGrace        time.Duration `env:"SWEEP_GRACE" sandbox:"2m" live:"2m" help:"how long a new order is left alone by the sweep"`
+	RefundsEvery      time.Duration `env:"REFUNDS_EVERY" sandbox:"5m" live:"5m" help:"how often to ask what became of refunds under way"`
+	ExpireOrdersEvery time.Duration `env:"EXPIRE_ORDERS_EVERY" sandbox:"1m" live:"1m" help:"how often to close orders that were not paid in time"`
+	ExpirePointsEvery time.Duration `env:"EXPIRE_POINTS_EVERY" sandbox:"1h" live:"1h" help:"how often to write the EXPIRE lines that are due"`
+	// MetricsAddr is a listener of its own: what it tells is not for strangers.
+	MetricsAddr string `env:"METRICS_ADDR" sandbox:"<none>" live:"<none>" help:"address for Prometheus' /metrics, host:port; keep it from strangers"`
 
 	// What followed from Addr, and follows again once the port is known.
 	derivedPublic, derivedFrontend bool

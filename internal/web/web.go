@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -14,11 +15,13 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"pointcharge/internal/point"
+	"pointcharge/internal/schedule"
 )
 
 // Server serves the plain HTTP routes. Its fields are set once, before it is used.
 type Server struct {
-	Points *point.Service
+	Points   *point.Service
+	Schedule *schedule.Schedule // nil when no jobs run here
 	// FrontendURL is the only place where a payer is ever sent back to. Its own path and query are kept.
 	FrontendURL *url.URL
 	Log         *slog.Logger
@@ -86,7 +89,8 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready says that the database answers.
+// ready says that the database answers, and how the jobs are doing. A job that lags makes no server less ready: to take
+// it out of service would not bring Iamport back.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -97,4 +101,21 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
+	if s.Schedule == nil {
+		return
+	}
+	states, err := s.Schedule.States(ctx)
+	if err != nil {
+		s.Log.Error("the jobs' states were not read", "err", err)
+	}
+	for _, job := range states {
+		fmt.Fprintf(w, "%s: last success %s, lag %s\n", job.Name, lastSuccess(job), job.Lag(time.Now()).Round(time.Second))
+	}
+}
+
+func lastSuccess(job schedule.State) string {
+	if job.SucceededAt == nil {
+		return "never"
+	}
+	return job.SucceededAt.UTC().Format(time.RFC3339)
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"pointcharge/internal/config"
+)
+
+// serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop is called.
+func serveMetrics(cfg config.Config, a *app, log *slog.Logger) (stop func(), err error) {
+	if cfg.MetricsAddr == "" {
+		return func() {}, nil
+	}
+	listener, err := net.Listen("tcp", cfg.MetricsAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for metrics: %w", err)
+	}
+	pool, err := a.points.DB.DB()
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewDBStatsCollector(pool, "pointcharge"),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &bookMetrics{app: a, log: log})
+	a.handler = measured(registry, a.handler)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Timeout: metricsTimeout}))
+	server := newHTTPServer(mux, log)
+	log.Info("metrics are served", "addr", listener.Addr().String())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	return func() { _ = server.Close(); <-ended }, nil
+}
+
+// metricsTimeout is how long a scrape may take; most of it waits for the database.
+const metricsTimeout = 5 * time.Second
+
+// measured counts requests and their time by route, as the router names it: never by what a stranger typed.
+func measured(registry prometheus.Registerer, next http.Handler) http.Handler {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "pointcharge_http_request_seconds",
+		Help: "Time of HTTP requests by route and status."}, []string{"route", "status"})
+	registry.MustRegister(seconds)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, answer := time.Now(), &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(answer, r)
+		seconds.WithLabelValues(route(r), strconv.Itoa(answer.status)).Observe(time.Since(began).Seconds())
+	})
+}
+
+func route(r *http.Request) string {
+	if r.Pattern == "" {
+		return "none"
+	}
+	return r.Pattern
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the real writer.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// bookMetrics reads the books at every scrape.
+type bookMetrics struct {
+	app *app
+	log *slog.Logger
+}
+
+// Describe implements prometheus.Collector; the metrics are checked as they come.
+func (*bookMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (m *bookMetrics) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout)
+	defer cancel()
+	problems, err := m.app.points.ProblemCount(ctx)
+	if err != nil {
+		m.log.Error("metrics: problems were not counted", "err", err)
+	} else {
+		sendGauge(out, "pointcharge_problems", "Payments that an operator has to look at.", float64(problems))
+	}
+	states, err := m.app.schedule.States(ctx)
+	if err != nil {
+		m.log.Error("metrics: the jobs' states were not read", "err", err)
+	}
+	now := time.Now()
+	for _, job := range states {
+		if job.SucceededAt != nil {
+			sendGauge(out, "pointcharge_job_last_success_seconds", "When the job last succeeded on any server, UNIX time.",
+				float64(job.SucceededAt.UnixMilli())/1000, job.Name)
+		}
+		sendGauge(out, "pointcharge_job_lag_seconds", "How much longer ago than its interval the job last succeeded.",
+			job.Lag(now).Seconds(), job.Name)
+		failing := 0.0
+		if job.Failing() {
+			failing = 1
+		}
+		sendGauge(out, "pointcharge_job_failing", "1 if the job's last run failed.", failing, job.Name)
+	}
+}
+
+// sendGauge sends one value, of a job if one is named.
+func sendGauge(out chan<- prometheus.Metric, name, help string, value float64, job ...string) {
+	var labels []string
+	if len(job) > 0 {
+		labels = []string{"job"}
+	}
+	out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, labels, nil), prometheus.GaugeValue, value, job...)
+}
