@@ -59,6 +59,9 @@ func TestAnswersFollowIamportsDescription(t *testing.T) {
 		{"GET", "/payments/prepare/next", "", "/payments/prepare/{merchant_uid}", 200},
 		{"POST", "/payments/cancel", `{"imp_uid":"imp_1","amount":1000}`, "/payments/cancel", 200},
 		{"POST", "/payments/cancel", `{"imp_uid":"imp_9"}`, "/payments/cancel", 200},
+		{"POST", "/vbanks", issue, "/vbanks", 200},
+		{"DELETE", "/vbanks/imp_1", "", "/vbanks/{imp_uid}", 400},
+		{"DELETE", "/vbanks/imp_9", "", "/vbanks/{imp_uid}", 404},
 	} {
 		got := g.ask(c.method, c.path, c.body)
 		equal(t, got.status, c.status)

@@ -94,7 +94,8 @@ type Cancellation struct {
 	ReceiptURL     Text        `json:"receipt_url"`
 }
 
-// Deposit is one item of deposit_history, which only fixed unlimited virtual accounts have.
+// Deposit is one item of deposit_history. Iamport has it for fixed unlimited virtual accounts only; the sandbox shows
+// every deposit that was made with Deposit or ForceDeposit.
 type Deposit struct {
 	PGTID         string      `json:"pg_tid"`
 	Amount        json.Number `json:"amount"`

@@ -23,6 +23,12 @@ var (
 	errReasonMissing   = &refusal{message: "결제취소에 실패하였습니다.(네이버페이는 취소 사유가 필요합니다)"}
 )
 
+// refusals around virtual accounts (contract §1.8).
+var (
+	errNotAwaited   = &refusal{message: "입금대기 상태의 가상계좌가 아닙니다."}
+	errWrongDeposit = &refusal{message: "입금액이 가상계좌의 발급금액과 다릅니다."}
+)
+
 // refusals before the window opens. Only F1002 is a code that Iamport is known to use (contract
 // §1.2); the others say whose they are.
 var (

@@ -23,9 +23,12 @@ func (s *Sandbox) routes() {
 	s.handle("PUT /payments/prepare", s.authorized(s.replacePreparation))
 	s.handle("GET /payments/prepare/{merchant_uid}", s.authorized(s.getPreparation))
 	s.handle("POST /payments/cancel", s.authorized(s.postCancel))
+	s.handle("POST /vbanks", s.authorized(s.postVbank))
+	s.handle("DELETE /vbanks/{imp_uid}", s.authorized(s.deleteVbank))
 
 	s.handle("POST /sandbox-payments", s.postSandboxPayment)
 	s.handle("POST /sandbox-payments/{imp_uid}/pay", s.paySandboxPayment)
+	s.handle("POST /sandbox-payments/{imp_uid}/deposit", s.depositSandboxPayment)
 	s.handle("GET /iamport.js", s.getSDK)
 	s.handle("GET /assets/{file}", s.getAsset)
 	s.handle("POST /checkout", s.openCheckout)
