@@ -29,6 +29,9 @@ type Config struct {
 	Key    string // imp_key (REST API 키)
 	Secret string // imp_secret
 
+	ChannelKey string // channel_key (채널 키) that virtual accounts are issued through
+	NoticeURL  string // where their deposits are told of; empty leaves it to Iamport's console
+
 	// IncludeSandbox lets Payment see payments of test channels, which Iamport hides since
 	// 2026-01-26 (contract §0.1). It follows the server's mode: off in live mode.
 	IncludeSandbox bool
@@ -49,6 +52,8 @@ type Client struct {
 	tokens         *tokens
 	timeout        time.Duration
 	includeSandbox bool
+	channelKey     string
+	noticeURL      string
 }
 
 // New makes a client. It calls nothing: the first token is asked for by the first call.
@@ -60,6 +65,8 @@ func New(cfg Config) *Client {
 		tokens:         newTokens(wire, cfg.Key, cfg.Secret, cfg.Timeout),
 		timeout:        cfg.Timeout,
 		includeSandbox: cfg.IncludeSandbox,
+		channelKey:     cfg.ChannelKey,
+		noticeURL:      cfg.NoticeURL,
 	}
 }
 

@@ -74,14 +74,16 @@ func compareAnswer(
 	}
 }
 
-// described answers as Iamport does, with the golden payment.
-func described(payment string) http.Handler {
+// described answers as Iamport does, with a golden payment, and one for accounts.
+func described(payment, account string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /users/getToken", says(200, grant("token", 1763795000, 1763796800)))
 	mux.Handle("GET /payments/{imp_uid}", says(200, ok(payment)))
 	mux.Handle("GET /payments/imp_unknown", says(404, `{"code":-1,"message":"없음","response":null}`))
 	mux.Handle("GET /payments/findAll/{merchant_uid}", says(200, listing(0, payment)))
 	mux.Handle("POST /payments/cancel", says(200, ok(payment)))
+	mux.Handle("POST /vbanks", says(200, ok(account)))
+	mux.Handle("DELETE /vbanks/{imp_uid}", says(200, ok(payment)))
 	mux.HandleFunc("POST /payments/prepare", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		io.WriteString(w, ok(string(body)))
@@ -104,7 +106,8 @@ func TestRequestsAndAnswersAreAsPortOneDescribesThem(t *testing.T) {
 		for _, includeSandbox := range []bool{false, true} {
 			client := iamport.New(iamport.Config{
 				URL: "http://iamport.test", Key: "key", Secret: "secret", IncludeSandbox: includeSandbox,
-				Transport: inMemory{supervised(t, router, described(payment))},
+				ChannelKey: "channel", NoticeURL: "https://shop.example/hook",
+				Transport: inMemory{supervised(t, router, described(payment, golden(t, "full.json")))},
 			})
 			useEverything(t, client, is.ImpUID, is.MerchantUID)
 		}
@@ -121,7 +124,11 @@ func useEverything(t *testing.T, c *iamport.Client, impUID, merchantUID string) 
 	_, payments := c.Payments(t.Context(), merchantUID)
 	_, cancelled := c.Cancel(t.Context(), cancel)
 	prepared := c.Prepare(t.Context(), merchantUID, 1050, "USD")
-	for _, err := range []error{payment, payments, cancelled, prepared} {
+	_, revoked := c.RevokeVirtualAccount(t.Context(), impUID)
+	order := account()
+	order.MerchantUID, order.Amount = "charge-1", 25000
+	_, issued := c.IssueVirtualAccount(t.Context(), order)
+	for _, err := range []error{payment, payments, cancelled, prepared, revoked, issued} {
 		if err != nil {
 			t.Error(err)
 		}

@@ -56,6 +56,12 @@ func isDeclined(err error) bool {
 	return status == http.StatusOK
 }
 
+// isRejected errors are Iamport's own no to a request, as a code in a 200 or with a 400: nothing happened.
+func isRejected(err error) bool {
+	status, iamportsOwn := refusedWith(err)
+	return iamportsOwn && (status == http.StatusOK || status == http.StatusBadRequest)
+}
+
 // isTransient errors may be gone at the next try. There is no documented rate limit, so a 429 is
 // treated like trouble (contract §1.1).
 func isTransient(err error) bool {
@@ -93,6 +99,10 @@ func declined(err error) error {
 		Message: "The payment gateway refused the refund.",
 		Err:     fmt.Errorf("iamport: cancel: %w", err),
 	}
+}
+
+func rejected(doing, message string, err error) error {
+	return &point.Error{Code: point.InvalidArgument, Message: message, Err: fmt.Errorf("iamport: %s: %w", doing, err)}
 }
 
 func invalid(message string) error {

@@ -30,6 +30,7 @@ type paymentJSON struct {
 	ReceiptURL    string             `json:"receipt_url"`
 	PaidAt        json.Number        `json:"paid_at"`
 	CancelHistory []cancellationJSON `json:"cancel_history"`
+	Deposits      []depositJSON      `json:"deposit_history"`
 }
 
 type cancellationJSON struct {
@@ -120,6 +121,13 @@ func (p paymentJSON) fillAmounts(to *point.Payment) error {
 			return err
 		}
 		to.Cancellations = append(to.Cancellations, point.Cancellation{ID: c.ID, Amount: amount, Reason: c.Reason})
+	}
+	for _, d := range p.Deposits {
+		deposit, err := m.deposit(d)
+		if err != nil {
+			return err
+		}
+		to.Deposits = append(to.Deposits, deposit)
 	}
 	return nil
 }

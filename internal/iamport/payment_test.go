@@ -53,6 +53,7 @@ func TestF27PaymentIsTakenOutOfItsEnvelope(t *testing.T) {
 			{ID: "c-1", Amount: 1000, At: *at(1763795500), Reason: "일부"},
 			{ID: "c-2", Amount: 2000, At: *at(1763796000), Reason: "변심"},
 		},
+		Deposits: []point.Deposit{{Amount: 25000, At: time.Unix(1763795100, 0).UTC()}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

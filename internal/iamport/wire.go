@@ -29,6 +29,7 @@ type call struct {
 
 func get(path string) call            { return call{method: http.MethodGet, path: path, safe: true} }
 func post(path string, body any) call { return call{method: http.MethodPost, path: path, body: body} }
+func remove(path string) call         { return call{method: http.MethodDelete, path: path} }
 
 func (c call) with(t *token) call {
 	c.token = t.text

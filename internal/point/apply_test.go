@@ -28,6 +28,12 @@ func (g *told) Prepare(context.Context, string, int64, string) error      { retu
 func (g *told) Cancel(context.Context, point.Cancel) (point.Payment, error) {
 	return g.Payment(context.Background(), "")
 }
+func (g *told) IssueVirtualAccount(context.Context, point.AccountOrder) (point.Payment, error) {
+	return g.Payment(context.Background(), "")
+}
+func (g *told) RevokeVirtualAccount(context.Context, string) (point.Payment, error) {
+	return g.Payment(context.Background(), "")
+}
 
 // history is the life of one payment, each answer as the gateway would have given it at that moment.
 func history(o point.Order) []point.Payment {

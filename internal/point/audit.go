@@ -133,7 +133,7 @@ func cancellationInvariants() []invariant {
 			SELECT p.imp_uid AS found FROM payments p
 				JOIN point_transactions t ON t.imp_uid = p.imp_uid AND t.kind = 'CHARGE'
 				LEFT JOIN payment_cancellations c ON c.imp_uid = p.imp_uid
-			WHERE p.problem = '' GROUP BY p.imp_uid, p.cancelled_amount
+			WHERE p.problem <> 'CANCELLED_AMOUNT' GROUP BY p.imp_uid, p.cancelled_amount
 			HAVING COALESCE(SUM(c.amount), 0) <> p.cancelled_amount`},
 		{"clawed back are the points of what was cancelled", `
 			SELECT o.imp_uid AS found FROM charge_orders o WHERE o.imp_uid IS NOT NULL AND

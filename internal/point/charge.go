@@ -139,7 +139,7 @@ func apply(tx *gorm.DB, r rules, answer Payment) (books, error) {
 	if err != nil {
 		return books{}, err
 	}
-	answer.UserID, answer.SyncedAt = order.UserID, r.now
+	answer.UserID, answer.SyncedAt, answer.DepositCount = order.UserID, r.now, len(answer.Deposits)
 	answer.Problem = r.judge(order, answer)
 	payment, err := keep(tx, answer)
 	if err != nil {
@@ -154,9 +154,8 @@ func apply(tx *gorm.DB, r rules, answer Payment) (books, error) {
 		if err == nil && payment.CancelledAmount > 0 { // before anybody told us of the payment
 			err = written.follow(tx, r)
 		}
-	case payment.Status == Ready && payment.VirtualAccount.Number != "" && order.Status == OrderPending &&
-		r.mismatch(order, payment) == NoProblem: // nobody should be told to pay into an account of another amount
-		err = written.setStatus(tx, OrderWaitingDeposit)
+	case order.waitsFor(payment):
+		err = written.await(tx, r)
 	}
 	return written, err
 }
@@ -178,11 +177,13 @@ func (r rules) judge(o Order, p Payment) Problem {
 	switch {
 	case o.paidBy(p) && p.wrongHistory():
 		return WrongCancellations
+	case o.paidBy(p) && p.wrongDeposits(): // what was credited stays; the rest is the operator's to give back
+		return WrongDeposit
 	case o.paidBy(p):
 		return NoProblem
 	case o.AcceptedImpUID != nil && *o.AcceptedImpUID == p.ImpUID:
 		return Accepted
-	case p.Amount > 0 && !p.holdsMoney():
+	case p.Amount > 0 && !p.holdsMoney() && !p.wrongDeposits():
 		return NoProblem // nobody paid, or all of it was given back
 	case r.mismatch(o, p) != NoProblem:
 		return r.mismatch(o, p)
@@ -190,6 +191,8 @@ func (r rules) judge(o Order, p Payment) Problem {
 		return OrderAlreadyPaid
 	case p.wrongHistory():
 		return WrongCancellations
+	case p.wrongDeposits():
+		return WrongDeposit
 	case r.caller != "" && r.caller != o.UserID:
 		return AnotherUser
 	}

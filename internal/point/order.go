@@ -19,7 +19,8 @@ const orderLife = time.Hour
 // OrderStatus says how far a charge order has come.
 type OrderStatus string
 
-// PENDING → WAITING_DEPOSIT → PAID → PARTIALLY_CANCELLED → CANCELLED; PENDING → EXPIRED.
+// PENDING → WAITING_DEPOSIT → PAID → PARTIALLY_CANCELLED → CANCELLED. PENDING and WAITING_DEPOSIT → EXPIRED; both ways
+// back to WAITING_DEPOSIT, with a new virtual account, and from it, when the last one is gone.
 const (
 	OrderPending            OrderStatus = "PENDING"
 	OrderWaitingDeposit     OrderStatus = "WAITING_DEPOSIT"
@@ -67,11 +68,15 @@ type Order struct {
 	ImpUID      *string    // the payment that paid it
 	ClaimID     *string    // which Charge took the line home; see claim
 	ClaimedAt   *time.Time // when
-	ExpiresAt   time.Time
-	CheckAt     *time.Time // when the sweep asks the gateway about it next; see Sweep
+	// CheckAt is when the sweep asks the gateway about it next; see Sweep.
+	CheckAt *time.Time
 	// AcceptedImpUID is the payment that an operator gave points for by hand; see Resolve.
 	AcceptedImpUID *string `gorm:"column:accepted_imp_uid"`
-	CreatedAt      time.Time
+	IssuingID      *string // who asks the gateway for a virtual account; see Service.lease
+	// IssuingUntil is when that right ends by itself.
+	IssuingUntil *time.Time
+	ExpiresAt    time.Time // of a virtual account's deposit, once there is one
+	CreatedAt    time.Time
 }
 
 // TableName is the table's name in SQL.
@@ -132,6 +137,13 @@ func newOrder(userID string, p Product, method PayMethod, now time.Time, grace t
 // paidBy tells whether p is the payment that paid the order.
 func (o Order) paidBy(p Payment) bool { return o.ImpUID != nil && *o.ImpUID == p.ImpUID }
 
+// waitsFor tells whether p may change what the order waits for: it has a virtual account, or had one, or took the
+// place of one.
+func (o Order) waitsFor(p Payment) bool {
+	unpaid := o.MerchantUID != "" && o.ImpUID == nil
+	return unpaid && (p.VirtualAccount.Number != "" || o.Status == OrderWaitingDeposit)
+}
+
 // paidStatus is the status of an order that p paid.
 func paidStatus(p Payment) OrderStatus {
 	switch {
@@ -143,15 +155,12 @@ func paidStatus(p Payment) OrderStatus {
 	return OrderCancelled
 }
 
-// setStatus writes the order's new status, and with a status that means paid, which payment paid it.
+// setStatus writes the new status of an order that is paid, and which payment paid it.
 func (b *books) setStatus(tx *gorm.DB, status OrderStatus) error {
 	if b.order.Status == status {
 		return nil
 	}
-	b.order.Status = status
-	if status != OrderWaitingDeposit {
-		b.order.ImpUID = &b.payment.ImpUID
-	}
+	b.order.Status, b.order.ImpUID = status, &b.payment.ImpUID
 	return exactlyOne(tx.Exec("UPDATE charge_orders SET status = ?, imp_uid = ? WHERE merchant_uid = ?",
 		b.order.Status, b.order.ImpUID, b.order.MerchantUID))
 }

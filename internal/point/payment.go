@@ -25,6 +25,14 @@ type Gateway interface {
 	// (contract §1.6). It fails with RefundNotPossible when the gateway refused: nothing happened then. After
 	// GatewayUnavailable nobody knows; look the payment up.
 	Cancel(ctx context.Context, cancel Cancel) (Payment, error)
+	// IssueVirtualAccount makes a bank account for one payment of an order, once and never again by itself, and
+	// returns that payment, which is ready (contract §1.8). It fails with InvalidArgument when the gateway refused: there
+	// is no account then. After GatewayUnavailable nobody knows; list the order's payments.
+	IssueVirtualAccount(ctx context.Context, order AccountOrder) (Payment, error)
+	// RevokeVirtualAccount makes a payment's account take no deposit any more and returns the payment as it is then
+	// (contract §1.8). It fails with InvalidArgument when the gateway refused, as it does once the deposit came. After
+	// GatewayUnavailable nobody knows; look the payment up.
+	RevokeVirtualAccount(ctx context.Context, impUID string) (Payment, error)
 }
 
 // Cancel (결제취소) is what the gateway is asked to give back. Amounts are in the currency's minor unit.
@@ -82,7 +90,14 @@ type Payment struct {
 	Raw             string  // the gateway's answer, as JSON
 	SyncedAt        time.Time
 
+	// RevokedAt is when its virtual account was revoked by us. Ours, because what status the gateway gives such
+	// a payment is not documented.
+	RevokedAt *time.Time
+	// DepositCount is the length of the gateway's deposit_history; it only ever rises.
+	DepositCount int
+
 	Cancellations []Cancellation `gorm:"-"` // the gateway's cancel_history
+	Deposits      []Deposit      `gorm:"-"` // the gateway's deposit_history
 }
 
 // VirtualAccount (가상계좌) is a bank account made for one payment; it is empty for other ways to pay.
@@ -91,6 +106,12 @@ type VirtualAccount struct {
 	Number    string     `gorm:"column:vbank_num"`
 	Holder    string     `gorm:"column:vbank_holder"` // some providers do not say
 	DepositBy *time.Time `gorm:"column:vbank_date"`
+}
+
+// Deposit (입금) is one entry of a payment's deposit_history, which only some virtual accounts have (contract §1.4).
+type Deposit struct {
+	Amount int64 // in the payment's currency and unit
+	At     time.Time
 }
 
 // Cancellation (취소) is one entry of a payment's cancel_history, and our row of it once it is in the books.
@@ -126,6 +147,12 @@ func (p Payment) wrongHistory() bool {
 	return !p.soundHistory() || p.cancelledInHistory() != p.CancelledAmount
 }
 
+// wrongDeposits tells whether deposit_history is anything but one deposit of the payment's amount. Most payments have
+// none, which says nothing.
+func (p Payment) wrongDeposits() bool {
+	return len(p.Deposits) > 1 || (len(p.Deposits) == 1 && p.Deposits[0].Amount != p.Amount)
+}
+
 // cancelledInHistory is the sum of the single cancellations.
 func (p Payment) cancelledInHistory() int64 {
 	sum := int64(0)
@@ -135,7 +162,8 @@ func (p Payment) cancelledInHistory() int64 {
 	return sum
 }
 
-// Problem says why a payment that was paid gave no points. Nobody but the operator sees it.
+// Problem says why a payment that was paid gave no points, or what is wrong with one that did. Nobody but the
+// operator sees it.
 type Problem string
 
 // The problems, worst first: a payment that has several shows the first.
@@ -147,6 +175,7 @@ const (
 	WrongAmount        Problem = "AMOUNT"             // not the order's price
 	OrderAlreadyPaid   Problem = "ORDER_ALREADY_PAID" // a second payment for one order
 	WrongCancellations Problem = "CANCELLED_AMOUNT"   // its cancel_history does not add up to what was cancelled
+	WrongDeposit       Problem = "DEPOSIT"            // its virtual account took another deposit than the one of its amount
 	AnotherUser        Problem = "ANOTHER_USER"       // claimed by somebody else, not yet by its owner
 	Accepted           Problem = "ACCEPTED"           // an operator gave points for it by hand: nothing to do
 	AcceptedCancelled  Problem = "ACCEPTED_CANCELLED" // and it was cancelled since; only on the list of problems
@@ -161,13 +190,16 @@ func UnknownPayment(err error) error {
 	return &Error{Code: PaymentNotFound, Message: "There is no such payment.", Err: err}
 }
 
-// newer says that the answer at hand is no older than the row: cancellations only ever grow, and at the
-// same cancelled amount a status only ever rises. failed is not the end: it may still become paid (F29).
+// newer says that the answer at hand is no older than the row: cancellations only ever grow, at the same
+// cancelled amount a status only ever rises, and at the same status there are only ever more deposits. failed
+// is not the end: it may still become paid (F29), and so may an account that was cancelled before anybody paid.
 // A payment is of one order for life.
-const newer = `payments.merchant_uid = excluded.merchant_uid AND (excluded.cancelled_amount, CASE excluded.status
-		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END) >=
-	(payments.cancelled_amount, CASE payments.status
-		WHEN 'ready' THEN 0 WHEN 'failed' THEN 1 WHEN 'paid' THEN 2 ELSE 3 END)`
+const newer = `payments.merchant_uid = excluded.merchant_uid AND (excluded.cancelled_amount, CASE
+		WHEN excluded.status = 'ready' THEN 0 WHEN excluded.status = 'paid' THEN 2
+		WHEN excluded.status = 'failed' OR excluded.cancelled_amount = 0 THEN 1 ELSE 3 END, excluded.deposit_count) >=
+	(payments.cancelled_amount, CASE
+		WHEN payments.status = 'ready' THEN 0 WHEN payments.status = 'paid' THEN 2
+		WHEN payments.status = 'failed' OR payments.cancelled_amount = 0 THEN 1 ELSE 3 END, payments.deposit_count)`
 
 // keep writes the payment, unless what is written already is newer, and returns what stands written.
 func keep(tx *gorm.DB, p Payment) (Payment, error) {
@@ -175,7 +207,7 @@ func keep(tx *gorm.DB, p Payment) (Payment, error) {
 		Columns: []clause.Column{{Name: "imp_uid"}},
 		DoUpdates: clause.AssignmentColumns([]string{"user_id", "status", "amount", "cancelled_amount", "currency",
 			"pay_method", "pg_provider", "pg_tid", "vbank_name", "vbank_num", "vbank_holder", "vbank_date",
-			"sandbox", "receipt_url", "paid_at", "problem", "raw", "synced_at"}),
+			"sandbox", "receipt_url", "paid_at", "deposit_count", "problem", "raw", "synced_at"}),
 		Where: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: newer}}},
 	}).Create(&p)
 	if done.Error != nil {

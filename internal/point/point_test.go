@@ -60,7 +60,7 @@ func newWorldBehind(t *testing.T, db *gorm.DB, mode string, gateway *sandbox.San
 func (w *world) client(gateway http.Handler) *iamport.Client {
 	server := httptest.NewServer(gateway)
 	w.Cleanup(server.Close)
-	return iamport.New(iamport.Config{URL: server.URL, Key: "k", Secret: "s", IncludeSandbox: !w.Live})
+	return iamport.New(iamport.Config{URL: server.URL, Key: "k", Secret: "s", ChannelKey: "c", IncludeSandbox: !w.Live})
 }
 
 func audit(t *testing.T, db *gorm.DB) {

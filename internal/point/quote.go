@@ -55,6 +55,8 @@ func (b *books) quote(own []Lot, now time.Time, admin bool) RefundQuote {
 	all := int(b.payment.Amount - cancelled)
 	q := RefundQuote{NeedsAccount: b.payment.needsAccount()}
 	switch {
+	case b.payment.Problem == WrongDeposit:
+		q.Reason = "More than this payment was deposited to its account. Ask the shop."
 	case b.payment.Problem != NoProblem:
 		q.Reason = "The gateway's cancellations of this payment do not add up. Ask the shop."
 	case all == 0:

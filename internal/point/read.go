@@ -160,9 +160,8 @@ func (s *Service) TransactionOrder(ctx context.Context, t Transaction) (Order, e
 // OrderAccount is the virtual account that waits for the order's deposit, the latest if there are several; an
 // Error NotFound when none was issued for exactly the order's price.
 func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, error) {
-	issued, err := gorm.G[Payment](s.DB).Where(
-		"merchant_uid = ? AND vbank_num <> '' AND status IN ('ready', 'paid') AND amount = ? AND currency = ? AND problem = ''",
-		o.MerchantUID, o.Price, o.Currency).Order("vbank_date DESC, imp_uid").Limit(1).Find(ctx)
+	issued, err := gorm.G[Payment](s.DB).Where(offered+" AND status IN ('ready', 'paid')",
+		o.MerchantUID, o.Price, o.Currency, !s.Live).Order(latestAccount).Limit(1).Find(ctx)
 	if err != nil {
 		return VirtualAccount{}, fmt.Errorf("read virtual account: %w", err)
 	}

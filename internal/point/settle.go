@@ -27,7 +27,7 @@ func (s *Service) settle(ctx context.Context, r Refund, charge Transaction, stat
 // knows of nothing long after it was asked. One that it has accepted stays open until it is done.
 func (r Refund) outcome(p Payment, news []Cancellation, now time.Time) RefundStatus {
 	ours := slices.ContainsFunc(news, func(c Cancellation) bool { return c.Amount == r.Amount })
-	untouched := p.CancelledAmount == r.CancelledBefore && p.Problem == NoProblem
+	untouched := p.CancelledAmount == r.CancelledBefore && p.Problem != WrongCancellations
 	switch {
 	case ours || (len(news) > 0 && p.CancelledAmount == p.Amount):
 		return RefundDone
@@ -89,7 +89,7 @@ func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) 
 	if r, err = one[Refund](ctx, s.DB, "refund", "id = ?", id); err != nil {
 		return Refund{}, err
 	}
-	if !r.open() || payment.Problem != NoProblem {
+	if !r.open() || payment.Problem == WrongCancellations {
 		return Refund{}, refuse(RefundNotPossible, "This refund is %s, its payment's problem %q.", r.Status, payment.Problem)
 	}
 	if r.Status == RefundHeld && s.now().Sub(r.CreatedAt) < releaseAfter {

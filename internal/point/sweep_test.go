@@ -24,7 +24,7 @@ func (w *world) sweep(due int) {
 	}
 }
 
-func (w *world) lookups() int { return w.gateway.Requests()["GET /payments/findAll/{merchant_uid}"] }
+func (w *world) orderLookups() int { return w.gateway.Requests()["GET /payments/findAll/{merchant_uid}"] }
 
 func TestF31ASweepCreditsWhatNobodyToldUsOf(t *testing.T) {
 	t.Parallel()
@@ -65,7 +65,7 @@ func TestAnOrderNobodyPaysIsLookedAtLessAndLess(t *testing.T) {
 			_, err := w.Sweep(w.Context(), 100)
 			w.must(err)
 		}
-		if n := w.lookups(); n < 8 || n > 16 {
+		if n := w.orderLookups(); n < 8 || n > 16 {
 			w.Fatalf("an abandoned order was looked up %d times in a month", n)
 		}
 		if n := w.count("charge_orders", "check_at IS NOT NULL"); n != 0 {
@@ -107,8 +107,8 @@ func TestASweepIsFairAndBounded(t *testing.T) {
 		clock.pass(time.Hour)
 		n, err := w.Sweep(w.Context(), 1)
 		w.must(err)
-		if n != 1 || w.lookups() != 1 || w.count("charge_orders", "merchant_uid = ? AND check_at > ?", first.MerchantUID, clock.now()) != 1 {
-			w.Fatalf("%d orders, %d look-ups: the longest due is not the one that was looked at", n, w.lookups())
+		if n != 1 || w.orderLookups() != 1 || w.count("charge_orders", "merchant_uid = ? AND check_at > ?", first.MerchantUID, clock.now()) != 1 {
+			w.Fatalf("%d orders, %d look-ups: the longest due is not the one that was looked at", n, w.orderLookups())
 		}
 		w.sweep(4)
 		w.sweep(0)
@@ -134,7 +134,7 @@ func TestManySweepsLookAtAnOrderOnce(t *testing.T) {
 			})
 		}
 		servers.Wait()
-		if n := w.lookups(); n != orders {
+		if n := w.orderLookups(); n != orders {
 			w.Errorf("%d orders were looked up %d times", orders, n)
 		}
 		w.wantBalance("minji", orders*full)
@@ -221,10 +221,10 @@ func TestUnpaidOrdersExpireAndALatePaymentCounts(t *testing.T) {
 		clock.pass(time.Minute)
 		w.expireOrders(1)
 		w.expireOrders(0)
-		w.wantStatus(order.MerchantUID, point.OrderExpired)
+		w.wantStatus(order, point.OrderExpired)
 		w.sync(w.pay(order))
 		w.wantBalance("minji", full)
-		w.wantStatus(order.MerchantUID, point.OrderPaid)
+		w.wantStatus(order, point.OrderPaid)
 		clock.pass(day)
 		w.expireOrders(0)
 	})
@@ -279,12 +279,5 @@ func (w *world) expireOrders(want int) {
 	w.must(err)
 	if n != want {
 		w.Fatalf("%d orders expired, want %d", n, want)
-	}
-}
-
-func (w *world) wantStatus(merchantUID string, status point.OrderStatus) {
-	w.Helper()
-	if n := w.count("charge_orders", "merchant_uid = ? AND status = ?", merchantUID, status); n != 1 {
-		w.Fatalf("the order is not %s", status)
 	}
 }

@@ -42,13 +42,13 @@ func TestAnAccountOfAnotherAmountIsShownToNobody(t *testing.T) {
 				p.Status, p.PayMethod, p.VbankNum, p.Amount, p.VbankDate = sandbox.Ready, "vbank", sandbox.Text(number), json.Number(amount), due
 			}
 		}
-		wrong := w.pay(order, account("111", "1", 1_900_000_000))
+		wrong := w.pay(order, account("111", "1", 4_100_000_000))
 		_, err := w.Sync(w.Context(), wrong)
 		w.must(err)
 		_, err = w.OrderAccount(w.Context(), order)
 		w.wantCode(err, point.NotFound)
 		for i, number := range []string{"222", "333"} {
-			_, err := w.Sync(w.Context(), w.pay(order, account(number, "5000", 1_800_000_000+int64(i))))
+			_, err := w.Sync(w.Context(), w.pay(order, account(number, "5000", 4_000_000_000+int64(i))))
 			w.must(err)
 		}
 		latest, err := w.OrderAccount(w.Context(), order)

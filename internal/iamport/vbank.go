@@ -1,0 +1,123 @@
+package iamport
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"pointcharge/internal/point"
+)
+
+type accountRequest struct {
+	ChannelKey  string      `json:"channel_key"`
+	MerchantUID string      `json:"merchant_uid"`
+	Amount      json.Number `json:"amount"`
+	Bank        string      `json:"vbank_code"`
+	Due         int64       `json:"vbank_due"` // UNIX seconds
+	Holder      string      `json:"vbank_holder"`
+	Name        string      `json:"name,omitempty"`
+	NoticeURL   []string    `json:"notice_url,omitempty"`
+}
+
+// IssueVirtualAccount makes a bank account for one payment and returns that payment, which is ready (contract §1.8). It
+// fails with INVALID_ARGUMENT before any call, or when Iamport refused: in both cases there is no account. After
+// GATEWAY_UNAVAILABLE nobody knows: list the order's payments before trying again. It is never retried here, because
+// every POST makes another account.
+func (c *Client) IssueVirtualAccount(ctx context.Context, order point.AccountOrder) (point.Payment, error) {
+	request, err := c.accountRequest(order)
+	if err != nil {
+		return point.Payment{}, err
+	}
+	ctx, stop := c.bounded(ctx)
+	defer stop()
+	response, err := c.do(ctx, post("/vbanks", request))
+	if isRejected(err) {
+		return point.Payment{}, rejected("issue account", "The payment gateway refused to issue this account.", err)
+	}
+	if err != nil {
+		return point.Payment{}, unavailable("issue account", err)
+	}
+	payment, err := decodePayment(response)
+	if err == nil && !fits(payment, order) {
+		err = untrustworthy("an account for something else than what was asked for")
+	}
+	if err != nil {
+		return point.Payment{}, unavailable("issue account", err)
+	}
+	return payment, nil
+}
+
+// fits tells whether the payment is an account for just the order. It may be paid already, if its answer took long.
+func fits(p point.Payment, order point.AccountOrder) bool {
+	return p.MerchantUID == order.MerchantUID && p.Amount == order.Amount && p.Currency == order.Currency &&
+		p.VirtualAccount.Number != ""
+}
+
+// accountRequest refuses what Iamport would refuse or misread.
+func (c *Client) accountRequest(order point.AccountOrder) (accountRequest, error) {
+	if err := checkID("merchantUid", order.MerchantUID, maxMerchantUID); err != nil {
+		return accountRequest{}, err
+	}
+	m, err := moneyIn(order.Currency)
+	if err != nil || order.Amount <= 0 {
+		return accountRequest{}, invalid("A payment needs an amount above zero in a known currency.")
+	}
+	if order.Bank == "" || utf8.RuneCountInString(order.Holder) > 16 || order.DepositBy.Unix() <= 0 {
+		return accountRequest{}, invalid("An account needs a bank, a holder of at most 16 characters and a deadline.")
+	}
+	request := accountRequest{
+		ChannelKey: c.channelKey, MerchantUID: order.MerchantUID, Amount: m.major(order.Amount), Bank: order.Bank,
+		Due: order.DepositBy.Unix(), Holder: order.Holder, Name: order.Name,
+	}
+	if c.noticeURL != "" {
+		request.NoticeURL = []string{c.noticeURL}
+	}
+	return request, nil
+}
+
+// RevokeVirtualAccount makes the account of a payment that is ready take no deposit any more, and returns the payment as
+// it is then (contract §1.8). It fails with INVALID_ARGUMENT before any call, or when Iamport refused: the deposit came
+// first, it was revoked before, or its provider cannot revoke. After GATEWAY_UNAVAILABLE nobody knows: read the payment.
+// It is not retried here.
+func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (point.Payment, error) {
+	if err := checkID("impUid", impUID, maxImpUID); err != nil {
+		return point.Payment{}, err
+	}
+	ctx, stop := c.bounded(ctx)
+	defer stop()
+	response, err := c.do(ctx, remove("/vbanks/"+url.PathEscape(impUID)))
+	if isRejected(err) || isNotFound(err) {
+		return point.Payment{}, rejected("revoke account", "The payment gateway refused to revoke this account.", err)
+	}
+	if err != nil {
+		return point.Payment{}, unavailable("revoke account", err)
+	}
+	payment, err := decodePaymentOf(impUID, response)
+	if err != nil {
+		return point.Payment{}, unavailable("revoke account", err)
+	}
+	return payment, nil
+}
+
+type depositJSON struct {
+	Amount json.Number `json:"amount"`
+	At     json.Number `json:"deposited_at"`
+}
+
+// deposit reads an entry of deposit_history (contract §1.4).
+func (m money) deposit(d depositJSON) (point.Deposit, error) {
+	amount, err := m.minor(d.Amount)
+	if err != nil {
+		return point.Deposit{}, err
+	}
+	at, err := moment(d.At)
+	if err != nil {
+		return point.Deposit{}, err
+	}
+	if at == nil {
+		at = new(time.Time)
+	}
+	return point.Deposit{Amount: amount, At: *at}, nil
+}

@@ -1,0 +1,175 @@
+package iamport_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pointcharge/internal/iamport"
+	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
+)
+
+func account() point.AccountOrder {
+	return point.AccountOrder{MerchantUID: "order-1", Name: "포인트 5,000", Amount: 5000, Currency: "KRW", Bank: "088",
+		Holder: "포인트", DepositBy: time.Unix(1_763_881_200, 0)}
+}
+
+// issues answers with an account, and keeps the request.
+func issues(body *string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		*body = string(sent)
+		io.WriteString(w, ok(minimal("imp_1", `"paid"`, `"ready"`, `"sandbox"`, `"vbank_num":"110","sandbox"`)))
+	}
+}
+
+func TestAnAccountIsAskedForWithEverythingItNeeds(t *testing.T) {
+	t.Parallel()
+	var body string
+	client := newStub(issues(&body)).timeless(iamport.Config{ChannelKey: "channel", NoticeURL: "https://shop.example/hook"})
+	payment, err := client.IssueVirtualAccount(t.Context(), account())
+	if err != nil || payment.ImpUID != "imp_1" || payment.VirtualAccount.Number != "110" {
+		t.Fatalf("got %+v, %v", payment, err)
+	}
+	const want = `{"channel_key":"channel","merchant_uid":"order-1","amount":5000,"vbank_code":"088","vbank_due":1763881200,` +
+		`"vbank_holder":"포인트","name":"포인트 5,000","notice_url":["https://shop.example/hook"]}`
+	if diff := cmp.Diff(want, body); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnImpossibleAccountReachesNobody(t *testing.T) {
+	t.Parallel()
+	stub := newStub(paysAll)
+	client := stub.timeless(iamport.Config{})
+	for name, edit := range map[string]func(*point.AccountOrder){
+		"a path":      func(o *point.AccountOrder) { o.MerchantUID = "find/order-1" },
+		"a long id":   func(o *point.AccountOrder) { o.MerchantUID = strings.Repeat("o", 41) },
+		"no amount":   func(o *point.AccountOrder) { o.Amount = 0 },
+		"no currency": func(o *point.AccountOrder) { o.Currency = "" },
+		"no bank":     func(o *point.AccountOrder) { o.Bank = "" },
+		"a long name": func(o *point.AccountOrder) { o.Holder = strings.Repeat("가", 17) },
+		"no deadline": func(o *point.AccountOrder) { o.DepositBy = time.Time{} },
+	} {
+		order := account()
+		edit(&order)
+		if _, err := client.IssueVirtualAccount(t.Context(), order); point.CodeOf(err) != point.InvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := client.RevokeVirtualAccount(t.Context(), "../payments/cancel")
+	wantCode(t, err, point.InvalidArgument)
+	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
+}
+
+func TestAnAccountForSomethingElseIsDistrusted(t *testing.T) {
+	t.Parallel()
+	for name, edits := range map[string][]string{
+		"another order":    {`"order-1"`, `"order-2"`},
+		"another amount":   {`"amount":5000`, `"amount":500`},
+		"another currency": {`"KRW"`, `"JPY"`},
+		"no number":        {},
+	} {
+		number := `"vbank_num":"110","sandbox"`
+		if name == "no number" {
+			number = `"vbank_num":null,"sandbox"`
+		}
+		answer := minimal("imp_1", append(edits, `"paid"`, `"ready"`, `"sandbox"`, number)...)
+		_, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).IssueVirtualAccount(t.Context(), account())
+		if point.CodeOf(err) != point.GatewayUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestF18RefusedAccountsAreErrors(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusOK, http.StatusBadRequest} {
+		client := newStub(says(status, `{"code":1,"message":"안 됩니다","response":null}`)).timeless(iamport.Config{})
+		_, err := client.IssueVirtualAccount(t.Context(), account())
+		wantCode(t, err, point.InvalidArgument)
+		_, err = client.RevokeVirtualAccount(t.Context(), "imp_1")
+		wantCode(t, err, point.InvalidArgument)
+	}
+	client := newStub(says(http.StatusBadRequest, `<html>`)).timeless(iamport.Config{}) // some proxy's
+	_, err := client.IssueVirtualAccount(t.Context(), account())
+	wantCode(t, err, point.GatewayUnavailable)
+}
+
+func TestAccountsAreAskedForOnceWhateverHappens(t *testing.T) {
+	t.Parallel()
+	for name, badly := range troubles() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stub := newStub(paysAll)
+			client := stub.client(t, iamport.Config{})
+			mustPay(t, client) // opens the connection: a used one is where transports like to retry
+			stub.answer = badly
+			_, err := client.IssueVirtualAccount(t.Context(), account())
+			wantCode(t, err, point.GatewayUnavailable)
+			_, err = client.RevokeVirtualAccount(t.Context(), "imp_1")
+			wantCode(t, err, point.GatewayUnavailable)
+			wantCount(t, "requests", stub.requests.Load(), 3)
+		})
+	}
+}
+
+func TestARevocationDistrustsAnAnswerAboutAnotherPayment(t *testing.T) {
+	t.Parallel()
+	_, err := newStub(says(200, ok(minimal("imp_2")))).timeless(iamport.Config{}).RevokeVirtualAccount(t.Context(), "imp_1")
+	wantCode(t, err, point.GatewayUnavailable)
+}
+
+func TestDepositsAreReadToTheLastDigit(t *testing.T) {
+	t.Parallel()
+	for history, want := range map[string][]point.Deposit{
+		`null`: nil,
+		`[]`:   nil,
+		`[{"pg_tid":"D","amount":5e3,"depositor_name":null,"deposited_at":1763795100},{"amount":9007199254740993}]`: {
+			{Amount: 5000, At: time.Unix(1_763_795_100, 0).UTC()}, {Amount: 9_007_199_254_740_993}},
+	} {
+		answer := minimal("imp_1", `"sandbox"`, `"deposit_history":`+history+`,"sandbox"`)
+		got, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
+		if diff := cmp.Diff(want, got.Deposits); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", history, err, diff)
+		}
+	}
+}
+
+func TestAnImpossibleDepositIsDistrusted(t *testing.T) {
+	t.Parallel()
+	for _, deposit := range []string{`{"amount":-1}`, `{"amount":0.5}`, `{}`, `{"amount":1,"deposited_at":-1}`} {
+		answer := minimal("imp_1", `"sandbox"`, `"deposit_history":[`+deposit+`],"sandbox"`)
+		_, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
+		wantCode(t, err, point.GatewayUnavailable)
+	}
+}
+
+func TestSandboxIssuesAndRevokesAnAccount(t *testing.T) {
+	t.Parallel()
+	box, client := pretend(t, iamport.Config{ChannelKey: "channel", IncludeSandbox: true})
+	order := account()
+	order.DepositBy = time.Now().Add(time.Hour).Truncate(time.Second)
+	issued, err := client.IssueVirtualAccount(t.Context(), order)
+	if err != nil || issued.Status != point.Ready || !issued.VirtualAccount.DepositBy.Equal(order.DepositBy) {
+		t.Fatalf("got %+v, %v", issued, err)
+	}
+	revoked, err := client.RevokeVirtualAccount(t.Context(), issued.ImpUID)
+	if err != nil || revoked.Status == point.Ready {
+		t.Fatalf("got %+v, %v", revoked, err)
+	}
+	if err := box.ForceDeposit(issued.ImpUID, sandbox.Won(5000)); err != nil {
+		t.Fatal(err)
+	}
+	paid, err := client.Payment(t.Context(), issued.ImpUID)
+	if err != nil || len(paid.Deposits) != 1 || paid.Deposits[0].Amount != 5000 {
+		t.Errorf("got %+v, %v", paid, err)
+	}
+	_, err = client.RevokeVirtualAccount(t.Context(), issued.ImpUID)
+	wantCode(t, err, point.InvalidArgument)
+}
