@@ -33,7 +33,7 @@ func (a *app) addSandbox(ctx context.Context, cfg config.Config, mux *http.Serve
 	if cfg.IamportURL == "" {
 		pretend := sandbox.New(sandbox.Config{
 			Key: cfg.IamportKey.Reveal(), Secret: cfg.IamportSecret.Reveal(), UserCode: cfg.IamportUserCode,
-			WebhookURL: localURL(cfg) + "/webhooks/iamport", Log: log,
+			WebhookURL: localURL(cfg) + webhookPath, Log: log,
 		})
 		wait := a.close
 		a.close = func() { wait(); pretend.Close() }

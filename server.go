@@ -167,6 +167,9 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 	return a, nil
 }
 
+// webhookPath is where internal/web takes Iamport's notices.
+const webhookPath = "/webhooks/iamport"
+
 // gatewayCalls is how many calls to Iamport are under way at most; the others wait.
 const gatewayCalls = 64
 
@@ -177,6 +180,8 @@ func newService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point
 		URL:            gatewayURL(cfg),
 		Key:            cfg.IamportKey.Reveal(),
 		Secret:         cfg.IamportSecret.Reveal(),
+		ChannelKey:     cfg.IamportChannelKey,
+		NoticeURL:      cfg.PublicURL + webhookPath,
 		IncludeSandbox: cfg.Mode == config.Sandbox,
 		MaxInFlight:    gatewayCalls,
 		Transport:      transport,
@@ -220,7 +225,7 @@ func shop(cfg config.Config) graph.Checkout {
 		UserCode:    cfg.IamportUserCode,
 		ChannelKey:  cfg.IamportChannelKey,
 		RedirectURL: cfg.PublicURL + "/payments/return",
-		NoticeURL:   cfg.PublicURL + "/webhooks/iamport",
+		NoticeURL:   cfg.PublicURL + webhookPath,
 	}
 }
 

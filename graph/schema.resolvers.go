@@ -38,6 +38,22 @@ func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID stri
 	return r.Points.Open(ctx, viewer.UserID, productID, payMethod)
 }
 
+func (r *mutationResolver) IssueVirtualAccount(ctx context.Context, input point.AccountInput) (point.Order, error) {
+	viewer, err := auth.From(ctx)
+	if err != nil {
+		return point.Order{}, err
+	}
+	return r.Points.IssueVirtualAccount(ctx, viewer.UserID, input)
+}
+
+func (r *mutationResolver) RevokeVirtualAccount(ctx context.Context, merchantUID string) (point.Order, error) {
+	viewer, err := auth.From(ctx)
+	if err != nil {
+		return point.Order{}, err
+	}
+	return r.Points.RevokeVirtualAccount(ctx, viewer.UserID, merchantUID, viewer.Has(auth.RoleAdmin))
+}
+
 func (r *mutationResolver) CreatePointTransaction(ctx context.Context, impUID string) (point.Transaction, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
