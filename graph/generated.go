@@ -59,6 +59,8 @@ type ChargeOrderResolver interface {
 }
 type MutationResolver interface {
 	CreateChargeOrder(ctx context.Context, productID string, payMethod point.PayMethod) (point.Order, error)
+	IssueVirtualAccount(ctx context.Context, input point.AccountInput) (point.Order, error)
+	RevokeVirtualAccount(ctx context.Context, merchantUID string) (point.Order, error)
 	CreatePointTransaction(ctx context.Context, impUID string) (point.Transaction, error)
 	CancelPointTransaction(ctx context.Context, input point.RefundInput) (point.Refund, error)
 	SpendPoints(ctx context.Context, input point.SpendInput) (point.Transaction, error)
@@ -125,6 +127,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCancelPointTransactionInput,
 		ec.unmarshalInputCancelSpendInput,
 		ec.unmarshalInputChargeProductInput,
+		ec.unmarshalInputIssueVirtualAccountInput,
 		ec.unmarshalInputRefundAccountInput,
 		ec.unmarshalInputSpendPointsInput,
 	)
@@ -263,6 +266,32 @@ type Mutation {
     productId: ID!
     "How it will be paid."
     payMethod: PayMethod! = CARD
+  ): ChargeOrder!
+
+  """
+  Gives an order of the viewer's, to be paid by VIRTUAL_ACCOUNT, a bank account to transfer the money to (가상계좌 발급), without
+  a payment window. The order waits for the deposit then, and the deposit is credited when Iamport tells of it. An order
+  that has an account already is returned as it is; of requests at the same time, one asks Iamport.
+
+  Errors: NOT_FOUND, PAYMENT_ALREADY_CHARGED (the order is paid; transactionId names its line), INVALID_ARGUMENT (also
+  for an order that has expired, and when Iamport refused), GATEWAY_UNAVAILABLE (try again: an account that was made
+  after all is found and used).
+  """
+  issueVirtualAccount(
+    "For which order, and how."
+    input: IssueVirtualAccountInput!
+  ): ChargeOrder!
+
+  """
+  Makes an order's virtual accounts take no deposit any more (가상계좌 말소) and returns the order as it is then: PENDING or
+  EXPIRED, as it would be without an account, or PAID when a deposit came first. Where nothing waits for a deposit,
+  nothing is done. Owners revoke for their own orders, admins for any.
+
+  Errors: NOT_FOUND, INVALID_ARGUMENT (also when Iamport refused), GATEWAY_UNAVAILABLE (try again).
+  """
+  revokeVirtualAccount(
+    "The order's number."
+    merchantUid: ID!
   ): ChargeOrder!
 
   """
@@ -431,11 +460,11 @@ type ChargeOrder {
   status: ChargeOrderStatus!
   "How it was to be paid."
   payMethod: PayMethod!
-  "When it stops waiting. A payment that comes later still counts."
+  "When it stops waiting: once a virtual account was issued, the deadline of its deposit. A payment that comes later still counts."
   expiresAt: Time!
   "When it was opened."
   createdAt: Time!
-  "Where to transfer the money, once a virtual account was issued."
+  "Where to transfer the money, once a virtual account was issued; the latest of several. Null once it was revoked."
   virtualAccount: VirtualAccount
   "The line it was credited with; null until it was."
   transaction: PointTransaction
@@ -658,6 +687,18 @@ type RefundQuote {
   needsAccount: Boolean!
   "Why not more, for people; empty when the whole payment can be refunded."
   reason: String!
+}
+
+"Which virtual account an order is given."
+input IssueVirtualAccountInput {
+  "The order's number."
+  merchantUid: ID!
+  "The payment provider's code of the bank, 1 to 8 letters or digits."
+  bank: String!
+  "Whose account it shall say it is (예금주), 1 to 16 characters."
+  holder: String!
+  "How many hours there are for the deposit, from 1 to 720."
+  hours: Int! = 72
 }
 
 "Which charge is refunded, and how much of it."
@@ -1305,6 +1346,34 @@ func (ec *executionContext) field_Mutation_createPointTransaction_args(ctx conte
 		return nil, err
 	}
 	args["impUid"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_issueVirtualAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (point.AccountInput, error) {
+			return ec.unmarshalNIssueVirtualAccountInput2pointchargeᚋinternalᚋpointᚐAccountInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_revokeVirtualAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "merchantUid",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["merchantUid"] = arg0
 	return args, nil
 }
 
@@ -2497,6 +2566,94 @@ func (ec *executionContext) fieldContext_Mutation_createChargeOrder(ctx context.
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_createChargeOrder_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_issueVirtualAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_issueVirtualAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().IssueVirtualAccount(ctx, fc.Args["input"].(point.AccountInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_issueVirtualAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChargeOrder(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_issueVirtualAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_revokeVirtualAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_revokeVirtualAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevokeVirtualAccount(ctx, fc.Args["merchantUid"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_revokeVirtualAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChargeOrder(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_revokeVirtualAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -5873,6 +6030,61 @@ func (ec *executionContext) unmarshalInputChargeProductInput(ctx context.Context
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputIssueVirtualAccountInput(ctx context.Context, obj any) (point.AccountInput, error) {
+	var it point.AccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["hours"]; !present {
+		asMap["hours"] = 72
+	}
+
+	fieldsInOrder := [...]string{"merchantUid", "bank", "holder", "hours"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "merchantUid":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("merchantUid"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MerchantUID = data
+		case "bank":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bank"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Bank = data
+		case "holder":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("holder"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Holder = data
+		case "hours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hours"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Hours = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputRefundAccountInput(ctx context.Context, obj any) (point.RefundAccount, error) {
 	var it point.RefundAccount
 	if obj == nil {
@@ -6487,6 +6699,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "createChargeOrder":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createChargeOrder(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "issueVirtualAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_issueVirtualAccount(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revokeVirtualAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_revokeVirtualAccount(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -8354,6 +8580,11 @@ func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.Selecti
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNIssueVirtualAccountInput2pointchargeᚋinternalᚋpointᚐAccountInput(ctx context.Context, v any) (point.AccountInput, error) {
+	res, err := ec.unmarshalInputIssueVirtualAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNPageInfo2pointchargeᚋinternalᚋpointᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v point.PageInfo) graphql.Marshaler {
