@@ -102,14 +102,14 @@ func TestF8AVirtualAccountIsShownAndNotCredited(t *testing.T) {
 	w := newWorld(t)
 	merchantUID := w.order("minji")
 	impUID := w.pay(merchantUID, func(p *sandbox.Payment) {
-		p.Status, p.PayMethod, p.VbankName, p.VbankNum, p.VbankDate = sandbox.Ready, "vbank", "신한은행", "110-123", 1_800_000_000
+		p.Status, p.PayMethod, p.VbankName, p.VbankNum, p.VbankDate = sandbox.Ready, "vbank", "신한은행", "110-123", 4_000_000_000
 	})
 	w.wantCode(w.charge("minji", impUID), point.PaymentNotPaid)
 	r := w.ask("minji", order, "m", merchantUID)
 	w.want(r, "WAITING_DEPOSIT", "chargeOrder", "status")
 	w.want(r, "신한은행", "chargeOrder", "virtualAccount", "bank")
 	w.want(r, "110-123", "chargeOrder", "virtualAccount", "number")
-	w.want(r, "2027-01-15T08:00:00Z", "chargeOrder", "virtualAccount", "depositBy")
+	w.want(r, "2096-10-02T07:06:40Z", "chargeOrder", "virtualAccount", "depositBy")
 	w.want(r, nil, "chargeOrder", "transaction")
 	w.must(w.gateway.Pay(impUID))
 	w.want(w.charge("minji", impUID), 5000.0, "createPointTransaction", "amount")

@@ -57,7 +57,7 @@ func newWorldOn(t *testing.T, db *gorm.DB, settings ...setting) *world {
 	t.Cleanup(w.audit)
 	gateway := httptest.NewServer(w.gateway)
 	t.Cleanup(gateway.Close)
-	w.points = &point.Service{DB: db, Gateway: iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret,
+	w.points = &point.Service{DB: db, Gateway: iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret, ChannelKey: "channel",
 		IncludeSandbox: true, RetryDelay: time.Millisecond})}
 	resolver := &graph.Resolver{Points: w.points, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Shop: graph.Checkout{
 		SDKURL: "https://sdk.example", UserCode: "imp1", ChannelKey: "channel", RedirectURL: "https://r.example", NoticeURL: "https://n.example"}}

@@ -175,6 +175,8 @@ func TestReadsOfARuinedDatabaseAreMasked(t *testing.T) {
 		`mutation { spendPoints(input: {userId: "minji", amount: 1, reference: "r"}) { id } }`,
 		`mutation { cancelSpend(input: {userId: "minji", amount: 1, reference: "r", cancellation: "c"}) { id } }`,
 		`mutation { adjustPoints(input: {userId: "minji", amount: 1, reference: "r", reason: "x"}) { id } }`,
+		`mutation { issueVirtualAccount(input: {merchantUid: "m", bank: "088", holder: "h"}) { status } }`,
+		`mutation { revokeVirtualAccount(merchantUid: "m") { status } }`,
 	} {
 		t.Run(query, func(t *testing.T) {
 			t.Parallel()
