@@ -1,6 +1,7 @@
 package point_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func TestNoAccountIsIssuedForAPaidOrder(t *testing.T) {
 		w.wantCode(err, point.PaymentAlreadyCharged)
 		w.wantStatus(order, point.OrderPaid)
 		_, err = w.IssueVirtualAccount(w.Context(), "minji", wants(order))
-		if refusal, ok := err.(*point.Error); !ok || refusal.TransactionID == "" {
+		if refusal, ok := errors.AsType[*point.Error](err); !ok || refusal.TransactionID == "" {
 			w.Fatalf("it does not name the line: %v", err)
 		}
 		w.wantCalls(issueRoute, 0)
