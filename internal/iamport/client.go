@@ -36,10 +36,12 @@ type Config struct {
 	// 2026-01-26 (contract §0.1). It follows the server's mode: off in live mode.
 	IncludeSandbox bool
 
-	Timeout        time.Duration // of one method call, waits and retries included; default 15 s
+	// Timeout is for one method call, waits and retries included, and for each try of PaymentList; default 15 s.
+	Timeout        time.Duration
 	AttemptTimeout time.Duration // of one try of a call that may be retried; default 5 s
 	RetryDelay     time.Duration // before the second try, then growing, ± half; default 200 ms
 	MaxInFlight    int64         // requests on the wire at once; the others wait; default 64
+	PageSize       int           // payments on a page of PaymentList; default 1,000, Iamport's limit
 
 	Transport http.RoundTripper // default NewTransport(MaxInFlight)
 	Log       *slog.Logger      // default: discarded
@@ -54,6 +56,7 @@ type Client struct {
 	includeSandbox bool
 	channelKey     string
 	noticeURL      string
+	pageSize       int
 }
 
 // New makes a client. It calls nothing: the first token is asked for by the first call.
@@ -67,6 +70,7 @@ func New(cfg Config) *Client {
 		includeSandbox: cfg.IncludeSandbox,
 		channelKey:     cfg.ChannelKey,
 		noticeURL:      cfg.NoticeURL,
+		pageSize:       cfg.PageSize,
 	}
 }
 
@@ -76,6 +80,7 @@ func withDefaults(cfg Config) Config {
 	cfg.AttemptTimeout = cmp.Or(cfg.AttemptTimeout, 5*time.Second)
 	cfg.RetryDelay = cmp.Or(cfg.RetryDelay, 200*time.Millisecond)
 	cfg.MaxInFlight = cmp.Or(cfg.MaxInFlight, 64)
+	cfg.PageSize = cmp.Or(cfg.PageSize, 1000)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	if cfg.Transport == nil {
 		cfg.Transport = NewTransport(int(cfg.MaxInFlight))
@@ -111,8 +116,8 @@ func (c *Client) Payment(ctx context.Context, impUID string) (point.Payment, err
 }
 
 const (
-	pageSize = 100
-	maxPages = 20 // 2,000 attempts to pay one order: nobody is that patient
+	attemptsPage = 100
+	maxPages     = 20 // 2,000 attempts to pay one order: nobody is that patient
 )
 
 // Payments reads every attempt to pay one order, those of test channels included, whatever
@@ -144,7 +149,7 @@ func (c *Client) Payments(ctx context.Context, merchantUID string) ([]point.Paym
 func (c *Client) page(ctx context.Context, merchantUID string, number int64) (page, error) {
 	query := url.Values{
 		"page":    {strconv.FormatInt(number, 10)},
-		"limit":   {strconv.Itoa(pageSize)},
+		"limit":   {strconv.Itoa(attemptsPage)},
 		"sorting": {"started"},
 	}
 	path := "/payments/findAll/" + url.PathEscape(merchantUID) + "?" + query.Encode()

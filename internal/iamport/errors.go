@@ -15,11 +15,9 @@ var (
 	errLost = errors.New("no readable answer")
 	// errNoAnswer is errLost because our own patience ended, not the caller's.
 	errNoAnswer = fmt.Errorf("%w: timed out", errLost)
-	// errUntrustworthy: the answer could be read, but is not one to move money by.
-	errUntrustworthy = errors.New("untrustworthy answer")
 )
 
-func untrustworthy(why string) error { return fmt.Errorf("%w: %s", errUntrustworthy, why) }
+func untrustworthy(why string) error { return fmt.Errorf("%w: %s", point.ErrUntrustworthy, why) }
 
 // refusal is an answer that says no: any status but 2xx, or a code but 0 in a 200 (F18).
 type refusal struct {
@@ -49,6 +47,12 @@ func isNotFound(err error) bool {
 func isUnauthorized(err error) bool {
 	status, _ := refusedWith(err)
 	return status == http.StatusUnauthorized
+}
+
+// isGone is the answer to a page beyond the last one (contract §1.5).
+func isGone(err error) bool {
+	status, iamportsOwn := refusedWith(err)
+	return status == http.StatusBadRequest && iamportsOwn
 }
 
 func isDeclined(err error) bool {
@@ -83,7 +87,7 @@ func isCallersEnd(err error) bool {
 
 func unavailable(doing string, err error) error {
 	message := "The payment gateway did not answer. Try again."
-	if errors.Is(err, errUntrustworthy) || isDeclined(err) {
+	if errors.Is(err, point.ErrUntrustworthy) || isDeclined(err) {
 		message = "The payment gateway gave an unusable answer. Try again later."
 	}
 	return &point.Error{

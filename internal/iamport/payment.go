@@ -193,18 +193,26 @@ type page struct {
 }
 
 type pageJSON struct {
-	Next json.Number       `json:"next"`
-	List []json.RawMessage `json:"list"`
+	Total json.Number       `json:"total"`
+	Next  json.Number       `json:"next"`
+	List  []json.RawMessage `json:"list"`
+}
+
+// openPage reads what is around the payments of a page.
+func openPage(response json.RawMessage) (p pageJSON, next int64, err error) {
+	// Checked by hand, because null would decode as a list of nothing: an order nobody paid.
+	if len(response) == 0 || response[0] != '{' || json.Unmarshal(response, &p) != nil {
+		return pageJSON{}, 0, untrustworthy("not a list of payments")
+	}
+	if p.Next != "" {
+		next, err = scaled(p.Next, 0)
+	}
+	return p, next, err
 }
 
 // decodePageOf reads a page of attempts to pay one order, and insists that all are for that order.
 func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
-	var p pageJSON
-	// Checked by hand, because null would decode as a list of nothing: an order nobody paid.
-	if len(response) == 0 || response[0] != '{' || json.Unmarshal(response, &p) != nil {
-		return page{}, untrustworthy("not a list of payments")
-	}
-	next, err := pageNumber(p.Next)
+	p, next, err := openPage(response)
 	if err != nil {
 		return page{}, err
 	}
@@ -218,11 +226,4 @@ func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 		}
 	}
 	return page{payments: payments, next: next}, nil
-}
-
-func pageNumber(n json.Number) (int64, error) {
-	if n == "" {
-		return 0, nil
-	}
-	return scaled(n, 0)
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/semaphore"
+
+	"pointcharge/internal/point"
 )
 
 // call is one request to Iamport, ready to be sent more than once.
@@ -25,6 +27,7 @@ type call struct {
 	body   any    // sent as JSON; nil for a GET
 	token  string // "" for getToken, which needs none
 	safe   bool   // repeating it moves no money, so it may be retried
+	large  bool   // the answer may be a thousand payments
 }
 
 func get(path string) call            { return call{method: http.MethodGet, path: path, safe: true} }
@@ -145,8 +148,11 @@ func (w *wire) try(ctx context.Context, call call) (json.RawMessage, error) {
 }
 
 func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error) {
-	patience := w.timeout
-	if call.safe {
+	patience, limit := w.timeout, int64(maxBody)
+	switch {
+	case call.large:
+		limit = maxListBody
+	case call.safe:
 		patience = w.attempt
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
@@ -160,7 +166,7 @@ func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error)
 		return nil, lost(ctx, err)
 	}
 	defer res.Body.Close()
-	body, err := read(res)
+	body, err := read(res, limit)
 	if err != nil {
 		return nil, lost(ctx, err)
 	}
@@ -169,7 +175,7 @@ func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error)
 
 // lost tells who ended a call that brought no answer: the caller, our own patience or the network.
 func lost(ctx context.Context, err error) error {
-	if errors.Is(err, errUntrustworthy) {
+	if errors.Is(err, point.ErrUntrustworthy) {
 		return err
 	}
 	if cause := context.Cause(ctx); cause != nil {
@@ -181,19 +187,23 @@ func lost(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", errLost, err)
 }
 
-// maxBody bounds an answer: a page of a hundred payments is about 300 KB.
-const maxBody = 4 << 20
+// What bounds an answer. A page of a thousand payments is 1.1 MB from the sandbox, and 7 MB where each has 6 KB of
+// custom_data, which the browser fills.
+const (
+	maxBody     = 4 << 20
+	maxListBody = 10 * maxBody
+)
 
 // read reads the body to its end, which also frees the connection for the next call.
-func read(res *http.Response) ([]byte, error) {
+func read(res *http.Response, limit int64) ([]byte, error) {
 	var body bytes.Buffer
-	if 0 < res.ContentLength && res.ContentLength <= maxBody {
+	if 0 < res.ContentLength && res.ContentLength <= limit {
 		body.Grow(int(res.ContentLength) + bytes.MinRead)
 	}
-	if _, err := body.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
+	if _, err := body.ReadFrom(io.LimitReader(res.Body, limit+1)); err != nil {
 		return nil, err
 	}
-	if body.Len() > maxBody {
+	if int64(body.Len()) > limit {
 		return nil, untrustworthy("larger than any answer of Iamport")
 	}
 	return body.Bytes(), nil

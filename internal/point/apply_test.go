@@ -24,7 +24,10 @@ func (g *told) Payment(context.Context, string) (point.Payment, error) {
 	return answer, nil
 }
 func (g *told) Payments(context.Context, string) ([]point.Payment, error) { return g.answers, nil }
-func (g *told) Prepare(context.Context, string, int64, string) error      { return nil }
+func (g *told) PaymentList(context.Context, point.Listing) (point.PaymentPage, error) {
+	return point.PaymentPage{}, nil
+}
+func (g *told) Prepare(context.Context, string, int64, string) error { return nil }
 func (g *told) Cancel(context.Context, point.Cancel) (point.Payment, error) {
 	return g.Payment(context.Background(), "")
 }

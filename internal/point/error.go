@@ -49,6 +49,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrUntrustworthy says that the gateway answered, and that its answer is not one to move money by.
+var ErrUntrustworthy = errors.New("untrustworthy answer")
+
 // CodeOf is the code of the first *Error in err's chain, Internal for any other error, and empty for nil.
 func CodeOf(err error) Code {
 	if err == nil {

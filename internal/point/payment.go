@@ -10,7 +10,8 @@ import (
 )
 
 // Gateway (결제대행) is what the domain needs of Iamport. Its methods return *Error: PaymentNotFound
-// for a payment that does not exist, GatewayUnavailable when no trustworthy answer was to be had.
+// for a payment that does not exist, GatewayUnavailable when no trustworthy answer was to be had: with
+// ErrUntrustworthy in its chain when there was an answer, but none to believe.
 // They are bounded in time by themselves and must never be called inside a database transaction.
 type Gateway interface {
 	// Payment reads one payment (contract §1.5).
@@ -18,6 +19,9 @@ type Gateway interface {
 	// Payments reads every attempt to pay one order, in no particular order: the newest need not
 	// be the paid one (contract §1.5). An order nobody tried to pay has none, which is no error.
 	Payments(ctx context.Context, merchantUID string) ([]Payment, error)
+	// PaymentList reads one page of the payments that were paid or cancelled in a period, those of test channels
+	// included (contract §1.5). A page that is not there any more, because the list got shorter, is empty.
+	PaymentList(ctx context.Context, listing Listing) (PaymentPage, error)
 	// Prepare registers what merchantUID must cost, so that the payment window refuses any other
 	// amount (contract §1.7). Amount is in the currency's minor unit: won for KRW.
 	Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error
