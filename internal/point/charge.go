@@ -95,7 +95,7 @@ func (s *Service) lookUp(ctx context.Context, impUID string) (Payment, error) {
 	}
 	if payment.ImpUID != impUID {
 		return Payment{}, &Error{Code: GatewayUnavailable, Message: "The payment gateway gave a wrong answer.",
-			Err: errors.New("the answer is about another payment")}
+			Err: fmt.Errorf("%w: it is about another payment", ErrUntrustworthy)}
 	}
 	return payment, nil
 }
@@ -175,6 +175,8 @@ func lockOrder(tx *gorm.DB, merchantUID string) (Order, error) {
 // judge says why the payment must give no points; NoProblem when it may, has already, or was not paid.
 func (r rules) judge(o Order, p Payment) Problem {
 	switch {
+	case o.paidBy(p) && r.mismatch(o, p) != NoProblem: // it was another payment when it was credited
+		return r.mismatch(o, p)
 	case o.paidBy(p) && p.wrongHistory():
 		return WrongCancellations
 	case o.paidBy(p) && p.wrongDeposits(): // what was credited stays; the rest is the operator's to give back

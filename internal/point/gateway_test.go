@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,21 @@ func (f *front) onCancel(answer http.HandlerFunc) {
 			return
 		}
 		answer(w, r)
+	})
+}
+
+// onList lets change alter what the lists of paid and cancelled payments answer.
+func (f *front) onList(change func(answer *httptest.ResponseRecorder)) {
+	f.say(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/payments/status/") {
+			f.gateway.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		f.gateway.ServeHTTP(answer, r)
+		change(answer)
+		w.WriteHeader(answer.Code)
+		_, _ = answer.Body.WriteTo(w)
 	})
 }
 

@@ -183,6 +183,7 @@ const (
 	AnotherUser        Problem = "ANOTHER_USER"       // claimed by somebody else, not yet by its owner
 	Accepted           Problem = "ACCEPTED"           // an operator gave points for it by hand: nothing to do
 	AcceptedCancelled  Problem = "ACCEPTED_CANCELLED" // and it was cancelled since; only on the list of problems
+	NotAtGateway       Problem = "MISSING_AT_GATEWAY" // credited, and the gateway knows it no more; see Reconcile
 )
 
 // TableName is the table's name in SQL.
@@ -226,7 +227,8 @@ func keep(tx *gorm.DB, p Payment) (Payment, error) {
 	}
 	if written.MerchantUID != p.MerchantUID { // whose order we have locked is not the row's
 		return Payment{}, &Error{Code: GatewayUnavailable, Message: "The payment gateway gave a wrong answer.",
-			Err: fmt.Errorf("payment %s was of order %s and is of %s now", p.ImpUID, written.MerchantUID, p.MerchantUID)}
+			Err: fmt.Errorf("%w: payment %s was of order %s and is of %s now", ErrUntrustworthy, p.ImpUID,
+				written.MerchantUID, p.MerchantUID)}
 	}
 	return written, nil
 }

@@ -24,8 +24,9 @@ type Service struct {
 	Gateway Gateway
 	// Live says that money is real: payments through a test channel are refused. Otherwise only
 	// those are accepted.
-	Live      bool
-	Lifetimes Lifetimes
+	Live        bool
+	Lifetimes   Lifetimes
+	Reconciling Reconciling
 	// Grace is how long the sweep leaves a new order alone; two minutes when zero.
 	Grace time.Duration
 	// Now is the server's one clock; time.Now when nil.

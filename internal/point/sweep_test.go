@@ -24,7 +24,9 @@ func (w *world) sweep(due int) {
 	}
 }
 
-func (w *world) orderLookups() int { return w.gateway.Requests()["GET /payments/findAll/{merchant_uid}"] }
+func (w *world) orderLookups() int {
+	return w.gateway.Requests()["GET /payments/findAll/{merchant_uid}"]
+}
 
 func TestF31ASweepCreditsWhatNobodyToldUsOf(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,169 @@
+package point
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database"
+)
+
+// Reconciliation (대조) is one comparison of our books with the gateway's lists, and our row of it.
+type Reconciliation struct {
+	ID          string    `gorm:"primaryKey"`
+	Scheduled   bool      // by ReconcileDue: the next one begins where it ended
+	FromAt      time.Time // the period that was compared, both included
+	ToAt        time.Time
+	StartedAt   time.Time
+	FinishedAt  *time.Time // nil while it runs, and for ever if its process died
+	Listed      int64      // payments in the gateway's lists, each counted once
+	Compared    int64      // payments, theirs and ours; not those of the other mode
+	Healed      int64      // that differed and agree now
+	Differences int64      // that differ still
+	Note        string     // what the operator should know of the run
+	Error       string     // why it failed; empty if it did not
+}
+
+// TableName is the table's name in SQL.
+func (Reconciliation) TableName() string { return "reconciliations" }
+
+// Reconciling says how ReconcileDue picks its period. The zero value means the defaults.
+type Reconciling struct {
+	// Overlap is how far a run goes back behind the end of the last one, for what the gateway learnt late; 1 hour.
+	Overlap time.Duration
+	// First is how far the first run goes back; 7 days.
+	First time.Duration
+}
+
+// Reconcile (대조) compares what the gateway says was paid or cancelled between from and to with our books, in both
+// directions, and syncs what differs: the lists only raise doubts, a look-up decides. What differs still is kept with
+// the run for the operator; so is what was healed. A time to in the future means now. Runs may overlap each other.
+//
+// It refuses with InvalidArgument when from is not before to. When the gateway or the database fails, the run is kept
+// with what it found and its Error, which is returned too; what it healed until then stays healed.
+func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
+	return s.reconcile(ctx, Reconciliation{FromAt: from, ToAt: to})
+}
+
+// ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now.
+func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
+	run := Reconciliation{Scheduled: true, ToAt: s.now()}
+	last, future, err := s.watermark(ctx, run.ToAt)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	run.FromAt = run.ToAt.Add(-cmp.Or(s.Reconciling.First, 7*day))
+	if last != nil {
+		run.FromAt = last.Add(-cmp.Or(s.Reconciling.Overlap, time.Hour))
+	}
+	if future != nil {
+		run.note("A run until %s was left out of account: that is in the future.", future.Format(time.RFC3339))
+	}
+	return s.reconcile(ctx, run)
+}
+
+// watermark is where the last scheduled run ended. One that ended in the future was made by a clock that went wrong,
+// and says nothing of what was compared.
+func (s *Service) watermark(ctx context.Context, now time.Time) (last, future *time.Time, err error) {
+	read := func(order, where string) (*time.Time, error) {
+		found, err := gorm.G[Reconciliation](s.DB).Where("scheduled AND finished_at IS NOT NULL AND error = ''").
+			Where(where, now).Order(order).Limit(1).Find(ctx)
+		if err != nil || len(found) == 0 {
+			return nil, err
+		}
+		return &found[0].ToAt, nil
+	}
+	if last, err = read("to_at DESC", "to_at <= ?"); err == nil {
+		future, err = read("to_at DESC", "to_at > ?")
+	}
+	if err != nil {
+		err = fmt.Errorf("read the last reconciliation: %w", err)
+	}
+	return last, future, err
+}
+
+func (s *Service) reconcile(ctx context.Context, run Reconciliation) (Reconciliation, error) {
+	run.StartedAt = s.now()
+	run.FromAt = run.FromAt.UTC().Truncate(time.Second)
+	run.ToAt = earlier(run.ToAt.UTC(), run.StartedAt).Truncate(time.Second)
+	if !run.FromAt.Before(run.ToAt) || run.FromAt.Unix() < 0 {
+		return Reconciliation{}, refuse(InvalidArgument, "A period begins before it ends, before now and after 1970.")
+	}
+	var err error
+	if run.ID, err = newID(); err != nil {
+		return Reconciliation{}, err
+	}
+	if err := s.DB.WithContext(ctx).Create(&run).Error; err != nil {
+		return Reconciliation{}, fmt.Errorf("begin reconciliation: %w", err)
+	}
+	c := comparison{Service: s, run: &run, seen: map[string]bool{}, reported: map[string]bool{}}
+	err = c.compare(ctx)
+	return run, errors.Join(err, s.finish(ctx, &run, err))
+}
+
+// finish writes how the run ended, also when its caller has left.
+func (s *Service) finish(ctx context.Context, run *Reconciliation, failure error) error {
+	run.FinishedAt = new(s.now())
+	if failure != nil {
+		run.Error = safe(failure)
+	}
+	err := database.Transact(context.WithoutCancel(ctx), s.DB, func(tx *gorm.DB) error {
+		return exactlyOne(tx.Exec(`UPDATE reconciliations SET finished_at = ?, listed = ?, compared = ?, healed = ?,
+			differences = ?, note = ?, error = ? WHERE id = ?`, run.FinishedAt, run.Listed, run.Compared, run.Healed,
+			run.Differences, run.Note, run.Error, run.ID))
+	})
+	if err != nil {
+		return fmt.Errorf("keep reconciliation %s: %w", run.ID, err)
+	}
+	return nil
+}
+
+func (r *Reconciliation) note(format string, args ...any) {
+	r.Note = strings.TrimSpace(r.Note + " " + fmt.Sprintf(format, args...))
+}
+
+// safe is what may be shown of an error.
+func safe(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return fmt.Sprintf("%s: %s", e.Code, e.Message)
+	}
+	return string(Internal)
+}
+
+// Reconciliations are the newest runs, at most 50.
+func (s *Service) Reconciliations(ctx context.Context) ([]Reconciliation, error) {
+	runs, err := gorm.G[Reconciliation](s.DB).Order("id DESC").Limit(maxList).Find(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read reconciliations: %w", err)
+	}
+	return runs, nil
+}
+
+// Differences reads what the run found, the healed ones included, in the order in which it was found. There may be
+// many, so they come in batches; the last pair has the error that ended them, if one did.
+func (s *Service) Differences(ctx context.Context, reconciliationID string) iter.Seq2[Difference, error] {
+	return func(yield func(Difference, error) bool) {
+		for last := int64(0); ; {
+			batch, err := gorm.G[Difference](s.DB).Where("reconciliation_id = ? AND position > ?", reconciliationID, last).
+				Order("position").Limit(reconcileBatch).Find(ctx)
+			if err != nil {
+				yield(Difference{}, fmt.Errorf("read differences: %w", err))
+				return
+			}
+			for _, d := range batch {
+				if last = d.Position; !yield(d, nil) {
+					return
+				}
+			}
+			if len(batch) < reconcileBatch {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package point_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+// due reconciles what is due, and fails unless it goes back so far.
+func (w *world) due(back time.Duration) point.Reconciliation {
+	w.Helper()
+	run, err := w.ReconcileDue(w.Context())
+	w.must(err)
+	if got := run.ToAt.Sub(run.FromAt); got != back || !run.ToAt.Equal(w.Now()) {
+		w.Fatalf("it went back %s, want %s: %+v", got, back, run)
+	}
+	return run
+}
+
+func TestTheNextReconciliationOverlapsTheLast(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.stopClock()
+		w.due(7 * day)
+		w.due(time.Hour)
+		clock.pass(10 * day)
+		w.due(10*day + time.Hour)
+		w.Reconciling = point.Reconciling{Overlap: 2 * time.Hour, First: day}
+		w.due(2 * time.Hour)
+		w.must(w.DB.Exec("DELETE FROM reconciliations").Error)
+		w.due(day)
+	})
+}
+
+// TestAnOperatorsReconciliationMovesNoWatermark, because nobody knows what lies between it and the last one.
+func TestAnOperatorsReconciliationMovesNoWatermark(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.stopClock()
+		w.due(7 * day)
+		clock.pass(3 * day)
+		_, err := w.Reconcile(w.Context(), clock.now().Add(-time.Minute), clock.now())
+		w.must(err)
+		w.due(3*day + time.Hour)
+	})
+}
+
+func TestAFailedReconciliationMovesNoWatermark(t *testing.T) {
+	t.Parallel()
+	eachForgetful(t, 100, func(w *world, f *front) {
+		clock := w.stopClock()
+		w.due(7 * day)
+		clock.pass(day)
+		f.down(2)
+		_, err := w.ReconcileDue(w.Context())
+		w.wantCode(err, point.GatewayUnavailable)
+		f.say(f.gateway.ServeHTTP)
+		clock.pass(day)
+		w.must(w.DB.Exec(`INSERT INTO reconciliations SELECT 'died', scheduled, from_at, ?, started_at, NULL, 0, 0, 0, 0, '', ''
+			FROM reconciliations WHERE error <> ''`, clock.now()).Error)
+		w.due(2*day + time.Hour)
+	})
+}
+
+// TestAWatermarkFromTheFutureIsIgnored: the server's clock was ten days fast for one run.
+func TestAWatermarkFromTheFutureIsIgnored(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.stopClock()
+		w.due(7 * day)
+		clock.pass(10 * day)
+		w.due(10*day + time.Hour)
+		clock.pass(-9 * day)
+		if run := w.due(day + time.Hour); !strings.Contains(run.Note, "2026-03-11T09:00:00Z") {
+			w.Errorf("nothing is said of it: %+v", run)
+		}
+		w.must(w.DB.Exec("DELETE FROM reconciliations WHERE to_at <= ?", clock.now()).Error)
+		if run := w.due(7 * day); run.Note == "" {
+			w.Errorf("nothing is said of it: %+v", run)
+		}
+	})
+}
+
+// TestTheDatabaseItselfRefusesAReconciliationThatCannotBe breaks each constraint of 00004_reconcile.sql.
+func TestTheDatabaseItselfRefusesAReconciliationThatCannotBe(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		charged(w)
+		w.pay(w.order("minji"))
+		w.reconcile()
+		for name, sql := range map[string]string{
+			"an empty period":            "UPDATE reconciliations SET to_at = from_at",
+			"fewer than none listed":     "UPDATE reconciliations SET listed = -1",
+			"fewer than none compared":   "UPDATE reconciliations SET compared = -1",
+			"fewer than none healed":     "UPDATE reconciliations SET healed = -1",
+			"fewer than none different":  "UPDATE reconciliations SET differences = -1",
+			"a failure that goes on":     "UPDATE reconciliations SET error = 'x', finished_at = NULL",
+			"a run twice":                "INSERT INTO reconciliations SELECT * FROM reconciliations",
+			"a difference twice":         "INSERT INTO reconciliation_differences SELECT * FROM reconciliation_differences",
+			"a difference of no run":     "UPDATE reconciliation_differences SET reconciliation_id = 'none'",
+			"a difference of some kind":  "UPDATE reconciliation_differences SET kind = 'FUN'",
+			"a difference before others": "UPDATE reconciliation_differences SET position = 0",
+		} {
+			if err := w.quiet().Exec(sql).Error; err == nil {
+				w.Errorf("%s was accepted", name)
+			}
+		}
+	})
+}
