@@ -141,7 +141,7 @@ func export(path string, stdout io.Writer, write func(io.Writer) error) error {
 	case "-":
 		return write(stdout)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator names it
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"pointcharge/internal/database"
 )
@@ -99,7 +100,8 @@ func (s *Service) reconcile(ctx context.Context, run Reconciliation) (Reconcilia
 	if run.ID, err = newID(); err != nil {
 		return Reconciliation{}, err
 	}
-	if err := s.DB.WithContext(ctx).Create(&run).Error; err != nil {
+	begin := func(tx *gorm.DB) error { return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&run).Error }
+	if err := database.Transact(ctx, s.DB, begin); err != nil {
 		return Reconciliation{}, fmt.Errorf("begin reconciliation: %w", err)
 	}
 	c := comparison{Service: s, run: &run, seen: map[string]bool{}, reported: map[string]bool{}}
