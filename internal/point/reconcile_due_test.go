@@ -1,11 +1,16 @@
 package point_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
 )
 
 // due reconciles what is due, and fails unless it goes back so far.
@@ -107,5 +112,44 @@ func TestTheDatabaseItselfRefusesAReconciliationThatCannotBe(t *testing.T) {
 				w.Errorf("%s was accepted", name)
 			}
 		}
+	})
+}
+
+// TestReconcileLooksUpAPaymentForNoOrderOfOursOnce: another system of the merchant's may have thousands.
+func TestReconcileLooksUpAPaymentForNoOrderOfOursOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		strange := w.gateway.Put(sandbox.Payment{MerchantUID: "strange", Amount: "5000", Sandbox: true}).ImpUID
+		for range 2 {
+			w.wantDifferences(w.reconcile(), "MISSING_HERE "+strange)
+		}
+		if n := w.lookups(); n != 1 {
+			w.Errorf("%d look-ups, want 1", n)
+		}
+	})
+}
+
+// TestReconcileMarksNothingThatWasSyncedMeanwhile has a gateway that denies the payment to us, and that knows it again
+// when a webhook asks before we have written anything.
+func TestReconcileMarksNothingThatWasSyncedMeanwhile(t *testing.T) {
+	t.Parallel()
+	eachForgetful(t, 100, func(w *world, f *front) {
+		charge := charged(w)
+		server := httptest.NewServer(f.gateway)
+		w.Cleanup(server.Close)
+		webhook := point.Service{DB: w.DB, Gateway: iamport.New(iamport.Config{URL: server.URL, Key: "k", Secret: "s", IncludeSandbox: true})}
+		f.say(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/payments/status/") {
+				_, _ = io.WriteString(rw, `{"code":0,"response":{"total":0,"next":0,"list":[]}}`)
+				return
+			}
+			if _, err := webhook.Sync(r.Context(), *charge.ImpUID); err != nil {
+				w.Error(err)
+			}
+			rw.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(rw, `{"code":1,"response":null}`)
+		})
+		w.wantDifferences(w.reconcile(), "MISSING_AT_GATEWAY "+*charge.ImpUID)
+		w.wantProblem(*charge.ImpUID, point.NoProblem)
 	})
 }
