@@ -26,14 +26,15 @@ const (
 // of these belongs to it; a new domain beside point gets a line here.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"graph":             {"internal/point", "internal/auth"},
+		"graph":             {"internal/point", "internal/auth", "internal/edge"},
 		"internal/point":    {"internal/database"},
 		"internal/iamport":  {"internal/point"},
 		"internal/sandbox":  {},
 		"internal/schedule": {},
-		"internal/web":      {"internal/point", "internal/schedule"},
+		"internal/web":      {"internal/point", "internal/edge", "internal/schedule"},
 		"internal/admin":    {"internal/point", "internal/auth"},
 		"internal/auth":     {"internal/point"},
+		"internal/edge":     {},
 		"internal/config":   {},
 		"internal/database": {},
 		databasetest:        {"internal/database"},

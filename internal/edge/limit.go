@@ -1,0 +1,44 @@
+package edge
+
+import (
+	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limit is how often somebody may come: each user, wherever they are, and each address, whoever is there. The zero
+// Limit refuses nobody.
+type Limit struct {
+	users     *Buckets[string]
+	addresses *Buckets[netip.Prefix]
+}
+
+// Rate is how often: bursts of so many at once, and Limit a second in the long run. With rate.Inf there is no limit.
+type Rate struct {
+	Limit rate.Limit
+	Burst int
+}
+
+// NewLimit allows each user and each address so much.
+func NewLimit(user, address Rate) *Limit {
+	return &Limit{
+		users:     NewBuckets[string](user.Limit, user.Burst),
+		addresses: NewBuckets[netip.Prefix](address.Limit, address.Burst),
+	}
+}
+
+// Take counts one more call and returns 0, or how long to wait before the next try. A call without a user (the empty
+// one) is counted by its address only, one without an address by its user only. IPv6 is counted by networks of 64 bits.
+func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
+	if l == nil {
+		return 0
+	}
+	if address.IsValid() {
+		wait = l.addresses.Take(neighbourhood(address))
+	}
+	if wait == 0 && user != "" {
+		wait = l.users.Take(user)
+	}
+	return wait
+}
