@@ -183,6 +183,16 @@ func (s *Service) Known(ctx context.Context, merchantUID string) (bool, error) {
 	return err == nil, err
 }
 
+// KnownPayment tells whether the books have impUID as a payment of the order merchantUID, paid or not. Only what the
+// gateway said gets there.
+func (s *Service) KnownPayment(ctx context.Context, merchantUID, impUID string) (bool, error) {
+	_, err := one[Payment](ctx, s.DB, "payment", "imp_uid = ? AND merchant_uid = ?", impUID, merchantUID)
+	if CodeOf(err) == NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // one reads a row; what is asked for may be missing, which is an Error NotFound.
 func one[T any](ctx context.Context, db *gorm.DB, what, where string, args ...any) (row T, err error) {
 	rows, err := gorm.G[T](db).Where(where, args...).Limit(1).Find(ctx)

@@ -4,10 +4,12 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -25,7 +27,17 @@ type Server struct {
 	// FrontendURL is the only place where a payer is ever sent back to. Its own path and query are kept.
 	FrontendURL *url.URL
 	Log         *slog.Logger
+	// Senders are who may send webhooks, by what edge.Proxies.Identify found; everybody, if there are none. Iamport's
+	// addresses have changed before (contract §2.3), and being one of them proves nothing: every payment is looked up.
+	Senders []netip.Prefix
+	// LookUps is how many look-ups webhooks and landings may have under way at a time; default 16. The rest of the
+	// gateway is for those who wait at a screen.
+	LookUps int64
+	// Patience is how long a webhook or a landing may take; default 25 s, shorter than the 30 that Iamport waits for
+	// an answer (contract §2.3).
+	Patience time.Duration
 
+	bounds    bounds
 	notices   singleflight.Group
 	abandoned sync.WaitGroup // look-ups whose callers hung up
 }
@@ -35,8 +47,10 @@ type Server struct {
 func (s *Server) Wait() { s.abandoned.Wait() }
 
 // Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
-// GET /readyz.
+// GET /readyz. Call it once.
 func (s *Server) Register(mux *http.ServeMux) {
+	s.bounds = newBounds(s.LookUps)
+	s.Patience = cmp.Or(s.Patience, patience)
 	mux.HandleFunc("POST /webhooks/iamport", s.webhook)
 	mux.HandleFunc("GET /payments/return", s.landing)
 	mux.HandleFunc("GET /healthz", s.healthy)
@@ -73,6 +87,9 @@ func (s *Server) land(ctx context.Context, n notice) string {
 	switch code := point.CodeOf(err); {
 	case code == point.NotFound || code == point.PaymentNotFound:
 		return "unknown"
+	case code == point.RateLimited:
+		s.Log.Warn("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
+		return "unavailable"
 	case err != nil:
 		s.Log.Error("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
 		return "unavailable"

@@ -89,13 +89,18 @@ func (w *world) start(handler http.Handler) string {
 	return server.URL
 }
 
-func (w *world) routes(points *point.Service, frontend string) http.Handler {
+// routes are those of a server as set changes it.
+func (w *world) routes(points *point.Service, frontend string, set ...func(*web.Server)) http.Handler {
 	w.Helper()
 	target, err := url.Parse(frontend)
 	w.must(err)
 	mux := http.NewServeMux()
 	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	(&web.Server{Points: points, FrontendURL: target, Log: log}).Register(mux)
+	server := &web.Server{Points: points, FrontendURL: target, Log: log}
+	for _, s := range set {
+		s(server)
+	}
+	server.Register(mux)
 	return mux
 }
 

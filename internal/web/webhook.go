@@ -12,14 +12,15 @@ import (
 	"time"
 	"unicode"
 
+	"pointcharge/internal/edge"
 	"pointcharge/internal/point"
 )
 
 const (
 	// maxNotice bounds a webhook's body; Iamport's are some hundred bytes (contract §2.1).
 	maxNotice = 64 << 10
-	// syncTimeout is shorter than the 30 seconds that Iamport waits for an answer (contract §2.3).
-	syncTimeout = 25 * time.Second
+	// patience is shorter than the 30 seconds that Iamport waits for an answer (contract §2.3).
+	patience = 25 * time.Second
 )
 
 // notice is the body of a webhook (contract §2.1). It carries no signature and nothing in it is
@@ -33,8 +34,13 @@ type notice struct {
 }
 
 // webhook answers Iamport: 200 for everything that a resend cannot help, 400 or 413 for a body that is
-// no notice, 503 where a resend helps.
+// no notice, 503 where a resend helps. Others than Senders get 403.
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(r) {
+		s.Log.Warn("webhook: not from an allowed address", "address", edge.Client(r.Context()).String())
+		http.Error(w, "not from this address", http.StatusForbidden)
+		return
+	}
 	n, err := readNotice(w, r)
 	if err != nil {
 		status := http.StatusBadRequest
@@ -56,6 +62,9 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		log.Info("webhook: synced", "payment", payment.Status, "problem", payment.Problem)
 	case point.NotFound:
 		log.Warn("webhook: no order of ours", "err", err)
+	case point.RateLimited:
+		log.Warn("webhook: too many notices, a resend would help", "err", err)
+		http.Error(w, "try again", http.StatusServiceUnavailable)
 	default: // also a payment that Iamport does not know (yet) of an order that we do
 		log.Error("webhook: not synced, a resend would help", "err", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
@@ -98,8 +107,11 @@ func (n notice) plausible() bool {
 
 // sync looks the payment up and merges it into the books. A notice about an order that is not ours asks
 // the gateway nothing, and a burst of the same notice asks once. Only the very same notice may share an
-// answer: what another one reports may be younger than the look-up in flight.
+// answer: what another one reports may be younger than the look-up in flight. It ends within Patience, whatever the
+// database and the gateway do.
 func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Patience)
+	defer cancel()
 	known, err := s.Points.Known(ctx, n.MerchantUID)
 	if err != nil {
 		return point.Payment{}, err
@@ -109,7 +121,7 @@ func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
 	}
 	// The shared work must not end because one of those waiting hangs up.
 	shared := context.WithoutCancel(ctx)
-	done := s.notices.DoChan(n.key(), func() (any, error) { return s.syncShared(shared, n.ImpUID) })
+	done := s.notices.DoChan(n.key(), func() (any, error) { return s.syncShared(shared, n) })
 	select {
 	case <-ctx.Done():
 		s.abandoned.Go(func() { <-done })
@@ -122,15 +134,20 @@ func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
 
 // syncShared runs on a goroutine of its own, where net/http catches no panic: one there would end the
 // process, and with it everybody else's requests.
-func (s *Server) syncShared(ctx context.Context, impUID string) (payment point.Payment, err error) {
+func (s *Server) syncShared(ctx context.Context, n notice) (payment point.Payment, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
-	return s.Points.Sync(ctx, impUID)
+	release, err := s.admit(ctx, n)
+	if err != nil {
+		return point.Payment{}, err
+	}
+	defer release()
+	return s.Points.Sync(ctx, n.ImpUID)
 }
 
 func (n notice) key() string {

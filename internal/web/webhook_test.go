@@ -90,8 +90,8 @@ func TestF11AForgedPaymentGivesNothing(t *testing.T) {
 	w.wantBalance("minji", 0)
 }
 
-// TestF12NoAddressIsTurnedAwayAndNoneIsBelieved: there is no allow-list, because Iamport's addresses change. Whoever
-// calls, the payment is looked up.
+// TestF12NoAddressIsTurnedAwayAndNoneIsBelieved: the allow-list is off unless asked for, because Iamport's addresses
+// change. Whoever calls, the payment is looked up.
 func TestF12NoAddressIsTurnedAwayAndNoneIsBelieved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

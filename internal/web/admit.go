@@ -1,0 +1,70 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+
+	"pointcharge/internal/edge"
+	"pointcharge/internal/point"
+)
+
+// Anybody can write notices, and whoever has bought something knows the number of an order. So what a notice may cost
+// is bounded: for each order, and for each payment in the books, lookUpBurst look-ups at once and one every lookUpPause;
+// for all of them together, LookUps at a time. What is refused is not lost. Iamport resends what got no 200 where it is
+// told to (contract §2.3), the browser's own mutation does not come this way, and a payment nobody told us about is
+// found by a sync.
+const (
+	lookUpBurst = 10
+	lookUpPause = 10 * time.Second
+	// maxLookUps is how many run at a time when LookUps does not say.
+	maxLookUps = 16
+)
+
+// bounds are those of look-ups.
+type bounds struct {
+	often    *edge.Buckets[string] // by order, and by payment in the books
+	inFlight *semaphore.Weighted
+}
+
+func newBounds(lookUps int64) bounds {
+	return bounds{
+		often:    edge.NewBuckets[string](rate.Every(lookUpPause), lookUpBurst),
+		inFlight: semaphore.NewWeighted(cmp.Or(lookUps, maxLookUps)),
+	}
+}
+
+// admit lets a look-up begin, which must call release when it has ended. It waits while too many are under way, until
+// ctx ends. The refusal is RATE_LIMITED for an order with too many notices.
+func (s *Server) admit(ctx context.Context, n notice) (release func(), err error) {
+	wait := s.bounds.often.Take("order " + n.MerchantUID)
+	if wait > 0 {
+		// Forged notices with invented payments must not use up what the order's real payment needs: its cancellation
+		// would be late.
+		var ours bool
+		if ours, err = s.Points.KnownPayment(ctx, n.MerchantUID, n.ImpUID); err != nil {
+			return nil, err
+		}
+		if ours {
+			wait = s.bounds.often.Take("payment " + n.ImpUID)
+		}
+	}
+	if wait > 0 {
+		return nil, &point.Error{Code: point.RateLimited, Message: "There are too many notices about this order.",
+			RetryAfter: int((wait + time.Second - 1) / time.Second)}
+	}
+	if err := s.bounds.inFlight.Acquire(ctx, 1); err != nil {
+		return nil, fmt.Errorf("wait for other look-ups to end: %w", err)
+	}
+	return func() { s.bounds.inFlight.Release(1) }, nil
+}
+
+// allowed tells whether webhooks are taken from where r came from.
+func (s *Server) allowed(r *http.Request) bool {
+	return len(s.Senders) == 0 || edge.Within(s.Senders, edge.Client(r.Context()))
+}
