@@ -48,6 +48,9 @@ func extensions(refusal *point.Error) map[string]any {
 	if refusal.Balance != nil {
 		ext["balance"] = *refusal.Balance
 	}
+	if refusal.RetryAfter != 0 {
+		ext["retryAfter"] = refusal.RetryAfter
+	}
 	return ext
 }
 

@@ -35,6 +35,7 @@ const (
 type world struct {
 	*testing.T
 	url     string
+	limited string // of a server with limits on requests, if there is one
 	db      *gorm.DB
 	gateway *sandbox.Sandbox
 	points  *point.Service
@@ -111,6 +112,7 @@ type reply struct {
 		Extensions struct {
 			Code, TransactionID string
 			Balance             *int64
+			RetryAfter          int
 		}
 	}
 	status int

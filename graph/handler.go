@@ -39,6 +39,7 @@ func (r *Resolver) Handler() http.Handler {
 	server.SetValidationRulesFn(strictRules)
 	server.Use(exactVariables{schema.Schema()})
 	server.Use(limits{})
+	server.Use(gatewayLimit{r.GatewayLimit})
 	server.SetQueryCache(lru.New[*ast.QueryDocument](maxCached))
 	server.SetErrorPresenter(r.present)
 	server.SetRecoverFunc(r.recoverPanic)

@@ -85,15 +85,14 @@ func TestEveryCodeCanBeProvoked(t *testing.T) {
 		point.InsufficientPoints:    w.spend("minji", 5_001, "order-1"),
 		point.RefundNotPossible:     w.refund(w.token("minji"), w.charged("minji"), 5_001, "refund-1"),
 		point.GatewayUnavailable:    newWorld(t, gatewayDown).ask("minji", `mutation { createChargeOrder(productId: "p1") { status } }`),
+		point.RateLimited:           oneTooMany(t),
 		point.Internal:              newWorld(t, panicking).charge("minji", "imp_1"),
 	}
 	for code, r := range provoked {
 		w.wantCode(r, code)
 	}
-	// Codes of features to come: nothing answers with them yet.
-	later := []point.Code{point.RateLimited}
-	if want := len(errorCodes(t)); len(provoked)+len(later) != want {
-		t.Errorf("%d codes are provoked and %d are for later, but the schema has %d", len(provoked), len(later), want)
+	if want := len(errorCodes(t)); len(provoked) != want {
+		t.Errorf("%d codes are provoked, but the schema has %d", len(provoked), want)
 	}
 }
 

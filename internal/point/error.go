@@ -38,6 +38,8 @@ type Error struct {
 	TransactionID string
 	// Balance is set with InsufficientPoints: the points that can be spent.
 	Balance *int64
+	// RetryAfter is set with RateLimited: the seconds until another try can succeed, at least 1.
+	RetryAfter int
 }
 
 func (e *Error) Error() string {

@@ -1,0 +1,80 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"pointcharge/internal/auth"
+	"pointcharge/internal/edge"
+	"pointcharge/internal/point"
+)
+
+// Limited answers 429 to callers who come more often than limit allows, before anything of their request is read.
+// It belongs between auth's middleware and Handler.
+func Limited(limit *edge.Limit, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refusal := take(r.Context(), limit)
+		if refusal == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Retry-After", strconv.Itoa(refusal.RetryAfter))
+		w.WriteHeader(http.StatusTooManyRequests)
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"errors": []any{map[string]any{"message": refusal.Message, "extensions": extensions(refusal)}},
+		})
+	})
+}
+
+// take counts the caller's call, and refuses it when it is one too many. Trusted backends and operators are not
+// counted: all of a shop's users come through them.
+func take(ctx context.Context, limit *edge.Limit) *point.Error {
+	var wait time.Duration
+	switch caller, err := auth.From(ctx); {
+	case err != nil:
+		wait = limit.Take("", edge.Client(ctx))
+	case caller.Has(auth.RoleService) || caller.Has(auth.RoleAdmin):
+	default:
+		wait = limit.Take(caller.UserID, edge.Client(ctx))
+	}
+	if wait == 0 {
+		return nil
+	}
+	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: seconds(wait)}
+}
+
+// seconds rounds up: who comes back on time must not come too early.
+func seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
+
+// apart are the mutations that never ask the gateway. Every other one is counted by gatewayLimit, also one that
+// somebody adds and forgets to think of it.
+func apart() []string {
+	return []string{"spendPoints", "cancelSpend", "adjustPoints", "upsertChargeProduct"}
+}
+
+// gatewayLimit refuses mutations that may ask the gateway when a caller asks too often: the gateway has limits of its
+// own, for all of our users together. What is refused has changed nothing, like every field that has an error.
+type gatewayLimit struct{ limit *edge.Limit }
+
+func (gatewayLimit) ExtensionName() string { return "GatewayLimit" }
+
+func (gatewayLimit) Validate(graphql.ExecutableSchema) error { return nil }
+
+// InterceptField is called for every field of every answer.
+func (l gatewayLimit) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+	field := graphql.GetFieldContext(ctx)
+	if field.Object != "Mutation" || slices.Contains(apart(), field.Field.Name) {
+		return next(ctx)
+	}
+	if refusal := take(ctx, l.limit); refusal != nil {
+		return nil, refusal
+	}
+	return next(ctx)
+}

@@ -1,0 +1,178 @@
+package graph_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"pointcharge/graph"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/edge"
+	"pointcharge/internal/point"
+)
+
+// calls are so many, and the next one in an hour.
+func calls(n int) edge.Rate { return edge.Rate{Limit: rate.Every(time.Hour), Burst: n} }
+
+func unlimited() edge.Rate { return edge.Rate{Limit: rate.Inf} }
+
+// gatewayCalls lets each user ask the gateway n times.
+func gatewayCalls(n int) setting {
+	return func(_ *world, r *graph.Resolver) { r.GatewayLimit = edge.NewLimit(calls(n), unlimited()) }
+}
+
+// oneTooMany is a charge that came too soon after another.
+func oneTooMany(t *testing.T) reply {
+	t.Helper()
+	w := newWorld(t, gatewayCalls(1))
+	w.charge("minji", "imp_1")
+	return w.charge("minji", "imp_1")
+}
+
+// mutations are every field of Mutation with a call of it, from private, so that a new one cannot be left out.
+func mutations(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, field := range schema(t).Mutation.Fields {
+		for _, query := range private() {
+			if strings.HasPrefix(query, "mutation { "+field.Name+"(") {
+				found[field.Name] = query
+			}
+		}
+		if found[field.Name] == "" {
+			t.Fatalf("private() has no call of the mutation %s", field.Name)
+		}
+	}
+	return found
+}
+
+// local are the mutations that never ask the gateway, in an order in which they succeed the second time.
+func local() []string {
+	return []string{"upsertChargeProduct", "adjustPoints", "spendPoints", "cancelSpend"}
+}
+
+// TestEveryMutationThatMayAskTheGatewayIsLimited goes through the schema: who adds a mutation that asks nobody must say
+// so, here and in apart.
+func TestEveryMutationThatMayAskTheGatewayIsLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, gatewayCalls(1))
+	for name, query := range mutations(t) {
+		user := "user-of-" + name
+		if first := w.ask(user, query); first.code() == point.RateLimited {
+			t.Errorf("%s: the first was refused", name)
+		}
+		second := w.ask(user, query)
+		if limited := second.code() == point.RateLimited; limited == isOneOf(name, local()) {
+			t.Errorf("%s: limited is %t: %s", name, limited, second.text)
+		}
+	}
+}
+
+func TestMutationsWithoutALimitAskNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := mutations(t)
+	for round := range 2 {
+		for _, name := range local() {
+			if r := w.askAs(w.token("boss", auth.RoleAdmin), all[name]); round == 1 && len(r.Errors) > 0 {
+				t.Errorf("%s: %s", name, r.text)
+			}
+		}
+	}
+	if asked := w.gateway.Requests(); len(asked) != 0 {
+		t.Errorf("the gateway was asked %v", asked)
+	}
+}
+
+func TestOnlyTheFieldThatIsOneTooManyIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, gatewayCalls(2))
+	const open = `createChargeOrder(productId: "p1") { merchantUid }`
+	r := w.ask("minji", `mutation { a: `+open+` b: `+open+` c: `+open+` }`)
+	w.wantCode(r, point.RateLimited)
+	if e := r.Errors[0].Extensions; r.status != http.StatusOK || len(r.Errors) != 1 || e.RetryAfter < 3590 || e.RetryAfter > 3600 ||
+		!strings.Contains(r.text, `"path":["c"]`) {
+		t.Errorf("%d %s", r.status, r.text)
+	}
+	orders := w.ask("minji", `{ viewer { chargeOrders { edges { cursor } } } }`) // reads are not counted
+	if edges, _ := orders.at("viewer", "chargeOrders", "edges").([]any); len(edges) != 2 {
+		t.Errorf("there are %d orders", len(edges))
+	}
+	w.wantCode(w.ask("junho", `mutation { `+open+` }`), "")
+}
+
+func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, gatewayCalls(1))
+	for _, role := range []auth.Role{auth.RoleService, auth.RoleAdmin} {
+		for range 3 {
+			w.wantCode(w.askAs(w.token("shop", role), charge, "id", "imp_1"), point.PaymentNotFound)
+		}
+	}
+}
+
+// limitRequests serves the world's resolver with a limit on requests, to clients whose addresses are all known.
+func limitRequests(limit *edge.Limit) setting {
+	return func(w *world, r *graph.Resolver) {
+		verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
+		handler := verifier.Middleware(graph.Limited(limit, r.Handler()))
+		server := httptest.NewServer(edge.Proxies{netip.MustParsePrefix("127.0.0.0/8")}.Identify(handler))
+		w.Cleanup(server.Close)
+		w.limited = server.URL
+	}
+}
+
+func TestRequestsOverTheLimitGet429(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]*edge.Limit{"by user": edge.NewLimit(calls(2), unlimited()), "by address": edge.NewLimit(unlimited(), calls(2))} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, limitRequests(limit))
+			w.url = w.limited
+			for range 2 {
+				w.want(w.ask("minji", `{ viewer { balance } }`), 0.0, "viewer", "balance")
+			}
+			r := w.send(http.MethodPost, w.token("minji"), "text/plain", "not even read")
+			if r.status != http.StatusTooManyRequests || r.header.Get("Content-Type") != "application/json" {
+				t.Errorf("%d %v %s", r.status, r.header, r.text)
+			}
+			after := r.header.Get("Retry-After")
+			if want := `{"errors":[{"extensions":{"code":"RATE_LIMITED","retryAfter":` + after + `},"message":"Too many requests."}]}` + "\n"; r.text != want {
+				t.Errorf("%s, want %s", r.text, want)
+			}
+			if len(after) != 4 || r.Errors[0].Extensions.RetryAfter < 3590 || r.Errors[0].Extensions.RetryAfter > 3600 {
+				t.Errorf("retry after %q", after)
+			}
+		})
+	}
+}
+
+func TestBadTokensAreCountedByAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, limitRequests(edge.NewLimit(calls(100), calls(2))))
+	w.url = w.limited
+	for _, token := range []string{"", "a.b.c"} {
+		w.wantCode(w.askAs(token, `{ viewer { balance } }`), point.Unauthenticated)
+	}
+	w.wantCode(w.askAs("d.e.f", `{ viewer { balance } }`), point.RateLimited)
+	w.wantCode(w.askAs(w.token("shop", auth.RoleService), `{ viewer { balance } }`), "") // and is let in all the same
+}
+
+func TestSecondsAreRoundedUp(t *testing.T) {
+	t.Parallel()
+	limit := edge.NewLimit(edge.Rate{Limit: 1, Burst: 1}, unlimited())
+	w := newWorld(t, limitRequests(limit))
+	w.url = w.limited
+	var r reply
+	for r.code() != point.RateLimited { // at once, unless the machine is very busy
+		r = w.ask("minji", `{ viewer { balance } }`)
+	}
+	if got := r.Errors[0].Extensions.RetryAfter; got != 1 {
+		t.Errorf("retry after %d s", got)
+	}
+}
