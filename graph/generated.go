@@ -852,7 +852,7 @@ enum ErrorCode {
   REFUND_NOT_POSSIBLE
   "Iamport gave no answer that can be trusted. Nothing was written; try again."
   GATEWAY_UNAVAILABLE
-  "Too many requests; try again later."
+  "Too many requests; extensions.retryAfter is the seconds to wait, at least 1. Any request may be refused with it."
   RATE_LIMITED
   "A fault of the server. It was logged."
   INTERNAL
