@@ -13,12 +13,11 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/rs/cors"
+	"golang.org/x/time/rate"
 	"gorm.io/gorm"
 
 	"pointcharge/graph"
@@ -26,6 +25,7 @@ import (
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
 	"pointcharge/internal/database"
+	"pointcharge/internal/edge"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
 	"pointcharge/internal/schedule"
@@ -137,7 +137,8 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	routes := &web.Server{Points: points, Schedule: running, FrontendURL: frontend, Log: log}
+	routes := &web.Server{Points: points, Schedule: running, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls,
+		Log: log}
 	routes.Register(mux)
 	a := &app{points: points, schedule: running, hangUp: hangUp}
 	a.close = func() {
@@ -147,8 +148,10 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 		routes.Wait()
 		hangUp()
 	}
-	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection}
-	mux.Handle("/graphql", crossOrigin(cfg, verifier.Middleware(resolver.Handler())))
+	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection,
+		GatewayLimit: gatewayLimit(cfg)}
+	limited := graph.Limited(requestLimit(cfg), resolver.Handler())
+	mux.Handle("/graphql", edge.CrossOrigin(cfg.CORSOrigins, verifier.Middleware(limited)))
 	if cfg.Mode == config.Sandbox {
 		if err := a.addSandbox(ctx, cfg, mux, points, log); err != nil {
 			return nil, err
@@ -163,15 +166,39 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 		mux.Handle("/playground", page)
 		mux.Handle("/playground/", page)
 	}
-	a.handler = withHeaders(mux)
+	secure := strings.HasPrefix(cfg.PublicURL, "https://")
+	a.handler = edge.Headers(secure, edge.Proxies(cfg.TrustedProxies).Identify(mux))
 	return a, nil
 }
 
 // webhookPath is where internal/web takes Iamport's notices.
 const webhookPath = "/webhooks/iamport"
 
-// gatewayCalls is how many calls to Iamport are under way at most; the others wait.
-const gatewayCalls = 64
+const (
+	// gatewayCalls is how many calls to Iamport are under way at most; the others wait.
+	gatewayCalls = 64
+	// noticeCalls is how many of them may be look-ups that a webhook or a landing asked for.
+	noticeCalls = gatewayCalls / 4
+	// gatewayCrowd is how many users of one address may ask the gateway as often as one of them may: phones share
+	// the addresses of their carrier.
+	gatewayCrowd = 10
+)
+
+// requestLimit is for every request to the API.
+func requestLimit(cfg config.Config) *edge.Limit {
+	return edge.NewLimit(edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
+}
+
+// gatewayLimit is for the mutations that may ask Iamport. Where requests are not counted by address, because every
+// address is the proxy's, nor are these.
+func gatewayLimit(cfg config.Config) *edge.Limit {
+	user := edge.Rate(cfg.RateLimitGateway)
+	crowd := edge.Rate{Limit: user.Limit * gatewayCrowd, Burst: user.Burst * gatewayCrowd}
+	if user.Limit == rate.Inf || cfg.RateLimitAddress.Limit == rate.Inf {
+		crowd.Limit = rate.Inf
+	}
+	return edge.NewLimit(user, crowd)
+}
 
 // newService is the domain with Iamport behind it. hangUp closes the connections that wait for the next call.
 func newService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point.Service, hangUp func()) {
@@ -242,32 +269,6 @@ func sdkURL(cfg config.Config) string {
 		return iamportSDK
 	}
 	return cfg.IamportURL + "/iamport.js"
-}
-
-// crossOrigin lets the pages of CORS_ORIGINS call next, and keeps every other site's pages from it.
-func crossOrigin(cfg config.Config, next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
-	for _, origin := range cfg.CORSOrigins {
-		_ = protection.AddTrustedOrigin(origin) // config has checked them
-	}
-	guarded := protection.Handler(next)
-	if slices.Contains(cfg.CORSOrigins, "*") { // sandbox only; the protection knows no such origin
-		guarded = next
-	}
-	return cors.New(cors.Options{
-		AllowOriginFunc: cfg.AllowsOrigin, // AllowedOrigins takes an empty list for everybody
-		AllowedMethods:  []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:  []string{"Authorization", "Content-Type"},
-		MaxAge:          600,
-	}).Handler(guarded)
-}
-
-func withHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "same-origin")
-		next.ServeHTTP(w, r)
-	})
 }
 
 func newLog(cfg config.Config, w io.Writer) *slog.Logger {

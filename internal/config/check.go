@@ -91,6 +91,7 @@ func (c Config) check() Errors {
 	for _, origin := range c.CORSOrigins {
 		c.checkOrigin(&errs, origin)
 	}
+	c.checkProxies(&errs)
 	checkDays(&errs, "PAID_POINTS_DAYS", c.PaidPointsDays)
 	checkDays(&errs, "BONUS_POINTS_DAYS", c.BonusPointsDays)
 	checkEvery(&errs, "SWEEP_EVERY", c.SweepEvery)
@@ -110,6 +111,18 @@ func (c Config) check() Errors {
 func checkEvery(errs *Errors, name string, every time.Duration) {
 	if every != 0 && (every < time.Second || every > 24*time.Hour) {
 		errs.add(name, "is wrong: it must be from 1s to 24h, or 0 for never")
+	}
+}
+
+// checkProxies refuses what would let everybody choose an address, or shut Iamport out.
+func (c Config) checkProxies(errs *Errors) {
+	for _, network := range c.TrustedProxies {
+		if network.Bits() == 0 {
+			errs.add("TRUSTED_PROXIES", "is wrong: %s is everybody, who would all be believed", network)
+		}
+	}
+	if c.Mode == Live && len(c.WebhookAllow) > 0 && len(c.TrustedProxies) == 0 {
+		errs.add("WEBHOOK_ALLOW", "needs TRUSTED_PROXIES: in live mode a proxy stands in front, and all webhooks come from its address")
 	}
 }
 

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
+	"golang.org/x/time/rate"
 )
 
 // DevelopmentSecret signs tokens in sandbox mode when nothing else is configured. Everybody can read it
@@ -85,8 +85,16 @@ type Config struct {
 	// PublicURL and FrontendURL are without a trailing slash.
 	PublicURL   string `env:"PUBLIC_URL" sandbox:"<http://ADDR>" live:"<required>" help:"address at which browsers and Iamport reach this server"`
 	FrontendURL string `env:"FRONTEND_URL" sandbox:"<PUBLIC_URL>" live:"<required>" help:"page to which a browser returns after paying in a redirect"`
-	// CORSOrigins are compared with the Origin header as they are. In sandbox mode one may be "*".
+	// CORSOrigins are compared with the Origin header as they are. In sandbox mode one may be "*", which means all.
 	CORSOrigins []string `env:"CORS_ORIGINS" sandbox:"<none>" live:"<none>" help:"origins whose pages may call the API, separated by commas: https://shop.example,…"`
+
+	// What the addresses of callers are good for; see package edge.
+	TrustedProxies Networks `env:"TRUSTED_PROXIES" sandbox:"<none>" live:"<none>" help:"proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas"`
+	WebhookAllow   Senders  `env:"WEBHOOK_ALLOW" sandbox:"<everybody>" live:"<everybody>" help:"who may send webhooks: addresses or networks; the word iamport stands for Iamport's three"`
+	// The limits are rate.Inf when they are off.
+	RateLimitUser    Rate `env:"RATE_LIMIT_USER" sandbox:"off" live:"20/s burst 60" help:"API requests of one user: 20/s, 30/m burst 10 or off; roles service and admin have no limits"`
+	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"<100/s burst 300 with TRUSTED_PROXIES, else off>" help:"API requests from one address (of IPv6, from one /64)"`
+	RateLimitGateway Rate `env:"RATE_LIMIT_GATEWAY" sandbox:"off" live:"30/m burst 15" help:"mutations of one user that may ask Iamport; one address has ten times as many"`
 
 	LogFormat     LogFormat `env:"LOG_FORMAT" sandbox:"text" live:"json" help:"text or json"`
 	Playground    bool      `env:"PLAYGROUND" sandbox:"true" live:"false" help:"serve the GraphQL playground at /playground"`
@@ -148,6 +156,12 @@ func (c Config) derive() Config {
 	c.IamportURL = strings.TrimSuffix(c.IamportURL, "/")
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	c.FrontendURL = strings.TrimSuffix(c.FrontendURL, "/")
+	if c.RateLimitAddress == (Rate{}) { // not set: without a list of proxies, everybody's address is the proxy's
+		c.RateLimitAddress = Rate{Limit: rate.Inf}
+		if len(c.TrustedProxies) > 0 {
+			c.RateLimitAddress = Rate{Limit: 100, Burst: 300}
+		}
+	}
 	c.derivedPublic = c.PublicURL == ""
 	c.derivedFrontend = c.FrontendURL == ""
 	return c.Listening(c.Addr)
@@ -164,12 +178,6 @@ func (c Config) Listening(addr string) Config {
 		c.FrontendURL = c.PublicURL
 	}
 	return c
-}
-
-// AllowsOrigin tells whether pages of the origin may call the API, as CORSOrigins says. It is here
-// because rs/cors takes an empty list for "everybody".
-func (c Config) AllowsOrigin(origin string) bool {
-	return slices.Contains(c.CORSOrigins, origin) || slices.Contains(c.CORSOrigins, "*")
 }
 
 // browsable replaces the addresses that mean "all of them", which a browser cannot visit.

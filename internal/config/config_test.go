@@ -143,26 +143,6 @@ func TestTrailingSlashesAreDropped(t *testing.T) {
 	}
 }
 
-func TestAllowsOrigin(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		origins, origin string
-		want            bool
-	}{
-		{"", "https://a.example", false},
-		{"", "", false},
-		{"https://a.example", "https://a.example", true},
-		{"https://a.example", "http://a.example", false},
-		{"https://a.example", "https://a.example.evil", false},
-		{"https://a.example,*", "https://b.example", true},
-	}
-	for _, test := range tests {
-		if got := load(t, environment{"CORS_ORIGINS": test.origins}).AllowsOrigin(test.origin); got != test.want {
-			t.Errorf("with %q, origin %q: %t", test.origins, test.origin, got)
-		}
-	}
-}
-
 func TestDerivedAddressesFollowThePort(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

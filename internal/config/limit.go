@@ -1,0 +1,91 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/time/rate"
+)
+
+// Rate is how often somebody may call: bursts of so many at once, and Limit a second in the long run. Without a limit
+// it is rate.Inf.
+type Rate struct {
+	Limit rate.Limit
+	Burst int
+}
+
+var rateText = regexp.MustCompile(`^([0-9]{1,6})/(s|m)(?: burst ([0-9]{1,6}))?$`)
+
+// UnmarshalText reads 20/s, 30/m, 20/s burst 40, or off. Without a burst it is as many as come in that time.
+func (r *Rate) UnmarshalText(text []byte) error {
+	*r = Rate{Limit: rate.Inf}
+	if string(text) == "off" || string(text) == "0" {
+		return nil
+	}
+	parts := rateText.FindStringSubmatch(string(text))
+	if parts == nil {
+		return fmt.Errorf("%q is not like 20/s, 30/m burst 10 or off", text)
+	}
+	calls, _ := strconv.Atoi(parts[1])
+	burst := calls
+	if parts[3] != "" {
+		burst, _ = strconv.Atoi(parts[3])
+	}
+	if calls < 1 || burst < 1 {
+		return fmt.Errorf("%q lets nobody in; off is for no limit", text)
+	}
+	*r = Rate{Limit: rate.Limit(calls), Burst: burst}
+	if parts[2] == "m" {
+		r.Limit /= 60
+	}
+	return nil
+}
+
+// Networks are addresses, as single ones or in CIDR notation.
+type Networks []netip.Prefix
+
+// UnmarshalText reads a list separated by commas: 10.0.0.0/8, 192.0.2.1, 2001:db8::/32.
+func (n *Networks) UnmarshalText(text []byte) error {
+	*n = nil
+	for _, part := range trimmed(strings.Split(string(text), ",")) {
+		network, err := parseNetwork(part)
+		if err != nil {
+			return fmt.Errorf("%q is not an address, nor a network such as 10.0.0.0/8", part)
+		}
+		*n = append(*n, network)
+	}
+	return nil
+}
+
+// parseNetwork reads IPv4 inside IPv6 as IPv4, as addresses are compared.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if !strings.Contains(text, "/") {
+		address, err := netip.ParseAddr(text)
+		return netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen()), err
+	}
+	network, err := netip.ParsePrefix(text)
+	if network.Addr().Is4In6() && network.Bits() >= 96 {
+		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+	}
+	return network.Masked(), err
+}
+
+// Senders are Networks from which webhooks are taken. The word iamport stands for Iamport's own.
+type Senders []netip.Prefix
+
+// iamportSenders is where webhooks come from (contract §2.3): all three, for two of them have been new once.
+const iamportSenders = "52.78.100.19,52.78.48.223,52.78.5.241"
+
+// UnmarshalText reads what Networks reads, and the word iamport.
+func (s *Senders) UnmarshalText(text []byte) error {
+	parts := trimmed(strings.Split(string(text), ","))
+	for i, part := range parts {
+		if part == "iamport" {
+			parts[i] = iamportSenders
+		}
+	}
+	return (*Networks)(s).UnmarshalText([]byte(strings.Join(parts, ",")))
+}
