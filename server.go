@@ -149,7 +149,7 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 		hangUp()
 	}
 	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection,
-		GatewayLimit: gatewayLimit(cfg)}
+		Limits: limits(cfg.GraphQL), Draft: cfg.GraphQL.HTTPDraft, GatewayLimit: gatewayLimit(cfg)}
 	limited := graph.Limited(requestLimit(cfg), resolver.Handler())
 	mux.Handle("/graphql", edge.CrossOrigin(cfg.CORSOrigins, verifier.Middleware(limited)))
 	if cfg.Mode == config.Sandbox {
@@ -254,6 +254,13 @@ func shop(cfg config.Config) graph.Checkout {
 		RedirectURL: cfg.PublicURL + "/payments/return",
 		NoticeURL:   cfg.PublicURL + webhookPath,
 	}
+}
+
+// limits are the settings as the API takes them.
+func limits(s config.GraphQL) graph.Limits {
+	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
+		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
+		Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
 }
 
 const iamportSDK = "https://cdn.iamport.kr/v1/iamport.js"

@@ -95,11 +95,11 @@ func TestOtherMethodsAndBodiesAreInvalidArguments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := `{"query":"{ viewer { id } }"}`
-	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH"} {
+	for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS"} {
 		r := w.send(method, w.token("minji"), "application/json", body)
 		w.wantCode(r, point.InvalidArgument)
-		if r.status != 405 {
-			t.Errorf("%s: status %d, want 405", method, r.status)
+		if r.status != 405 || r.header.Get("Allow") != "GET, POST" {
+			t.Errorf("%s: status %d, Allow %q", method, r.status, r.header.Get("Allow"))
 		}
 	}
 	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql"} {
@@ -144,4 +144,12 @@ func TestAnswersAreNotStored(t *testing.T) {
 	if got := w.ask("minji", `{ viewer { id } }`).header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("Cache-Control is %q", got)
 	}
+}
+
+// silent answers nothing until nobody waits any more.
+type silent struct{ point.Gateway }
+
+func (silent) Payment(ctx context.Context, _ string) (point.Payment, error) {
+	<-ctx.Done()
+	return point.Payment{}, ctx.Err()
 }

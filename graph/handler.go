@@ -4,60 +4,63 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/point"
 )
 
-const (
-	maxBody   = 64 << 10 // bytes of a request
-	maxTokens = 1000     // of a query; validation costs up to 80 ms of CPU at this length (measured on gqlparser 2.5.64)
-	maxCached = 500      // parsed queries, each at most maxBody long
-	// maxTime is how long an operation may take; the gateway's own deadline is shorter.
-	maxTime = 30 * time.Second
-)
+// maxCached is how many documents are kept with what they were parsed to, each at most a body long.
+const maxCached = 500
 
-// Handler serves POST requests. The caller's identity comes from auth's middleware in front of it.
+// Handler serves GET and POST requests. The caller's identity comes from auth's middleware in front of it.
 func (r *Resolver) Handler() http.Handler {
+	limits := r.Limits.withDefaults()
+	common := exchange{limits: limits, draft: r.Draft}
+	server := r.server(post{common}, get{common}, other{common})
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		ctx, cancel := context.WithTimeout(req.Context(), limits.Time)
+		defer cancel()
+		w.Header().Set("Cache-Control", "no-store")
+		server.ServeHTTP(w, req.WithContext(ctx))
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			r.Log.WarnContext(ctx, "an operation took too long", "limit", limits.Time)
+		}
+	})
+}
+
+// server is gqlgen's with all that is ours around it, whichever transports it has. What refuses comes in the order
+// of what it costs to find out.
+func (r *Resolver) server(transports ...graphql.Transport) *handler.Server {
+	limits := r.Limits.withDefaults()
 	schema := NewExecutableSchema(Config{Resolvers: r})
+	valid := lru.New[*ast.QueryDocument](maxCached)
 	server := handler.New(schema)
-	server.AddTransport(transport.POST{})
-	server.AddTransport(unsupported{})
-	server.SetParserTokenLimit(maxTokens)
+	for _, transport := range transports {
+		server.AddTransport(transport)
+	}
+	server.SetParserTokenLimit(limits.Tokens + 1)
 	server.SetDisableSuggestion(true)
 	server.SetValidationRulesFn(strictRules)
-	server.Use(exactVariables{schema.Schema()})
-	server.Use(limits{})
-	server.Use(gatewayLimit{r.GatewayLimit})
-	server.SetQueryCache(lru.New[*ast.QueryDocument](maxCached))
+	server.SetQueryCache(valid)
 	server.SetErrorPresenter(r.present)
 	server.SetRecoverFunc(r.recoverPanic)
+	server.Use(limiter{Limits: limits, valid: valid, widths: widthsOf(schema.Schema())})
+	server.Use(exactVariables{schema.Schema()})
+	server.Use(gatewayLimit{r.GatewayLimit})
 	if r.Introspection {
 		server.Use(extension.Introspection{})
 	} else {
 		server.Use(closed{})
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeout(req.Context(), maxTime)
-		defer cancel()
-		w.Header().Set("Cache-Control", "no-store")
-		req.Body = http.MaxBytesReader(w, req.Body, maxBody)
-		server.ServeHTTP(w, req.WithContext(ctx))
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			r.Log.WarnContext(ctx, "an operation took too long", "limit", maxTime)
-		}
-	})
+	return server
 }
 
 // optional makes null of what is not there.
@@ -66,23 +69,6 @@ func optional[T any](found T, err error) (*T, error) {
 		return nil, nil
 	}
 	return &found, err
-}
-
-// unsupported is the last transport: it answers what POST does not take, with a code like every refusal.
-type unsupported struct{}
-
-func (unsupported) Supports(*http.Request) bool { return true }
-
-func (unsupported) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	status := http.StatusUnsupportedMediaType
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		status = http.StatusMethodNotAllowed
-	}
-	answer := exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Errorf("Only POST with application/json is supported.")})
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer)
 }
 
 // closed refuses introspection as the caller's mistake. gqlgen's own refusal looks like any error of a resolver,

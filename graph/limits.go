@@ -2,106 +2,122 @@ package graph
 
 import (
 	"context"
-	"strconv"
+	"fmt"
+	"reflect"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/lexer"
+	"github.com/vektah/gqlparser/v2/parser"
 )
 
-const (
-	// maxDepth is deeper than any sensible question: viewer → chargeOrders → edges → node → transaction → … is 6.
-	maxDepth = 12
-	// maxCost is how many fields an answer may have in all, lists counted as long as they may become. Twenty lots
-	// with all that explains them cost about 8,500.
-	maxCost = 10_000
-	// listLength is what a list without an argument first is counted as: as long as the domain lets it become.
-	listLength = 50
-	// maxErrors is how many errors an answer has at most: they must not be longer than the data.
-	maxErrors = 10
-)
+// Limits bound what one request may cost. A field that is 0 means its default.
+type Limits struct {
+	Body           int           // bytes of a request
+	Tokens         int           // of a document
+	Depth          int           // of fields inside each other; ofType does not count
+	Aliases        int           // of a document
+	Directives     int           // of a document
+	RootFields     int           // of a query
+	MutationFields int           // of a mutation: each is a transaction, and may ask the gateway
+	Fields         int           // of a document, its fragments put in wherever they are spread
+	Cost           int           // fields of the longest answer there may be
+	Introspection  int           // as Cost, for what is asked of the schema itself
+	Errors         int           // of an answer: they must not be longer than the data
+	Time           time.Duration // of an operation
+}
 
-// limits refuses operations that would cost too much before anything of them is resolved. A thousand tokens are
-// enough for fragments that double twenty times and ask the database a million questions.
-type limits struct{}
+// DefaultLimits are the limits of a server that was told none. Beside each: the processor time that the dearest request
+// took that was found to just fit it, on SQLite with a hundred paid orders (worst_linux_test.go, docs/GRAPHQL.md).
+func DefaultLimits() Limits {
+	return Limits{
+		Body:           64 << 10,         // 1.2 ms, a name of 60 KB
+		Tokens:         1000,             // 53 ms: validation compares every two of 992 times "id"
+		Depth:          12,               // 48 ms, a hundred orders with seven look-ups each
+		Aliases:        30,               // 77 ms, thirty pages of a hundred orders: 258 KB
+		Directives:     20,               // 37 ms, with 830 fields beside them
+		RootFields:     20,               // 66 ms, twenty pages of a hundred orders
+		MutationFields: 5,                // 2.5 ms, five new orders; each waits for the gateway
+		Fields:         1000,             // 47 ms, two fragments of 480 fields compared with each other
+		Cost:           10_000,           // 584 ms, 5,600 look-ups
+		Introspection:  300_000,          // 7.8 ms; the usual one counts as 119,400
+		Errors:         10,               // 3.1 ms, of 990 unknown fields; at most 5 KB
+		Time:           30 * time.Second, // shorter than a shutdown waits
+	}
+}
 
-func (limits) ExtensionName() string { return "Limits" }
+func (l Limits) withDefaults() Limits {
+	given, defaults := reflect.ValueOf(&l).Elem(), reflect.ValueOf(DefaultLimits())
+	for i := range given.NumField() {
+		if given.Field(i).IsZero() {
+			given.Field(i).Set(defaults.Field(i))
+		}
+	}
+	return l
+}
 
-func (limits) Validate(graphql.ExecutableSchema) error { return nil }
+// over names the limit that was passed, and the setting that moves it.
+func over(what string, limit int64, of, setting string) string {
+	return fmt.Sprintf("%s has at most %d %s (%s).", what, limit, of, setting)
+}
 
-func (limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := meter{variables: op.Variables, left: maxCost}
-	return m.count(op.Operation.SelectionSet, 1, 1)
+func overLimit(what string, limit int, of, setting string) *gqlerror.Error {
+	return gqlerror.Errorf("%s", over(what, int64(limit), of, setting))
+}
+
+// limiter is where the limits are kept: the cheap ones before a document is validated, because validation itself
+// costs, the cost of the answer before anything of it is resolved.
+type limiter struct {
+	Limits
+	valid  graphql.Cache[*ast.QueryDocument] // what was validated, and has the right shape therefore
+	widths widths
+}
+
+func (limiter) ExtensionName() string { return "Limits" }
+
+func (limiter) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationParameters looks at the document before gqlgen does. It is parsed twice, but only the first time.
+func (l limiter) MutateOperationParameters(ctx context.Context, raw *graphql.RawParams) *gqlerror.Error {
+	if _, ok := l.valid.Get(ctx, raw.Query); ok {
+		return nil
+	}
+	if !l.shortEnough(raw.Query) {
+		return overLimit("A document", l.Tokens, "tokens", "GRAPHQL_MAX_TOKENS")
+	}
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: raw.Query}, l.Tokens+1)
+	if err != nil {
+		return nil //nolint:nilerr // gqlgen says so itself
+	}
+	return l.checkShape(document)
+}
+
+// shortEnough counts tokens, comments too. The parser would do so itself, but its refusal does not name the setting.
+func (l limiter) shortEnough(query string) bool {
+	tokens := lexer.New(&ast.Source{Input: query})
+	for range l.Tokens + 1 {
+		token, err := tokens.ReadToken()
+		if err != nil || token.Kind == lexer.EOF { // the parser says what is wrong
+			return true
+		}
+	}
+	return false
+}
+
+// MutateOperationContext refuses operations that would cost too much before anything of them is resolved. A thousand
+// tokens are enough to ask for a hundred pages of a hundred lines.
+func (l limiter) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	m := meter{variables: op.Variables, widths: l.widths, limits: l.Limits, left: l.Cost, leftOfSchema: l.Introspection}
+	return m.count(op.Operation.SelectionSet, 1)
 }
 
 // InterceptResponse cuts the list of errors.
-func (limits) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+func (l limiter) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	response := next(ctx)
-	if response != nil && len(response.Errors) > maxErrors {
-		response.Errors = response.Errors[:maxErrors]
+	if response != nil && len(response.Errors) > l.Errors {
+		response.Errors = response.Errors[:l.Errors]
 	}
 	return response
-}
-
-// meter walks an operation with its fragments expanded, and stops as soon as it is over a limit.
-type meter struct {
-	variables map[string]any
-	left      int
-}
-
-// count takes the cost of a selection that stands for times objects.
-func (m *meter) count(set ast.SelectionSet, depth, times int) *gqlerror.Error {
-	if depth > maxDepth && len(set) > 0 {
-		return gqlerror.Errorf("This is nested deeper than %d fields.", maxDepth)
-	}
-	for _, selection := range set {
-		var err *gqlerror.Error
-		switch selection := selection.(type) {
-		case *ast.Field:
-			err = m.countField(selection, depth, times)
-		case *ast.FragmentSpread:
-			err = m.count(selection.Definition.SelectionSet, depth, times)
-		case *ast.InlineFragment:
-			err = m.count(selection.SelectionSet, depth, times)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *meter) countField(field *ast.Field, depth, times int) *gqlerror.Error {
-	if field.Name == "__schema" || field.Name == "__type" {
-		return nil // the schema's own size bounds it, and live mode does not answer
-	}
-	if m.left -= times; m.left < 0 {
-		return gqlerror.Errorf("This asks for more than %d fields. Ask for less, or for shorter pages.", maxCost)
-	}
-	return m.count(field.SelectionSet, depth+1, times*m.length(field))
-}
-
-// length is how many objects a field may answer with. The edges of a connection are as many as its first.
-func (m *meter) length(field *ast.Field) int {
-	if field.Definition.Arguments.ForName("first") != nil {
-		if first, ok := number(field.ArgumentMap(m.variables)["first"]); ok && first > 0 {
-			return min(first, maxCost)
-		}
-		return 1 // the domain refuses it
-	}
-	if field.Definition.Type.Elem != nil && field.Name != "edges" {
-		return listLength
-	}
-	return 1
-}
-
-func number(v any) (int, bool) {
-	switch v := v.(type) {
-	case int64:
-		return int(v), true
-	case interface{ String() string }: // json.Number
-		n, err := strconv.Atoi(v.String())
-		return n, err == nil
-	}
-	return 0, false
 }

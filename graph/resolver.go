@@ -17,4 +17,9 @@ type Resolver struct {
 	GatewayLimit *edge.Limit
 	// Introspection lets clients read the schema.
 	Introspection bool
+	// Limits bound what one request may cost.
+	Limits Limits
+	// Draft answers application/graphql-response+json with the statuses of the first edition of GraphQL over HTTP: 422
+	// for a request that cannot be executed, 294 for data with errors.
+	Draft bool
 }

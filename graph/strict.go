@@ -12,10 +12,18 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// strictRules are the specification's, and one that gqlparser has forgotten: {} is no value of a scalar or an enum.
-// It would reach gqlgen, whose own refusal looks like a fault of ours.
+// strictRules are the specification's without suggestions, which would tell the schema to whoever may not read it
+// (gqlgen's own switch covers two rules of five), and one that gqlparser has forgotten: {} is no value of a scalar or
+// an enum. It would reach gqlgen, whose own refusal looks like a fault of ours.
 func strictRules() *rules.Rules {
 	all := rules.NewDefaultRules()
+	for talkative, silent := range map[string]core.Rule{
+		rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
+		rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
+		rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+	} {
+		all.ReplaceRule(talkative, silent.RuleFunc)
+	}
 	all.AddRule("ObjectsForInputObjects", func(observers *core.Events, addError core.AddErrFunc) {
 		observers.OnValue(func(_ *core.Walker, value *ast.Value) {
 			if value.Kind == ast.ObjectValue && value.Definition != nil && value.Definition.Kind != ast.InputObject {

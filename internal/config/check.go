@@ -92,6 +92,7 @@ func (c Config) check() Errors {
 		c.checkOrigin(&errs, origin)
 	}
 	c.checkProxies(&errs)
+	c.GraphQL.check(&errs)
 	checkDays(&errs, "PAID_POINTS_DAYS", c.PaidPointsDays)
 	checkDays(&errs, "BONUS_POINTS_DAYS", c.BonusPointsDays)
 	checkEvery(&errs, "SWEEP_EVERY", c.SweepEvery)

@@ -100,6 +100,8 @@ type Config struct {
 	Playground    bool      `env:"PLAYGROUND" sandbox:"true" live:"false" help:"serve the GraphQL playground at /playground"`
 	Introspection bool      `env:"INTROSPECTION" sandbox:"true" live:"false" help:"let clients read the GraphQL schema"`
 
+	GraphQL
+
 	// How long points live from the day they are credited; a change reaches new credits only.
 	PaidPointsDays  int `env:"PAID_POINTS_DAYS" sandbox:"1825" live:"1825" help:"days that paid points live; five years, as commercial claims do (상법 제64조)"`
 	BonusPointsDays int `env:"BONUS_POINTS_DAYS" sandbox:"365" live:"365" help:"days that bonus points live, and those that operators give"`

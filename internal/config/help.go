@@ -22,7 +22,7 @@ type variable struct {
 
 func variables() []variable {
 	var out []variable
-	for field := range reflect.TypeFor[Config]().Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		if tag := field.Tag; tag.Get("env") != "" {
 			out = append(out, variable{field.Name, tag.Get("env"), tag.Get("help"), tag.Get("sandbox"), tag.Get("live")})
 		}

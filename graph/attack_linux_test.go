@@ -1,0 +1,114 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"pointcharge/graph"
+	"pointcharge/internal/point"
+)
+
+// maxCPU is what reading any request may cost, whatever is in it.
+const maxCPU = 100 * time.Millisecond
+
+// processCPU is the processor time that this process has used. Tests that are not parallel have it for themselves.
+func processCPU(t testing.TB) time.Duration {
+	const process = 2 // CLOCK_PROCESS_CPUTIME_ID
+	var used syscall.Timespec
+	if _, _, failed := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, process, uintptr(unsafe.Pointer(&used)), 0); failed != 0 {
+		t.Fatal(failed)
+	}
+	return time.Duration(used.Nano())
+}
+
+// cpuOf asks a handler that keeps nothing of what it was asked before, three times, and returns the least it took.
+func cpuOf(t testing.TB, query string) (time.Duration, *httptest.ResponseRecorder) {
+	body, err := json.Marshal(map[string]string{"query": query})
+	if err != nil {
+		t.Fatal(err)
+	}
+	least, response := time.Hour, httptest.NewRecorder()
+	for range 3 {
+		handler := (&graph.Resolver{Introspection: true, Log: slog.New(slog.DiscardHandler), Limits: graph.Limits{Body: 1 << 20}}).Handler()
+		request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
+		request.Header.Set("Content-Type", "application/json")
+		response = httptest.NewRecorder()
+		before := processCPU(t)
+		handler.ServeHTTP(response, request)
+		least = min(least, processCPU(t)-before)
+	}
+	return least, response
+}
+
+func repeat(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.ReplaceAll(format, "#", fmt.Sprint(i)))
+	}
+	return b.String()
+}
+
+// attacks are the documented ways to make a GraphQL server work for nothing, and what the refusal names.
+func attacks() map[string][2]string {
+	return map[string][2]string{
+		"10,000 times __typename":   {"{" + strings.Repeat(" __typename", 10_000) + "}", "GRAPHQL_MAX_TOKENS"},
+		"26 doubling fragments":     {bomb(26), "GRAPHQL_MAX_FIELDS"},
+		"a bomb of 2^97 fields":     {bomb(97), "GRAPHQL_MAX_FIELDS"},
+		"a bomb of 2^100 fields":    {bomb(100), "GRAPHQL_MAX_TOKENS"},
+		"circular fragments":        {"{ ...f0 }" + repeat(99, " fragment f# on Query { ...f# ...f0 }"), "fragment"},
+		"a circle of 100 fragments": {"{ ...f0 }" + circle(100), "fragment"},
+		"7 KB of directives":        {"{ __typename" + repeat(450, " @someDirective#") + "}", "GRAPHQL_MAX_DIRECTIVES"},
+		"unknown fields":            {"{" + repeat(900, " f#") + "}", "GRAPHQL_MAX_ROOT_FIELDS"},
+		"unknown fields below":      {"{ viewer {" + repeat(900, " f#") + "} }", "Cannot query field"},
+		"an unknown field of 60 KB": {"{ " + strings.Repeat("x", 60_000) + " }", "Cannot query field"},
+		"300 fields deep":           {strings.Repeat("{ viewer ", 300) + strings.Repeat("}", 300), "GRAPHQL_MAX_DEPTH"},
+		"10,000 brackets deep":      {"{ viewer(a: " + strings.Repeat("[", 10_000), "GRAPHQL_MAX_TOKENS"},
+		"900 aliases":               {"{" + repeat(300, " a#: __typename") + "}", "GRAPHQL_MAX_ROOT_FIELDS"},
+		"aliases below":             {"{ viewer {" + repeat(300, " a#: id") + "} }", "GRAPHQL_MAX_ALIASES"},
+		"overlapping fields":        {overlapping(), "GRAPHQL_MAX_ALIASES"},
+		"long pages":                {"{ viewer { pointTransactions(first: 1000000000) { edges { cursor } } } }", "GRAPHQL_MAX_COST"},
+		"60 mutations":              {"mutation {" + strings.Repeat(` cancelSpend(input: {reference: "r"}) { id }`, 60) + "}", "GRAPHQL_MAX_MUTATION_FIELDS"},
+		"introspection around":      {"{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }", "introspection depth"},
+		"wide introspection":        {"{ __schema {" + repeat(25, " a#: types { fields { args { type { name fields { name args { name description } } } } } }") + "} }", "GRAPHQL_MAX_INTROSPECTION"},
+	}
+}
+
+func circle(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " fragment f%d on Query { ...f%d }", i, (i+1)%n)
+	}
+	return b.String()
+}
+
+// overlapping are 30 selections of the same field under each other that all must be compared.
+func overlapping() string {
+	return "{ viewer {" + strings.Repeat(" chargeOrders { edges { node { a: transaction { b: order { status } } } } }", 30) + "} }"
+}
+
+func TestAttacksAreCheapToRefuse(t *testing.T) { //nolint:paralleltest // it measures
+	for name, attack := range attacks() {
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // it measures
+			used, response := cpuOf(t, attack[0])
+			t.Logf("%6.2f ms, %d bytes ask, %d bytes answer", used.Seconds()*1000, len(attack[0]), response.Body.Len())
+			var r reply
+			if err := json.Unmarshal(response.Body.Bytes(), &r); err != nil || r.code() != point.InvalidArgument {
+				t.Fatalf("%v: %.500s", err, response.Body)
+			}
+			if !strings.Contains(r.Errors[0].Message, attack[1]) || response.Body.Len() > 5000 {
+				t.Errorf("no word of %q, or too many: %.500s", attack[1], response.Body)
+			}
+			if used > maxCPU*slowdown {
+				t.Errorf("it took %s of a processor, more than %s", used, maxCPU*slowdown)
+			}
+		})
+	}
+}
