@@ -55,6 +55,10 @@ func main() {
 // listener: a charge that has not asked it by then is told to try again, as with the real one down.
 func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log := newLog(cfg, stdout)
+	trusted, err := trustedDocuments(cfg.GraphQL)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return err
@@ -66,7 +70,7 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		return err
 	}
 	defer database.Close(db)
-	app, err := newApp(ctx, cfg, db, log)
+	app, err := newApp(ctx, cfg, db, trusted, log)
 	if err != nil {
 		return err
 	}
@@ -122,7 +126,7 @@ type app struct {
 	close    func()
 }
 
-func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logger) (*app, error) {
+func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.TrustedDocuments, log *slog.Logger) (*app, error) {
 	points, hangUp := newService(cfg, db, log)
 	verifier, err := newVerifier(ctx, cfg, log)
 	if err != nil {
@@ -149,7 +153,8 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, log *slog.Logge
 		hangUp()
 	}
 	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection,
-		Limits: limits(cfg.GraphQL), Draft: cfg.GraphQL.HTTPDraft, GatewayLimit: gatewayLimit(cfg)}
+		Limits: limits(cfg.GraphQL), Draft: cfg.GraphQL.HTTPDraft, GatewayLimit: gatewayLimit(cfg),
+		Trusted: trusted}
 	limited := graph.Limited(requestLimit(cfg), resolver.Handler())
 	mux.Handle("/graphql", edge.CrossOrigin(cfg.CORSOrigins, verifier.Middleware(limited)))
 	if cfg.Mode == config.Sandbox {
@@ -261,6 +266,18 @@ func limits(s config.GraphQL) graph.Limits {
 	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
 		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
 		Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
+}
+
+// trustedDocuments reads them before anything is opened: a file that is wrong is a mistake of whoever starts the server.
+func trustedDocuments(s config.GraphQL) (*graph.TrustedDocuments, error) {
+	if s.TrustedDocuments == "" {
+		return nil, nil
+	}
+	trusted, err := graph.ReadTrustedDocuments(s.TrustedDocuments, s.TrustedDocumentsMode == config.Report)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("the environment is not right:\nTRUSTED_DOCUMENTS is wrong: %w", err)}
+	}
+	return trusted, nil
 }
 
 const iamportSDK = "https://cdn.iamport.kr/v1/iamport.js"

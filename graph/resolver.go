@@ -19,6 +19,8 @@ type Resolver struct {
 	Introspection bool
 	// Limits bound what one request may cost.
 	Limits Limits
+	// Trusted are the documents that may be asked; nil means all.
+	Trusted *TrustedDocuments
 	// Draft answers application/graphql-response+json with the statuses of the first edition of GraphQL over HTTP: 422
 	// for a request that cannot be executed, 294 for data with errors.
 	Draft bool

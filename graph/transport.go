@@ -79,7 +79,7 @@ func (t get) read(_ http.ResponseWriter, r *http.Request) (*graphql.RawParams, e
 		return nil, mistake{http.StatusBadRequest, "The address is not well-formed."}
 	}
 	given := parameters{}
-	for _, name := range []string{"query", "operationName"} {
+	for _, name := range []string{"query", "operationName", "documentId"} {
 		if values.Get(name) != "" {
 			given[name], _ = json.Marshal(values.Get(name)) // a string always is JSON
 		}
@@ -95,16 +95,19 @@ func (t get) read(_ http.ResponseWriter, r *http.Request) (*graphql.RawParams, e
 // parameters are a request's, by their exact names: a struct would also take "Query" for query.
 type parameters map[string]json.RawMessage
 
-// params are the parameters as gqlgen takes them.
+// params are the parameters as gqlgen takes them. A request may name a trusted document instead of sending one.
 func (e exchange) params(given parameters) (*graphql.RawParams, error) {
-	raw := &graphql.RawParams{}
-	for name, to := range map[string]any{"query": &raw.Query, "operationName": &raw.OperationName,
+	raw, documentID := &graphql.RawParams{}, ""
+	for name, to := range map[string]any{"query": &raw.Query, "operationName": &raw.OperationName, "documentId": &documentID,
 		"variables": &raw.Variables, "extensions": &raw.Extensions} {
 		if decode(given[name], to) != nil {
 			return nil, mistake{statusMalformed, "The parameter " + name + " is not of its type."}
 		}
 	}
-	if raw.Query == "" {
+	if documentID != "" {
+		raw.Extensions = withDocument(raw.Extensions, documentID)
+	}
+	if raw.Query == "" && documentHash(raw.Extensions) == "" {
 		return nil, mistake{statusMalformed, "The parameter query is missing."}
 	}
 	return raw, nil

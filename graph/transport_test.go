@@ -80,7 +80,7 @@ func requestErrors() map[string][3]int {
 		`{"query":"{ viewer { chargeOrders(first: 100000) { edges { cursor } } } }"}`:             {200, 400, 422},
 		`{"query":"{ __typename }","variables":[]}`:                                               {400, 400, 422},
 		`{"query":"{ __typename }","operationName":{}}`:                                           {400, 400, 422},
-		`{"query":"{ __typename }","operationName":1}`:                                            {400, 400, 422},
+		`{"query":"{ __typename }","documentId":1}`:                                               {400, 400, 422},
 		`{"query":"{ __typename }","extensions":"x"}`:                                             {400, 400, 422},
 		`{"query":"` + strings.Repeat("x", 64<<10) + `"}`:                                         {413, 413, 413},
 	}

@@ -21,6 +21,25 @@ type GraphQL struct {
 	Timeout           time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation may take, 1s to 30s"`
 	// HTTPDraft is off until the audit suite asks for it.
 	HTTPDraft bool `env:"GRAPHQL_HTTP_DRAFT" sandbox:"false" live:"false" help:"answer with 422 and 294 as the first edition of GraphQL over HTTP says"`
+
+	// TrustedDocuments is a file; empty means that every document may be asked.
+	TrustedDocuments     string      `env:"TRUSTED_DOCUMENTS" sandbox:"<none>" live:"<none>" help:"JSON file of the only documents that may be asked: their SHA-256, and their text"`
+	TrustedDocumentsMode TrustedMode `env:"TRUSTED_DOCUMENTS_MODE" sandbox:"enforce" live:"enforce" help:"enforce (refuse what is not in the file) or report (log it)"`
+}
+
+// TrustedMode says what becomes of a document that is not among the trusted ones.
+type TrustedMode string
+
+// The modes of trusted documents.
+const (
+	Enforce TrustedMode = "enforce" // it is refused
+	Report  TrustedMode = "report"  // it is answered, and logged once
+)
+
+// UnmarshalText accepts the two modes.
+func (m *TrustedMode) UnmarshalText(text []byte) error {
+	*m = TrustedMode(text)
+	return oneOf(text, Enforce, Report)
 }
 
 // maxLimit is more than any limit is good for.

@@ -1,0 +1,151 @@
+package graph
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// TrustedDocuments are the documents of the front ends that belong to us. While they are enforced nothing else is
+// answered, so nobody can ask what we did not think of.
+type TrustedDocuments struct {
+	texts      map[string]string // by their SHA-256 in hex
+	reportOnly bool
+
+	mu       sync.Mutex
+	reported map[string]bool // documents that are not trusted, and in the log already
+}
+
+// maxReported bounds memory and log: whoever invents documents is reported so many times.
+const maxReported = 1000
+
+var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// ReadTrustedDocuments reads a file as graphql-codegen's client preset writes it (persisted-documents.json, with
+// hashAlgorithm sha256): a JSON object of each document's SHA-256 in hex, and its text. The error says what is
+// wrong with the file. With reportOnly, what is not in it is logged and answered.
+func ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocuments, error) {
+	content, err := os.ReadFile(file) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, err
+	}
+	var texts map[string]string
+	if err := json.Unmarshal(content, &texts); err != nil {
+		return nil, fmt.Errorf("%s is not a JSON object of hashes and texts: %w", file, err)
+	}
+	if len(texts) == 0 {
+		return nil, fmt.Errorf("%s has no document in it", file)
+	}
+	for hash, text := range texts {
+		if err := checkTrusted(hash, text); err != nil {
+			return nil, fmt.Errorf("%s: %.100q %w", file, hash, err)
+		}
+	}
+	return &TrustedDocuments{texts: texts, reportOnly: reportOnly, reported: map[string]bool{}}, nil
+}
+
+func checkTrusted(hash, text string) error {
+	if !sha256Hex.MatchString(hash) {
+		return fmt.Errorf("is no SHA-256 in lower-case hex; graphql-codegen needs hashAlgorithm: 'sha256'")
+	}
+	if actual := hashOf(text); actual != hash {
+		return fmt.Errorf("is not the hash of its text, which is %s", actual)
+	}
+	if _, err := parser.ParseQuery(&ast.Source{Input: text}); err != nil {
+		return fmt.Errorf("is the hash of what is no GraphQL document: %w", err)
+	}
+	return nil
+}
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// documentHash is the SHA-256 that a request names its document by: Apollo's way of doing so.
+func documentHash(extensions map[string]any) string {
+	persisted, _ := extensions["persistedQuery"].(map[string]any)
+	hash, _ := persisted["sha256Hash"].(string)
+	return hash
+}
+
+// withDocument says the same of a documentId (GraphQL over HTTP, appendix on persisted documents).
+func withDocument(extensions map[string]any, id string) map[string]any {
+	if extensions == nil {
+		extensions = map[string]any{}
+	}
+	extensions["persistedQuery"] = map[string]any{"sha256Hash": strings.TrimPrefix(id, "sha256:")}
+	return extensions
+}
+
+// trust puts in the text of the document that a request names, and looks whether one that was sent is trusted.
+type trust struct {
+	documents *TrustedDocuments // nil when nobody named any
+	log       *slog.Logger
+}
+
+func (trust) ExtensionName() string { return "Trust" }
+
+func (trust) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (t trust) MutateOperationParameters(ctx context.Context, raw *graphql.RawParams) *gqlerror.Error {
+	hash, sent := documentHash(raw.Extensions), raw.Query != ""
+	if t.documents == nil && hash == "" {
+		return nil
+	}
+	if hash != "" && !sha256Hex.MatchString(hash) {
+		return gqlerror.Errorf("The document's hash is no SHA-256 in lower-case hex.")
+	}
+	if sent {
+		actual := hashOf(raw.Query)
+		if hash != "" && hash != actual {
+			return gqlerror.Errorf("The hash sha256:%s is not the document's, which is sha256:%s.", hash, actual)
+		}
+		hash = actual
+	}
+	text, ok := t.documents.text(hash)
+	switch {
+	case ok:
+		raw.Query = text
+	case !sent:
+		return gqlerror.Errorf("There is no trusted document sha256:%s.", hash)
+	case t.documents != nil && !t.documents.reportOnly:
+		return gqlerror.Errorf("The document sha256:%s is not a trusted one.", hash)
+	case t.documents != nil:
+		t.documents.report(ctx, t.log, hash, raw.OperationName)
+	}
+	return nil
+}
+
+func (d *TrustedDocuments) text(hash string) (string, bool) {
+	if d == nil {
+		return "", false
+	}
+	text, ok := d.texts[hash]
+	return text, ok
+}
+
+func (d *TrustedDocuments) report(ctx context.Context, log *slog.Logger, hash, operation string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.reported[hash] || len(d.reported) == maxReported {
+		return
+	}
+	d.reported[hash] = true
+	log.WarnContext(ctx, "a document is not trusted", "sha256", hash, "operation", fmt.Sprintf("%.100s", operation))
+	if len(d.reported) == maxReported {
+		log.WarnContext(ctx, "no more documents that are not trusted are reported", "limit", maxReported)
+	}
+}
