@@ -15,3 +15,7 @@ func Periods(from, to, now time.Time) (cut [][2]time.Time) {
 	}
 	return cut
 }
+
+// EncodeCursor and DecodeCursor are what clients must not do themselves.
+func EncodeCursor(key string) string    { return encodeCursor(key) }
+func DecodeCursor(cursor string) string { return decodeCursor(cursor) }
