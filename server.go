@@ -153,7 +153,7 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 		hangUp()
 	}
 	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection,
-		Limits: limits(cfg.GraphQL), Draft: cfg.GraphQL.HTTPDraft, GatewayLimit: gatewayLimit(cfg),
+		Limits: limits(cfg.GraphQL), Draft: cfg.HTTPDraft, GatewayLimit: gatewayLimit(cfg),
 		Trusted: trusted}
 	limited := graph.Limited(requestLimit(cfg), resolver.Handler())
 	mux.Handle("/graphql", edge.CrossOrigin(cfg.CORSOrigins, verifier.Middleware(limited)))

@@ -95,8 +95,8 @@ func overlapping() string {
 }
 
 func TestAttacksAreCheapToRefuse(t *testing.T) { //nolint:paralleltest // it measures
-	for name, attack := range attacks() {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // it measures
+	for name, attack := range attacks() { //nolint:paralleltest // it measures
+		t.Run(name, func(t *testing.T) {
 			used, response := cpuOf(t, attack[0])
 			t.Logf("%6.2f ms, %d bytes ask, %d bytes answer", used.Seconds()*1000, len(attack[0]), response.Body.Len())
 			var r reply

@@ -25,9 +25,9 @@ type (
 	other struct{ exchange }
 )
 
-func (post) Supports(r *http.Request) bool  { return r.Method == http.MethodPost }
-func (get) Supports(r *http.Request) bool   { return r.Method == http.MethodGet }
-func (other) Supports(r *http.Request) bool { return true }
+func (post) Supports(r *http.Request) bool { return r.Method == http.MethodPost }
+func (get) Supports(r *http.Request) bool  { return r.Method == http.MethodGet }
+func (other) Supports(*http.Request) bool  { return true }
 
 func (t post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	t.serve(w, r, exec, t.read)

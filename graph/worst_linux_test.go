@@ -47,8 +47,8 @@ func chain(n int) string {
 }
 
 func TestTheDearestDocumentsWithinTheLimits(t *testing.T) { //nolint:paralleltest // it measures
-	for name, query := range worst() {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // it measures
+	for name, query := range worst() { //nolint:paralleltest // it measures
+		t.Run(name, func(t *testing.T) {
 			used, response := cpuOf(t, query)
 			t.Logf("%6.2f ms for %s: %.200s", used.Seconds()*1000, name, response.Body)
 			if strings.Contains(response.Body.String(), "GRAPHQL_MAX") {
