@@ -1,0 +1,172 @@
+// Package feed hands new ledger lines to those who wait for them. It needs nothing of the database but reads: one poller
+// in each process asks for the numbers of all waiting users' newest lines, and only where a number has moved are lines
+// read. So it does not matter which server wrote a line, and any database will do.
+package feed
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+const (
+	// batch is how many users one statement asks about.
+	batch = 500
+	// readAhead is how many lines of a stream are in memory at most.
+	readAhead = 50
+	// pollPatience is how long such a statement may take.
+	pollPatience = 10 * time.Second
+)
+
+// Config is what a feed needs; a zero is its default.
+type Config struct {
+	Points  *point.Service
+	Log     *slog.Logger
+	Poll    time.Duration // between two looks at the database; 1 s
+	PerUser int           // streams a user may have open; 5
+	Total   int           // streams that may be open in all; 10,000
+}
+
+// Feed is the streams of this process. Close ends them.
+type Feed struct {
+	Config
+
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	running sync.WaitGroup // the poller, and whoever delivers
+
+	mu      sync.Mutex
+	closed  bool
+	polling bool
+	open    int                // streams
+	streams map[string]int     // by user
+	ledgers map[string]*ledger // by user, of those who wait for lines
+}
+
+// ledger is what is known of a user's ledger while somebody follows it.
+type ledger struct {
+	followers int
+	newest    int64
+	moved     chan struct{} // closed when newest rises
+}
+
+// New is a feed without streams. It does nothing until there is one.
+func New(c Config) *Feed {
+	c.Poll = orDefault(c.Poll, time.Second)
+	c.PerUser = orDefault(c.PerUser, 5)
+	c.Total = orDefault(c.Total, 10_000)
+	f := &Feed{Config: c, streams: map[string]int{}, ledgers: map[string]*ledger{}}
+	f.life, f.end = context.WithCancel(context.Background())
+	return f
+}
+
+func orDefault[T time.Duration | int](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+// Close ends every stream and waits until nobody reads the database any more.
+func (f *Feed) Close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.end()
+	f.running.Wait()
+}
+
+// Enter counts a stream of the user's, which may run as long as the context it returns; leave must be called in the end.
+// A *point.Error RateLimited when there are too many, or when the feed is closed.
+func (f *Feed) Enter(ctx context.Context, userID string) (_ context.Context, leave func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.closed || f.open >= f.Total:
+		return nil, nil, &point.Error{Code: point.RateLimited, Message: "The server has no room for another stream; try again later."}
+	case f.streams[userID] >= f.PerUser:
+		return nil, nil, &point.Error{Code: point.RateLimited, Message: "You have too many streams open."}
+	}
+	f.open++
+	f.streams[userID]++
+	ctx, cancel := context.WithCancel(ctx)
+	detach := context.AfterFunc(f.life, cancel)
+	return ctx, func() { detach(); cancel(); f.left(userID) }, nil
+}
+
+func (f *Feed) left(userID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open--
+	if f.streams[userID]--; f.streams[userID] == 0 {
+		delete(f.streams, userID)
+	}
+}
+
+// Lines are userID's lines after the one with the number after, or from now on if that is nil, each once and in order,
+// until ctx ends. The channel is also closed when the lines cannot be read; who wants more begins again after the last.
+func (f *Feed) Lines(ctx context.Context, userID string, after *int) (<-chan point.Transaction, error) {
+	seq, newest, err := f.Points.FollowFrom(ctx, userID, after)
+	if err != nil {
+		return nil, err
+	}
+	lines := make(chan point.Transaction)
+	if !f.follow(userID, newest) {
+		close(lines)
+		return lines, nil
+	}
+	go func() {
+		defer f.running.Done()
+		defer f.unfollow(userID)
+		defer close(lines)
+		f.deliver(ctx, userID, seq, lines)
+	}()
+	return lines, nil
+}
+
+// deliver reads by number, not by time: a line cannot be missed, however late it is noticed or committed.
+func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) {
+	for f.await(ctx, userID, seq) {
+		found, err := f.Points.LinesAfter(ctx, userID, seq, readAhead)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil || len(found) == 0 {
+			f.Log.ErrorContext(ctx, "a stream was cut: its lines cannot be read", "after", seq, "err", err)
+			return
+		}
+		for _, line := range found {
+			select {
+			case lines <- line:
+				seq = line.Seq
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// await waits until there is a line after the one with that number; false when ctx ended first.
+func (f *Feed) await(ctx context.Context, userID string, seq int64) bool {
+	for {
+		newest, moved := f.state(userID)
+		if newest > seq {
+			return true
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (f *Feed) state(userID string) (newest int64, moved <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := f.ledgers[userID]
+	return l.newest, l.moved
+}
