@@ -37,6 +37,7 @@ type ResolverRoot interface {
 	PointSource() PointSourceResolver
 	PointTransaction() PointTransactionResolver
 	Query() QueryResolver
+	Subscription() SubscriptionResolver
 	User() UserResolver
 }
 
@@ -92,6 +93,9 @@ type QueryResolver interface {
 	PointTransaction(ctx context.Context, id string) (*point.Transaction, error)
 	RefundQuote(ctx context.Context, transactionID string) (point.RefundQuote, error)
 	User(ctx context.Context, id string) (point.Wallet, error)
+}
+type SubscriptionResolver interface {
+	ViewerTransactionAdded(ctx context.Context, after *int) (<-chan point.Transaction, error)
 }
 type UserResolver interface {
 	ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error)
@@ -173,6 +177,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
 			data.MarshalGQL(&buf)
 
 			return &graphql.Response{
@@ -363,6 +384,24 @@ type Mutation {
     "The whole product."
     input: ChargeProductInput!
   ): ChargeProduct!
+}
+
+"""
+What can be followed, at /graphql/stream: a POST or GET like any other request, answered with server-sent events (the
+protocol graphql-sse in its mode of distinct connections). "next" brings a result. "complete" means that nothing will come
+any more: the request was refused, or its token has expired. A stream that ends without it was cut: begin again.
+"""
+type Subscription {
+  """
+  Every new line of the viewer's ledger, in its order, each once. A page that waits for a deposit listens to this. After
+  a cut, pass the seq of the last line as after, and nothing is missing.
+
+  Errors: UNAUTHENTICATED (also when the token expires), RATE_LIMITED (too many streams), INVALID_ARGUMENT.
+  """
+  viewerTransactionAdded(
+    "The seq to continue after, from 0 to the newest line's. Without it, only lines written from now on."
+    after: Int
+  ): PointTransaction!
 }
 
 "A person with a wallet, known by the subject (sub) of their token."
@@ -557,6 +596,8 @@ type Checkout {
 type PointTransaction {
   "The line's id."
   id: ID!
+  "Its number in the wallet: 1, 2, 3 and so on without a gap. viewerTransactionAdded continues after it."
+  seq: Int!
   "What happened."
   kind: PointTransactionKind!
   "Points given (positive) or taken (negative)."
@@ -1047,6 +1088,8 @@ func (ec *executionContext) childFields_PointTransaction(ctx context.Context, fi
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_PointTransaction_id(ctx, field)
+	case "seq":
+		return ec.fieldContext_PointTransaction_seq(ctx, field)
 	case "kind":
 		return ec.fieldContext_PointTransaction_kind(ctx, field)
 	case "amount":
@@ -1486,6 +1529,20 @@ func (ec *executionContext) field_Query_user_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_viewerTransactionAdded_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg0
 	return args, nil
 }
 
@@ -3470,6 +3527,29 @@ func (ec *executionContext) fieldContext_PointTransaction_id(_ context.Context, 
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
+func (ec *executionContext) _PointTransaction_seq(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointTransaction_seq(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Seq, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointTransaction_seq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _PointTransaction_kind(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4356,6 +4436,50 @@ func (ec *executionContext) _RefundQuote_reason(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_RefundQuote_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Subscription_viewerTransactionAdded(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_viewerTransactionAdded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().ViewerTransactionAdded(ctx, fc.Args["after"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_viewerTransactionAdded(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointTransaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_viewerTransactionAdded_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _User_id(ctx context.Context, field graphql.CollectedField, obj *point.Wallet) (ret graphql.Marshaler) {
@@ -7227,6 +7351,11 @@ func (ec *executionContext) _PointTransaction(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "seq":
+			out.Values[i] = ec._PointTransaction_seq(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "kind":
 			out.Values[i] = ec._PointTransaction_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -7774,6 +7903,26 @@ func (ec *executionContext) _RefundQuote(ctx context.Context, sel ast.SelectionS
 	})
 
 	return out
+}
+
+var subscriptionImplementors = []string{"Subscription"}
+
+func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "viewerTransactionAdded":
+		return ec._Subscription_viewerTransactionAdded(ctx, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
 }
 
 var userImplementors = []string{"User"}
@@ -8582,6 +8731,22 @@ func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.Selecti
 	return res
 }
 
+func (ec *executionContext) unmarshalNInt2int64(ctx context.Context, v any) (int64, error) {
+	res, err := UnmarshalInt64(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.SelectionSet, v int64) graphql.Marshaler {
+	_ = sel
+	res := MarshalInt64(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNIssueVirtualAccountInput2pointchargeᚋinternalᚋpointᚐAccountInput(ctx context.Context, v any) (point.AccountInput, error) {
 	res, err := ec.unmarshalInputIssueVirtualAccountInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -9144,6 +9309,24 @@ func (ec *executionContext) marshalOID2ᚖstring(ctx context.Context, sel ast.Se
 	_ = sel
 	_ = ctx
 	res := graphql.MarshalID(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOInt2ᚖint(ctx context.Context, v any) (*int, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := UnmarshalInt(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.SelectionSet, v *int) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := MarshalInt(*v)
 	return res
 }
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"pointcharge/internal/edge"
+	"pointcharge/internal/feed"
 	"pointcharge/internal/point"
 )
 
@@ -15,6 +16,8 @@ type Resolver struct {
 	Log  *slog.Logger
 	// GatewayLimit is how often one caller may use the mutations that may ask the gateway. A nil one is no limit.
 	GatewayLimit *edge.Limit
+	// Feed has the lines of subscriptions.
+	Feed *feed.Feed
 	// Introspection lets clients read the schema.
 	Introspection bool
 	// Limits bound what one request may cost.

@@ -187,6 +187,14 @@ func (r *queryResolver) User(ctx context.Context, id string) (point.Wallet, erro
 	return r.Points.Wallet(ctx, id)
 }
 
+func (r *subscriptionResolver) ViewerTransactionAdded(ctx context.Context, after *int) (<-chan point.Transaction, error) {
+	viewer, err := auth.From(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Feed.Lines(ctx, viewer.UserID, after)
+}
+
 func (r *userResolver) ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error) {
 	return r.Points.ExpiringLots(ctx, obj.UserID, withinDays)
 }
@@ -219,6 +227,8 @@ func (r *Resolver) PointTransaction() PointTransactionResolver { return &pointTr
 
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
+func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
+
 func (r *Resolver) User() UserResolver { return &userResolver{r} }
 
 type (
@@ -230,5 +240,6 @@ type (
 	pointSourceResolver      struct{ *Resolver }
 	pointTransactionResolver struct{ *Resolver }
 	queryResolver            struct{ *Resolver }
+	subscriptionResolver     struct{ *Resolver }
 	userResolver             struct{ *Resolver }
 )
