@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"mime"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
@@ -22,6 +24,7 @@ type target struct {
 	handler http.Handler
 	points  *point.Service
 	log     *logbook
+	minji   context.Context //nolint:containedctx // of a request with her token
 }
 
 func newTarget(f *testing.F) *target {
@@ -32,15 +35,15 @@ func newTarget(f *testing.F) *target {
 	if _, err := points.UpsertProduct(f.Context(), point.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, Active: true}); err != nil {
 		f.Fatal(err)
 	}
-	return &target{handler: resolver.Handler(), points: points, log: log}
+	return &target{handler: resolver.Handler(), points: points, log: log,
+		minji: asMinji(f, auth.RoleUser, auth.RoleService, auth.RoleAdmin)}
 }
 
 // send fails unless the answer is one of ours, whatever was asked.
 func (x *target) send(t *testing.T, r *http.Request) (*httptest.ResponseRecorder, reply) {
 	t.Helper()
-	who := auth.Identity{UserID: "minji", Roles: []auth.Role{auth.RoleUser, auth.RoleService, auth.RoleAdmin}}
 	w := httptest.NewRecorder()
-	x.handler.ServeHTTP(w, r.WithContext(auth.With(t.Context(), who)))
+	x.handler.ServeHTTP(w, r.WithContext(x.minji))
 	var got reply
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
@@ -110,4 +113,18 @@ func FuzzGET(f *testing.F) {
 			t.Fatalf("a GET opened an order: %q, %v", query, err)
 		}
 	})
+}
+
+// asMinji is the context of a request with her token, whose verification is not measured.
+func asMinji(t testing.TB, roles ...auth.Role) (ctx context.Context) {
+	t.Helper()
+	token, err := auth.Sign([]byte(authSecret), auth.Identity{UserID: "minji", Roles: roles, ExpiresAt: time.Now().Add(time.Hour)}, issuer, audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/graphql", http.NoBody).WithContext(t.Context())
+	r.Header.Set("Authorization", "Bearer "+token)
+	keep := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() })
+	auth.NewHS256([]byte(authSecret), issuer, audience).Middleware(keep).ServeHTTP(httptest.NewRecorder(), r)
+	return ctx
 }

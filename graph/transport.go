@@ -155,7 +155,7 @@ func (e exchange) serve(w http.ResponseWriter, r *http.Request, exec graphql.Gra
 	case errs != nil:
 		a.write(a.failure(errs), exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
 	case op.Operation.Operation == ast.Subscription:
-		a.refuse(r, mistake{statusMalformed, "A subscription is not answered here."})
+		a.refuse(r, mistake{statusMalformed, "A subscription is answered at /graphql/stream."})
 	case op.Operation.Operation != ast.Query && r.Method == http.MethodGet:
 		w.Header().Set("Allow", http.MethodPost)
 		a.refuse(r, mistake{http.StatusMethodNotAllowed, "GET is for queries. Send a mutation by POST."})

@@ -1,0 +1,185 @@
+package graph_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"pointcharge/graph"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/feed"
+	"pointcharge/internal/point"
+)
+
+// channel is a server of streams on the world's books; several of them are a fleet.
+type channel struct {
+	*world
+	feed *feed.Feed
+	url  string
+}
+
+// tune changes a channel before it starts.
+type tune func(*feed.Config, *graph.Pace, *http.Server)
+
+func (w *world) channel(tunes ...tune) *channel {
+	w.Helper()
+	log := slog.New(slog.NewJSONHandler(w.log, nil))
+	config := feed.Config{Log: log, Poll: 5 * time.Millisecond,
+		Points: &point.Service{DB: w.db}} // not the one that writes: another server's
+	var pace graph.Pace
+	server := httptest.NewUnstartedServer(nil)
+	for _, change := range tunes {
+		change(&config, &pace, server.Config)
+	}
+	c := &channel{world: w, feed: feed.New(config)}
+	resolver := &graph.Resolver{Points: config.Points, Log: log, Feed: c.feed}
+	server.Config.Handler = auth.NewHS256([]byte(authSecret), issuer, audience).Middleware(resolver.StreamHandler(pace))
+	server.Start()
+	w.Cleanup(server.Close)
+	w.Cleanup(c.feed.Close) // first: the server waits for its requests
+	c.url = server.URL
+	return c
+}
+
+// enter writes lines of the user's, each with the same text for people.
+func (w *world) enter(user string, lines int, reason string) {
+	w.Helper()
+	for range lines {
+		id := fmt.Sprint(time.Now().UnixNano())
+		_, err := w.points.Adjust(w.Context(), point.AdjustInput{UserID: user, Amount: 1, Reference: id, Reason: reason, Operator: "boss"})
+		if err != nil {
+			w.Errorf("write a line: %v", err)
+		}
+	}
+}
+
+const followed = `subscription($after: Int) { viewerTransactionAdded(after: $after) { seq kind amount } }`
+
+// listener is a client of a stream.
+type listener struct {
+	*testing.T
+	*http.Response
+	lines *bufio.Scanner
+}
+
+// open begins a stream, and returns when it is refused or the server listens for it.
+func (c *channel) open(token, query string, variables map[string]any) *listener {
+	c.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	c.must(err)
+	return c.send(http.MethodPost, token, string(body))
+}
+
+// get is open by GET: the operation is in the address.
+func (c *channel) get(token string) *listener {
+	c.Helper()
+	return c.send(http.MethodGet, token, "")
+}
+
+func (c *channel) send(method, token, body string) *listener {
+	c.Helper()
+	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second) // nothing takes that long unless it fails
+	c.Cleanup(cancel)
+	request, err := http.NewRequestWithContext(ctx, method, c.url, strings.NewReader(body))
+	c.must(err)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "text/event-stream")
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	c.must(err)
+	c.Cleanup(func() { response.Body.Close() })
+	return &listener{c.T, response, bufio.NewScanner(response.Body)}
+}
+
+// follow is open for what most tests want.
+func (c *channel) follow(user string, after ...int) *listener {
+	c.Helper()
+	variables := map[string]any{}
+	if len(after) > 0 {
+		variables["after"] = after[0]
+	}
+	l := c.open(c.token(user), followed, variables)
+	if kind := l.Header.Get("Content-Type"); l.StatusCode != http.StatusOK || kind != "text/event-stream" {
+		c.Fatalf("%d %s", l.StatusCode, kind)
+	}
+	return l
+}
+
+// event is the next one, or "comment", or "end" when the stream was cut.
+func (l *listener) event() (name, data string) {
+	for l.lines.Scan() {
+		switch line := l.lines.Text(); {
+		case line == ":":
+			name = "comment"
+		case line == "" && name != "":
+			return name, data
+		case strings.HasPrefix(line, "event: "):
+			name = strings.TrimPrefix(line, "event: ")
+		case strings.HasPrefix(line, "data:"):
+			data = strings.TrimSpace(strings.TrimPrefix(line, "data:"))
+		case line != "":
+			l.Errorf("no event: %q", line)
+		}
+	}
+	return "end", ""
+}
+
+// next skips comments.
+func (l *listener) next() (name, data string) {
+	for name = "comment"; name == "comment"; {
+		name, data = l.event()
+	}
+	return name, data
+}
+
+// seq is the number of the next line.
+func (l *listener) seq() int {
+	l.Helper()
+	var result struct {
+		Data struct{ ViewerTransactionAdded struct{ Seq int } }
+	}
+	name, data := l.next()
+	if err := json.Unmarshal([]byte(data), &result); name != "next" || err != nil {
+		l.Fatalf("want a line: %s %s", name, data)
+	}
+	return result.Data.ViewerTransactionAdded.Seq
+}
+
+// wantEnd fails unless nothing comes any more, not even that the stream is complete.
+func (l *listener) wantEnd() {
+	l.Helper()
+	if name, data := l.next(); name != "end" {
+		l.Errorf("want the end: %s %s", name, data)
+	}
+}
+
+// wantRefusal fails unless the one result is an error with that code and no data, and nothing follows.
+func (l *listener) wantRefusal(code point.Code) {
+	l.Helper()
+	name, data := l.next()
+	if want := fmt.Sprintf("%q:%q", "code", code); name != "next" || !strings.Contains(data, want) || strings.Contains(data, `"data"`) {
+		l.Errorf("want %s: %s %s", want, name, data)
+	}
+	if name, data = l.next(); name != "complete" || data != "" {
+		l.Errorf("want it complete: %s %q", name, data)
+	}
+	l.wantEnd()
+}
+
+// eventually tries until it is so.
+func (c *channel) eventually(what string, is func() bool) {
+	c.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			c.Fatalf("not so after 20 seconds: %s", what)
+		}
+	}
+}
