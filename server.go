@@ -26,6 +26,7 @@ import (
 	"pointcharge/internal/config"
 	"pointcharge/internal/database"
 	"pointcharge/internal/edge"
+	"pointcharge/internal/feed"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
 	"pointcharge/internal/schedule"
@@ -86,6 +87,7 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	// In sandbox mode the gateway is this very server, which would wait five seconds for connections to itself
 	// that were opened and never used.
 	server.RegisterOnShutdown(app.hangUp)
+	server.RegisterOnShutdown(app.endStreams)
 	return serveUntil(ctx, server, listener)
 }
 
@@ -123,7 +125,9 @@ type app struct {
 	handler  http.Handler
 	token    string // a development token, in sandbox mode
 	hangUp   func() // closes the connections to Iamport that are idle
-	close    func()
+	// endStreams cuts the requests that would not end by themselves; their clients begin again elsewhere.
+	endStreams func()
+	close      func()
 }
 
 func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.TrustedDocuments, log *slog.Logger) (*app, error) {
@@ -144,19 +148,24 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	routes := &web.Server{Points: points, Schedule: running, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls,
 		Log: log}
 	routes.Register(mux)
-	a := &app{points: points, schedule: running, hangUp: hangUp}
+	lines := feed.New(feed.Config{Points: points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams})
+	a := &app{points: points, schedule: running, hangUp: hangUp, endStreams: lines.Close}
 	a.close = func() {
 		if err := running.Close(); err != nil {
 			log.Error("jobs did not end", "err", err)
 		}
+		lines.Close()
 		routes.Wait()
 		hangUp()
 	}
-	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Introspection: cfg.Introspection,
-		Limits: limits(cfg.GraphQL), Draft: cfg.HTTPDraft, GatewayLimit: gatewayLimit(cfg),
-		Trusted: trusted}
-	limited := graph.Limited(requestLimit(cfg), resolver.Handler())
-	mux.Handle("/graphql", edge.CrossOrigin(cfg.CORSOrigins, verifier.Middleware(limited)))
+	resolver := &graph.Resolver{Points: points, Shop: shop(cfg), Log: log, Feed: lines, Introspection: cfg.Introspection,
+		Limits: limits(cfg.GraphQL), Draft: cfg.HTTPDraft, GatewayLimit: gatewayLimit(cfg), Trusted: trusted}
+	limit := requestLimit(cfg)
+	guarded := func(h http.Handler) http.Handler {
+		return edge.CrossOrigin(cfg.CORSOrigins, verifier.Middleware(graph.Limited(limit, h)))
+	}
+	mux.Handle("/graphql", guarded(resolver.Handler()))
+	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(graph.Pace{})))
 	if cfg.Mode == config.Sandbox {
 		if err := a.addSandbox(ctx, cfg, mux, points, log); err != nil {
 			return nil, err

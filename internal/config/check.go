@@ -105,6 +105,7 @@ func (c Config) check() Errors {
 	if _, _, err := net.SplitHostPort(c.MetricsAddr); c.MetricsAddr != "" && err != nil {
 		errs.add("METRICS_ADDR", "is wrong: %q is not host:port", c.MetricsAddr)
 	}
+	c.checkStreams(&errs)
 	return errs
 }
 
@@ -124,6 +125,18 @@ func (c Config) checkProxies(errs *Errors) {
 	}
 	if c.Mode == Live && len(c.WebhookAllow) > 0 && len(c.TrustedProxies) == 0 {
 		errs.add("WEBHOOK_ALLOW", "needs TRUSTED_PROXIES: in live mode a proxy stands in front, and all webhooks come from its address")
+	}
+}
+
+func (c Config) checkStreams(errs *Errors) {
+	if c.StreamPoll < 50*time.Millisecond || c.StreamPoll > time.Minute {
+		errs.add("STREAM_POLL", "is wrong: it must be from 50ms to 1m")
+	}
+	if c.Streams < 1 || c.Streams > 1_000_000 {
+		errs.add("STREAMS", "is wrong: it must be from 1 to 1000000")
+	}
+	if c.StreamsPerUser < 1 || c.StreamsPerUser > 1_000 {
+		errs.add("STREAMS_PER_USER", "is wrong: it must be from 1 to 1000")
 	}
 }
 

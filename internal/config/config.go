@@ -114,6 +114,10 @@ type Config struct {
 	ExpirePointsEvery time.Duration `env:"EXPIRE_POINTS_EVERY" sandbox:"1h" live:"1h" help:"how often to write the EXPIRE lines that are due"`
 	// MetricsAddr is a listener of its own: what it tells is not for strangers.
 	MetricsAddr string `env:"METRICS_ADDR" sandbox:"<none>" live:"<none>" help:"address for Prometheus' /metrics, host:port; keep it from strangers"`
+	// StreamPoll is how late a subscription learns of a line at most, and how often each server asks the database.
+	StreamPoll     time.Duration `env:"STREAM_POLL" sandbox:"1s" live:"1s" help:"how often open subscriptions look for new lines, as 500ms or 2s"`
+	StreamsPerUser int           `env:"STREAMS_PER_USER" sandbox:"5" live:"5" help:"subscriptions a user may have open at each server"`
+	Streams        int           `env:"STREAMS" sandbox:"10000" live:"10000" help:"subscriptions that may be open at each server in all; each is an open file"`
 
 	// What followed from Addr, and follows again once the port is known.
 	derivedPublic, derivedFrontend bool
