@@ -16,6 +16,7 @@ const OPEN_ORDER = `mutation OpenOrder($productId: ID!, $payMethod: PayMethod!) 
 }`;
 const CREDIT = `mutation Credit($impUid: ID!) { createPointTransaction(impUid: $impUid) { ${LINE} } }`;
 const READ_LINE = `query Line($id: ID!) { pointTransaction(id: $id) { ${LINE} } }`;
+const ADDED = 'subscription Added($after: Int) { viewerTransactionAdded(after: $after) { seq } }';
 const READ_ORDER = `query Order($merchantUid: ID!) { chargeOrder(merchantUid: $merchantUid) { ${ORDER} } }`;
 
 // charge sells the product and says how that ended: { kind: 'credited' | 'waiting' | 'unpaid' | 'mismatch' | 'unsure' }.
@@ -87,6 +88,7 @@ export function pause(milliseconds, signal) {
     const timer = setTimeout(end, milliseconds);
     addEventListener('focus', end);
     signal.addEventListener('abort', end);
+    if (signal.aborted) end();
   });
 }
 
@@ -110,13 +112,14 @@ export class Refusal extends Error {
   }
 }
 
-// connect makes the function that speaks to the API for whom the token names.
+// connect makes the function that speaks to the API for whom the token names, and can listen for them.
 export function connect(endpoint, token) {
-  return async (query, variables = {}) => {
+  const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
+  const api = async (query, variables = {}) => {
     const unreachable = (cause) => { throw new Refusal({ message: String(cause), code: 'NETWORK' }); };
     const response = await fetch(endpoint, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+      headers,
       body: JSON.stringify({ query, variables }),
       signal: AbortSignal.timeout(20000),
     }).catch(unreachable);
@@ -124,4 +127,40 @@ export function connect(endpoint, token) {
     if (errors) throw new Refusal({ message: errors[0].message, ...errors[0].extensions });
     return data;
   };
+  api.listen = (heard, signal) => listen(`${endpoint}/stream`, headers, heard, signal);
+  return api;
+}
+
+// listen calls heard at every new line of the ledger, and each time it begins to listen: what was written before is not
+// told. It begins again after a cut, behind the last line, until signal is aborted or the server completes the stream.
+// EventSource would do all this, but it cannot send a token.
+async function listen(address, headers, heard, signal) {
+  for (let wait = 1000, after = null; !signal.aborted; wait = Math.min(wait * 2, 60000)) {
+    try {
+      const body = JSON.stringify({ query: ADDED, variables: { after } });
+      const response = await fetch(address, { method: 'POST', headers: { ...headers, Accept: 'text/event-stream' }, body, signal });
+      if (response.status === 401) return;
+      if (response.ok) heard();
+      for await (const event of events(response)) {
+        wait = 1000;
+        if (event.startsWith('event: complete')) return;
+        if (!event.startsWith('event: next')) continue; // a heartbeat
+        after = JSON.parse(event.slice(event.indexOf('{'))).data?.viewerTransactionAdded.seq ?? after;
+        heard();
+      }
+    } catch { /* a cut */ }
+    await pause(wait, signal);
+  }
+}
+
+// events are the blocks of a stream, each as it is written.
+async function* events(response) {
+  if (!response.ok) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    const blocks = (text + chunk.value).split('\n\n');
+    text = blocks.pop();
+    yield* blocks;
+  }
 }

@@ -129,14 +129,19 @@ function follow() {
   return following;
 }
 
-// keepLooking tells when an order that looked unpaid is credited after all: a deposit, or a webhook that was late.
+// keepLooking tells when an order that looked unpaid is credited after all: a deposit, or a webhook that was late. A new
+// line of the ledger is the moment to look; the pauses are for when nobody tells.
 async function keepLooking({ kind, payment, known = true }) {
   const { signal } = follow();
+  let told = new AbortController();
+  if (known) api.listen(() => told.abort(), signal);
   for (let wait = 3000; known && !signal.aborted; wait = Math.min(wait * 2, 60000)) {
-    await pause(wait, signal);
+    await pause(wait, AbortSignal.any([signal, told.signal]));
+    told = new AbortController();
     if (signal.aborted) return;
     const now = await look(api, payment).catch(() => ({ kind }));
     if (now.kind !== kind && !signal.aborted) {
+      follow(); // nobody listens for this order any more
       await guarded(() => conclude(now));
       return;
     }
