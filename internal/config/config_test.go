@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -198,6 +199,23 @@ func TestPointsLiveAsLongAsTheShopSays(t *testing.T) {
 	for _, bad := range []string{"0", "-1", "36501", "five"} {
 		if _, err := config.Load(environment{"BONUS_POINTS_DAYS": bad}.get); err == nil || !strings.Contains(err.Error(), "BONUS_POINTS_DAYS") {
 			t.Errorf("%q days: %v", bad, err)
+		}
+	}
+}
+
+func TestStreamsHaveBounds(t *testing.T) {
+	t.Parallel()
+	c := load(t, environment{"STREAM_POLL": "250ms", "STREAMS_PER_USER": "2"})
+	if c.StreamPoll != 250*time.Millisecond || c.StreamsPerUser != 2 || c.Streams != 10_000 {
+		t.Errorf("every %s, %d of %d", c.StreamPoll, c.StreamsPerUser, c.Streams)
+	}
+	for name, values := range map[string][]string{
+		"STREAM_POLL": {"1", "49ms", "61s", "-1s", "soon"}, "STREAMS": {"0", "1000001", "many"}, "STREAMS_PER_USER": {"0", "1001", "-1"},
+	} {
+		for _, bad := range values {
+			if _, err := config.Load(environment{name: bad}.get); err == nil || !strings.Contains(err.Error(), name+" is wrong") {
+				t.Errorf("%s=%s: %v", name, bad, err)
+			}
 		}
 	}
 }
