@@ -91,7 +91,10 @@ func TestAPageThatWaitsForADepositLearnsOfIt(t *testing.T) {
 		}
 		waiting.want(2, "BONUS")
 		page.client.CloseIdleConnections()
-		page.stop() // at once, with its streams open, and leaves nothing
+		page.stop() // with its streams open, and leaves nothing
+		if page.err != nil {
+			t.Errorf("it had to be cut off: %v", page.err)
+		}
 		for _, f := range []*following{stranger, waiting} {
 			if line, ok := f.next(); ok {
 				t.Errorf("a line too many: %+v", line)
