@@ -131,7 +131,7 @@ func (s *Sandbox) decide(window *session, chosen choice, in decision) *outcome {
 	// The browser's answer and the webhooks race, as they do at Iamport (contract §2.3).
 	for range chosen.notices {
 		if why == nil {
-			s.notify(settled)
+			s.announce(settled, true)
 		}
 	}
 	return window.done
@@ -140,16 +140,24 @@ func (s *Sandbox) decide(window *session, chosen choice, in decision) *outcome {
 // settle ends the payment. Two windows of one order may be open; only one of them can be paid.
 func (s *Sandbox) settle(impUID string, chosen choice, in decision) (*record, *refusal) {
 	now, why := s.now().Unix(), chosen.refusal
+	var f fault
 	settled, err := s.store.update(impUID, now, func(r *record) error {
 		if why == nil && s.store.everPaidLocked(r.MerchantUID) {
 			why = errAlreadyPaid
 		}
 		r.settle(why, in, now)
+		if r.Status == Paid {
+			f = s.spoil(r)
+		}
+		if r.Status == Failed && why == nil {
+			why = errDeclined
+		}
 		return nil
 	})
 	if errors.Is(err, errNoPayment) {
 		return nil, errForgotten
 	}
+	s.followUp(settled, f)
 	return settled, why
 }
 

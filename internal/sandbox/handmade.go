@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"unicode/utf8"
@@ -28,11 +29,34 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid를 확인하세요.")
 		return
 	}
-	made := s.Put(p)
+	made := s.makePayment(p)
 	if in.Webhook {
 		s.Notify(made.ImpUID)
 	}
 	s.succeed(w, http.StatusOK, made)
+}
+
+// makePayment is Put for payments that may go wrong. Nobody sees one paid before it went wrong.
+func (s *Sandbox) makePayment(p Payment) Payment {
+	old, known := s.store.get(p.ImpUID)
+	if s.faults.now.Load() == nil || cmp.Or(p.Status, Paid) != Paid || known && old.PaidAt != 0 {
+		return s.Put(p)
+	}
+	unpaid := p
+	unpaid.Status = Ready
+	p.ImpUID = s.Put(unpaid).ImpUID
+	now := s.now().Unix()
+	var f fault
+	r, err := s.store.update(p.ImpUID, now, func(r *record) error {
+		r.Payment = p.filled(now)
+		f = s.spoil(r)
+		return nil
+	})
+	if err != nil { // forgotten already, among too many
+		return s.Put(p)
+	}
+	s.followUp(r, f)
+	return r.Payment
 }
 
 // paySandboxPayment answers POST /sandbox-payments/{imp_uid}/pay, which is Pay over HTTP: 404 for an

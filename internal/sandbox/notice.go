@@ -31,10 +31,15 @@ type notice struct {
 	MerchantUID    string `json:"merchant_uid"`
 	Status         string `json:"status"`
 	CancellationID string `json:"cancellation_id,omitempty"`
+
+	form bool // sent as a form, whatever is configured
 }
 
 // notify tells the merchant how the payment stands, without waiting.
-func (s *Sandbox) notify(r *record) {
+func (s *Sandbox) notify(r *record) { s.announce(r, false) }
+
+// announce is notify. Before says that a browser waits for the payment's outcome, whose answer a fault may hold.
+func (s *Sandbox) announce(r *record, before bool) {
 	n := notice{ImpUID: r.ImpUID, MerchantUID: r.MerchantUID, Status: r.Status}
 	if r.Status == Cancelled && len(r.CancelHistory) > 0 {
 		n.CancellationID = r.CancelHistory[len(r.CancelHistory)-1].CancellationID
@@ -43,9 +48,7 @@ func (s *Sandbox) notify(r *record) {
 	if len(addresses) == 0 && s.config.WebhookURL != "" {
 		addresses = []string{s.config.WebhookURL}
 	}
-	for _, address := range addresses {
-		s.courier.send(address, n)
-	}
+	s.tell(r, n, addresses, before)
 }
 
 // courier delivers notices: each once, in no particular order, and never to the harm of the payment.
@@ -90,14 +93,27 @@ func newClient() *http.Client {
 }
 
 func (c *courier) send(address string, n notice) {
+	if c.accept(n) {
+		go c.run(address, n)
+	}
+}
+
+// sendNow returns when the notice was answered, or cannot be.
+func (c *courier) sendNow(address string, n notice) {
+	if c.accept(n) {
+		c.run(address, n)
+	}
+}
+
+func (c *courier) accept(n notice) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		c.log.Warn("sandbox: webhook not sent, the sandbox is closed", "imp_uid", n.ImpUID)
-		return
+		return false
 	}
 	c.inFlight++
-	go c.run(address, n)
+	return true
 }
 
 func (c *courier) run(address string, n notice) {
@@ -117,7 +133,7 @@ func (c *courier) done() {
 }
 
 func (c *courier) deliver(ctx context.Context, address string, n notice) error {
-	contentType, body := n.encode(c.form)
+	contentType, body := n.encode(c.form || n.form)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -26,6 +26,8 @@ func (s *Sandbox) routes() {
 	s.handle("POST /vbanks", s.authorized(s.postVbank))
 	s.handle("DELETE /vbanks/{imp_uid}", s.authorized(s.deleteVbank))
 
+	s.handleFaults()
+	s.handle("GET /sandbox-payments", s.listSandboxPayments)
 	s.handle("POST /sandbox-payments", s.postSandboxPayment)
 	s.handle("POST /sandbox-payments/{imp_uid}/pay", s.paySandboxPayment)
 	s.handle("POST /sandbox-payments/{imp_uid}/deposit", s.depositSandboxPayment)
@@ -42,7 +44,7 @@ func (s *Sandbox) routes() {
 }
 
 func (s *Sandbox) handle(pattern string, answer http.HandlerFunc) {
-	asked := new(atomic.Int64)
+	asked, answer := new(atomic.Int64), s.troubled(pattern, answer)
 	s.requests[pattern] = asked
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)

@@ -48,6 +48,8 @@ type Sandbox struct {
 	tokens   tokens
 	store    *store
 	courier  *courier
+	agenda   agenda
+	faults   faults
 
 	mu       sync.Mutex // guards the two below
 	prepared *bounded[preparation]
@@ -75,12 +77,21 @@ func New(config Config) *Sandbox {
 		prepared: newBounded[preparation](config.MaxPayments),
 		sessions: newBounded[*session](maxSessions),
 	}
+	s.agenda.now = config.Now
+	s.faults.log, s.faults.injected = config.Log, map[string]int{}
 	s.routes()
 	return s
 }
 
 // ServeHTTP answers Iamport's REST interface, the browser and the sandbox's own routes.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.faults.down.Load() && !isControl(r.URL.Path) {
+		s.faults.count("down", r.URL.Path)
+		reset(w)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 // Put creates the payment, or replaces the one with its ImpUID, and returns it completed: a missing
 // ImpUID, status (paid), currency (KRW), pay method (card) and times are filled in, and a cancelled
@@ -98,6 +109,15 @@ func (s *Sandbox) Payment(impUID string) (Payment, bool) {
 		return Payment{}, false
 	}
 	return r.Payment, true
+}
+
+// All are the payments that the sandbox knows, in order of creation: the truth to compare books with.
+func (s *Sandbox) All() []Payment {
+	all := []Payment{}
+	for _, r := range s.oldestFirst() {
+		all = append(all, r.Payment)
+	}
+	return all
 }
 
 // Notify sends the webhook for the payment's present status, once and asynchronously, as the
@@ -119,18 +139,28 @@ func (s *Sandbox) Cancel(impUID string, amount json.Number) error {
 // virtual account, or the late approval of a failed payment (contract §1.4). It returns the
 // refusal's reason.
 func (s *Sandbox) Pay(impUID string) error {
+	r, f, err := s.pay(impUID, s.spoil)
+	if err != nil {
+		return err
+	}
+	s.followUp(r, f)
+	if r.Status == Paid { // a failure sends no webhook (contract §2.2)
+		s.notify(r)
+	}
+	return nil
+}
+
+func (s *Sandbox) pay(impUID string, spoil func(*record) fault) (r *record, f fault, err error) {
 	now := s.now().Unix()
-	r, err := s.store.update(impUID, now, func(r *record) error {
+	r, err = s.store.update(impUID, now, func(r *record) error {
 		if r.PaidAt != 0 {
 			return errAlreadyPaid
 		}
 		r.Status, r.PaidAt, r.FailedAt, r.FailReason = Paid, now, 0, ""
+		f = spoil(r)
 		return nil
 	})
-	if err == nil {
-		s.notify(r)
-	}
-	return err
+	return r, f, err
 }
 
 // ExpireToken makes the token in use invalid at once; the next getToken issues a new one.
@@ -151,5 +181,10 @@ func (s *Sandbox) Requests() map[string]int {
 // Wait returns when no webhook is under way.
 func (s *Sandbox) Wait() { s.courier.wait() }
 
-// Close waits for the webhooks under way, five seconds at most, and sends no more. The rest keeps answering.
-func (s *Sandbox) Close() { s.courier.close() }
+// Close switches the faults off, drops what they put off, and waits for the webhooks under way, five seconds at most;
+// it sends no more. The rest keeps answering.
+func (s *Sandbox) Close() {
+	s.faults.replace(Plan{})
+	s.agenda.close()
+	s.courier.close()
+}

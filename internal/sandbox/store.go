@@ -12,6 +12,7 @@ type record struct {
 	Payment
 	seq     int64    // order of creation; settles ties that whole seconds leave open
 	updated int64    // UNIX seconds
+	made    bool     // its imp_uid was made up here
 	notices []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
 }
 
@@ -31,6 +32,16 @@ func (s *store) get(impUID string) (*record, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.byID.get(impUID)
+}
+
+// stranger is the imp_uid of another payment: the oldest, or one that nobody has.
+func (s *store) stranger(impUID string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if oldest := s.byID.keys; len(oldest) > 0 && oldest[0] != impUID {
+		return oldest[0]
+	}
+	return "imp_" + digits(12)
 }
 
 // attempts are all payments of one order, in order of creation.
@@ -57,15 +68,16 @@ func (s *store) all() []*record {
 func (s *store) put(p Payment, notices []string, now int64) *record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	made := p.ImpUID == ""
 	for p.ImpUID == "" {
 		id := "imp_" + digits(12)
 		if _, taken := s.byID.get(id); !taken {
 			p.ImpUID = id
 		}
 	}
-	r := &record{Payment: p, notices: notices, updated: now}
+	r := &record{Payment: p, notices: notices, updated: now, made: made}
 	if old, ok := s.byID.get(p.ImpUID); ok {
-		r.seq, r.notices = old.seq, old.notices
+		r.seq, r.notices, r.made = old.seq, old.notices, old.made
 	} else {
 		s.seq++
 		r.seq = s.seq

@@ -1,0 +1,81 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// controlPath is where faults are switched. A sandbox that is mounted at /sandbox and one that stands alone both
+// answer /sandbox/faults.
+const controlPath = "/faults"
+
+func (s *Sandbox) handleFaults() {
+	for _, mount := range []string{"", "/sandbox"} {
+		s.handle("GET "+mount+controlPath, s.getFaults)
+		s.handle("PUT "+mount+controlPath, s.putFaults)
+		s.handle("DELETE "+mount+controlPath, s.deleteFaults)
+		s.handle("POST "+mount+controlPath+"/flush", s.flushFaults)
+	}
+}
+
+func isControl(path string) bool {
+	path = strings.TrimPrefix(path, "/sandbox")
+	return path == controlPath || path == controlPath+"/flush"
+}
+
+// getFaults answers GET /faults with a Report.
+func (s *Sandbox) getFaults(w http.ResponseWriter, _ *http.Request) {
+	s.write(w, http.StatusOK, s.Faults())
+}
+
+// putFaults answers PUT /faults, which is SetFaults with a Plan.
+func (s *Sandbox) putFaults(w http.ResponseWriter, r *http.Request) {
+	var text json.RawMessage
+	if !s.readJSON(w, r, &text) {
+		return
+	}
+	plan, err := readPlan(text)
+	if err == nil {
+		err = s.SetFaults(plan)
+	}
+	if err != nil {
+		s.fail(w, http.StatusBadRequest, -1, err.Error())
+		return
+	}
+	s.getFaults(w, r)
+}
+
+// readPlan takes no field that it does not know: a fault with a typing error would be one that never happens.
+func readPlan(text []byte) (Plan, error) {
+	var p Plan
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&p)
+	return p, err
+}
+
+// deleteFaults answers DELETE /faults: nothing goes wrong any more, and the sandbox is up. What is due later stays so.
+func (s *Sandbox) deleteFaults(w http.ResponseWriter, r *http.Request) {
+	s.faults.replace(Plan{})
+	s.getFaults(w, r)
+}
+
+// flushFaults answers POST /faults/flush, which is Flush, with how much happened.
+func (s *Sandbox) flushFaults(w http.ResponseWriter, _ *http.Request) {
+	s.write(w, http.StatusOK, map[string]int{"flushed": s.Flush()})
+}
+
+// listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. It wants no token.
+func (s *Sandbox) listSandboxPayments(w http.ResponseWriter, r *http.Request) {
+	s.writePage(w, r, s.oldestFirst())
+}
+
+func (s *Sandbox) oldestFirst() []*record {
+	all := s.store.all()
+	slices.SortFunc(all, func(a, b *record) int { return cmp.Compare(a.seq, b.seq) })
+	return all
+}

@@ -1,0 +1,86 @@
+package sandbox
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// spoil lets a payment that becomes paid go wrong. It is called under the store's lock.
+func (s *Sandbox) spoil(r *record) fault {
+	if skew := int64(s.skew(r.identity()) / time.Second); skew != 0 {
+		r.StartedAt, r.PaidAt = r.StartedAt+skew, r.PaidAt+skew
+	}
+	f := s.faults.draw(aPayment, r.identity(), func(f Fault) bool {
+		return f.Name != FaultSecondDeposit || r.PayMethod == "vbank"
+	})
+	switch f.name {
+	case FaultWrongAmount:
+		amount, _ := parseMoney(string(r.Amount))
+		if amount -= moneyUnit; amount <= 0 {
+			amount += 2 * moneyUnit
+		}
+		r.Amount = amount.number()
+	case FaultWrongCurrency:
+		if r.Currency == "KRW" {
+			r.Currency = "USD"
+		} else {
+			r.Currency = "KRW"
+		}
+	case FaultFailedThenPaid:
+		r.Status, r.FailedAt, r.PaidAt, r.FailReason = Failed, r.PaidAt, 0, Text(errDeclined.message)
+	}
+	return f
+}
+
+// followUp arranges what comes later of a payment that went wrong. An agenda that is full takes no more: the payment
+// stays as it is.
+func (s *Sandbox) followUp(r *record, f fault) {
+	id := r.ImpUID
+	switch f.name {
+	case FaultFailedThenPaid:
+		told := f.random.IntN(2) == 0
+		s.agenda.later(latePayment, func() { s.approve(id, told) })
+	case FaultConsoleCancel:
+		amount, err := parseMoney(string(r.Amount))
+		if half := amount / moneyUnit / 2 * moneyUnit; err == nil && half > 0 {
+			s.agenda.later(firstHalf, func() { s.cancelAtConsole(id, half) })
+		}
+		s.agenda.later(secondHalf, func() { s.cancelAtConsole(id, 0) })
+	case FaultSecondDeposit:
+		s.agenda.later(lateDeposit, func() { s.secondDeposit(id) })
+	}
+}
+
+// approve is the late approval of a payment that failed. If the buyer has paid in another window since, the order is
+// paid twice, as it happens.
+func (s *Sandbox) approve(impUID string, told bool) {
+	if r, _, err := s.pay(impUID, func(*record) fault { return fault{} }); err == nil && told {
+		s.notify(r)
+	}
+}
+
+func (s *Sandbox) cancelAtConsole(impUID string, amount money) {
+	if err := s.Cancel(impUID, amount.number()); err != nil {
+		s.log.Info("sandbox: nothing left to cancel at the console", "imp_uid", impUID, "err", err)
+	}
+}
+
+// secondDeposit puts the payment's amount into its virtual account once more. Its amount stays: only deposit_history
+// tells (contract §1.4).
+func (s *Sandbox) secondDeposit(impUID string) {
+	now := s.now().Unix()
+	again := func(at int64, r *record) Deposit {
+		return Deposit{PGTID: "D" + digits(20), Amount: r.Amount, DepositorName: strings.TrimSpace(string(r.BuyerName)), DepositedAt: at}
+	}
+	r, err := s.store.update(impUID, now, func(r *record) error {
+		if len(r.DepositHistory) == 0 {
+			r.DepositHistory = []Deposit{again(r.PaidAt, r)}
+		}
+		r.DepositHistory = append(slices.Clip(r.DepositHistory), again(now, r)) // readers hold the shorter one
+		return nil
+	})
+	if err == nil {
+		s.notify(r)
+	}
+}

@@ -1,0 +1,152 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	maxLatency = 500 * time.Millisecond
+	maxHang    = 30 * time.Second // less than the server's patience with an answer
+)
+
+// troubled is answer with the faults that can happen to a request of that route.
+func (s *Sandbox) troubled(route string, answer http.HandlerFunc) http.HandlerFunc {
+	if !isIamports(route) {
+		return answer
+	}
+	can := func(f Fault) bool {
+		return f.covers(route) && (f.Name != FaultUnauthorized || route != "POST /users/getToken")
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if s.faults.now.Load() == nil {
+			answer(w, r)
+			return
+		}
+		body, ok := s.readAll(w, r) // also: while it is unread, the server does not notice that the caller leaves
+		if !ok {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		request := exactly(r, body)
+		if s.faults.settles(request) {
+			answer(w, r)
+			return
+		}
+		s.inject(s.faults.draw(aRequest, s.about(route, r), can), request, w, r, answer)
+	}
+}
+
+// inject answers as the fault wants it; without a fault, as ever.
+func (s *Sandbox) inject(f fault, request string, w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
+	switch f.name {
+	case FaultLatency:
+		f.wait(r, time.Duration(f.random.Int64N(int64(maxLatency))))
+		answer(w, r)
+	case FaultHang:
+		f.wait(r, maxHang)
+		reset(w)
+	case FaultReset:
+		reset(w)
+	case FaultTooMany:
+		w.Header().Set("Retry-After", "1")
+		s.fail(w, http.StatusTooManyRequests, -1, "Too Many Requests")
+	case FaultServerError:
+		s.faults.owe(request)
+		s.fail(w, http.StatusInternalServerError, -1, "Internal Server Error")
+	case FaultHTML:
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n")
+	case FaultTruncated:
+		kept := newKept()
+		answer(kept, r)
+		kept.sendHalf(w)
+	case FaultUnauthorized:
+		s.ExpireToken()
+		answer(w, r)
+	case FaultLost:
+		answer(newKept(), r)
+		reset(w)
+	default:
+		answer(w, r)
+	}
+}
+
+// wait ends when the caller leaves and when the fault is switched off, too.
+func (f fault) wait(r *http.Request, patience time.Duration) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.over:
+	case <-r.Context().Done():
+	}
+}
+
+// reset breaks the connection off without an answer: with a TCP reset where it is ours alone.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil { // HTTP/2, or no real connection: the server ends the stream
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// kept is an answer that was not sent.
+type kept struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func newKept() *kept { return &kept{header: http.Header{}, status: http.StatusOK} }
+
+// Header is that of the answer.
+func (k *kept) Header() http.Header { return k.header }
+
+// WriteHeader keeps the status.
+func (k *kept) WriteHeader(status int) { k.status = status }
+
+// Write keeps a part of the body.
+func (k *kept) Write(p []byte) (int, error) { return k.body.Write(p) }
+
+// sendHalf announces the whole answer, sends half of it and breaks off.
+func (k *kept) sendHalf(w http.ResponseWriter) {
+	for name, values := range k.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(k.body.Len()))
+	w.WriteHeader(k.status)
+	_, _ = w.Write(k.body.Bytes()[:k.body.Len()/2])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// about tells requests apart for the draw: by route and ids.
+func (s *Sandbox) about(route string, r *http.Request) string {
+	payment, order := r.PathValue("imp_uid"), r.PathValue("merchant_uid")
+	if p, ok := s.store.get(payment); ok {
+		payment = p.identity()
+	}
+	if attempts := s.store.attempts(order); len(attempts) > 0 {
+		order = attempts[0].identity()
+	}
+	return fmt.Sprintf("%s %s%s", route, payment, order)
+}
+
+// exactly tells requests apart to the last byte.
+func exactly(r *http.Request, body []byte) string {
+	sum := fnv.New128a()
+	_, _ = sum.Write(body)
+	return r.Method + " " + r.URL.RequestURI() + " " + string(sum.Sum(nil))
+}

@@ -1,0 +1,214 @@
+package sandbox_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pointcharge/internal/sandbox"
+)
+
+// suffer lets go wrong what the plan says.
+func (g *gateway) suffer(plan string) {
+	g.t.Helper()
+	p, err := sandbox.ParsePlan(plan)
+	if err == nil {
+		err = g.SetFaults(p)
+	}
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func (g *gateway) wantInjected(name string, times int) {
+	g.t.Helper()
+	equal(g.t, g.Faults().Injected[name], times)
+}
+
+// try looks imp_1 up, or what path says, on a connection of its own: a kept one would repeat what was reset.
+func (g *gateway) try(ctx context.Context, token, method, path, body string) (status int, text string, err error) {
+	g.t.Helper()
+	request, err := http.NewRequestWithContext(ctx, method, g.url+path, strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", token)
+	request.Header.Set("Content-Type", "application/json")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	all, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(all), err
+}
+
+// troubled is a gateway with payment imp_1, the plan at work, and what a look-up of imp_1 met.
+func troubled(t *testing.T, plan string) (g *gateway, look func() (int, string, error)) {
+	t.Helper()
+	g = newGateway(t)
+	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "order", Amount: "5000"})
+	token := g.token()
+	g.suffer(plan)
+	return g, func() (int, string, error) { return g.try(t.Context(), token, http.MethodGet, "/payments/imp_1", "") }
+}
+
+func TestFaultsThatAnswer(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		sandbox.FaultTooMany:      {429, `"message":"Too Many Requests"`},
+		sandbox.FaultServerError:  {500, `"message":"Internal Server Error"`},
+		sandbox.FaultHTML:         {502, "<html>"},
+		sandbox.FaultUnauthorized: {401, `"message":"Unauthorized"`},
+		sandbox.FaultLatency:      {200, `"imp_uid":"imp_1"`},
+	} {
+		g, look := troubled(t, name)
+		status, text, err := look()
+		if err != nil || status != want.status || !strings.Contains(text, want.text) {
+			t.Errorf("%s: %d %s %v", name, status, text, err)
+		}
+		g.wantInjected(name, 1)
+	}
+}
+
+func TestFaultResetBreaksTheConnection(t *testing.T) {
+	t.Parallel()
+	g, look := troubled(t, sandbox.FaultReset)
+	if _, _, err := look(); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
+	}
+	g.wantInjected(sandbox.FaultReset, 1)
+}
+
+func TestFaultTruncatedSendsHalf(t *testing.T) {
+	t.Parallel()
+	g, look := troubled(t, sandbox.FaultTruncated)
+	status, text, err := look()
+	if !errors.Is(err, io.ErrUnexpectedEOF) || status != 200 || !strings.HasPrefix(text, `{"code":0`) {
+		t.Errorf("got %d %q %v", status, text, err)
+	}
+	g.wantInjected(sandbox.FaultTruncated, 1)
+}
+
+func TestFaultServerErrorIsOverForTheSameRequest(t *testing.T) {
+	t.Parallel()
+	g, look := troubled(t, sandbox.FaultServerError)
+	var got []int
+	for range 4 {
+		status, _, _ := look()
+		got = append(got, status)
+	}
+	equal(t, got, []int{500, 200, 500, 200})
+	g.wantInjected(sandbox.FaultServerError, 2)
+}
+
+func TestFaultUnauthorizedEndsWithANewToken(t *testing.T) {
+	t.Parallel()
+	g, look := troubled(t, sandbox.FaultUnauthorized+"=1:1")
+	before := g.token()
+	status, _, _ := look()
+	equal(t, status, 401)
+	if g.token() == before {
+		t.Error("the token lives")
+	}
+	g.expect(g.get("/payments/imp_1"), 200, 0)
+}
+
+func TestFaultHangEndsWhenTheCallerLeaves(t *testing.T) {
+	t.Parallel()
+	g, _ := troubled(t, sandbox.FaultHang)
+	ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer leave()
+	if _, _, err := g.try(ctx, "", http.MethodPost, "/payments/cancel", `{}`); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	g.wantInjected(sandbox.FaultHang, 1)
+}
+
+// TestHangsEndWithTheirFault hangs on a route of Iamport's, and would go on for half a minute.
+func TestHangsEndWithTheirFault(t *testing.T) {
+	t.Parallel()
+	for _, end := range []func(*gateway){
+		func(g *gateway) { g.suffer("") },
+		func(g *gateway) { g.Close() },
+	} {
+		g, look := troubled(t, sandbox.FaultHang)
+		done := make(chan error)
+		go func() {
+			_, _, err := look()
+			done <- err
+		}()
+		for g.Faults().Injected[sandbox.FaultHang] == 0 {
+			runtime.Gosched()
+		}
+		end(g)
+		if err := <-done; err == nil {
+			t.Error("a hang was answered")
+		}
+	}
+}
+
+func TestFaultLostComesAfterTheEffect(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "order", Amount: "5000"})
+	token := g.token()
+	g.suffer("lost=1@POST *")
+	if _, _, err := g.try(t.Context(), token, http.MethodPost, "/payments/cancel", `{"imp_uid":"imp_1","amount":"100"}`); err == nil {
+		t.Error("the cancellation was answered")
+	}
+	if _, _, err := g.try(t.Context(), token, http.MethodPost, "/payments/prepare", `{"merchant_uid":"next","amount":5}`); err == nil {
+		t.Error("the preparation was answered")
+	}
+	p, _ := g.Payment("imp_1")
+	equal(t, p.CancelAmount, "100")
+	status, _, _ := g.try(t.Context(), token, http.MethodGet, "/payments/prepare/next", "")
+	equal(t, status, 200)
+	g.wantInjected(sandbox.FaultLost, 2)
+}
+
+func TestFaultKeepsToItsRouteAndCount(t *testing.T) {
+	t.Parallel()
+	_, look := troubled(t, "429=1:2@GET /payments/{imp_uid},500=1@POST /users/*")
+	var got []int
+	for range 3 {
+		status, _, _ := look()
+		got = append(got, status)
+	}
+	equal(t, got, []int{429, 429, 200})
+}
+
+func TestFaultsSpareThePagesOfTheSandbox(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.suffer("reset")
+	window := g.open("overlay", plainOrder)
+	equal(t, g.press(window, `{"action":"pay"}`).Rsp.Success, true)
+	equal(t, g.call(http.MethodGet, "/iamport.js", "").status, 200)
+}
+
+func TestDownClosesEveryConnection(t *testing.T) {
+	t.Parallel()
+	g, look := troubled(t, "down=1")
+	for _, path := range []string{"/iamport.js", "/payments/imp_1", "/nowhere"} {
+		if _, _, err := g.try(t.Context(), "", http.MethodGet, path, ""); err == nil {
+			t.Error(path, "was answered")
+		}
+	}
+	g.wantInjected("down", 3)
+	equal(t, g.Faults().Down, true)
+	g.Down(false)
+	if status, _, err := look(); status != 200 {
+		t.Error(status, err)
+	}
+}
