@@ -46,7 +46,7 @@ func commands() []command {
 	return []command{
 		{"serve", "", "Run the server. This is also what happens without a command.\n\n" + config.Help(), runServe},
 		{"migrate", "", "Bring the database's schema up to date, and nothing else. The server does so too when it starts.", runMigrate},
-		{"sandbox", "[-addr A] [-webhook URL] [-form]", "Run the pretend Iamport alone, for front-end developers.", runSandbox},
+		{"sandbox", "[-addr A] [-webhook URL] [-form] [-faults F]", "Run the pretend Iamport alone, for front-end developers; with -faults, one that fails.", runSandbox},
 		{"sync", "IMP_UID", "Look a payment up at Iamport and make our books agree with it.", runSync},
 		{"sweep", "", "Look for payments that nobody told us about (누락 결제 보정), for orders whose time has come.", runSweep},
 		{"problems", "[-json]", "List the payments that an operator has to look at (확인 필요 결제).", runProblems},

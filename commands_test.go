@@ -48,6 +48,7 @@ func TestWrongArgumentsAreUsageErrors(t *testing.T) {
 	for _, args := range []string{
 		"sell", "-x", "serve now", "serve -x", "migrate up", "sync", "sync imp_1 imp_2", "token", "token -user", "token -user a b",
 		"token -user minji -role king", "token -user minji -for -1h", "token -user minji -for soon", "version 2", "health now", "sandbox now", "sandbox -x",
+		"sandbox -addr 127.0.0.1:0 -faults hung", "sandbox -addr 127.0.0.1:0 -faults 429=1@/nowhere",
 	} {
 		if _, err := finish(t, sandboxOn("file:"+t.TempDir()+"/test.db"), strings.Fields(args)...); !isUsageError(err) {
 			t.Errorf("%s: %v", args, err)
@@ -152,6 +153,18 @@ func TestHealthTellsAWorkingServerFromNone(t *testing.T) {
 	s.stop()
 	if _, err := finish(t, env, "health"); err == nil || isUsageError(err) {
 		t.Errorf("a server that is gone is healthy: %v", err)
+	}
+}
+
+func TestTheServersSandboxFailsAsTheSettingSays(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"SANDBOX_FAULTS": "seed=7,lost=0"}))
+	if got := s.send(http.MethodGet, s.url+"/sandbox/faults", ""); !strings.HasPrefix(got.text, `{"seed":7,`) {
+		t.Errorf("%d %.200s", got.status, got.text)
+	}
+	wrong := sandboxOn("file:" + t.TempDir() + "/test.db").with(environment{"SANDBOX_FAULTS": "hung", "ADDR": "127.0.0.1:0"})
+	if _, err := finish(t, wrong, "serve"); !isUsageError(err) {
+		t.Errorf("served with a setting that is wrong: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"pointcharge/internal/auth"
@@ -35,8 +36,12 @@ func (a *app) addSandbox(ctx context.Context, cfg config.Config, mux *http.Serve
 			Key: cfg.IamportKey.Reveal(), Secret: cfg.IamportSecret.Reveal(), UserCode: cfg.IamportUserCode,
 			WebhookURL: localURL(cfg) + webhookPath, Log: log,
 		})
-		wait := a.close
+		if err := setFaults(pretend, cfg.SandboxFaults); err != nil {
+			return usageError{fmt.Errorf("SANDBOX_FAULTS is wrong: %w", err)}
+		}
+		wait, hangUp := a.close, a.hangUp
 		a.close = func() { wait(); pretend.Close() }
+		a.hangUp = func() { hangUp(); releaseFaults(pretend) }
 		mux.Handle(sandboxPath+"/", http.StripPrefix(sandboxPath, pretend))
 	}
 	if cfg.AuthHS256Secret.IsZero() { // tokens come from elsewhere, so the demo users have none
@@ -117,18 +122,38 @@ func runSandbox(ctx context.Context, i invocation) error {
 	form := i.flags.Bool("form", false, "send webhooks as forms instead of JSON")
 	key := i.flags.String("key", "", "the imp_key to accept; any when empty")
 	secret := i.flags.String("secret", "", "the imp_secret to accept; any when empty")
+	faults := i.flags.String("faults", "", "what goes wrong: seed=7,rate=0.3 or hang=0.1,429=1:2,down=1, by name[=rate[:count][@route]]\n"+
+		"names: "+strings.Join(sandbox.Names(), " "))
 	if err := i.parse(0); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(i.stdout, nil))
+	pretend := sandbox.New(sandbox.Config{Key: *key, Secret: *secret, WebhookURL: *webhook, WebhookForm: *form, Log: log})
+	defer pretend.Close()
+	if err := setFaults(pretend, *faults); err != nil {
+		return usageError{fmt.Errorf("-faults: %w", err)}
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
-	pretend := sandbox.New(sandbox.Config{Key: *key, Secret: *secret, WebhookURL: *webhook, WebhookForm: *form, Log: log})
-	defer pretend.Close()
 	fmt.Fprintf(i.stdout, "the sandbox listens on http://%s\n", listener.Addr())
-	return serveUntil(ctx, newHTTPServer(pretend, log), listener)
+	server := newHTTPServer(pretend, log)
+	server.RegisterOnShutdown(func() { releaseFaults(pretend) })
+	return serveUntil(ctx, server, listener)
+}
+
+func setFaults(pretend *sandbox.Sandbox, text string) error {
+	plan, err := sandbox.ParsePlan(text)
+	if err != nil {
+		return err
+	}
+	return pretend.SetFaults(plan)
+}
+
+// releaseFaults ends hangs, for which a server that shuts down would wait.
+func releaseFaults(pretend *sandbox.Sandbox) {
+	_ = pretend.SetFaults(sandbox.Plan{}) // nothing has no mistake
 }
 
 // serveUntil serves until ctx ends, then stops accepting and waits for the requests in flight.

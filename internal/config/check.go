@@ -93,6 +93,9 @@ func (c Config) check() Errors {
 	}
 	c.checkProxies(&errs)
 	c.GraphQL.check(&errs)
+	if c.SandboxFaults != "" && (c.Mode == Live || c.IamportURL != "") {
+		errs.add("SANDBOX_FAULTS", "is wrong: it is for the sandbox inside the server, and there is none")
+	}
 	checkDays(&errs, "PAID_POINTS_DAYS", c.PaidPointsDays)
 	checkDays(&errs, "BONUS_POINTS_DAYS", c.BonusPointsDays)
 	checkEvery(&errs, "SWEEP_EVERY", c.SweepEvery)

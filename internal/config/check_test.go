@@ -146,6 +146,19 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+func TestFaultsAreForTheSandboxInside(t *testing.T) {
+	t.Parallel()
+	faults := environment{"SANDBOX_FAULTS": "seed=7,rate=0.3"}
+	if got := complaints(t, faults); len(got) != 0 {
+		t.Errorf("complaints about %q", got)
+	}
+	for _, env := range []environment{live(), {"IAMPORT_URL": "http://127.0.0.1:8081"}} {
+		if got := complaints(t, env.with(faults)); len(got) != 1 || got[0] != "SANDBOX_FAULTS" {
+			t.Errorf("complaints about %q, want SANDBOX_FAULTS", got)
+		}
+	}
+}
+
 func TestComplaintsNeverShowASecret(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"

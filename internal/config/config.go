@@ -68,6 +68,8 @@ type Config struct {
 	Addr string `env:"ADDR" sandbox:"127.0.0.1:8080" live:"127.0.0.1:8080" help:"address to listen on, host:port; port 0 picks a free one"`
 	// SandboxRemote is an explicit wish: the sandbox gives points to whoever can reach it.
 	SandboxRemote bool `env:"SANDBOX_REMOTE" sandbox:"false" live:"false" help:"let the sandbox listen on an address that other machines can reach"`
+	// SandboxFaults is read by the sandbox inside the server, which is the only one that it reaches.
+	SandboxFaults string `env:"SANDBOX_FAULTS" sandbox:"<none>" live:"<none>" help:"what the sandbox inside the server lets go wrong: seed=7,rate=0.3 or hang=0.1,429=1:2; see Faults on demand in the README"`
 	// DatabaseURL usually holds a password; DatabaseName is for logs.
 	DatabaseURL Secret `env:"DATABASE_URL" sandbox:"file:data/pointcharge.db" live:"<required>" help:"postgres://… (PostgreSQL) or file:… (SQLite)"`
 
