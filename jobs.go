@@ -26,6 +26,10 @@ func jobs(cfg config.Config, points *point.Service) []schedule.Job {
 			_, err := points.SyncRefunds(ctx, refundsAtOnce)
 			return err
 		}},
+		{Name: "reconcile", Every: cfg.ReconcileEvery, Run: func(ctx context.Context) error {
+			_, err := points.ReconcileDue(ctx)
+			return err
+		}},
 	}
 }
 

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -12,31 +12,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"pointcharge/internal/config"
 )
 
 // serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop is called.
-func serveMetrics(cfg config.Config, a *app, log *slog.Logger) (stop func(), err error) {
-	if cfg.MetricsAddr == "" {
+func serveMetrics(a *app) (stop func(), err error) {
+	if a.cfg.MetricsAddr == "" {
 		return func() {}, nil
 	}
-	listener, err := net.Listen("tcp", cfg.MetricsAddr)
+	listener, err := net.Listen("tcp", a.cfg.MetricsAddr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for metrics: %w", err)
 	}
 	pool, err := a.points.DB.DB()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewDBStatsCollector(pool, "pointcharge"),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &bookMetrics{app: a, log: log})
-	a.handler = measured(registry, a.handler)
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewDBStatsCollector(pool, "pointcharge"),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &bookMetrics{a})
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Timeout: metricsTimeout}))
-	server := newHTTPServer(mux, log)
-	log.Info("metrics are served", "addr", listener.Addr().String())
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{Timeout: metricsTimeout}))
+	server := newHTTPServer(mux, a.log)
+	a.log.Info("metrics are served", "addr", listener.Addr().String())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	return func() { _ = server.Close(); <-ended }, nil
@@ -80,10 +76,7 @@ func (w *statusWriter) WriteHeader(status int) {
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // bookMetrics reads the books at every scrape.
-type bookMetrics struct {
-	app *app
-	log *slog.Logger
-}
+type bookMetrics struct{ *app }
 
 // Describe implements prometheus.Collector; the metrics are checked as they come.
 func (*bookMetrics) Describe(chan<- *prometheus.Desc) {}
@@ -92,13 +85,13 @@ func (*bookMetrics) Describe(chan<- *prometheus.Desc) {}
 func (m *bookMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout)
 	defer cancel()
-	problems, err := m.app.points.ProblemCount(ctx)
+	problems, err := m.points.ProblemCount(ctx)
 	if err != nil {
 		m.log.Error("metrics: problems were not counted", "err", err)
 	} else {
 		sendGauge(out, "pointcharge_problems", "Payments that an operator has to look at.", float64(problems))
 	}
-	states, err := m.app.schedule.States(ctx)
+	states, err := m.routes.Schedule.States(ctx)
 	if err != nil {
 		m.log.Error("metrics: the jobs' states were not read", "err", err)
 	}

@@ -27,21 +27,21 @@ const demoToken = 24 * time.Hour
 
 // addSandbox adds what only sandbox mode has: the pretend Iamport, five products, the storefront and its
 // users' tokens.
-func (a *app) addSandbox(ctx context.Context, cfg config.Config, mux *http.ServeMux, points *point.Service, log *slog.Logger) error {
-	if err := installProducts(ctx, points); err != nil {
+func (a *app) addSandbox(ctx context.Context, mux *http.ServeMux) error {
+	if err := installProducts(ctx, a.points); err != nil {
 		return err
 	}
+	cfg := a.cfg
 	if cfg.IamportURL == "" {
 		pretend := sandbox.New(sandbox.Config{
 			Key: cfg.IamportKey.Reveal(), Secret: cfg.IamportSecret.Reveal(), UserCode: cfg.IamportUserCode,
-			WebhookURL: localURL(cfg) + webhookPath, Log: log,
+			WebhookURL: localURL(cfg) + webhookPath, Log: a.log,
 		})
 		if err := setFaults(pretend, cfg.SandboxFaults); err != nil {
 			return usageError{fmt.Errorf("SANDBOX_FAULTS is wrong: %w", err)}
 		}
-		wait, hangUp := a.close, a.hangUp
-		a.close = func() { wait(); pretend.Close() }
-		a.hangUp = func() { hangUp(); releaseFaults(pretend) }
+		hangUp := a.hangUp
+		a.pretend, a.hangUp = pretend.Close, func() { hangUp(); releaseFaults(pretend) }
 		mux.Handle(sandboxPath+"/", http.StripPrefix(sandboxPath, pretend))
 	}
 	if cfg.AuthHS256Secret.IsZero() { // tokens come from elsewhere, so the demo users have none

@@ -99,6 +99,7 @@ func (c Config) check() Errors {
 	checkDays(&errs, "PAID_POINTS_DAYS", c.PaidPointsDays)
 	checkDays(&errs, "BONUS_POINTS_DAYS", c.BonusPointsDays)
 	checkEvery(&errs, "SWEEP_EVERY", c.SweepEvery)
+	checkEvery(&errs, "RECONCILE_EVERY", c.ReconcileEvery)
 	checkEvery(&errs, "REFUNDS_EVERY", c.RefundsEvery)
 	checkEvery(&errs, "EXPIRE_ORDERS_EVERY", c.ExpireOrdersEvery)
 	checkEvery(&errs, "EXPIRE_POINTS_EVERY", c.ExpirePointsEvery)

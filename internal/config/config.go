@@ -109,8 +109,11 @@ type Config struct {
 	BonusPointsDays int `env:"BONUS_POINTS_DAYS" sandbox:"365" live:"365" help:"days that bonus points live, and those that operators give"`
 
 	// How often each job runs, on one of all servers; zero: not on this one.
-	SweepEvery        time.Duration `env:"SWEEP_EVERY" sandbox:"1m" live:"1m" help:"how often to look for payments that nobody told us about; 0 for never, like the others"`
-	SweepGrace        time.Duration `env:"SWEEP_GRACE" sandbox:"2m" live:"2m" help:"how long a new order is left alone by the sweep"`
+	SweepEvery time.Duration `env:"SWEEP_EVERY" sandbox:"1m" live:"1m" help:"how often to look for payments that nobody told us about; 0 for never, like the others"`
+	SweepGrace time.Duration `env:"SWEEP_GRACE" sandbox:"2m" live:"2m" help:"how long a new order is left alone by the sweep"`
+	// ReconcileEvery is never in sandbox mode: the pretend Iamport forgets its payments when it ends, and all of them
+	// would be missing.
+	ReconcileEvery    time.Duration `env:"RECONCILE_EVERY" sandbox:"0s" live:"10m" help:"how often to compare the books with Iamport's lists"`
 	RefundsEvery      time.Duration `env:"REFUNDS_EVERY" sandbox:"5m" live:"5m" help:"how often to ask what became of refunds under way"`
 	ExpireOrdersEvery time.Duration `env:"EXPIRE_ORDERS_EVERY" sandbox:"1m" live:"1m" help:"how often to close orders that were not paid in time"`
 	ExpirePointsEvery time.Duration `env:"EXPIRE_POINTS_EVERY" sandbox:"1h" live:"1h" help:"how often to write the EXPIRE lines that are due"`

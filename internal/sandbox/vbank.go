@@ -118,7 +118,7 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 	if err != nil || sum <= 0 {
 		return errAmount
 	}
-	now := s.now().Unix()
+	now, f := s.now().Unix(), fault{}
 	paid, err := s.store.update(impUID, now, func(r *record) error {
 		wanted, err := parseMoney(string(r.Amount))
 		switch {
@@ -135,10 +135,14 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 			r.Status, r.FailedAt, r.FailReason = Paid, 0, ""
 			r.Payment = r.stamped(now)
 		}
+		if !forced {
+			f = s.spoil(r)
+		}
 		return nil
 	})
 	if err == nil {
 		s.notify(paid)
+		s.followUp(paid, f)
 	}
 	return err
 }
