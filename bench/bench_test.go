@@ -33,6 +33,24 @@ func TestChargeComparesServerAndPgbench(t *testing.T) {
 	}
 }
 
+// The outage in small: what it measures is not looked at, what becomes of the payments is.
+func TestAnOutageHeals(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("TEST_DATABASE_URL") != "" {
+		t.Skip("needs a PostgreSQL cluster of its own")
+	}
+	databasetest.EmptyURL(t, databasetest.Postgres) // skips without PostgreSQL
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	var out strings.Builder
+	if err := run(ctx, []string{"outage", "-n", "20", "-rounds", "1", "-hang", "200ms", "-mark", "1000"}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "all 10 payments were credited") {
+		t.Errorf("unexpected output:\n%s", out.String())
+	}
+}
+
 func TestConcludeFailsBelowTheMark(t *testing.T) {
 	t.Parallel()
 	latencies := []time.Duration{time.Millisecond, 2 * time.Millisecond}
@@ -47,7 +65,7 @@ func TestConcludeFailsBelowTheMark(t *testing.T) {
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{}, {"spend"}, {"charge", "-n", "0"}, {"charge", "-n", "100001"},
-		{"charge", "-rounds", "0"}, {"charge", "more"}, {"charge", "-unknown"}} {
+		{"charge", "-rounds", "0"}, {"charge", "more"}, {"outage", "-hang", "-1s"}, {"charge", "-unknown"}} {
 		if err := run(t.Context(), args, new(strings.Builder)); !errors.Is(err, errUsage) {
 			t.Errorf("%q: %v", args, err)
 		}

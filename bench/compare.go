@@ -12,7 +12,7 @@ import (
 // compare measures both sides and prints what it finds. The error says when the server is slower than the mark allows,
 // or anything it wrote is wrong.
 func compare(ctx context.Context, o options, w io.Writer) error {
-	s := &stage{options: o}
+	s := &stage{options: o, sweepEvery: "0s"}
 	defer s.close()
 	if err := s.setUp(ctx); err != nil {
 		return err

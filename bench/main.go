@@ -1,8 +1,9 @@
 // Command bench measures the server against the database it stands on.
 //
 // "go run ./bench charge" answers one question: of the charges that this machine's PostgreSQL could write, how many
-// does the server write, GraphQL, tokens, Iamport and all? Everything runs on this machine as processes of its own, on
-// loopback and in temporary folders, and is gone when the command ends.
+// does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage" answers another: while Iamport hangs,
+// how much slower are requests that have nothing to do with it, and what becomes of those that do? Everything runs on
+// this machine as processes of its own, on loopback and in temporary folders, and is gone when the command ends.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // options are the command's flags.
@@ -23,6 +25,7 @@ type options struct {
 	users    int
 	rounds   int
 	mark     float64
+	hang     time.Duration
 	server   string // a binary; empty to build one
 	pgbench  string // a binary; empty for the one beside PostgreSQL's others
 }
@@ -42,32 +45,50 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: go run ./bench charge [flags]; try -h")
+var errUsage = errors.New("usage: go run ./bench charge|outage [flags]; try -h")
+
+func measures() map[string]func(context.Context, options, io.Writer) error {
+	return map[string]func(context.Context, options, io.Writer) error{"charge": compare, "outage": outage}
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
-	if len(args) == 0 || args[0] != "charge" {
+	measure, ok := measures()[first(args)]
+	if !ok {
 		return errUsage
 	}
-	o, err := parse(args[1:], stdout)
+	o, err := parse(args[0], args[1:], stdout)
 	if err != nil {
 		return err
 	}
-	err = compare(ctx, o, stdout)
+	err = measure(ctx, o, stdout)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx) // what broke off with it is no news
 	}
 	return err
 }
 
-func parse(args []string, stdout io.Writer) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("charge", flag.ContinueOnError)
+func parse(name string, args []string, stdout io.Writer) (options, error) {
+	o := defaults(name)
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(stdout)
-	flags.IntVar(&o.payments, "n", 10_000, "payments to charge in each round, on each side")
-	flags.IntVar(&o.clients, "clients", 32, "how many charge at once")
-	flags.IntVar(&o.users, "users", 1000, "whose payments they are")
-	flags.IntVar(&o.rounds, "rounds", 3, "how often both sides are measured; the median counts")
-	flags.Float64Var(&o.mark, "mark", 0.35, "the least ratio of the two rates; below it the command fails")
+	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often both sides are measured; the median counts")
+	flags.IntVar(&o.clients, "clients", o.clients, "how many ask at once")
+	flags.IntVar(&o.users, "users", o.users, "whose payments they are")
+	if name == "outage" {
+		flags.IntVar(&o.payments, "n", o.payments, "wallets to read in one go")
+		flags.Float64Var(&o.mark, "mark", o.mark, "the highest ratio of the times of reading a wallet; above it the command fails")
+		flags.DurationVar(&o.hang, "hang", o.hang, "how long Iamport hangs in each round, and is well before")
+	} else {
+		flags.IntVar(&o.payments, "n", o.payments, "payments to charge in each round, on each side")
+		flags.Float64Var(&o.mark, "mark", o.mark, "the least ratio of the two rates; below it the command fails")
+	}
 	flags.StringVar(&o.server, "server", "", "measure this pointcharge binary instead of building one")
 	flags.StringVar(&o.pgbench, "pgbench", "", "the pgbench to use instead of the one beside the PostgreSQL server")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -75,12 +96,19 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	} else if err != nil {
 		return o, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if flags.NArg() > 0 || min(o.payments, o.clients, o.users, o.rounds) < 1 || o.payments > maxPayments {
+	if flags.NArg() > 0 || min(o.payments, o.clients, o.users, o.rounds) < 1 || o.hang < 0 || o.payments > maxPayments {
 		return o, fmt.Errorf("%w: numbers are at least 1, -n at most %d", errUsage, maxPayments)
 	}
 	// Each of pgbench's clients makes the same number of transactions.
 	o.payments = roundUp(o.payments, o.clients)
 	return o, nil
+}
+
+func defaults(name string) options {
+	if name == "outage" {
+		return options{payments: 1000, clients: 4, users: 1000, rounds: 3, mark: 1.2, hang: 30 * time.Second}
+	}
+	return options{payments: 10_000, clients: 32, users: 1000, rounds: 3, mark: 0.35}
 }
 
 func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }

@@ -65,7 +65,7 @@ func summary(of string, errs []error) error {
 // check asks the gateway about one order, unless another server does. An order whose look-up fails is due again soon.
 func (s *Service) check(ctx context.Context, order Order) error {
 	now := s.now()
-	next := order.nextCheck(now)
+	next := order.nextCheck(now, s.grace())
 	ours, err := s.moveCheck(ctx, order, next)
 	if err != nil || !ours {
 		return err
@@ -74,17 +74,17 @@ func (s *Service) check(ctx context.Context, order Order) error {
 		return nil
 	}
 	order.CheckAt = next
-	soon := now.Add(min(max(now.Sub(order.CreatedAt)/4, time.Minute), failedCheck))
+	soon := now.Add(min(max(now.Sub(order.CreatedAt)/4, s.grace()/2), failedCheck))
 	_, moved := s.moveCheck(context.WithoutCancel(ctx), order, &soon)
 	return fmt.Errorf("sweep order %s: %w", order.MerchantUID, errors.Join(err, moved))
 }
 
 // nextCheck is when the order is looked at again after now; nil when its payment is not expected any more.
-func (o Order) nextCheck(now time.Time) *time.Time {
+func (o Order) nextCheck(now time.Time, grace time.Duration) *time.Time {
 	if now.After(o.ExpiresAt.Add(sweepTail)) {
 		return nil
 	}
-	wait := max(now.Sub(o.CreatedAt), time.Minute)
+	wait := max(now.Sub(o.CreatedAt), grace)
 	if o.Status == OrderWaitingDeposit {
 		wait = min(wait, depositCheck)
 	}
