@@ -35,7 +35,10 @@ func serveMetrics(a *app) (stop func(), err error) {
 	a.log.Info("metrics are served", "addr", listener.Addr().String())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	return func() { _ = server.Close(); <-ended }, nil
+	return func() {
+		_ = server.Close()
+		<-ended // http.ErrServerClosed
+	}, nil
 }
 
 // metricsTimeout is how long a scrape may take; most of it waits for the database.

@@ -90,7 +90,7 @@ func TestARefundWhoseAnswerIsLostStaysOnTheListUntilASync(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *front) {
 		wrong, _ := mispaid(w)
-		f.onCancel(func(rw http.ResponseWriter, r *http.Request) {
+		f.onCancel(func(rw http.ResponseWriter, _ *http.Request) {
 			w.must(f.gateway.Cancel(wrong, "4000"))
 			rw.WriteHeader(http.StatusBadGateway)
 		})
