@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"testing"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -25,28 +26,106 @@ var errNoPostgres = errors.New("no PostgreSQL server binaries (postgres, initdb)
 // stop ends the server and removes dir. So does the end of this process, in whatever way it ends: SIGKILL, panic,
 // os.Exit. As root, the server runs as the user postgres or nobody, because it refuses to run as root.
 func StartPostgres(dir string, args ...string) (url string, stop func(), err error) {
-	dir, err = filepath.Abs(dir)
+	i, err := startInstance(dir, args)
 	if err != nil {
 		return "", nil, err
+	}
+	return i.URL, i.server.stop, nil
+}
+
+// Instance is a PostgreSQL server of a test's own, which can be restarted: its address and its data stay.
+type Instance struct {
+	URL string
+
+	server *server
+}
+
+// NewInstance starts PostgreSQL with further args for the postgres command, and stops it when the test ends. Without
+// its binaries the test is skipped, or fails with REQUIRE_POSTGRES=1, also where TEST_DATABASE_URL is set.
+func NewInstance(t testing.TB, args ...string) *Instance {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pointcharge") //nolint:usetesting // t.TempDir is too long for a socket's address
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := startInstance(dir, args)
+	if errors.Is(err, errNoPostgres) {
+		_ = os.Remove(dir)
+		skipOrFail(t)
+	}
+	if err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+	t.Cleanup(i.server.stop)
+	return i
+}
+
+func startInstance(dir string, args []string) (*Instance, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
 	}
 	bin, err := postgresBinaries()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	server, err := createCluster(bin, dir)
 	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	if err := server.start(args); err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	url = socketURL(dir)
-	if err := answers(url); err != nil {
+	i := &Instance{socketURL(dir), server}
+	if err := answers(i.URL); err != nil {
 		err = fmt.Errorf("%w\n%s", err, server.log())
 		server.stop()
-		return "", nil, err
+		return nil, err
 	}
-	return url, server.stop, nil
+	return i, nil
+}
+
+// Crash ends the server without any preparation ("immediate"), as when its process is killed, and returns when it has
+// started and recovered. What was committed is still there, also with fsync=off: the machine itself did not crash.
+func (i *Instance) Crash() error { return i.restart("QUIT") }
+
+// Restart ends the server in order ("fast"), which breaks off the transactions under way, and returns when it has started.
+func (i *Instance) Restart() error { return i.restart("INT") }
+
+func (i *Instance) restart(signal string) error {
+	before, err := startedAt(i.URL)
+	if err != nil {
+		return err
+	}
+	if err := i.server.restart(signal); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		after, err := startedAt(i.URL)
+		if err == nil && after.Equal(before) {
+			err = errors.New("it has not ended yet")
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)))
+	if err != nil {
+		err = fmt.Errorf("restart PostgreSQL: %w\n%s", err, i.server.log())
+	}
+	return err
+}
+
+// startedAt is when the server that answers at url was started.
+func startedAt(url string) (at time.Time, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return at, err
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "SELECT pg_postmaster_start_time()").Scan(&at)
+	return at, err
 }
 
 func socketURL(dir string) string {

@@ -12,4 +12,5 @@ func createCluster(_, _ string) (*server, error) {
 }
 
 func (s *server) start([]string) error { return nil }
+func (s *server) restart(string) error { return nil }
 func (s *server) stop()                {}

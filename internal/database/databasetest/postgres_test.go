@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -113,5 +114,41 @@ func wantGone(t *testing.T, dir string) {
 	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)))
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestARestartLosesNothingThatWasCommitted, however the server ended; what was under way is gone.
+func TestARestartLosesNothingThatWasCommitted(t *testing.T) {
+	t.Parallel()
+	instance := databasetest.NewInstance(t, "-c", "fsync=off")
+	execute(t, instance.URL, "CREATE TABLE kept (n int)")
+	for n, restart := range []func() error{instance.Crash, instance.Restart} {
+		open, err := pgx.Connect(t.Context(), instance.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		execute(t, instance.URL, "INSERT INTO kept VALUES (1)")
+		if _, err := open.Exec(t.Context(), "BEGIN; INSERT INTO kept VALUES (2)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := restart(); err != nil {
+			t.Fatal(err)
+		}
+		if err := open.Ping(t.Context()); err == nil {
+			t.Error("a connection survived")
+		}
+		execute(t, instance.URL, fmt.Sprintf("DO $$ BEGIN ASSERT (SELECT sum(n) = %d FROM kept); END $$", n+1))
+	}
+}
+
+func execute(t *testing.T, url, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -55,12 +55,19 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// watch starts the server and, when its standard input ends, kills it and removes the folder. PostgreSQL cannot do that
-// for us, and nobody else is left after a SIGKILL.
+// watch starts the server, restarts it after each signal that it reads, and, when its standard input ends, kills it and
+// removes the folder. PostgreSQL cannot do that for us, and nobody else is left after a SIGKILL.
 const watch = `
-"$@" >log 2>&1 </dev/null &
-postgres=$!
-cat >/dev/null
+run() {
+	"$@" >>log 2>&1 </dev/null &
+	postgres=$!
+}
+run "$@"
+while read -r signal; do
+	kill -"$signal" $postgres
+	wait $postgres
+	run "$@"
+done
 kill -QUIT $postgres
 wait $postgres
 cd / && rm -rf "$DIR"
@@ -87,6 +94,12 @@ func (s *server) start(args []string) error {
 		close(s.ended)
 	}()
 	return nil
+}
+
+// restart ends the server with a signal and starts it again. It returns at once.
+func (s *server) restart(signal string) error {
+	_, err := s.alive.WriteString(signal + "\n")
+	return err
 }
 
 func (s *server) stop() {
