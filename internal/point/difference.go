@@ -18,7 +18,7 @@ type DifferenceKind string
 const (
 	MissingHere      DifferenceKind = "MISSING_HERE"       // paid there, not in our books: nobody told us, or no order of ours
 	MissingAtGateway DifferenceKind = "MISSING_AT_GATEWAY" // paid in our books, unknown there
-	DifferentAmount  DifferenceKind = "AMOUNT"             // or currency: from what we knew, or from its order's price
+	DifferentAmount  DifferenceKind = "AMOUNT"             // or currency, or deposits: from what we knew, or from its order's price
 	DifferentCancel  DifferenceKind = "CANCELLED_AMOUNT"   // cancelled here and there by different amounts
 	DifferentOwner   DifferenceKind = "OWNER"              // of another order, claimed by another user, a second one of its order
 	DifferentMode    DifferenceKind = "SANDBOX"            // of a test channel in live mode, or the reverse
@@ -48,7 +48,7 @@ type booked struct {
 }
 
 const bookedColumns = `p.imp_uid, p.merchant_uid, p.user_id, p.status, p.amount, p.cancelled_amount, p.currency, p.sandbox,
-	p.paid_at, p.problem, p.synced_at,
+	p.paid_at, p.deposit_count, p.problem, p.synced_at,
 	(SELECT COUNT(*) FROM point_transactions t WHERE t.imp_uid = p.imp_uid AND t.kind = 'CHARGE') AS charges`
 
 // difference is what our books and p disagree about, nil books being none; empty when they agree. What the gateway says
@@ -61,7 +61,7 @@ func (b *booked) difference(p Payment) DifferenceKind {
 		return DifferentOwner
 	case b.Sandbox != p.Sandbox:
 		return DifferentMode
-	case b.Amount != p.Amount || b.Currency != p.Currency:
+	case b.Amount != p.Amount || b.Currency != p.Currency || b.DepositCount != len(p.Deposits):
 		return DifferentAmount
 	case b.Status != p.Status && (b.Status == Ready || b.Status == Failed):
 		return MissingHere
@@ -86,7 +86,7 @@ func (p Problem) difference() DifferenceKind {
 		return DifferentMode
 	case UnknownOrder:
 		return MissingHere
-	case WrongCurrency, WrongAmount:
+	case WrongCurrency, WrongAmount, WrongDeposit:
 		return DifferentAmount
 	case OrderAlreadyPaid, AnotherUser:
 		return DifferentOwner

@@ -102,6 +102,24 @@ func TestASecondDepositAfterTheCreditIsAProblemAndNoPoints(t *testing.T) {
 	})
 }
 
+// TestReconcileFindsASecondDepositThatNobodyToldUsOf: the payment is paid before and after, of the same amount.
+func TestReconcileFindsASecondDepositThatNobodyToldUsOf(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		impUID := w.issued(w.vbankOrder())
+		w.must(w.gateway.Deposit(impUID, "5000"))
+		_, err := w.Charge(w.Context(), "minji", impUID)
+		w.must(err)
+		w.wantDifferences(w.reconcile())
+		w.must(w.gateway.ForceDeposit(impUID, "5000"))
+		for range 2 { // found by the first, and no less a difference for the second
+			w.wantDifferences(w.reconcile(), "AMOUNT "+impUID)
+			w.wantProblem(impUID, point.WrongDeposit)
+		}
+		w.wantBalance("minji", full)
+	})
+}
+
 func withAccount(in point.RefundInput) point.RefundInput {
 	in.Account = &point.RefundAccount{Holder: "김민지", Bank: "088", Number: "110-1", Phone: "010"}
 	return in
