@@ -82,6 +82,8 @@ func (b *booked) hopeless() bool {
 
 func (p Problem) difference() DifferenceKind {
 	switch p {
+	case Accepted: // an operator has made the books agree
+		return ""
 	case WrongMode:
 		return DifferentMode
 	case UnknownOrder:

@@ -129,6 +129,17 @@ func TestAnAcceptedPaymentGivesPointsOnceAndIsNeverCreditedBesides(t *testing.T)
 	})
 }
 
+// TestAnAcceptedPaymentIsNoDifference: an operator has made the books agree by hand.
+func TestAnAcceptedPaymentIsNoDifference(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		wrong, _ := mispaid(w)
+		w.wantDifferences(w.reconcile(), "AMOUNT "+wrong)
+		w.resolve(decision(wrong, point.Accept))
+		w.wantDifferences(w.reconcile())
+	})
+}
+
 func TestAnAcceptedPaymentThatIsCancelledIsListedAgain(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
