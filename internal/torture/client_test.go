@@ -1,0 +1,123 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// callPatience is how long people wait for an answer. Some give up before the server does.
+const callPatience = 12 * time.Second
+
+// client is all browsers and backends together, and counts what they were told.
+type client struct {
+	http *http.Client
+
+	mu      sync.Mutex
+	calls   int
+	broken  int            // no answer, or none that can be read
+	refused map[string]int // by error code
+}
+
+func newClient() *client {
+	return &client{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: callPatience}, refused: map[string]int{}}
+}
+
+// post sends v and decodes the answer into to, unless that is nil.
+func (c *client) post(ctx context.Context, url, token string, v, to any) error {
+	err := c.exchange(ctx, url, token, v, to)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	if err != nil {
+		c.broken++
+	}
+	return err
+}
+
+func (c *client) exchange(ctx context.Context, url, token string, v, to any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || to == nil {
+		return err
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("%s: %w", response.Status, err)
+	}
+	return nil
+}
+
+// answer is what the API says.
+type answer struct {
+	Data struct {
+		CreateChargeOrder struct {
+			MerchantUID string
+			Checkout    map[string]any
+		}
+		IssueVirtualAccount    *struct{ Status string }
+		CreatePointTransaction *struct{ ID string }
+		SpendPoints            *struct{ ID string }
+		CancelPointTransaction *struct{ Status string }
+	}
+	Errors []struct {
+		Message    string
+		Extensions struct{ Code string }
+	}
+}
+
+// noAnswer is what code says of an answer that never came.
+const noAnswer = "(none)"
+
+// code is empty for success.
+func (a answer) code() string {
+	if len(a.Errors) == 0 {
+		return ""
+	}
+	return a.Errors[0].Extensions.Code
+}
+
+// ask calls the API of one server. The code is noAnswer when nobody knows what happened.
+func (c *client) ask(ctx context.Context, url, token, query string, variables map[string]any) (a answer, code string) {
+	err := c.post(ctx, url+"/graphql", token, map[string]any{"query": query, "variables": variables}, &a)
+	if err != nil {
+		return answer{}, noAnswer
+	}
+	if code = a.code(); code != "" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.refused[code]++
+	}
+	return a, code
+}
+
+const (
+	openOrder = `mutation($p: ID!, $m: PayMethod!) { createChargeOrder(productId: $p, payMethod: $m) { merchantUid checkout {
+		pay_method: payMethod merchant_uid: merchantUid name amount currency m_redirect_url: redirectUrl notice_url: noticeUrl } } }`
+	issueAccount = `mutation($i: IssueVirtualAccountInput!) { issueVirtualAccount(input: $i) { status } }`
+	credit       = `mutation($id: ID!) { createPointTransaction(impUid: $id) { id } }`
+	spendPoints  = `mutation($i: SpendPointsInput!) { spendPoints(input: $i) { id } }`
+	refundCharge = `mutation($i: CancelPointTransactionInput!) { cancelPointTransaction(input: $i) { status } }`
+)

@@ -1,0 +1,8 @@
+// Package torture is a test of the whole product, and nothing else: thousands of orders by hundreds of people against a
+// pretend Iamport at which much goes wrong, three servers on one PostgreSQL of which one is killed every few seconds,
+// the database crashing under them. In the end the books must say what the pretend Iamport says, to the last point.
+//
+//	go test ./internal/torture -seed 7 -n 5000 -timeout 1h
+//
+// docs/RELIABILITY.md says what is done, what is proved by it, and what was measured.
+package torture

@@ -1,0 +1,106 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"iter"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// journal is what the clients did and were told: promises that the books must keep.
+type journal struct {
+	mu      sync.Mutex
+	orders  map[string]purchase // by merchant_uid; those whose answer arrived
+	charges map[string][]string // imp_uid → ids of CHARGE lines that somebody was given
+	spends  map[string]*spend   // by reference
+	refunds map[string]*refund  // by reference
+}
+
+// purchase is an order that somebody opened.
+type purchase struct{ user, product string }
+
+type spend struct {
+	user   string
+	amount int64
+	told   bool // that it succeeded
+}
+
+type refund struct {
+	impUID string
+	amount int64 // won
+}
+
+func newJournal() *journal {
+	return &journal{orders: map[string]purchase{}, charges: map[string][]string{}, spends: map[string]*spend{},
+		refunds: map[string]*refund{}}
+}
+
+func (j *journal) opened(merchantUID string, p purchase) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.orders[merchantUID] = p
+}
+
+func (j *journal) charged(impUID, line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.charges[impUID] = append(j.charges[impUID], line)
+}
+
+func (j *journal) asked(reference string, s *spend) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.spends[reference] = s
+}
+
+func (j *journal) spent(reference string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.spends[reference].told = true
+}
+
+func (j *journal) refunded(reference string, r *refund) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.refunds[reference] = r
+}
+
+// record is an io.Writer that remembers lines and finds those about something.
+type record struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text = append(r.text, p...)
+	return len(p), nil
+}
+
+// about are the lines with one of the words, at most so many.
+func (r *record) about(most int, words ...string) (found []string) {
+	for line := range r.lines() {
+		if len(found) < most && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(line, w) }) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// last are the newest lines.
+func (r *record) last(most int) []string {
+	all := slices.Collect(r.lines())
+	return all[max(0, len(all)-most):]
+}
+
+func (r *record) times(word string) int { return len(r.about(math.MaxInt, word)) }
+
+func (r *record) lines() iter.Seq[string] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Lines(string(r.text))
+}

@@ -1,0 +1,148 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"fmt"
+	"strconv"
+
+	"pointcharge/internal/sandbox"
+)
+
+// The oracle says what must stand in the books, from what the pretend Iamport says and the shop's offers alone. It is
+// written a second time on purpose, and shares nothing with internal/point.
+
+// credited is what the ledger says of one payment.
+type credited struct {
+	user                  string
+	lines                 []string // ids of its CHARGE lines
+	charged, bonus, taken int64    // points
+}
+
+// judgeOrder compares the attempts to pay one order with the books. known is false for an order that was never opened.
+// Listed are the reasons on the operator's list of problems, by imp_uid.
+func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, booked map[string]credited,
+	listed map[string]string,
+) map[string]string {
+	wrong := map[string]string{}
+	paidBy := ""
+	for _, p := range attempts {
+		if len(booked[p.ImpUID].lines) == 0 {
+			continue
+		}
+		if paidBy != "" {
+			wrong[p.ImpUID] = "the order is credited for " + paidBy + " already"
+		}
+		paidBy = p.ImpUID
+	}
+	for _, p := range attempts {
+		t := truth{p, o, known, paidBy != "" && paidBy != p.ImpUID}
+		if why := t.judge(user, booked[p.ImpUID], listed[p.ImpUID]); why != "" && wrong[p.ImpUID] == "" {
+			wrong[p.ImpUID] = why
+		}
+	}
+	return wrong
+}
+
+// truth is one attempt to pay, as Iamport has it.
+type truth struct {
+	sandbox.Payment
+
+	offer     offer
+	known     bool // the order was opened
+	otherPaid bool // another payment of the order is credited
+}
+
+func won(n fmt.Stringer) int64 {
+	whole, err := strconv.ParseInt(n.String(), 10, 64)
+	if err != nil {
+		return -1 // nobody here pays fractions
+	}
+	return whole
+}
+
+// judge is what is wrong with the books of the payment; empty if nothing.
+func (t truth) judge(user string, b credited, reason string) string {
+	if len(b.lines) == 0 {
+		if b.bonus != 0 || b.taken != 0 {
+			return fmt.Sprintf("not charged, but with lines: %+v", b)
+		}
+		return differ("the reason", t.uncredited(), reason)
+	}
+	if t.misfit() != "" || !t.everPaid() {
+		return fmt.Sprintf("credited, though it must not be: %s", t.misfit())
+	}
+	cancelled := t.explained()
+	want := fmt.Sprintf("1 line of %d, bonus %d, %d taken, for %s, reason %q", t.offer.points, t.offer.bonus,
+		t.offer.points*cancelled/t.offer.price+t.offer.bonus*cancelled/t.offer.price, user, t.odd())
+	return differ("the books", want,
+		fmt.Sprintf("%d line of %d, bonus %d, %d taken, for %s, reason %q", len(b.lines), b.charged, b.bonus, b.taken, b.user, reason))
+}
+
+func differ(what, want, got string) string {
+	if want == got {
+		return ""
+	}
+	return fmt.Sprintf("%s: want %s, got %s", what, want, got)
+}
+
+// uncredited is the reason that must be listed for a payment without points.
+func (t truth) uncredited() string {
+	switch {
+	case !t.everPaid():
+		return ""
+	case t.left() == 0 && !t.oddDeposits():
+		return ""
+	case t.misfit() != "":
+		return t.misfit()
+	case t.otherPaid:
+		return "ORDER_ALREADY_PAID"
+	case t.odd() != "":
+		return t.odd()
+	}
+	return "credited"
+}
+
+func (t truth) everPaid() bool { return t.Status == sandbox.Paid || t.Status == sandbox.Cancelled }
+
+func (t truth) left() int64 { return won(t.Amount) - won(t.CancelAmount) }
+
+// misfit is why the payment can never pay for its order.
+func (t truth) misfit() string {
+	switch {
+	case !t.known:
+		return "UNKNOWN_ORDER"
+	case t.Currency != "KRW":
+		return "CURRENCY"
+	case won(t.Amount) != t.offer.price:
+		return "AMOUNT"
+	}
+	return ""
+}
+
+// odd is why a person must look at a payment that fits its order.
+func (t truth) odd() string {
+	switch {
+	case t.explained() != won(t.CancelAmount):
+		return "CANCELLED_AMOUNT"
+	case t.oddDeposits():
+		return "DEPOSIT"
+	}
+	return ""
+}
+
+// explained is what the single cancellations add up to.
+func (t truth) explained() (sum int64) {
+	for _, c := range t.CancelHistory {
+		sum += won(c.Amount)
+	}
+	return sum
+}
+
+func (t truth) oddDeposits() bool {
+	sum := int64(0)
+	for _, d := range t.DepositHistory {
+		sum += won(d.Amount)
+	}
+	return len(t.DepositHistory) > 1 || len(t.DepositHistory) == 1 && sum != won(t.Amount)
+}

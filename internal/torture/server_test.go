@@ -1,0 +1,147 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stopPatience is longer than a server waits for requests in flight.
+const stopPatience = 45 * time.Second
+
+// build compiles the server.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "pointcharge")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "pointcharge").CombinedOutput(); err != nil {
+		t.Fatalf("build the server: %v\n%s", err, output)
+	}
+	return binary
+}
+
+// server is one that is started again whenever it ends, as a supervisor does: it keeps its address.
+type server struct {
+	binary  string
+	env     []string
+	address string
+	log     io.Writer
+	kill    chan time.Duration // SIGKILL, and so long until it is started again
+
+	mu    sync.Mutex
+	pids  []int
+	ended int   // by itself: it cannot start without a database
+	err   error // of the end that was asked for
+}
+
+func newServer(t *testing.T, binary string, env []string, log io.Writer) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	address := listener.Addr().String()
+	env = append([]string{"ADDR=" + address}, env...)
+	return &server{binary: binary, env: env, address: address, log: log, kill: make(chan time.Duration)}
+}
+
+func (s *server) url() string { return "http://" + s.address }
+
+// supervise keeps the server running until ctx ends, and then asks it to stop.
+func (s *server) supervise(ctx context.Context) {
+	for again := true; again; {
+		again = s.once(ctx)
+	}
+}
+
+// once is one life of the server. It tells whether there is to be another.
+func (s *server) once(ctx context.Context) bool {
+	cmd := exec.Command(s.binary)
+	cmd.Env = s.env
+	cmd.Stdout, cmd.Stderr = s.log, s.log // a pipe: should this process die, the server's next line ends it, too
+	if err := cmd.Start(); err != nil {
+		s.err = err
+		return false
+	}
+	s.born(cmd.Process.Pid)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-ended:
+		s.mu.Lock()
+		s.ended++
+		s.mu.Unlock()
+		return pause(ctx, 200*time.Millisecond)
+	case down := <-s.kill:
+		_ = cmd.Process.Kill()
+		<-ended
+		pause(ctx, down)
+		return true // also when ctx has ended: then it is started once more, and asked to stop
+	case <-ctx.Done():
+		s.err = stop(cmd, ended)
+		return false
+	}
+}
+
+func (s *server) born(pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pids = append(s.pids, pid)
+}
+
+func stop(cmd *exec.Cmd, ended <-chan error) error {
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(stopPatience):
+		_ = cmd.Process.Kill()
+		return fmt.Errorf("it did not stop in %s: %w", stopPatience, <-ended)
+	}
+}
+
+// alive are the processes of the server's lives that still exist.
+func (s *server) alive() (pids []int) {
+	for _, pid := range s.pids {
+		if syscall.Kill(pid, 0) == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// command runs another command of the program, as an operator does.
+func (s *server) command(ctx context.Context, args ...string) (stdout string, err error) {
+	cmd := exec.CommandContext(ctx, s.binary, args...)
+	cmd.Env = s.env
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	if err = cmd.Run(); err != nil {
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		err = fmt.Errorf("%s: %w: %s", args[0], err, lines[len(lines)-1])
+	}
+	return out.String(), err
+}
+
+// pause tells whether it was not ended by ctx.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,215 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database"
+	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
+)
+
+// fingerprint changes with everything in the books that matters.
+const fingerprint = `SELECT (SELECT COUNT(*) FROM point_transactions) || ' ' || (SELECT COUNT(*) FROM charge_orders) || ' ' ||
+	COALESCE((SELECT md5(string_agg(concat_ws(':', imp_uid, status, amount, cancelled_amount, problem), ',' ORDER BY imp_uid))
+		FROM payments), '') || ' ' || (SELECT COUNT(*) FROM refunds WHERE status IN ('HELD', 'ACCEPTED'))`
+
+// settle runs the operator's commands until the books stop changing and are right, and returns how long that took. It
+// reports what is wrong then.
+func (r *run) settle(ctx context.Context) time.Duration {
+	began := time.Now()
+	db, err := database.Open(ctx, r.postgres.URL, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.Error(err)
+		return 0
+	}
+	defer database.Close(db)
+	ctx, cancel := context.WithTimeout(ctx, r.patience())
+	defer cancel()
+	for last, told := "", began; ; {
+		failed := r.lookEverywhere(ctx)
+		var now string
+		if err := db.WithContext(ctx).Raw(fingerprint).Scan(&now).Error; err != nil {
+			failed = err
+		}
+		v, wrong := r.judge(db)
+		dry := failed == nil && now == last && now != ""
+		last = now
+		if dry && len(v) == 0 && wrong == nil {
+			return time.Since(began)
+		}
+		if time.Since(told) > 30*time.Second {
+			told = time.Now()
+			r.Logf("%d differences after %.0f s", len(v), told.Sub(began).Seconds())
+		}
+		if !pause(ctx, 500*time.Millisecond) {
+			r.report(v)
+			r.Errorf("the books are not right after %s: %d differences, %v, %v", time.Since(began), len(v), wrong, failed)
+			return time.Since(began)
+		}
+	}
+}
+
+// patience is how long the books may take to be right. What Iamport's clock says was paid in some minutes is on no list
+// before, if it is fast.
+func (r *run) patience() time.Duration {
+	const enough = 90 * time.Second
+	if *ordersFlag == 0 || r.seed/15%2 == 1 {
+		return enough
+	}
+	return enough + time.Duration(1+r.seed%15)*time.Minute
+}
+
+// lookEverywhere is what an operator, or a schedule, does to find what nobody told us of.
+func (r *run) lookEverywhere(ctx context.Context) error {
+	for _, args := range [][]string{{"sweep"}, {"reconcile"}, {"refunds"}} {
+		_, err := r.servers[0].command(ctx, args...)
+		if err != nil && !strings.Contains(err.Error(), "the books and Iamport do not agree") { // that is the list of problems
+			return err
+		}
+	}
+	return nil
+}
+
+// judge reads the books and compares them with the truth. Nothing changes at Iamport any more.
+func (r *run) judge(db *gorm.DB) (verdict, error) {
+	b, err := readBooks(context.Background(), db)
+	if err != nil {
+		return nil, err
+	}
+	v := b.judge(r.gateway.All(), r.journal, time.Now())
+	findings, err := point.Audit(context.Background(), db)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range findings {
+		v.add("audit", "%s", f)
+	}
+	return v, nil
+}
+
+// report prints differences, with what Iamport's and the servers' logs say of each.
+func (r *run) report(v verdict) {
+	places := map[string]int{}
+	all := r.gateway.All()
+	for i, p := range all {
+		places[p.ImpUID] = i
+	}
+	for i, about := range slices.Sorted(maps.Keys(v)) {
+		const most = 10
+		if i == most {
+			r.Errorf("… and %d more", len(v)-most)
+			return
+		}
+		words := []string{about}
+		var p sandbox.Payment
+		if place, ok := places[about]; ok {
+			p = all[place]
+			words = append(words, p.MerchantUID, fmt.Sprintf("#%d ", place+1), fmt.Sprintf("#%d\"", place+1))
+		}
+		r.Errorf("%s: %s\nIamport: %+v\n%s\n%s", about, strings.Join(v[about], "; "), p,
+			strings.Join(r.gatewayLog.about(20, words...), "\n"), strings.Join(r.serverLog.about(20, words...), "\n"))
+	}
+}
+
+// wantNoSession waits for PostgreSQL to notice that the servers, and those that were killed, have gone.
+func (r *run) wantNoSession() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	db, err := database.Open(ctx, r.postgres.URL, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.Error(err)
+		return
+	}
+	defer database.Close(db)
+	for {
+		var n int
+		err := db.WithContext(ctx).Raw(`SELECT COUNT(*) FROM pg_stat_activity
+			WHERE application_name = 'pointcharge' AND pid <> pg_backend_pid()`).Scan(&n).Error
+		if err == nil && n == 0 {
+			return
+		}
+		if !pause(ctx, 50*time.Millisecond) {
+			r.Errorf("%d sessions of the servers are left in the database: %v", n, err)
+			return
+		}
+	}
+}
+
+func (r *run) mustParse(address string) *url.URL {
+	u, err := url.Parse(address)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return u
+}
+
+// figures are what the run took.
+type figures struct{ start, shopping, dry time.Duration }
+
+// tell prints the figures: in full, and as a row of the table in docs/RELIABILITY.md.
+func (r *run) tell(f figures) {
+	kinds, problems := map[string]int{}, map[string]int{}
+	for _, p := range r.gateway.All() {
+		kinds[p.Status]++
+	}
+	ended := 0
+	for _, s := range r.servers {
+		ended += s.ended
+	}
+	credited, taken, faults := r.count(problems)
+	for _, n := range r.gateway.Faults().Injected {
+		faults += n
+	}
+	late := "told late"
+	if r.deaf {
+		late = "lost"
+	}
+	r.Logf("injected: %v", r.gateway.Faults().Injected)
+	r.Logf("problems: %v; payments: %v; refused: %v; servers that could not start: %d", problems, kinds, r.client.refused, ended)
+	r.Logf("webhooks: %d handed on, %d lost; spends %d, refunds %d, flushed %d times while people paid", r.relay.delivered.Load(),
+		r.relay.lost.Load(), len(r.journal.spends), len(r.journal.refunds), r.fate.flushed)
+	listed := 0
+	for _, n := range problems {
+		listed += n
+	}
+	r.Logf("| %d | %d | %s | %d | %d + %d | %.0f s | %d | %d (%d) | %d | %d | %d | %d | %.0f s | %.0f s | %t |", r.seed, r.orders, late,
+		r.fate.kills, r.fate.crashes, r.fate.restarts, r.fate.down.Seconds(), faults, r.client.calls, r.client.broken,
+		len(r.gateway.All()), credited, taken, listed, f.shopping.Seconds(), f.dry.Seconds(), !r.Failed())
+}
+
+// count counts the credited payments, the clawbacks and the problems in the books.
+func (r *run) count(problems map[string]int) (credited, taken, none int) {
+	db, err := database.Open(context.Background(), r.postgres.URL, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.Error(err)
+		return 0, 0, 0
+	}
+	defer database.Close(db)
+	b, err := readBooks(context.Background(), db)
+	if err != nil {
+		r.Error(err)
+	}
+	for _, reason := range b.listed {
+		problems[reason]++
+	}
+	for _, l := range b.lines {
+		switch l.Kind {
+		case "CHARGE":
+			credited++
+		case "CHARGE_CANCEL":
+			taken++
+		}
+	}
+	return credited, taken, 0
+}

@@ -1,0 +1,261 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"bytes"
+	"context"
+	crand "crypto/rand"
+	"encoding/json"
+	"flag"
+	"log/slog"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pointcharge/internal/auth"
+	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/sandbox"
+)
+
+var (
+	seedFlag   = flag.Uint64("seed", 0, "of all that is random; 0 draws one")
+	ordersFlag = flag.Int("n", 0, "orders; 0 is a short run")
+	rateFlag   = flag.String("rate", "0.3", "the share of requests, webhooks and payments at Iamport that meet a fault")
+)
+
+// run is one torture.
+type run struct {
+	*testing.T
+
+	seed   uint64
+	orders int
+	users  int
+	stay   time.Duration // how long people stay, whatever they are waiting for
+	deaf   bool          // what Iamport tells late is lost for good
+	secret []byte
+
+	gateway    *sandbox.Sandbox
+	gatewayURL string
+	postgres   *databasetest.Instance
+	relay      *relay
+	servers    []*server
+	client     *client
+	service    string // a token of the shop's own backend
+	journal    *journal
+	gatewayLog *record
+	serverLog  *record
+	done       atomic.Int64
+	fate       misfortunes
+}
+
+// TestNothingIsLostDoubledOrForged is the torture; see doc.go.
+func TestNothingIsLostDoubledOrForged(t *testing.T) {
+	t.Parallel()
+	r := &run{T: t, seed: *seedFlag, orders: *ordersFlag, client: newClient(), journal: newJournal(), gatewayLog: &record{},
+		serverLog: &record{}, secret: []byte(crand.Text() + crand.Text())}
+	for r.seed == 0 {
+		r.seed = rand.Uint64N(1_000_000)
+	}
+	r.stay = time.Minute
+	if r.orders == 0 {
+		r.orders, r.stay = 80, 6*time.Second
+		if testing.Short() {
+			r.orders = 40
+		}
+	}
+	r.users = min(500, r.orders/5+5)
+	r.deaf = r.seed%2 == 1
+	t.Logf("go test ./internal/torture -seed %d -n %d -rate %s", r.seed, r.orders, *rateFlag)
+
+	// Full pages are written and commits are flushed as ever; only the disk is not waited for, which matters to a machine
+	// that crashes and to no process.
+	r.postgres = databasetest.NewInstance(t, "-c", "fsync=off", "-c", "max_connections=200")
+	binary := build(t)
+	label := crand.Text()
+	pprof.Do(t.Context(), pprof.Labels("torture", label), func(ctx context.Context) { r.torture(ctx, binary) })
+	r.wantNoGoroutine(label)
+}
+
+// torture starts everything, lets everything happen, and ends everything.
+func (r *run) torture(ctx context.Context, binary string) {
+	began := time.Now()
+	r.relay = newRelay()
+	defer r.relay.close()
+	r.gateway = sandbox.New(sandbox.Config{WebhookURL: r.relay.URL + "/webhooks/iamport",
+		Log: slog.New(slog.NewTextHandler(r.gatewayLog, nil))})
+	defer r.gateway.Close()
+	front := httptest.NewServer(r.gateway)
+	defer front.Close()
+	r.gatewayURL = front.URL
+	defer r.client.http.CloseIdleConnections()
+
+	stop := r.startServers(binary)
+	defer stop()
+	if r.Failed() || !r.allUp(ctx) {
+		return
+	}
+	started := time.Now()
+	r.shop(ctx)
+	shopped := time.Now()
+	r.calm(ctx)
+	dry := r.settle(ctx)
+	r.tell(figures{start: started.Sub(began), shopping: shopped.Sub(started), dry: dry})
+	r.keep("iamport.log", r.gatewayLog)
+	r.keep("servers.log", r.serverLog)
+}
+
+// startServers starts three. Each is asked to stop by stop, which then looks for what they have left.
+func (r *run) startServers(binary string) (stop func()) {
+	env := []string{
+		"MODE=sandbox", "DATABASE_URL=" + r.postgres.URL, "IAMPORT_URL=" + r.gatewayURL, "PUBLIC_URL=" + r.relay.URL,
+		"AUTH_HS256_SECRET=" + string(r.secret), "SWEEP_EVERY=1s", "SWEEP_GRACE=1s", "REFUNDS_EVERY=2s",
+		"EXPIRE_ORDERS_EVERY=2s", "EXPIRE_POINTS_EVERY=5s", "RECONCILE_EVERY=5s",
+		"PGOPTIONS=" + os.Getenv("PGOPTIONS"), // .ci/run makes every transaction serializable with it
+	}
+	var running sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	for range 3 {
+		s := newServer(r.T, binary, env, r.serverLog)
+		r.servers = append(r.servers, s)
+		target := *r.mustParse(s.url())
+		r.relay.targets = append(r.relay.targets, &target)
+		running.Go(func() { s.supervise(ctx) })
+	}
+	r.service = r.sign("shop", auth.RoleService)
+	return func() {
+		cancel()
+		running.Wait()
+		r.wantNoServer()
+	}
+}
+
+func (r *run) sign(user string, role auth.Role) string {
+	who := auth.Identity{UserID: user, Roles: []auth.Role{role}, ExpiresAt: time.Now().Add(24 * time.Hour)}
+	token, err := auth.Sign(r.secret, who, "", "")
+	if err != nil {
+		r.Error(err)
+	}
+	return token
+}
+
+func (r *run) token(user string) string { return r.sign(user, auth.RoleUser) }
+
+// allUp waits until every server is ready.
+func (r *run) allUp(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, s := range r.servers {
+		for !isUp(ctx, r.client, s.url()) {
+			if !pause(ctx, 50*time.Millisecond) {
+				r.Errorf("%s does not become ready; the last lines are:\n%s", s.url(), strings.Join(r.serverLog.last(20), "\n"))
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// shop lets people pay while everything goes wrong.
+func (r *run) shop(ctx context.Context) {
+	plan := sandbox.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag)}
+	if err := r.gateway.SetFaults(plan); err != nil {
+		r.Error(err)
+	}
+	chaos, cancel := context.WithCancel(ctx)
+	var broken sync.WaitGroup
+	broken.Go(func() { r.chaos(chaos) })
+	var people errgroup.Group
+	people.SetLimit(48)
+	for number := range r.orders {
+		people.Go(func() error {
+			ctx, leave := context.WithTimeout(ctx, r.stay)
+			defer leave()
+			r.shopper(ctx, number).live()
+			r.done.Add(1)
+			return nil
+		})
+	}
+	_ = people.Wait() // they all return nil
+	cancel()
+	broken.Wait()
+}
+
+// faultSeed is the seed, but in a short run one whose clock at Iamport is not fast: a payment that says it was paid in
+// some minutes is on no list before, and a short run does not wait that long.
+func (r *run) faultSeed() uint64 {
+	if *ordersFlag == 0 && r.seed/15%2 == 0 {
+		return r.seed + 15
+	}
+	return r.seed
+}
+
+// calm ends what goes wrong. What Iamport has put off happens now; in a deaf run nobody hears of it.
+func (r *run) calm(ctx context.Context) {
+	if err := r.gateway.SetFaults(sandbox.Plan{}); err != nil {
+		r.Error(err)
+	}
+	r.allUp(ctx)
+	r.relay.cut.Store(r.deaf)
+	r.gateway.Flush()
+	r.gateway.Wait()
+}
+
+// keep saves a log, for go test -artifacts.
+func (r *run) keep(name string, log *record) {
+	if err := os.WriteFile(filepath.Join(r.ArtifactDir(), name), log.text, 0o600); err != nil {
+		r.Error(err)
+	}
+}
+
+// wantNoServer looks for processes of the servers, and for their sessions in the database.
+func (r *run) wantNoServer() {
+	for _, s := range r.servers {
+		if s.err != nil {
+			r.Errorf("a server did not stop well: %v; the last lines are:\n%s", s.err, strings.Join(r.serverLog.last(20), "\n"))
+		}
+		if left := s.alive(); len(left) > 0 {
+			r.Errorf("the processes %d are left", left)
+		}
+	}
+	if n := r.serverLog.times("panic"); n > 0 {
+		r.Errorf("servers have panicked:\n%s", strings.Join(r.serverLog.about(20, "panic"), "\n"))
+	}
+	r.wantNoSession()
+}
+
+// wantNoGoroutine gives those that are about to end the time to do so.
+func (r *run) wantNoGoroutine(label string) {
+	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+	defer cancel()
+	for left := labelled(label); left != ""; left = labelled(label) {
+		if !pause(ctx, 20*time.Millisecond) {
+			r.Errorf("goroutines are left:\n%s", left)
+			return
+		}
+	}
+}
+
+// labelled are the stacks of goroutines with the label, which they inherit from who started them.
+func labelled(label string) string {
+	var profile bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
+		return err.Error()
+	}
+	var ours []string
+	for stack := range strings.SplitSeq(profile.String(), "\n\n") {
+		if strings.Contains(stack, label) {
+			ours = append(ours, stack)
+		}
+	}
+	return strings.Join(ours, "\n\n")
+}

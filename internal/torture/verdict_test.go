@@ -1,0 +1,224 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
+)
+
+// orderRow is an order as the books have it.
+type orderRow struct {
+	MerchantUID, UserID, ProductID string
+	Price, Points, BonusPoints     int64
+}
+
+// lineRow is a ledger line.
+type lineRow struct {
+	ID, UserID, Kind, ImpUID, Reference string
+	Amount                              int64
+}
+
+// refundRow is a refund.
+type refundRow struct {
+	Reference, ImpUID, Status string
+	Amount                    int64
+	CreatedAt                 time.Time
+}
+
+// books is all that the verdict reads of the database. It never writes there.
+type books struct {
+	orders  map[string]orderRow
+	lines   []lineRow
+	refunds []refundRow
+	wallets map[string]int64
+	listed  map[string]string
+}
+
+func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
+	b = books{orders: map[string]orderRow{}, wallets: map[string]int64{}, listed: map[string]string{}}
+	read := func(into any, sql string) {
+		if err == nil {
+			err = db.WithContext(ctx).Raw(sql).Scan(into).Error
+		}
+	}
+	var orders []orderRow
+	read(&orders, "SELECT merchant_uid, user_id, product_id, price, points, bonus_points FROM charge_orders")
+	read(&b.lines, `SELECT id, user_id, kind, COALESCE(imp_uid, '') AS imp_uid, COALESCE(reference, '') AS reference, amount
+		FROM point_transactions ORDER BY user_id, seq`)
+	read(&b.refunds, "SELECT reference, imp_uid, status, amount, created_at FROM refunds")
+	var wallets []struct {
+		UserID  string
+		Balance int64
+	}
+	read(&wallets, "SELECT user_id, balance FROM wallets")
+	for _, o := range orders {
+		b.orders[o.MerchantUID] = o
+	}
+	for _, w := range wallets {
+		b.wallets[w.UserID] = w.Balance
+	}
+	if err != nil {
+		return b, err
+	}
+	const all = 1_000_000
+	listed, err := (&point.Service{DB: db}).Problems(ctx, all)
+	for _, p := range listed {
+		b.listed[p.ImpUID] = string(p.Problem)
+	}
+	return b, err
+}
+
+// credited is what the ledger says of each payment.
+func (b books) credited() map[string]credited {
+	all := map[string]credited{}
+	for _, l := range b.lines {
+		c := all[l.ImpUID]
+		switch l.Kind {
+		case "CHARGE":
+			c.user, c.lines, c.charged = l.UserID, append(c.lines, l.ID), c.charged+l.Amount
+		case "BONUS":
+			c.bonus += l.Amount
+		case "CHARGE_CANCEL":
+			c.taken -= l.Amount
+		default:
+			continue
+		}
+		all[l.ImpUID] = c
+	}
+	return all
+}
+
+// verdict is every difference between the truth and the books, by imp_uid or by what it is about.
+type verdict map[string][]string
+
+func (v verdict) add(about, format string, args ...any) {
+	v[about] = append(v[about], fmt.Sprintf(format, args...))
+}
+
+// judge compares the books with Iamport's truth and with what the clients were promised.
+func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict {
+	v := verdict{}
+	b.judgeOrders(v, j)
+	booked := b.credited()
+	attempts := map[string][]sandbox.Payment{}
+	known := map[string]bool{}
+	for _, p := range truth {
+		attempts[p.MerchantUID] = append(attempts[p.MerchantUID], p)
+		known[p.ImpUID] = true
+	}
+	for merchantUID, payments := range attempts {
+		order, opened := b.orders[merchantUID]
+		o, _ := offerOf(order.ProductID)
+		for impUID, why := range judgeOrder(order.UserID, o, opened, payments, booked, b.listed) {
+			v.add(impUID, "%s", why)
+		}
+	}
+	for impUID := range booked {
+		if !known[impUID] {
+			v.add(impUID, "credited, and Iamport does not know it")
+		}
+	}
+	b.judgeCharges(v, j)
+	b.judgeSpends(v, j)
+	b.judgeRefunds(v, j, truth, now)
+	b.judgeBalances(v)
+	return v
+}
+
+// judgeOrders wants every order whose number somebody was given, and each as it was offered.
+func (b books) judgeOrders(v verdict, j *journal) {
+	for merchantUID, p := range j.orders {
+		if o, ok := b.orders[merchantUID]; !ok || o.UserID != p.user || o.ProductID != p.product {
+			v.add(merchantUID, "opened as %+v, and the books say %+v", p, o)
+		}
+	}
+	for _, row := range b.orders {
+		if o, ok := offerOf(row.ProductID); !ok || o.price != row.Price || o.points != row.Points || o.bonus != row.BonusPoints {
+			v.add(row.MerchantUID, "offered as %+v, and the books say %+v", o, row)
+		}
+	}
+}
+
+// judgeCharges wants every line that somebody was given, and that only one call was given it.
+func (b books) judgeCharges(v verdict, j *journal) {
+	booked := b.credited()
+	for impUID, given := range j.charges {
+		if len(given) != 1 || !slices.Equal(given, booked[impUID].lines) {
+			v.add(impUID, "clients were given the lines %q, the books have %q", given, booked[impUID].lines)
+		}
+	}
+}
+
+// judgeSpends wants every spend that was promised, once, and none that nobody asked for.
+func (b books) judgeSpends(v verdict, j *journal) {
+	found := map[string]int{}
+	for _, l := range b.lines {
+		if l.Kind != "SPEND" {
+			continue
+		}
+		found[l.Reference]++
+		if s := j.spends[l.Reference]; s == nil || s.user != l.UserID || s.amount != -l.Amount {
+			v.add(l.Reference, "%+v was asked for as %+v", l, s)
+		}
+	}
+	for reference, s := range j.spends {
+		if n := found[reference]; n > 1 || s.told && n == 0 {
+			v.add(reference, "%d spends, success was told: %t", n, s.told)
+		}
+	}
+}
+
+// judgeRefunds compares refunds with Iamport's cancellations: each gave money back once if it is done, and never if it
+// was released.
+func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now time.Time) {
+	given := map[string][]int64{}
+	methods := map[string]string{}
+	for _, p := range truth {
+		methods[p.ImpUID] = string(p.PayMethod)
+		for _, c := range p.CancelHistory {
+			if _, ours := j.refunds[c.Reason]; ours {
+				given[c.Reason] = append(given[c.Reason], won(c.Amount))
+			}
+		}
+	}
+	for _, r := range b.refunds {
+		want := map[string][]int64{"DONE": {r.Amount}}[r.Status]
+		if !slices.Equal(given[r.Reference], want) {
+			v.add(r.ImpUID, "refund %+v, and Iamport gave back %d", r, given[r.Reference])
+		}
+		if asked := j.refunds[r.Reference]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount {
+			v.add(r.ImpUID, "refund %+v was asked for as %+v", r, asked)
+		}
+		if age := now.Sub(r.CreatedAt); r.Status == "HELD" && methods[r.ImpUID] == "card" && age > 3*time.Minute {
+			v.add(r.ImpUID, "refund %+v is under way for %s", r, age)
+		}
+		delete(given, r.Reference)
+	}
+	for reference, amounts := range given {
+		v.add(reference, "Iamport gave back %d, and the books know of no refund", amounts)
+	}
+}
+
+// judgeBalances wants every balance to be the sum of lines that were judged above, and no others.
+func (b books) judgeBalances(v verdict) {
+	sums := map[string]int64{}
+	for _, l := range b.lines {
+		sums[l.UserID] += l.Amount
+		if !slices.Contains([]string{"CHARGE", "BONUS", "CHARGE_CANCEL", "SPEND"}, l.Kind) {
+			v.add(l.UserID, "nobody asked for %+v", l)
+		}
+	}
+	for user, balance := range b.wallets {
+		if balance != sums[user] {
+			v.add(user, "a balance of %d, and lines of %d", balance, sums[user])
+		}
+	}
+}
