@@ -137,7 +137,7 @@ func TestExpireWritesWhatIsDueOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		s.credited("points-10000", 10_000)
-		db := testdb.Open(t, s.env["DATABASE_URL"])
+		db := testdb.Open(s.T, s.env["DATABASE_URL"])
 		err := db.Exec(`UPDATE point_lots SET expires_at = (SELECT MIN(created_at) FROM point_transactions) WHERE kind = 'BONUS'`).Error
 		if err != nil {
 			t.Fatal(err)

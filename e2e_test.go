@@ -188,10 +188,44 @@ func eachDialect(t *testing.T, address func(testing.TB, string) string, test fun
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			url := address(t, dialect)
-			db := testdb.Open(t, url)
-			t.Cleanup(func() { audit(t, db) })
+			db := testdb.Open(t, ours(url, dialect))
+			t.Cleanup(func() {
+				audit(t, db)
+				wantNoSession(t, db)
+			})
 			test(t, url)
 		})
+	}
+}
+
+// ours names the test's own sessions in the database, so that they are not taken for a program's.
+func ours(url, dialect string) string {
+	if dialect == testdb.Postgres {
+		url += "&application_name=test" // there are parameters already
+	}
+	return url
+}
+
+// wantNoSession fails if a program that has ended left a session in its database. PostgreSQL is given time to notice.
+func wantNoSession(t *testing.T, db *gorm.DB) {
+	t.Helper()
+	if db.Name() != testdb.Postgres {
+		return
+	}
+	for deadline := time.Now().Add(patience / 3); ; runtime.Gosched() {
+		var left int
+		err := db.Raw(`SELECT COUNT(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'pointcharge'`).Scan(&left).Error
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("%d sessions are left in the database", left)
+			return
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func TestNothingIsLostDoubledOrForged(t *testing.T) {
 	}
 	r.users = min(500, r.orders/5+5)
 	r.deaf = r.seed%2 == 1
-	t.Logf("go test ./internal/torture -seed %d -n %d -rate %s", r.seed, r.orders, *rateFlag)
+	t.Logf("go test ./internal/torture -args -seed %d -n %d -rate %s", r.seed, r.orders, *rateFlag)
 
 	// Full pages are written and commits are flushed as ever; only the disk is not waited for, which matters to a machine
 	// that crashes and to no process.

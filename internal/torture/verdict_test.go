@@ -176,13 +176,14 @@ func (b books) judgeSpends(v verdict, j *journal) {
 	}
 }
 
-// judgeRefunds compares refunds with Iamport's cancellations: each gave money back once if it is done, and never if it
-// was released.
+// judgeRefunds compares refunds with Iamport's cancellations: whatever became of it, a refund gave money back once at most,
+// and never if it was released. One that is done gave it back itself, or somebody at the console was faster and gave back
+// as much, or all of it.
 func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now time.Time) {
+	payments := map[string]sandbox.Payment{}
 	given := map[string][]int64{}
-	methods := map[string]string{}
 	for _, p := range truth {
-		methods[p.ImpUID] = string(p.PayMethod)
+		payments[p.ImpUID] = p
 		for _, c := range p.CancelHistory {
 			if _, ours := j.refunds[c.Reason]; ours {
 				given[c.Reason] = append(given[c.Reason], won(c.Amount))
@@ -190,14 +191,15 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 		}
 	}
 	for _, r := range b.refunds {
-		want := map[string][]int64{"DONE": {r.Amount}}[r.Status]
-		if !slices.Equal(given[r.Reference], want) {
-			v.add(r.ImpUID, "refund %+v, and Iamport gave back %d", r, given[r.Reference])
+		p, got := payments[r.ImpUID], given[r.Reference]
+		itself := slices.Equal(got, []int64{r.Amount})
+		if done := r.Status == "DONE"; done && !itself && (len(got) > 0 || !gaveBack(p, r.Amount)) || !done && len(got) > 0 {
+			v.add(r.ImpUID, "refund %+v, and Iamport gave back %d", r, got)
 		}
 		if asked := j.refunds[r.Reference]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount {
 			v.add(r.ImpUID, "refund %+v was asked for as %+v", r, asked)
 		}
-		if age := now.Sub(r.CreatedAt); r.Status == "HELD" && methods[r.ImpUID] == "card" && age > 3*time.Minute {
+		if age := now.Sub(r.CreatedAt); r.Status == "HELD" && p.PayMethod == "card" && age > 3*time.Minute {
 			v.add(r.ImpUID, "refund %+v is under way for %s", r, age)
 		}
 		delete(given, r.Reference)
@@ -205,6 +207,12 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 	for reference, amounts := range given {
 		v.add(reference, "Iamport gave back %d, and the books know of no refund", amounts)
 	}
+}
+
+// gaveBack tells whether the amount was cancelled as such, or everything was.
+func gaveBack(p sandbox.Payment, amount int64) bool {
+	return won(p.CancelAmount) == won(p.Amount) ||
+		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return won(c.Amount) == amount })
 }
 
 // judgeBalances wants every balance to be the sum of lines that were judged above, and no others.
