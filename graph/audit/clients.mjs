@@ -1,0 +1,67 @@
+// Asks the API with Apollo Client, urql and graphql-request, each as its documentation says, and prints as JSON what
+// they read. Arguments: the API's address, a token, and the imp_uid of a payment for each client.
+import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { Client, fetchExchange } from '@urql/core';
+import { ClientError, GraphQLClient } from 'graphql-request';
+
+const [url, token, ...payments] = process.argv.slice(2);
+const headers = { Authorization: `Bearer ${token}` };
+
+const VIEWER = 'query Viewer { viewer { id balance } }';
+const CREDIT = 'mutation Credit($impUid: ID!) { createPointTransaction(impUid: $impUid) { id amount } }';
+const WRONG = 'query Wrong { viewer { password } }';
+
+// Each client is a function (document, variables) → { data } or { error }, the first of errors as the client shows it.
+const clients = {
+  apollo() {
+    const client = new ApolloClient({ link: new HttpLink({ uri: url, headers }), cache: new InMemoryCache() });
+    return async (text, variables) => {
+      const document = gql(text);
+      const mutation = text.startsWith('mutation');
+      try {
+        return await (mutation ? client.mutate({ mutation: document, variables })
+          : client.query({ query: document, variables, fetchPolicy: 'network-only' }));
+      } catch (failure) {
+        if (!CombinedGraphQLErrors.is(failure)) throw failure;
+        return { error: failure.errors[0] };
+      }
+    };
+  },
+  urql() {
+    const client = new Client({ url, fetchOptions: { headers }, exchanges: [fetchExchange] });
+    return async (text, variables) => {
+      const mutation = text.startsWith('mutation');
+      const { data, error } = await (mutation ? client.mutation(text, variables) : client.query(text, variables)).toPromise();
+      if (error && error.graphQLErrors.length === 0) throw error;
+      return { data, error: error?.graphQLErrors[0] };
+    };
+  },
+  request() {
+    const client = new GraphQLClient(url, { headers });
+    return async (text, variables) => {
+      try {
+        return { data: await client.request(text, variables) };
+      } catch (failure) {
+        if (!(failure instanceof ClientError)) throw failure;
+        return { error: failure.response.errors[0] };
+      }
+    };
+  },
+};
+
+const read = {};
+for (const [name, connect] of Object.entries(clients)) {
+  const ask = connect();
+  const impUid = payments.shift();
+  const credited = (await ask(CREDIT, { impUid })).data.createPointTransaction;
+  const again = await ask(CREDIT, { impUid });
+  const wrong = await ask(WRONG, {});
+  read[name] = {
+    viewer: (await ask(VIEWER, {})).data.viewer,
+    line: credited.id,
+    amount: credited.amount,
+    repeated: again.error.extensions,
+    wrong: wrong.error.extensions,
+  };
+}
+console.log(JSON.stringify(read));
