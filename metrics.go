@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,11 +34,15 @@ func serveMetrics(a *app) (stop func(), err error) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{Timeout: metricsTimeout}))
 	server := newHTTPServer(mux, a.log)
 	a.log.Info("metrics are served", "addr", listener.Addr().String())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("metrics are served no more", "err", err)
+		}
+	})
 	return func() {
 		_ = server.Close()
-		<-ended // http.ErrServerClosed
+		serving.Wait()
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,9 @@ import (
 
 // maxCPU is what reading any request may cost, whatever is in it.
 const maxCPU = 100 * time.Millisecond
+
+// maxMemory is what may be allocated for it.
+const maxMemory = 8 << 20
 
 // processCPU is the processor time that this process has used. Tests that are not parallel have it for themselves.
 func processCPU(t testing.TB) time.Duration {
@@ -97,8 +101,15 @@ func overlapping() string {
 func TestAttacksAreCheapToRefuse(t *testing.T) { //nolint:paralleltest // it measures
 	for name, attack := range attacks() { //nolint:paralleltest // it measures
 		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			used, response := cpuOf(t, attack[0])
-			t.Logf("%6.2f ms, %d bytes ask, %d bytes answer", used.Seconds()*1000, len(attack[0]), response.Body.Len())
+			runtime.ReadMemStats(&after)
+			allocated := (after.TotalAlloc - before.TotalAlloc) / 3 // it was asked three times
+			t.Logf("%6.2f ms, %d KB allocated, %d bytes ask, %d bytes answer", used.Seconds()*1000, allocated>>10, len(attack[0]), response.Body.Len())
+			if allocated > maxMemory {
+				t.Errorf("it took %d bytes of memory, more than %d", allocated, maxMemory)
+			}
 			var r reply
 			if err := json.Unmarshal(response.Body.Bytes(), &r); err != nil || r.code() != point.InvalidArgument {
 				t.Fatalf("%v: %.500s", err, response.Body)

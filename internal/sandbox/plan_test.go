@@ -36,7 +36,7 @@ func TestPlansWithMistakesAreRefused(t *testing.T) {
 		"429=1:x":                   `the count "x" is no number`,
 		"429=1:-1":                  "the count -1 is not from",
 		"429=1:9999999":             "the count 9999999 is not from",
-		"429=1@GET /elsewhere":      `no route is "GET /elsewhere"; there are GET /payments`,
+		"429=1@GET /elsewhere":      `no route is "GET /elsewhere"; there are DELETE /vbanks/{imp_uid}, GET /payments`,
 		"429=1@GET /faults":         "no route is",
 		"webhook-late=1@GET *":      "it happens to a webhook, which has no route",
 		strings.Repeat("429,", 101): "there are 101 faults",
