@@ -99,6 +99,12 @@ func (r *record) last(most int) []string {
 
 func (r *record) times(word string) int { return len(r.about(math.MaxInt, word)) }
 
+func (r *record) bytes() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.text)
+}
+
 func (r *record) lines() iter.Seq[string] {
 	r.mu.Lock()
 	defer r.mu.Unlock()

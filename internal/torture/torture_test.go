@@ -212,7 +212,7 @@ func (r *run) calm(ctx context.Context) {
 
 // keep saves a log, for go test -artifacts.
 func (r *run) keep(name string, log *record) {
-	if err := os.WriteFile(filepath.Join(r.ArtifactDir(), name), log.text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(r.ArtifactDir(), name), log.bytes(), 0o600); err != nil {
 		r.Error(err)
 	}
 }
