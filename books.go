@@ -86,7 +86,7 @@ const refundsAtOnce = 1000
 func listRefunds(ctx context.Context, w io.Writer, points *point.Service) error {
 	open, failed := points.SyncRefunds(ctx, refundsAtOnce)
 	for _, r := range open {
-		fmt.Fprintf(w, "refund %s of payment %s: %d won, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
+		fmt.Fprintf(w, "refund %s of payment %s: %d, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
 	}
 	_, err := fmt.Fprintf(w, "%d refunds are under way\n", len(open))
 	return errors.Join(failed, err)

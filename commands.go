@@ -49,7 +49,7 @@ func commands() []command {
 		{"sandbox", "[-addr A] [-webhook URL] [-form] [-faults F]", "Run the pretend Iamport alone, for front-end developers; with -faults, one that fails.", runSandbox},
 		{"sync", "IMP_UID", "Look a payment up at Iamport and make our books agree with it.", runSync},
 		{"sweep", "", "Look for payments that nobody told us about (누락 결제 보정), for orders whose time has come.", runSweep},
-		{"problems", "[-json]", "List the payments that an operator has to look at (확인 필요 결제).", runProblems},
+		{"problems", "[-json] [-of IMP_UID]", "List the payments that an operator has to look at (확인 필요 결제), or what was decided about one.", runProblems},
 		{"resolve", "-refund|-accept|-ignore -reason R -by WHO IMP_UID", "Decide about a payment with a problem (처리). The decision is kept.", runResolve},
 		{"audit", "[-metrics]", "Prove the books (대사): print every row that breaks an invariant, and exit with 1 if there is one.", runAudit},
 		{"reconcile", "[-from T [-to T]] [-csv F] [-json F] [-list]", "Compare the books with Iamport's lists (대조) and heal what differs; exit with 1 if something differs still.", runReconcile},

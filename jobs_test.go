@@ -93,6 +93,14 @@ func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
 		if text, err = finish(t, env, "problems"); err != nil || text != "0 payments have a problem\n" {
 			t.Errorf("%q, %v", text, err)
 		}
+		text, err = finish(t, env, "problems", "-of", impUID)
+		if err != nil || !strings.Contains(text, "REFUND  AMOUNT by sora: 금액 오류\n") {
+			t.Errorf("%q, %v", text, err)
+		}
+		text, err = finish(t, env, "problems", "-json", "-of", impUID)
+		if err != nil || !strings.Contains(text, `"action":"REFUND","reason":"금액 오류","operator":"sora"`) {
+			t.Errorf("%q, %v", text, err)
+		}
 		s.wantBalance(s.token, 0)
 	})
 }

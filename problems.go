@@ -12,31 +12,77 @@ import (
 	"pointcharge/internal/point"
 )
 
-// problemsAtOnce is how many problems the command lists.
-const problemsAtOnce = 1000
-
-// runProblems lists the payments that an operator has to look at; with -json one object a line.
+// runProblems lists the payments that an operator has to look at; with -json one object a line, and with an imp_uid
+// what operators decided about that payment.
 func runProblems(ctx context.Context, i invocation) error {
 	asJSON := i.flags.Bool("json", false, "one JSON object a line instead of text")
+	impUID := i.flags.String("of", "", "list what operators decided about the payment with this imp_uid instead")
 	cfg, err := i.configure(0)
 	if err != nil {
 		return err
 	}
 	return i.withService(ctx, cfg, func(points *point.Service) error {
-		found, err := points.Problems(ctx, problemsAtOnce)
+		if *impUID != "" {
+			return listResolutions(ctx, i.stdout, points, *impUID, *asJSON)
+		}
+		return listProblems(ctx, i.stdout, points, *asJSON)
+	})
+}
+
+func listProblems(ctx context.Context, w io.Writer, points *point.Service, asJSON bool) error {
+	n, lines := 0, json.NewEncoder(w)
+	for p, err := range points.Problems(ctx) {
+		if err == nil && asJSON {
+			err = lines.Encode(problemJSON{p.ImpUID, p.Problem, p.MerchantUID, p.UserID, p.Status, p.Amount, p.CancelledAmount,
+				p.Currency, p.PaidAt, p.SyncedAt})
+		} else if err == nil {
+			_, err = fmt.Fprintf(w, "%s  %-18s order %s, user %q: %s, %d %s, cancelled %d, seen %s\n", p.ImpUID, p.Problem, p.MerchantUID,
+				p.UserID, p.Status, p.Amount, p.Currency, p.CancelledAmount, p.SyncedAt.Format(time.RFC3339))
+		}
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return printJSON(i.stdout, found)
-		}
-		for _, p := range found {
-			fmt.Fprintf(i.stdout, "%s  %-18s order %s, user %q: %s, %d %s, cancelled %d, seen %s\n", p.ImpUID, p.Problem, p.MerchantUID,
-				p.UserID, p.Status, p.Amount, p.Currency, p.CancelledAmount, p.SyncedAt.Format(time.RFC3339))
-		}
-		_, err = fmt.Fprintf(i.stdout, "%d payments have a problem\n", len(found))
+		n++
+	}
+	if asJSON {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "%d payments have a problem\n", n)
+	return err
+}
+
+// listResolutions prints what was decided about a payment, the oldest first.
+func listResolutions(ctx context.Context, w io.Writer, points *point.Service, impUID string, asJSON bool) error {
+	found, err := points.Resolutions(ctx, impUID)
+	if err != nil {
 		return err
-	})
+	}
+	lines := json.NewEncoder(w)
+	for _, r := range found {
+		if asJSON {
+			err = lines.Encode(resolutionJSON(r))
+		} else {
+			_, err = fmt.Fprintf(w, "%s  %-7s %s by %s: %s\n", r.CreatedAt.Format(time.RFC3339), r.Action, r.Problem, r.Operator, r.Reason)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolutionJSON is a decision as other programs read it.
+type resolutionJSON struct {
+	ID              string        `json:"id"`
+	ImpUID          string        `json:"impUid"`
+	Problem         point.Problem `json:"problem"`
+	CancelledAmount int64         `json:"cancelledAmount"`
+	DepositCount    int           `json:"depositCount"`
+	Action          point.Action  `json:"action"`
+	Reason          string        `json:"reason"`
+	Operator        string        `json:"operator"`
+	TransactionID   *string       `json:"transactionId"`
+	CreatedAt       time.Time     `json:"createdAt"`
 }
 
 // problemJSON is a payment with a problem as other programs read it. Amounts are in the currency's minor unit.
@@ -51,18 +97,6 @@ type problemJSON struct {
 	Currency        string              `json:"currency"`
 	PaidAt          *time.Time          `json:"paidAt"`
 	SyncedAt        time.Time           `json:"syncedAt"`
-}
-
-func printJSON(w io.Writer, found []point.Payment) error {
-	lines := json.NewEncoder(w)
-	for _, p := range found {
-		err := lines.Encode(problemJSON{p.ImpUID, p.Problem, p.MerchantUID, p.UserID, p.Status, p.Amount, p.CancelledAmount,
-			p.Currency, p.PaidAt, p.SyncedAt})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // runResolve does what an operator decided about a payment.
@@ -96,6 +130,9 @@ func runResolve(ctx context.Context, i invocation) error {
 		}
 		_, err = fmt.Fprintf(i.stdout, "payment %s: %s by %s; now %s, %d %s, cancelled %d\n", payment.ImpUID, in.Action, in.Operator,
 			payment.Status, payment.Amount, payment.Currency, payment.CancelledAmount)
+		if err == nil && in.Action == point.RefundIt && payment.CancelledAmount < payment.Amount {
+			_, err = fmt.Fprintln(i.stdout, "the refund is under way; pointcharge refunds tells what becomes of it")
+		}
 		return err
 	})
 }

@@ -147,9 +147,13 @@ func cancellationInvariants() []invariant {
 			WHERE o.status <> CASE WHEN p.cancelled_amount = 0 THEN 'PAID'
 				WHEN p.cancelled_amount < p.amount THEN 'PARTIALLY_CANCELLED' ELSE 'CANCELLED' END`},
 		{"a refund that is done was cancelled at the gateway", `
-			SELECT r.id AS found FROM refunds r LEFT JOIN payment_cancellations c ON c.imp_uid = r.imp_uid
-			WHERE r.status = 'DONE' GROUP BY r.id, r.cancelled_before, r.amount
-			HAVING COALESCE(SUM(c.amount), 0) < r.cancelled_before + r.amount`},
+			SELECT r.id AS found FROM refunds r JOIN payments p ON p.imp_uid = r.imp_uid
+				LEFT JOIN charge_orders o ON o.imp_uid = r.imp_uid
+			WHERE r.status = 'DONE' AND r.cancelled_before + r.amount > CASE WHEN o.imp_uid IS NULL THEN p.cancelled_amount
+				ELSE (SELECT COALESCE(SUM(c.amount), 0) FROM payment_cancellations c WHERE c.imp_uid = r.imp_uid) END`},
+		{"no payment is given back by an operator and accepted by hand", `
+			SELECT r.imp_uid AS found FROM refunds r JOIN resolutions a ON a.imp_uid = r.imp_uid AND a.transaction_id IS NOT NULL
+			WHERE r.status IN ('HELD', 'ACCEPTED', 'DONE')`},
 		{"a CHARGE_CANCEL line has its cancellation", `
 			SELECT t.id AS found FROM point_transactions t LEFT JOIN payment_cancellations c
 				ON c.imp_uid = t.imp_uid AND c.cancellation_id = t.cancellation_id

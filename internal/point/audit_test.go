@@ -93,18 +93,19 @@ func damages() map[string]string {
 		`INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, imp_uid, reference, description, created_at)
 			SELECT 'copy', 'junho', 1, kind, amount, balance_after, imp_uid, reference, '', created_at
 			FROM point_transactions WHERE seq = 1`: "one CHARGE line per order",
-		"UPDATE payments SET amount = amount - 1":                                                    paidFor,
-		"UPDATE payments SET currency = 'USD'":                                                       paidFor,
-		"UPDATE payments SET status = 'failed'":                                                      paidFor,
-		"UPDATE payments SET sandbox = NOT sandbox":                                                  paidFor,
-		"UPDATE payments SET user_id = 'junho'":                                                      paidFor,
-		"UPDATE charge_orders SET user_id = 'junho'":                                                 paidFor,
-		"UPDATE charge_orders SET points = points + 1":                                               paidFor,
-		"UPDATE point_transactions SET imp_uid = (SELECT imp_uid FROM payments WHERE problem <> '')": paidFor,
-		"UPDATE charge_orders SET bonus_points = bonus_points + 1":                                   "a BONUS line is its order's bonus",
-		"UPDATE charge_orders SET accepted_imp_uid = 'imp_0' WHERE imp_uid IS NOT NULL":              "what an operator accepted has its ADJUST line",
+		"UPDATE payments SET amount = amount - 1":                                                         paidFor,
+		"UPDATE payments SET currency = 'USD'":                                                            paidFor,
+		"UPDATE payments SET status = 'failed'":                                                           paidFor,
+		"UPDATE payments SET sandbox = NOT sandbox":                                                       paidFor,
+		"UPDATE payments SET user_id = 'junho'":                                                           paidFor,
+		"UPDATE charge_orders SET user_id = 'junho'":                                                      paidFor,
+		"UPDATE charge_orders SET points = points + 1":                                                    paidFor,
+		"UPDATE point_transactions SET imp_uid = (SELECT MIN(imp_uid) FROM payments WHERE problem <> '')": paidFor,
+		"UPDATE charge_orders SET bonus_points = bonus_points + 1":                                        "a BONUS line is its order's bonus",
+		"UPDATE charge_orders SET accepted_imp_uid = 'imp_0' WHERE imp_uid IS NOT NULL":                   "what an operator accepted has its ADJUST line",
 		`INSERT INTO point_transactions SELECT 'copy', user_id, 99, 'ADJUST', amount, balance_after, imp_uid, cancellation_id,
 			reference, reverses_id, description, created_at, 'sora' FROM point_transactions WHERE seq = 1`: "no payment is credited and accepted by hand",
+		"INSERT INTO refunds SELECT 'copy', imp_uid, 'minji', 'r-1', 1, 0, '', 'sora', 'HELD', created_at, NULL FROM resolutions": "no payment is given back by an operator and accepted by hand",
 		"UPDATE charge_orders SET bonus_points = 0":                                                        bonus,
 		"UPDATE payments SET status = 'paid', problem = '' WHERE problem <> ''":                            credited,
 		"UPDATE payments SET status = 'cancelled', cancelled_amount = 1, problem = '' WHERE problem <> ''": credited,
@@ -124,8 +125,8 @@ func TestAuditFindsWhatIsBroken(t *testing.T) {
 	})
 }
 
-// eventful has some of everything: two charges, a spend cancelled in part, an expiry, a clawback, and a payment
-// that does not fit.
+// eventful has some of everything: two charges, a spend cancelled in part, an expiry, a clawback, a payment that does
+// not fit, and one that was accepted all the same.
 func eventful(w *world) {
 	w.Helper()
 	clock, charge := expiring(w)
@@ -137,6 +138,8 @@ func eventful(w *world) {
 	w.expire(10)
 	w.consoleCancel(*charge.ImpUID, 1000)
 	w.sync(w.pay(w.order("minji"), func(p *sandbox.Payment) { p.Amount = "10" }))
+	accepted, _ := mispaid(w)
+	w.resolve(decision(accepted, point.Accept))
 	w.must(w.DB.Exec("INSERT INTO wallets VALUES ('junho', 0, 0)").Error)
 }
 

@@ -157,6 +157,9 @@ func apply(tx *gorm.DB, r rules, answer Payment) (books, error) {
 	case order.waitsFor(payment):
 		err = written.await(tx, r)
 	}
+	if err == nil && written.line == nil && payment.everPaid() {
+		err = written.followUncredited(tx, r.now)
+	}
 	return written, err
 }
 

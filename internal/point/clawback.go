@@ -57,6 +57,27 @@ func (p Payment) beyond(booked []Cancellation) []Cancellation {
 	return news
 }
 
+// followUncredited ends the refund of a payment that gave no points, once the gateway says what became of it. Such a
+// refund is of all that was left, so what was cancelled since counts as one.
+func (b *books) followUncredited(tx *gorm.DB, now time.Time) error {
+	refunds, err := refundsOf(tx, b.payment.ImpUID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(refunds, Refund.open)
+	if i < 0 {
+		return nil
+	}
+	var news []Cancellation
+	if since := b.payment.CancelledAmount - refunds[i].CancelledBefore; since > 0 {
+		news = []Cancellation{{Amount: since}}
+	}
+	if status := refunds[i].outcome(b.payment, news, now); status != refunds[i].Status {
+		return refunds[i].set(tx, status, now)
+	}
+	return nil
+}
+
 // endRefund locks the wallet and expires what is due, unless there is nothing to do, and ends the payment's open
 // refund if its time has come. What the refund held is let go after that: its own cancellation takes it, not expiry.
 func (b *books) endRefund(tx *gorm.DB, news []Cancellation, now time.Time) (ended bool, err error) {

@@ -126,11 +126,15 @@ type Cancellation struct {
 	Reason string
 }
 
+// everPaid tells whether money was paid, whatever became of it.
+func (p Payment) everPaid() bool {
+	return p.Status == Paid || (p.Status == Cancelled && p.CancelledAmount > 0)
+}
+
 // holdsMoney tells whether money was paid and not all of it given back. A cancellation in part has the
 // status cancelled with some providers and paid with others (contract §0.3).
 func (p Payment) holdsMoney() bool {
-	paid := p.Status == Paid || (p.Status == Cancelled && p.CancelledAmount > 0)
-	return paid && p.CancelledAmount < p.Amount
+	return p.everPaid() && p.CancelledAmount < p.Amount
 }
 
 // soundHistory tells whether the single cancellations can be booked as they are: each with an id of its own

@@ -55,9 +55,9 @@ func (b *books) quote(own []Lot, now time.Time, admin bool) RefundQuote {
 	all := int(b.payment.Amount - cancelled)
 	q := RefundQuote{NeedsAccount: b.payment.needsAccount()}
 	switch {
-	case b.payment.Problem == WrongDeposit:
+	case b.payment.Problem == WrongDeposit && !admin: // what came besides is no part of the payment's amount
 		q.Reason = "More than this payment was deposited to its account. Ask the shop."
-	case b.payment.Problem != NoProblem:
+	case b.payment.Problem != NoProblem && b.payment.Problem != WrongDeposit:
 		q.Reason = "The gateway's cancellations of this payment do not add up. Ask the shop."
 	case all == 0:
 		q.Reason = "The payment is cancelled already."

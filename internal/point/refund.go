@@ -31,19 +31,20 @@ const (
 	RefundReleased RefundStatus = "RELEASED" // it was refused or never made: the points are the user's again
 )
 
-// Refund (환불) is a request to give money of a charge back, and our row of it.
+// Refund (환불) is a request to give money of a payment back, and our row of it: of a charge, whose points it holds, or
+// by an operator of a payment that gave no points; see Resolve.
 type Refund struct {
 	ID              string `gorm:"primaryKey"`
 	ImpUID          string
-	UserID          string
-	Reference       string // the caller's own id of it
-	Amount          int64  // won
-	CancelledBefore int64  // won: what was cancelled when it was asked for
+	UserID          string // empty for a payment of no order of ours
+	Reference       string // the caller's own id of it, or the operator's Resolution
+	Amount          int64  // in the payment's currency and unit: won for a charge
+	CancelledBefore int64  // the same: what was cancelled when it was asked for
 	Reason          string
 	RequestedBy     string
 	Status          RefundStatus
 	CreatedAt       time.Time
-	SettledAt       *time.Time
+	EndedAt         *time.Time
 }
 
 // TableName is the table's name in SQL.
@@ -91,7 +92,7 @@ func (s *Service) Refund(ctx context.Context, in RefundInput) (Refund, error) {
 	if err != nil || !fresh {
 		return refund, err
 	}
-	return s.ask(ctx, refund, charge, payment, in.Account)
+	return s.ask(ctx, refund, payment, in.Account)
 }
 
 func (in RefundInput) check() error {
@@ -191,16 +192,12 @@ func (r Refund) open() bool { return r.Status == RefundHeld || r.Status == Refun
 
 // lockCharge reads what stands written about a charge, its order and its wallet locked.
 func lockCharge(tx *gorm.DB, charge Transaction) (books, error) {
-	order, err := lockOrder(tx, *charge.Reference)
+	b, err := lockPayment(tx, *charge.ImpUID)
 	if err != nil {
 		return books{}, err
 	}
-	if err := lockWallet(tx, charge.UserID); err != nil {
-		return books{}, err
-	}
-	var payment Payment
-	err = tx.Where("imp_uid = ?", charge.ImpUID).Take(&payment).Error
-	return books{order: order, payment: payment, line: &charge}, err
+	b.line = &charge
+	return b, lockWallet(tx, charge.UserID)
 }
 
 func refundsOf(tx *gorm.DB, impUID string) ([]Refund, error) {
@@ -236,11 +233,11 @@ func (b *books) hold(tx *gorm.DB, r Refund, admin bool) error {
 
 // ask asks the gateway to give the money back, once, and lets the books follow. The caller may leave; what was
 // begun is brought to its end all the same.
-func (s *Service) ask(ctx context.Context, r Refund, charge Transaction, p Payment, account *RefundAccount) (Refund, error) {
+func (s *Service) ask(ctx context.Context, r Refund, p Payment, account *RefundAccount) (Refund, error) {
 	ctx = context.WithoutCancel(ctx)
 	if s.now().Sub(r.CreatedAt) > askWithin {
 		return Refund{}, errors.Join(refuse(GatewayUnavailable, "The refund took too long to begin. Try again."),
-			s.settle(ctx, r, charge, RefundReleased))
+			s.move(ctx, r, RefundReleased))
 	}
 	after, err := s.Gateway.Cancel(ctx, Cancel{ImpUID: r.ImpUID, Currency: p.Currency, Amount: r.Amount,
 		Checksum: p.Amount - r.CancelledBefore, Reason: r.Reason, Account: account,
@@ -248,14 +245,14 @@ func (s *Service) ask(ctx context.Context, r Refund, charge Transaction, p Payme
 	switch CodeOf(err) {
 	case "":
 		if after.cancelledInHistory() == r.CancelledBefore { // some providers take their time (contract §1.6)
-			err = s.settle(ctx, r, charge, RefundAccepted)
+			err = s.move(ctx, r, RefundAccepted)
 		} else {
 			_, err = s.merge(ctx, after)
 		}
 	case RefundNotPossible, InvalidArgument:
-		settled := s.settle(ctx, r, charge, RefundReleased)
+		moved := s.move(ctx, r, RefundReleased)
 		_, synced := s.Sync(ctx, r.ImpUID) // a refusal may mean that somebody else has cancelled
-		return Refund{}, errors.Join(err, settled, synced)
+		return Refund{}, errors.Join(err, moved, synced)
 	default:
 		_, err = s.Sync(ctx, r.ImpUID) // never sent again blindly: read what became of it
 		if CodeOf(err) == GatewayUnavailable {

@@ -58,7 +58,7 @@ func TestRefundGivesMoneyAndPointsBack(t *testing.T) {
 	each(t, func(w *world) {
 		charge := charged(w)
 		r := w.refund(asks(charge, 5000, "r-1"))
-		if r.Status != point.RefundDone || r.SettledAt == nil || r.Amount != 5000 || r.UserID != "minji" {
+		if r.Status != point.RefundDone || r.EndedAt == nil || r.Amount != 5000 || r.UserID != "minji" {
 			w.Fatalf("unexpected refund %+v", r)
 		}
 		w.wantHistory("CHARGE 5000", "BONUS 500", "CHARGE_CANCEL -5500")

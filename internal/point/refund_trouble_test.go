@@ -101,7 +101,7 @@ func TestARefundOfUnknownFateStaysHeldUntilItIsKnown(t *testing.T) {
 			f.say(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) })
 			trouble(rw, r, giveUp)
 		}, true)
-		if r := w.refund(asks(charge, 1000, "r-1")); r.Status != point.RefundHeld || r.SettledAt != nil {
+		if r := w.refund(asks(charge, 1000, "r-1")); r.Status != point.RefundHeld || r.EndedAt != nil {
 			w.Fatalf("unexpected refund %+v", r)
 		}
 		w.wantBalance("minji", full)
@@ -209,7 +209,7 @@ func TestAnAcceptedRefundIsDoneWhenTheWebhookComes(t *testing.T) {
 				clock := w.stopClock()
 				charge := charged(w)
 				pending(w, f, *charge.ImpUID, shown)
-				if r := w.refund(asks(charge, 1000, "r-1")); r.Status != point.RefundAccepted || r.SettledAt != nil {
+				if r := w.refund(asks(charge, 1000, "r-1")); r.Status != point.RefundAccepted || r.EndedAt != nil {
 					w.Fatalf("unexpected refund %+v", r)
 				}
 				clock.pass(2 * day) // the next business day, or the one after

@@ -119,11 +119,11 @@ func TestF4TheDatabaseItselfRefusesALedgerOutOfOrder(t *testing.T) {
 			"a cancellation of nobody's":  "UPDATE payment_cancellations SET imp_uid = 'none'",
 			"a refund of nothing":         "UPDATE refunds SET amount = 0",
 			"a refund of less before":     "UPDATE refunds SET cancelled_before = -1",
-			"a refund in a strange state": "UPDATE refunds SET status = 'LOST', settled_at = NULL",
-			"a refund done at no time":    "UPDATE refunds SET settled_at = NULL",
+			"a refund in a strange state": "UPDATE refunds SET status = 'LOST', ended_at = NULL",
+			"a refund done at no time":    "UPDATE refunds SET ended_at = NULL",
 			"an open refund settled":      "UPDATE refunds SET status = 'HELD'",
 			"a refund of nobody's":        "UPDATE refunds SET imp_uid = 'none'",
-			"a reference refunded twice":  anotherRefund("reference, 'RELEASED', settled_at"),
+			"a reference refunded twice":  anotherRefund("reference, 'RELEASED', ended_at"),
 		} {
 			if err := w.quiet().Exec(sql).Error; err == nil {
 				w.Errorf("%s was accepted", name)
@@ -147,7 +147,7 @@ func anotherLine(values, cancellation, operator string) string {
 
 // anotherRefund copies a refund.
 func anotherRefund(values string) string {
-	return `INSERT INTO refunds (id, imp_uid, user_id, reference, status, settled_at, amount, cancelled_before, reason, requested_by,
+	return `INSERT INTO refunds (id, imp_uid, user_id, reference, status, ended_at, amount, cancelled_before, reason, requested_by,
 		created_at) SELECT id || 'x', imp_uid, user_id, ` + values + ", 1, 0, '', '', created_at FROM refunds"
 }
 

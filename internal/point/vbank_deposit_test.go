@@ -94,7 +94,7 @@ func TestASecondDepositAfterTheCreditIsAProblemAndNoPoints(t *testing.T) {
 		}
 		w.wantHistory("CHARGE 5000", "BONUS 500")
 		w.wantStatus(order, point.OrderPaid)
-		w.wantRefused(byAdmin(withAccount(asks(line, 1000, "r-1"))), point.RefundNotPossible)
+		w.wantRefused(withAccount(asks(line, 1000, "r-1")), point.RefundNotPossible)
 		w.must(w.gateway.Cancel(impUID, "1000")) // the operator gives back at the gateway's console
 		w.sync(impUID)
 		w.wantBalance("minji", full-1100)

@@ -68,12 +68,13 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 	if err != nil {
 		return b, err
 	}
-	const all = 1_000_000
-	listed, err := (&point.Service{DB: db}).Problems(ctx, all)
-	for _, p := range listed {
+	for p, err := range (&point.Service{DB: db}).Problems(ctx) {
+		if err != nil {
+			return b, err
+		}
 		b.listed[p.ImpUID] = string(p.Problem)
 	}
-	return b, err
+	return b, nil
 }
 
 // credited is what the ledger says of each payment.

@@ -6,19 +6,44 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"pointcharge/internal/database"
 )
 
-// settle moves an open refund on, on the gateway's word.
-func (s *Service) settle(ctx context.Context, r Refund, charge Transaction, status RefundStatus) error {
+// move moves an open refund on, on the gateway's word.
+func (s *Service) move(ctx context.Context, r Refund, status RefundStatus) error {
 	now := s.now()
 	return database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
-		if _, err := lockCharge(tx, charge); err != nil {
+		b, err := lockPayment(tx, r.ImpUID)
+		if err == nil && b.order.paidBy(b.payment) {
+			err = lockWallet(tx, r.UserID)
+		}
+		if err != nil {
 			return err
 		}
 		return r.set(tx, status, now)
 	})
+}
+
+// lockPayment reads a payment and its order, if it has one, and locks both. The payment's own row keeps others waiting
+// where no order is known.
+func lockPayment(tx *gorm.DB, impUID string) (books, error) {
+	var found []Payment
+	if err := tx.Select("merchant_uid").Where("imp_uid = ?", impUID).Limit(1).Find(&found).Error; err != nil {
+		return books{}, err
+	}
+	if len(found) == 0 {
+		return books{}, UnknownPayment(nil)
+	}
+	order, err := lockOrder(tx, found[0].MerchantUID) // which a payment keeps for life
+	if err != nil {
+		return books{}, err
+	}
+	var payment Payment
+	lock := clause.Locking{Strength: clause.LockingStrengthUpdate}
+	err = tx.Clauses(lock).Where("imp_uid = ?", impUID).Take(&payment).Error
+	return books{order: order, payment: payment}, err
 }
 
 // outcome is what the gateway's answer means for an open refund. It is done when there is a new cancellation of just
@@ -52,13 +77,13 @@ func (p Payment) refundPatience() time.Duration {
 // set writes the status of a refund that is open still. One that ends lets go of what it held. The caller holds
 // the wallet's lock.
 func (r Refund) set(tx *gorm.DB, status RefundStatus, now time.Time) error {
-	var settled *time.Time
+	var ended *time.Time
 	if status != RefundAccepted {
-		settled = &now
+		ended = &now
 	}
-	done := tx.Exec("UPDATE refunds SET status = ?, settled_at = ? WHERE id = ? AND status IN ('HELD', 'ACCEPTED')",
-		status, settled, r.ID)
-	if done.Error != nil || done.RowsAffected == 0 || settled == nil {
+	done := tx.Exec("UPDATE refunds SET status = ?, ended_at = ? WHERE id = ? AND status IN ('HELD', 'ACCEPTED')",
+		status, ended, r.ID)
+	if done.Error != nil || done.RowsAffected == 0 || ended == nil {
 		return done.Error
 	}
 	return tx.Exec(`UPDATE point_lots SET held = 0 WHERE held > 0 AND transaction_id IN
@@ -95,11 +120,7 @@ func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) 
 	if r.Status == RefundHeld && s.now().Sub(r.CreatedAt) < releaseAfter {
 		return Refund{}, refuse(RefundNotPossible, "This refund may be on its way to the gateway still.")
 	}
-	charge, err := one[Transaction](ctx, s.DB, "charge", "imp_uid = ? AND kind = ?", r.ImpUID, KindCharge)
-	if err != nil {
-		return Refund{}, err
-	}
-	if err := s.settle(ctx, r, charge, RefundReleased); err != nil {
+	if err := s.move(ctx, r, RefundReleased); err != nil {
 		return Refund{}, err
 	}
 	return one[Refund](ctx, s.DB, "refund", "id = ?", id)
