@@ -10,6 +10,8 @@ import (
 	"strconv"
 )
 
+const cancelRoute = "POST /payments/cancel"
+
 // cancellation is what POST /payments/cancel asks for.
 type cancellation struct {
 	ImpUID      string
@@ -23,27 +25,61 @@ type cancellation struct {
 // postCancel answers POST /payments/cancel (contract §1.6). It sends no webhook unless
 // enable_webhook says so.
 func (s *Sandbox) postCancel(w http.ResponseWriter, r *http.Request) {
-	in, ok := s.read(w, r)
+	if c, ok := s.readCancellation(w, r); ok {
+		cancelled, err := s.cancelPayment(c)
+		s.answerCancel(w, cancelled, err)
+	}
+}
+
+// postCancelPending is postCancel as some providers do it: the cancellation is accepted, nothing shows of it, and it
+// happens later and by webhook (contract §1.6), unless it cannot happen any more by then.
+func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
+	c, ok := s.readCancellation(w, r)
 	if !ok {
 		return
 	}
-	if in["imp_uid"] == "" && in["merchant_uid"] == "" {
-		s.fail(w, http.StatusBadRequest, -1, "imp_uid 또는 merchant_uid가 필요합니다.")
+	accepted, found := s.store.get(s.payment(c))
+	if !found {
+		s.answerCancel(w, nil, errNothingToCancel)
 		return
 	}
+	_, err := c.judge(accepted.Payment)
+	if err == nil {
+		c.Notify = true
+		s.agenda.later(lateCancel, func() {
+			if _, err := s.cancelPayment(c); err != nil {
+				s.log.Info("sandbox: a pending cancellation was dropped", "imp_uid", c.ImpUID, "err", err)
+			}
+		})
+	}
+	s.answerCancel(w, accepted, err)
+}
+
+func (s *Sandbox) readCancellation(w http.ResponseWriter, r *http.Request) (cancellation, bool) {
+	in, ok := s.read(w, r)
+	if !ok {
+		return cancellation{}, false
+	}
+	if in["imp_uid"] == "" && in["merchant_uid"] == "" {
+		s.fail(w, http.StatusBadRequest, -1, "imp_uid 또는 merchant_uid가 필요합니다.")
+		return cancellation{}, false
+	}
 	notify, _ := strconv.ParseBool(in["enable_webhook"])
-	cancelled, err := s.cancelPayment(cancellation{
+	return cancellation{
 		ImpUID: in["imp_uid"], MerchantUID: in["merchant_uid"],
 		Amount: json.Number(in["amount"]), Checksum: json.Number(in["checksum"]),
 		Reason: in["reason"], Notify: notify,
-	})
+	}, true
+}
+
+func (s *Sandbox) answerCancel(w http.ResponseWriter, r *record, err error) {
 	switch {
 	case errors.Is(err, errAmount):
 		s.fail(w, http.StatusBadRequest, -1, err.Error())
 	case err != nil:
 		s.fail(w, http.StatusOK, 1, err.Error())
 	default:
-		s.succeed(w, http.StatusOK, &cancelled.Payment)
+		s.succeed(w, http.StatusOK, &r.Payment)
 	}
 }
 

@@ -13,6 +13,7 @@ const (
 	lateDeposit = 5 * time.Minute
 	firstHalf   = 10 * time.Minute
 	secondHalf  = 20 * time.Minute
+	lateCancel  = 10 * time.Minute
 )
 
 const maxLater = 10_000

@@ -21,6 +21,8 @@ const (
 	FaultTruncated    = "truncated" // it happened, and half of the answer arrives
 	FaultUnauthorized = "401"       // the token expires on the way; nothing happened
 	FaultLost         = "lost"      // it happened, and instead of the answer comes a reset
+	// Only to POST /payments/cancel.
+	FaultCancelPending = "cancel-pending" // it is accepted, and happens ten minutes later, unless it cannot any more
 
 	// To a webhook.
 	FaultWebhookNever  = "webhook-never"  // it is not sent
@@ -56,7 +58,7 @@ func faultsOf(e event) []string {
 	switch e {
 	case aRequest:
 		return []string{FaultLatency, FaultHang, FaultReset, FaultTooMany, FaultServerError, FaultHTML,
-			FaultTruncated, FaultUnauthorized, FaultLost}
+			FaultTruncated, FaultUnauthorized, FaultLost, FaultCancelPending}
 	case aWebhook:
 		return []string{FaultWebhookNever, FaultWebhookTwice, FaultWebhookFirst, FaultWebhookLate, FaultWebhookForged, FaultWebhookForm}
 	case aPayment:
@@ -154,6 +156,9 @@ func (f Fault) check(routes []string) error {
 	}
 	if f.Route != "" && e != aRequest {
 		return fmt.Errorf("it happens to a %s, which has no route", e)
+	}
+	if f.Name == FaultCancelPending && !f.covers(cancelRoute) {
+		return errors.New("it happens to " + cancelRoute + " only")
 	}
 	if f.Route != "" && !slices.ContainsFunc(routes, f.covers) {
 		return fmt.Errorf("no route is %q; there are %s", f.Route, strings.Join(routes, ", "))

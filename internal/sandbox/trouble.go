@@ -22,7 +22,13 @@ func (s *Sandbox) troubled(route string, answer http.HandlerFunc) http.HandlerFu
 		return answer
 	}
 	can := func(f Fault) bool {
-		return f.covers(route) && (f.Name != FaultUnauthorized || route != "POST /users/getToken")
+		switch f.Name {
+		case FaultUnauthorized:
+			return f.covers(route) && route != "POST /users/getToken"
+		case FaultCancelPending:
+			return f.covers(route) && route == cancelRoute
+		}
+		return f.covers(route)
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if s.faults.now.Load() == nil {
@@ -74,6 +80,8 @@ func (s *Sandbox) inject(f fault, request string, w http.ResponseWriter, r *http
 	case FaultLost:
 		answer(newKept(), r)
 		reset(w)
+	case FaultCancelPending:
+		s.authorized(s.postCancelPending)(w, r)
 	default:
 		answer(w, r)
 	}

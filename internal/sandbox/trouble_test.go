@@ -212,3 +212,35 @@ func TestDownClosesEveryConnection(t *testing.T) {
 		t.Error(status, err)
 	}
 }
+
+// TestFaultCancelPendingHappensLater: the provider accepts it, and ten minutes later it is done and the webhook comes.
+func TestFaultCancelPendingHappensLater(t *testing.T) {
+	t.Parallel()
+	g, _ := troubled(t, sandbox.FaultCancelPending)
+	a := g.cancel(`{"imp_uid":"imp_1","amount":1000,"checksum":5000}`)
+	g.expect(a, http.StatusOK, 0)
+	p, _ := g.Payment("imp_1")
+	equal(t, p.CancelAmount.String()+p.Status, "0paid")
+	g.clock.advance(10 * time.Minute)
+	equal(t, g.Deliver(), 1)
+	p, _ = g.Payment("imp_1")
+	equal(t, p.CancelAmount.String()+p.Status, "1000cancelled")
+	equal(t, len(g.notices()), 1)
+	g.wantInjected(sandbox.FaultCancelPending, 1)
+}
+
+// TestFaultCancelPendingIsDropped when something else was cancelled meanwhile, and refuses at once what cannot be.
+func TestFaultCancelPendingIsDropped(t *testing.T) {
+	t.Parallel()
+	g, _ := troubled(t, sandbox.FaultCancelPending)
+	g.expect(g.cancel(`{"imp_uid":"imp_1","checksum":4000}`), http.StatusOK, 1)
+	g.expect(g.cancel(`{"imp_uid":"imp_9"}`), http.StatusOK, 1)
+	g.expect(g.cancel(`{"imp_uid":"imp_1","amount":1000,"checksum":5000}`), http.StatusOK, 0)
+	if err := g.Cancel("imp_1", "500"); err != nil {
+		t.Fatal(err)
+	}
+	g.clock.advance(10 * time.Minute)
+	g.Deliver()
+	p, _ := g.Payment("imp_1")
+	equal(t, p.CancelAmount.String(), "500")
+}
