@@ -6,6 +6,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type misfortunes struct {
 	kills, crashes, restarts int
 	down                     time.Duration // how long Iamport was
 	flushed                  int           // late webhooks, payments, deposits and cancellations that came while people paid
+	decided                  atomic.Int64  // what operators decided
 }
 
 // chaos kills servers until ctx ends, and lets each other misfortune happen when so much of the orders is done, or at
@@ -23,6 +25,9 @@ func (r *run) chaos(ctx context.Context) {
 	random := rand.New(rand.NewPCG(r.seed, 1<<40))
 	all.Go(func() { r.killServers(ctx, random) })
 	all.Go(func() { r.breakThings(ctx) })
+	for i, name := range []string{"sora", "junho", "hana"} {
+		all.Go(func() { r.operate(ctx, name, uint64(i)) })
+	}
 	if !r.deaf {
 		all.Go(func() { r.flushNowAndThen(ctx) })
 	}

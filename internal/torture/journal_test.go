@@ -16,7 +16,8 @@ type journal struct {
 	orders  map[string]purchase // by merchant_uid; those whose answer arrived
 	charges map[string][]string // imp_uid → ids of CHARGE lines that somebody was given
 	spends  map[string]*spend   // by reference
-	refunds map[string]*refund  // by reference
+	refunds map[string]*refund  // by reason, which is the reference of a user's
+	decided map[string]decision // what operators asked for, by reason
 }
 
 // purchase is an order that somebody opened.
@@ -30,12 +31,15 @@ type spend struct {
 
 type refund struct {
 	impUID string
-	amount int64 // won
+	amount int64 // won, or allOfIt
 }
+
+// allOfIt is what an operator gives back: whatever is left.
+const allOfIt = -1
 
 func newJournal() *journal {
 	return &journal{orders: map[string]purchase{}, charges: map[string][]string{}, spends: map[string]*spend{},
-		refunds: map[string]*refund{}}
+		refunds: map[string]*refund{}, decided: map[string]decision{}}
 }
 
 func (j *journal) opened(merchantUID string, p purchase) {
@@ -66,6 +70,16 @@ func (j *journal) refunded(reference string, r *refund) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.refunds[reference] = r
+}
+
+// decide remembers a decision before it is asked for.
+func (j *journal) decide(d decision) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.decided[d.Reason] = d
+	if d.Action == "REFUND" {
+		j.refunds[d.Reason] = &refund{d.ImpUID, allOfIt}
+	}
 }
 
 // record is an io.Writer that remembers lines and finds those about something.

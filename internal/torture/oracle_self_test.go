@@ -57,11 +57,68 @@ func TestTheOracleNotices(t *testing.T) {
 		{"a second deposit, listed", []sandbox.Payment{deposits}, map[string]credited{"imp_1": right}, map[string]string{"imp_1": "DEPOSIT"}, 0},
 		{"cancellations that do not add up", []sandbox.Payment{edited(func(p *sandbox.Payment) { p.CancelAmount = "5" })}, map[string]credited{"imp_1": right}, nil, 1},
 	} {
-		if wrong := judgeOrder("minji", o, true, c.truth, c.booked, c.listed); len(wrong) != c.wrong {
+		if wrong := judgeOrder("minji", o, true, c.truth, c.booked, c.listed, nil); len(wrong) != c.wrong {
 			t.Errorf("%s: %q", c.name, wrong)
 		}
 	}
-	if wrong := judgeOrder("", offer{}, false, []sandbox.Payment{paid}, nil, nil); len(wrong) != 1 {
+	if wrong := judgeOrder("", offer{}, false, []sandbox.Payment{paid}, nil, nil, nil); len(wrong) != 1 {
 		t.Errorf("a payment of no order: %q", wrong)
+	}
+}
+
+// TestTheOracleNoticesWhatOperatorsDid: each case is a payment of the wrong amount, and what was decided and done about it.
+func TestTheOracleNoticesWhatOperatorsDid(t *testing.T) {
+	t.Parallel()
+	ignored := decision{ImpUID: "imp_1", Problem: "AMOUNT", Action: "IGNORE", Reason: "d-1"}
+	accepted := decision{ImpUID: "imp_1", Problem: "AMOUNT", Action: "ACCEPT", Reason: "d-1", Line: "l"}
+	line := lineRow{ID: "l", UserID: "minji", Kind: "ADJUST", ImpUID: "imp_1", Amount: 9_999}
+	asked := decision{ImpUID: "imp_1", Action: "ACCEPT", Reason: "d-1", user: "minji", points: 9_999}
+	part := []sandbox.Cancellation{{Amount: "1000", Reason: "at the console"}}
+	back := []sandbox.Cancellation{{Amount: "1000", Reason: "d-1"}}
+	more := line
+	more.Amount++
+	for _, c := range []struct {
+		name      string
+		cancelled []sandbox.Cancellation
+		deposits  int
+		decided   []decision
+		asked     decision
+		lines     []lineRow
+		listed    string
+		wrong     bool
+	}{
+		{"nobody decided", nil, 0, nil, decision{}, nil, "AMOUNT", false},
+		{"ignored", nil, 0, []decision{ignored}, ignored, nil, "", false},
+		{"ignored, and listed", nil, 0, []decision{ignored}, ignored, nil, "AMOUNT", true},
+		{"ignored, then cancelled in part", part, 0, []decision{ignored}, ignored, nil, "AMOUNT", false},
+		{"ignored, then a deposit that is not listed", nil, 1, []decision{ignored}, ignored, nil, "", true},
+		{"ignored, and nobody asked", nil, 0, []decision{ignored}, decision{}, nil, "", true},
+		{"accepted", nil, 0, []decision{accepted}, asked, []lineRow{line}, "", false},
+		{"accepted, then a deposit", nil, 1, []decision{accepted}, asked, []lineRow{line}, "DEPOSIT", false},
+		{"accepted, then cancelled in part", part, 0, []decision{accepted}, asked, []lineRow{line}, "ACCEPTED_CANCELLED", false},
+		{"accepted, cancelled, not listed", part, 0, []decision{accepted}, asked, []lineRow{line}, "", true},
+		{"accepted for too much", nil, 0, []decision{accepted}, asked, []lineRow{more}, "", true},
+		{"accepted and given back", back, 0, []decision{accepted}, asked, []lineRow{line}, "ACCEPTED_CANCELLED", true},
+		{"points, and nobody decided", nil, 0, nil, decision{}, []lineRow{line}, "AMOUNT", true},
+	} {
+		p := sandbox.Payment{ImpUID: "imp_1", MerchantUID: "o", Amount: "9999", CancelAmount: "0", Currency: "KRW", Status: sandbox.Paid,
+			CancelHistory: c.cancelled, DepositHistory: make([]sandbox.Deposit, c.deposits)}
+		if len(c.cancelled) > 0 {
+			p.CancelAmount = c.cancelled[0].Amount
+		}
+		for i := range p.DepositHistory {
+			p.DepositHistory[i].Amount = "9999"
+		}
+		b := books{lines: c.lines, decided: map[string][]decision{"imp_1": c.decided}}
+		j := newJournal()
+		j.decide(c.asked)
+		v := verdict{}
+		b.judgeDecisions(v, j, []sandbox.Payment{p})
+		for impUID, why := range judgeOrder("minji", offers()[1], true, []sandbox.Payment{p}, nil, map[string]string{"imp_1": c.listed}, b.decided) {
+			v.add(impUID, "%s", why)
+		}
+		if len(v) > 0 != c.wrong {
+			t.Errorf("%s: %q", c.name, v)
+		}
 	}
 }

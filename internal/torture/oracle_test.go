@@ -4,6 +4,7 @@ package torture_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"pointcharge/internal/sandbox"
@@ -20,9 +21,9 @@ type credited struct {
 }
 
 // judgeOrder compares the attempts to pay one order with the books. known is false for an order that was never opened.
-// Listed are the reasons on the operator's list of problems, by imp_uid.
+// Listed are the reasons on the operator's list of problems, decided what operators decided, by imp_uid.
 func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, booked map[string]credited,
-	listed map[string]string,
+	listed map[string]string, decided map[string][]decision,
 ) map[string]string {
 	wrong := map[string]string{}
 	paidBy := ""
@@ -36,7 +37,7 @@ func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, bo
 		paidBy = p.ImpUID
 	}
 	for _, p := range attempts {
-		t := truth{p, o, known, paidBy != "" && paidBy != p.ImpUID}
+		t := truth{p, o, known, paidBy != "" && paidBy != p.ImpUID, decided[p.ImpUID]}
 		if why := t.judge(user, booked[p.ImpUID], listed[p.ImpUID]); why != "" && wrong[p.ImpUID] == "" {
 			wrong[p.ImpUID] = why
 		}
@@ -51,6 +52,7 @@ type truth struct {
 	offer     offer
 	known     bool // the order was opened
 	otherPaid bool // another payment of the order is credited
+	decided   []decision
 }
 
 func won(n fmt.Stringer) int64 {
@@ -67,14 +69,14 @@ func (t truth) judge(user string, b credited, reason string) string {
 		if b.bonus != 0 || b.taken != 0 {
 			return fmt.Sprintf("not charged, but with lines: %+v", b)
 		}
-		return differ("the reason", t.uncredited(), reason)
+		return differ("the reason", t.listing(t.uncredited()), reason)
 	}
 	if t.misfit() != "" || !t.everPaid() {
 		return fmt.Sprintf("credited, though it must not be: %s", t.misfit())
 	}
 	cancelled := t.explained()
 	want := fmt.Sprintf("1 line of %d, bonus %d, %d taken, for %s, reason %q", t.offer.points, t.offer.bonus,
-		t.offer.points*cancelled/t.offer.price+t.offer.bonus*cancelled/t.offer.price, user, t.odd())
+		t.offer.points*cancelled/t.offer.price+t.offer.bonus*cancelled/t.offer.price, user, t.listing(t.odd()))
 	return differ("the books", want,
 		fmt.Sprintf("%d line of %d, bonus %d, %d taken, for %s, reason %q", len(b.lines), b.charged, b.bonus, b.taken, b.user, reason))
 }
@@ -101,6 +103,24 @@ func (t truth) uncredited() string {
 		return t.odd()
 	}
 	return "credited"
+}
+
+// listing is what must stand on the list for that reason after what operators decided. What was accepted by hand is
+// listed when something is cancelled or deposited after that; any decision but a refund holds until either changes.
+func (t truth) listing(reason string) string {
+	i := slices.IndexFunc(t.decided, decision.gavePoints)
+	switch {
+	case i >= 0 && won(t.CancelAmount) > 0:
+		reason = "ACCEPTED_CANCELLED"
+	case i >= 0 && len(t.DepositHistory) > t.decided[i].DepositCount:
+		reason = "DEPOSIT"
+	case i >= 0:
+		return ""
+	}
+	if slices.ContainsFunc(t.decided, func(d decision) bool { return d.stands(reason, t.Payment) }) {
+		return ""
+	}
+	return reason
 }
 
 func (t truth) everPaid() bool { return t.Status == sandbox.Paid || t.Status == sandbox.Cancelled }

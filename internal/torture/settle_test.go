@@ -72,13 +72,13 @@ func (r *run) patience() time.Duration {
 
 // lookEverywhere is what an operator, or a schedule, does to find what nobody told us of.
 func (r *run) lookEverywhere(ctx context.Context) error {
-	for _, args := range [][]string{{"sweep"}, {"reconcile"}, {"refunds"}} {
+	for _, args := range [][]string{{"sweep"}, {"reconcile"}} {
 		_, err := r.servers[0].command(ctx, args...)
 		if err != nil && !strings.Contains(err.Error(), "the books and Iamport do not agree") { // that is the list of problems
 			return err
 		}
 	}
-	return nil
+	return r.letGo(ctx)
 }
 
 // judge reads the books and compares them with the truth. Nothing changes at Iamport any more.
@@ -177,8 +177,8 @@ func (r *run) tell(f figures) {
 	}
 	r.Logf("injected: %v", r.gateway.Faults().Injected)
 	r.Logf("problems: %v; payments: %v; refused: %v; servers that could not start: %d", problems, kinds, r.client.refused, ended)
-	r.Logf("webhooks: %d handed on, %d lost; spends %d, refunds %d, flushed %d times while people paid", r.relay.delivered.Load(),
-		r.relay.lost.Load(), len(r.journal.spends), len(r.journal.refunds), r.fate.flushed)
+	r.Logf("webhooks: %d handed on, %d lost; spends %d, refunds %d, decisions %d, flushed %d times while people paid", r.relay.delivered.Load(),
+		r.relay.lost.Load(), len(r.journal.spends), len(r.journal.refunds), r.fate.decided.Load(), r.fate.flushed)
 	listed := 0
 	for _, n := range problems {
 		listed += n

@@ -167,7 +167,8 @@ func (r *run) allUp(ctx context.Context) bool {
 
 // shop lets people pay while everything goes wrong.
 func (r *run) shop(ctx context.Context) {
-	plan := sandbox.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag)}
+	plan := sandbox.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag),
+		Faults: []sandbox.Fault{{Name: sandbox.FaultCancelPending, Rate: json.Number(*rateFlag)}}}
 	if err := r.gateway.SetFaults(plan); err != nil {
 		r.Error(err)
 	}

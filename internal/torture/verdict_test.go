@@ -26,11 +26,11 @@ type lineRow struct {
 	Amount                              int64
 }
 
-// refundRow is a refund.
+// refundRow is a refund. Its reason names who asked for it.
 type refundRow struct {
-	Reference, ImpUID, Status string
-	Amount                    int64
-	CreatedAt                 time.Time
+	Reason, ImpUID, Status string
+	Amount                 int64
+	CreatedAt              time.Time
 }
 
 // books is all that the verdict reads of the database. It never writes there.
@@ -40,10 +40,11 @@ type books struct {
 	refunds []refundRow
 	wallets map[string]int64
 	listed  map[string]string
+	decided map[string][]decision
 }
 
 func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
-	b = books{orders: map[string]orderRow{}, wallets: map[string]int64{}, listed: map[string]string{}}
+	b = books{orders: map[string]orderRow{}, wallets: map[string]int64{}, listed: map[string]string{}, decided: map[string][]decision{}}
 	read := func(into any, sql string) {
 		if err == nil {
 			err = db.WithContext(ctx).Raw(sql).Scan(into).Error
@@ -53,7 +54,10 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 	read(&orders, "SELECT merchant_uid, user_id, product_id, price, points, bonus_points FROM charge_orders")
 	read(&b.lines, `SELECT id, user_id, kind, COALESCE(imp_uid, '') AS imp_uid, COALESCE(reference, '') AS reference, amount
 		FROM point_transactions ORDER BY user_id, seq`)
-	read(&b.refunds, "SELECT reference, imp_uid, status, amount, created_at FROM refunds")
+	read(&b.refunds, "SELECT reason, imp_uid, status, amount, created_at FROM refunds")
+	var decided []decision
+	read(&decided, `SELECT imp_uid, problem, cancelled_amount, deposit_count, action, reason, operator,
+		COALESCE(transaction_id, '') AS line FROM resolutions ORDER BY id`)
 	var wallets []struct {
 		UserID  string
 		Balance int64
@@ -61,6 +65,9 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 	read(&wallets, "SELECT user_id, balance FROM wallets")
 	for _, o := range orders {
 		b.orders[o.MerchantUID] = o
+	}
+	for _, d := range decided {
+		b.decided[d.ImpUID] = append(b.decided[d.ImpUID], d)
 	}
 	for _, w := range wallets {
 		b.wallets[w.UserID] = w.Balance
@@ -118,7 +125,7 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	for merchantUID, payments := range attempts {
 		order, opened := b.orders[merchantUID]
 		o, _ := offerOf(order.ProductID)
-		for impUID, why := range judgeOrder(order.UserID, o, opened, payments, booked, b.listed) {
+		for impUID, why := range judgeOrder(order.UserID, o, opened, payments, booked, b.listed, b.decided) {
 			v.add(impUID, "%s", why)
 		}
 	}
@@ -130,6 +137,7 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	b.judgeCharges(v, j)
 	b.judgeSpends(v, j)
 	b.judgeRefunds(v, j, truth, now)
+	b.judgeDecisions(v, j, truth)
 	b.judgeBalances(v)
 	return v
 }
@@ -179,7 +187,7 @@ func (b books) judgeSpends(v verdict, j *journal) {
 
 // judgeRefunds compares refunds with Iamport's cancellations: whatever became of it, a refund gave money back once at most,
 // and never if it was released. One that is done gave it back itself, or somebody at the console was faster and gave back
-// as much, or all of it.
+// as much, or all of it. In the end only those of cards may be under way, and those not for long.
 func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now time.Time) {
 	payments := map[string]sandbox.Payment{}
 	given := map[string][]int64{}
@@ -187,33 +195,42 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 		payments[p.ImpUID] = p
 		for _, c := range p.CancelHistory {
 			if _, ours := j.refunds[c.Reason]; ours {
-				given[c.Reason] = append(given[c.Reason], won(c.Amount))
+				given[c.Reason] = append(given[c.Reason], minor(p, c.Amount))
 			}
 		}
 	}
 	for _, r := range b.refunds {
-		p, got := payments[r.ImpUID], given[r.Reference]
+		p, got := payments[r.ImpUID], given[r.Reason]
 		itself := slices.Equal(got, []int64{r.Amount})
 		if done := r.Status == "DONE"; done && !itself && (len(got) > 0 || !gaveBack(p, r.Amount)) || !done && len(got) > 0 {
 			v.add(r.ImpUID, "refund %+v, and Iamport gave back %d", r, got)
 		}
-		if asked := j.refunds[r.Reference]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount {
+		if asked := j.refunds[r.Reason]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount && asked.amount != allOfIt {
 			v.add(r.ImpUID, "refund %+v was asked for as %+v", r, asked)
 		}
-		if age := now.Sub(r.CreatedAt); r.Status == "HELD" && p.PayMethod == "card" && age > 3*time.Minute {
-			v.add(r.ImpUID, "refund %+v is under way for %s", r, age)
+		fresh := p.PayMethod == "card" && now.Sub(r.CreatedAt) < 3*time.Minute
+		if r.Status == "ACCEPTED" || r.Status == "HELD" && !fresh {
+			v.add(r.ImpUID, "refund %+v is under way", r)
 		}
-		delete(given, r.Reference)
+		delete(given, r.Reason)
 	}
-	for reference, amounts := range given {
-		v.add(reference, "Iamport gave back %d, and the books know of no refund", amounts)
+	for reason, amounts := range given {
+		v.add(reason, "Iamport gave back %d, and the books know of no refund", amounts)
 	}
 }
 
 // gaveBack tells whether the amount was cancelled as such, or everything was.
 func gaveBack(p sandbox.Payment, amount int64) bool {
 	return won(p.CancelAmount) == won(p.Amount) ||
-		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return won(c.Amount) == amount })
+		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return minor(p, c.Amount) == amount })
+}
+
+// minor is an amount of the payment's in the unit of the books: dollars have cents.
+func minor(p sandbox.Payment, amount fmt.Stringer) int64 {
+	if p.Currency == "USD" {
+		return won(amount) * 100
+	}
+	return won(amount)
 }
 
 // judgeBalances wants every balance to be the sum of lines that were judged above, and no others.
@@ -221,7 +238,7 @@ func (b books) judgeBalances(v verdict) {
 	sums := map[string]int64{}
 	for _, l := range b.lines {
 		sums[l.UserID] += l.Amount
-		if !slices.Contains([]string{"CHARGE", "BONUS", "CHARGE_CANCEL", "SPEND"}, l.Kind) {
+		if !slices.Contains([]string{"CHARGE", "BONUS", "CHARGE_CANCEL", "SPEND", "ADJUST"}, l.Kind) {
 			v.add(l.UserID, "nobody asked for %+v", l)
 		}
 	}

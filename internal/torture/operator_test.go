@@ -1,0 +1,169 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pointcharge/internal/sandbox"
+)
+
+// decision is what an operator decides about a payment, and the books' row of it.
+type decision struct {
+	ImpUID, Problem, Action, Reason, Operator string
+
+	CancelledAmount int64
+	DepositCount    int
+	Line            string // of the points that were given by hand
+	user            string // who asked says so; the row does not
+	points          int64
+}
+
+func (d decision) gavePoints() bool { return d.Line != "" }
+
+// stands tells whether the decision answers the question that the payment raises now.
+func (d decision) stands(reason string, p sandbox.Payment) bool {
+	return d.Action != "REFUND" && d.Problem == reason && d.CancelledAmount == minor(p, p.CancelAmount) &&
+		d.DepositCount == len(p.DepositHistory)
+}
+
+// listedProblem is a line of the command problems.
+type listedProblem struct {
+	ImpUID, Problem, Currency, UserID string
+	Amount                            int64
+}
+
+// operate lets an operator work on the list of problems until ctx ends. Often they decide twice about the same payment at
+// the same moment, and not always to the same end; a command may be killed in the middle.
+func (r *run) operate(ctx context.Context, name string, number uint64) {
+	random := rand.New(rand.NewPCG(r.seed, 1<<41+number))
+	for n := 0; pause(ctx, min(time.Second, time.Duration(r.orders)*5*time.Millisecond)); {
+		listed := r.listedProblems(ctx)
+		if len(listed) == 0 {
+			continue
+		}
+		p := listed[random.IntN(len(listed))]
+		var both sync.WaitGroup
+		for range 1 + random.IntN(2) {
+			n++
+			d := decision{ImpUID: p.ImpUID, Action: []string{"REFUND", "REFUND", "ACCEPT", "IGNORE"}[random.IntN(4)],
+				Reason: fmt.Sprintf("%s-%d", name, n), Operator: name}
+			patience := 20 * time.Second
+			if random.IntN(4) == 0 {
+				patience = time.Duration(50+random.IntN(400)) * time.Millisecond
+			}
+			both.Go(func() { r.decide(ctx, d, p, patience) })
+		}
+		both.Wait()
+	}
+}
+
+func (r *run) listedProblems(ctx context.Context) (listed []listedProblem) {
+	text, err := r.servers[0].command(ctx, "problems", "-json")
+	if err != nil {
+		return nil // the database is down
+	}
+	for line := range strings.Lines(text) {
+		var p listedProblem
+		if err := json.Unmarshal([]byte(line), &p); err != nil {
+			r.Errorf("problems -json said %q: %v", line, err)
+			return nil
+		}
+		listed = append(listed, p)
+	}
+	return listed
+}
+
+// decide runs the command resolve. What becomes of it the books will say.
+func (r *run) decide(ctx context.Context, d decision, p listedProblem, patience time.Duration) {
+	ctx, kill := context.WithTimeout(ctx, patience)
+	defer kill()
+	args := []string{"resolve", "-reason", d.Reason, "-by", d.Operator, "-" + strings.ToLower(d.Action)}
+	switch {
+	case d.Action == "REFUND":
+		args = append(args, "-account", "김민지,004,12345678901234,01012345678")
+	case d.Action == "ACCEPT" && !slices.Contains([]string{"DEPOSIT", "CANCELLED_AMOUNT", "ACCEPTED_CANCELLED"}, p.Problem):
+		d.user, d.points = p.UserID, p.Amount
+		if p.UserID == "" {
+			d.user = "u-0000"
+		}
+		if p.Currency != "KRW" {
+			d.points = 777
+		}
+		args = append(args, "-user", d.user, "-points", fmt.Sprint(d.points))
+	}
+	r.journal.decide(d)
+	if _, err := r.servers[0].command(ctx, append(args, d.ImpUID)...); err == nil {
+		r.fate.decided.Add(1)
+	}
+}
+
+// letGo ends, as operators do, the refunds that cannot come any more: nothing is under way at Iamport. Those of cards
+// must end by themselves.
+func (r *run) letGo(ctx context.Context) error {
+	text, err := r.servers[0].command(ctx, "refunds")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line) // refund ID of payment IMP_UID: AMOUNT, STATUS since TIME
+		if len(words) < 9 || words[0] != "refund" {
+			continue
+		}
+		p, _ := r.gateway.Payment(strings.TrimSuffix(words[4], ":"))
+		if words[6] == "HELD" && p.PayMethod == "card" {
+			continue
+		}
+		_, err := r.servers[0].command(ctx, "refunds", "-release", words[1])
+		if err != nil && !strings.Contains(err.Error(), "REFUND_NOT_POSSIBLE") { // it may be on its way still
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeDecisions wants every decision to be one that somebody asked for, points by hand only where and as they were asked
+// for, and never points by hand and money back.
+func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
+	byHand := map[string]lineRow{}
+	for _, l := range b.lines {
+		if l.Kind == "ADJUST" {
+			byHand[l.ID] = l
+		}
+	}
+	for impUID, decided := range b.decided {
+		for _, d := range decided {
+			asked := j.decided[d.Reason]
+			if asked.ImpUID != impUID || asked.Action != d.Action || asked.Operator != d.Operator {
+				v.add(impUID, "decision %+v was asked for as %+v", d, asked)
+			}
+			if !d.gavePoints() {
+				continue
+			}
+			line := byHand[d.Line]
+			wanted := asked.points == 0 || line.UserID == asked.user && line.Amount == asked.points
+			if !wanted || line.ImpUID != impUID || line.Amount <= 0 {
+				v.add(impUID, "decision %+v was asked for as %+v and wrote %+v", d, asked, line)
+			}
+			delete(byHand, d.Line)
+		}
+	}
+	for _, line := range byHand {
+		v.add(line.ImpUID, "nobody decided %+v", line)
+	}
+	for _, p := range truth {
+		gave := slices.ContainsFunc(b.decided[p.ImpUID], decision.gavePoints)
+		for _, c := range p.CancelHistory {
+			if _, ours := j.decided[string(c.Reason)]; ours && gave {
+				v.add(p.ImpUID, "points by hand, and %s given back by an operator", c.Amount)
+			}
+		}
+	}
+}
