@@ -57,7 +57,7 @@ func (s *Service) IssueVirtualAccount(ctx context.Context, userID string, in Acc
 	if order.PayMethod != PayByVirtualAccount {
 		return Order{}, refuse(InvalidArgument, "This order is not to be paid by virtual account.")
 	}
-	if done, err := s.settled(ctx, order); done || err != nil {
+	if done, err := s.served(ctx, order); done || err != nil {
 		return order, err
 	}
 	leased := s.now()
@@ -95,9 +95,9 @@ func (in AccountInput) check() error {
 	return nil
 }
 
-// settled tells whether the order needs no account (any more): it has one that awaits its deposit. An order that is paid
+// served tells whether the order needs no account (any more): it has one that awaits its deposit. An order that is paid
 // is refused.
-func (s *Service) settled(ctx context.Context, o Order) (bool, error) {
+func (s *Service) served(ctx context.Context, o Order) (bool, error) {
 	if o.ImpUID == nil {
 		return o.Status == OrderWaitingDeposit && s.now().Before(o.ExpiresAt), nil
 	}
@@ -108,7 +108,7 @@ func (s *Service) settled(ctx context.Context, o Order) (bool, error) {
 	return false, &Error{Code: PaymentAlreadyCharged, TransactionID: line.ID, Message: "This order is paid already."}
 }
 
-// found is settled, once the books know all that the gateway does of the order.
+// found is served, once the books know all that the gateway does of the order.
 func (s *Service) found(ctx context.Context, o Order) (Order, bool, error) {
 	if _, err := s.SyncOrder(ctx, o.MerchantUID); err != nil {
 		return o, false, err
@@ -117,7 +117,7 @@ func (s *Service) found(ctx context.Context, o Order) (Order, bool, error) {
 	if err != nil {
 		return o, false, err
 	}
-	done, err := s.settled(ctx, o)
+	done, err := s.served(ctx, o)
 	return o, done, err
 }
 
