@@ -5,6 +5,8 @@ package feed
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -122,31 +124,34 @@ func (f *Feed) Lines(ctx context.Context, userID string, after *int) (<-chan poi
 		defer f.running.Done()
 		defer f.unfollow(userID)
 		defer close(lines)
-		f.deliver(ctx, userID, seq, lines)
+		err := point.Contained(func() error { return f.deliver(ctx, userID, seq, lines) })
+		if err != nil && ctx.Err() == nil {
+			f.Log.ErrorContext(ctx, "a stream was cut: its lines cannot be read", "err", err)
+		}
 	}()
 	return lines, nil
 }
 
 // deliver reads by number, not by time: a line cannot be missed, however late it is noticed or committed.
-func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) {
+func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) error {
 	for f.await(ctx, userID, seq) {
 		found, err := f.Points.LinesAfter(ctx, userID, seq, readAhead)
-		if ctx.Err() != nil {
-			return
+		if err == nil && len(found) == 0 {
+			err = errors.New("there are none")
 		}
-		if err != nil || len(found) == 0 {
-			f.Log.ErrorContext(ctx, "a stream was cut: its lines cannot be read", "after", seq, "err", err)
-			return
+		if err != nil {
+			return fmt.Errorf("after %d: %w", seq, err)
 		}
 		for _, line := range found {
 			select {
 			case lines <- line:
 				seq = line.Seq
 			case <-ctx.Done():
-				return
+				return nil
 			}
 		}
 	}
+	return nil
 }
 
 // await waits until there is a line after the one with that number; false when ctx ended first.

@@ -23,6 +23,7 @@ type statements struct {
 
 	mu    sync.Mutex
 	texts []string
+	trap  string // statements with this panic
 }
 
 func (s *statements) LogMode(gormlogger.LogLevel) gormlogger.Interface { return s }
@@ -32,6 +33,15 @@ func (s *statements) Trace(_ context.Context, _ time.Time, statement func() (str
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.texts = append(s.texts, text)
+	if s.trap != "" && strings.Contains(text, s.trap) {
+		panic("trapped")
+	}
+}
+
+func (s *statements) setTrap(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trap = text
 }
 
 func (s *statements) since(n int) []string {
@@ -192,5 +202,30 @@ func TestALookThatFailsCutsNothing(t *testing.T) {
 	enter(t, f, "minji", 1)
 	if line := <-lines; line.Seq != 1 {
 		t.Errorf("line %d", line.Seq)
+	}
+}
+
+// TestAPanicEndsNoProcess: the poller goes on, and a stream is cut.
+func TestAPanicEndsNoProcess(t *testing.T) {
+	t.Parallel()
+	f, counted := newFeed(t, databasetest.New(t, databasetest.SQLite), time.Millisecond)
+	lines, leave := follow(t, f, "minji", nil)
+	defer leave()
+	looks := len(counted.since(0))
+	counted.setTrap("wallets")
+	eventually(t, "it looks again after a panic", func() bool { return len(counted.since(looks)) > 2 })
+	counted.setTrap("point_transactions")
+	enterUntraced(t, f, "minji")
+	if line, ok := <-lines; ok {
+		t.Errorf("there is a line %+v", line)
+	}
+}
+
+func enterUntraced(t *testing.T, f *Feed, userID string) {
+	t.Helper()
+	quiet := &point.Service{DB: f.Points.DB.Session(&gorm.Session{Logger: gormlogger.Discard})}
+	_, err := quiet.Adjust(t.Context(), point.AdjustInput{UserID: userID, Amount: 1, Operator: "boss", Reason: "test", Reference: "1"})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

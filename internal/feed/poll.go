@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"pointcharge/internal/point"
 )
 
 // follow makes sure that the user's ledger, which has come as far as newest, is looked at; false when the feed is closed.
@@ -41,7 +43,7 @@ func (f *Feed) poll() {
 	defer ticker.Stop()
 	healthy := true
 	for users := f.followed(); len(users) > 0; users = f.followed() {
-		err := f.look(users)
+		err := point.Contained(func() error { return f.look(users) })
 		if err != nil && healthy && f.life.Err() == nil { // once, not every second
 			f.Log.Error("new lines cannot be looked for", "err", err)
 		}

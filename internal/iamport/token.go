@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"pointcharge/internal/point"
 )
 
 // tokenMargin is how long before its end a token is no longer used. It is less than the last
@@ -57,7 +59,13 @@ func (t *tokens) instead(ctx context.Context, refused *token) (*token, error) {
 	}
 	// Joined under the lock, so that nobody starts a second request between the end of the first
 	// and the look at its result.
-	granted := t.flight.DoChan("", func() (any, error) { return t.renew(ctx) })
+	granted := t.flight.DoChan("", func() (granted any, err error) {
+		err = point.Contained(func() error {
+			granted, err = t.renew(ctx)
+			return err
+		})
+		return granted, err
+	})
 	t.mu.Unlock()
 	select {
 	case result := <-granted:

@@ -213,3 +213,20 @@ func TestF26SecretArrivesAsItIs(t *testing.T) {
 	}
 	mustPay(t, stub.client(t, iamport.Config{Secret: secret}))
 }
+
+// falls panics on the way to the network.
+type falls struct{}
+
+func (falls) RoundTrip(*http.Request) (*http.Response, error) { panic("fell") }
+
+func TestAPanicWhileATokenIsRenewedEndsNoProcess(t *testing.T) {
+	t.Parallel()
+	client := newClient("http://iamport.test", iamport.Config{Transport: falls{}})
+	for range 2 {
+		_, err := client.Payment(t.Context(), "imp_1")
+		wantCode(t, err, point.GatewayUnavailable)
+		if !strings.Contains(err.Error(), "panic: fell") {
+			t.Errorf("the panic is not in %v", err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package point
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 )
 
@@ -67,4 +68,15 @@ func CodeOf(err error) Code {
 
 func refuse(code Code, format string, args ...any) error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Contained calls do and makes an error of its panic, with the stack for the log. On a goroutine that net/http did not
+// start, a panic would end the process, and with it everybody's requests.
+func Contained(do func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return do()
 }

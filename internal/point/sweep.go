@@ -40,26 +40,33 @@ func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find due orders: %w", err)
 	}
-	failed := make([]error, len(due)) // one order must not keep the others waiting
+	return len(due), forEach("orders", due, func(order Order) error { return s.check(ctx, order) })
+}
+
+// forEach calls do for all of them, some at the same time. One that fails, or panics, does not keep the others waiting.
+func forEach[T any](of string, all []T, do func(T) error) error {
+	failed := make([]error, len(all))
 	var group errgroup.Group
 	group.SetLimit(sweepAtOnce)
-	for i, order := range due {
+	for i, one := range all {
 		group.Go(func() error {
-			failed[i] = s.check(ctx, order)
+			failed[i] = Contained(func() error { return do(one) })
 			return nil
 		})
 	}
 	_ = group.Wait() // they all return nil
-	return len(due), summary("orders", failed)
+	return summary(of, failed)
 }
 
-// summary is the first of the errors, and how many there are: with the gateway down all are the same.
+// summary is one of the errors, and how many there are: with the gateway down all are the same. One that is not the
+// gateway's says more.
 func summary(of string, errs []error) error {
 	bad := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
 	if len(bad) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d %s failed, such as: %w", len(bad), len(errs), of, bad[0])
+	worst := max(0, slices.IndexFunc(bad, func(err error) bool { return CodeOf(err) == Internal }))
+	return fmt.Errorf("%d of %d %s failed, such as: %w", len(bad), len(errs), of, bad[worst])
 }
 
 // check asks the gateway about one order, unless another server does. An order whose look-up fails is due again soon.
@@ -124,12 +131,12 @@ func (s *Service) SyncRefunds(ctx context.Context, limit int) ([]Refund, error) 
 	if err != nil {
 		return nil, err
 	}
-	failed := make([]error, len(open))
-	for i, r := range open {
+	failed := forEach("refunds", open, func(r Refund) error {
 		if _, err := s.Sync(ctx, r.ImpUID); err != nil {
-			failed[i] = fmt.Errorf("refund %s: %w", r.ID, err)
+			return fmt.Errorf("refund %s: %w", r.ID, err)
 		}
-	}
+		return nil
+	})
 	open, err = s.OpenRefunds(ctx, limit)
-	return open, errors.Join(summary("refunds", failed), err)
+	return open, errors.Join(failed, err)
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 	"unicode"
@@ -121,7 +119,13 @@ func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
 	}
 	// The shared work must not end because one of those waiting hangs up.
 	shared := context.WithoutCancel(ctx)
-	done := s.notices.DoChan(n.key(), func() (any, error) { return s.syncShared(shared, n) })
+	done := s.notices.DoChan(n.key(), func() (payment any, err error) {
+		err = point.Contained(func() error {
+			payment, err = s.syncShared(shared, n)
+			return err
+		})
+		return payment, err
+	})
 	select {
 	case <-ctx.Done():
 		s.abandoned.Go(func() { <-done })
@@ -132,14 +136,7 @@ func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
 	}
 }
 
-// syncShared runs on a goroutine of its own, where net/http catches no panic: one there would end the
-// process, and with it everybody else's requests.
-func (s *Server) syncShared(ctx context.Context, n notice) (payment point.Payment, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-		}
-	}()
+func (s *Server) syncShared(ctx context.Context, n notice) (point.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
 	release, err := s.admit(ctx, n)
