@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -23,10 +22,16 @@ type comparison struct {
 	seen     map[string]bool // listed by the gateway
 	reported map[string]bool // differences that are kept already
 	doubts   []string        // payments to look up
+	failed   []error         // why something could not be compared
 }
 
-// compare reads the gateway's lists first and then asks our books for what was not in them.
+// compare reads the gateway's lists first and then asks our books for what was not in them. What cannot be compared
+// keeps nothing else from it, but then the run has failed.
 func (c *comparison) compare(ctx context.Context) error {
+	return errors.Join(c.compareAll(ctx), summary("comparisons", c.failed))
+}
+
+func (c *comparison) compareAll(ctx context.Context) error {
 	for _, p := range periods(c.run.FromAt, c.run.ToAt, c.run.StartedAt) {
 		for _, status := range []PaymentStatus{Paid, Cancelled} {
 			if err := c.readList(ctx, Listing{Status: status, From: p.from, To: p.to}); err != nil {
@@ -41,21 +46,28 @@ func (c *comparison) compare(ctx context.Context) error {
 }
 
 // readList reads a list to its end, and again when it changed meanwhile: a payment that leaves the list moves all that
-// follow one place forward, and one of them to a page that was read already. What was read in vain still counts.
+// follow one place forward, and one of them to a page that was read already. What was read in vain still counts. A list
+// that changes each time is read in halves, which have fewer pages; a single one cannot change while it is read.
 func (c *comparison) readList(ctx context.Context, l Listing) error {
-	var nameless []Unreadable
-	steady := false
-	for reading := 0; reading < readings && !steady; reading++ {
+	var last reading
+	for n := 0; n < readings && !last.whole(); n++ {
 		var err error
-		if steady, nameless, err = c.readPages(ctx, l); err != nil {
+		if last, err = c.readPages(ctx, l); err != nil {
 			return err
 		}
 	}
-	if !steady {
-		c.run.note("The list of %s payments from %s to %s changed each time it was read.",
-			l.Status, l.From.Format(time.RFC3339), l.To.Format(time.RFC3339))
+	if last.moved && l.From.Before(l.To) {
+		first, second := l.halves()
+		if err := c.readList(ctx, first); err != nil {
+			return err
+		}
+		return c.readList(ctx, second)
 	}
-	for _, u := range nameless {
+	if !last.whole() {
+		c.failed = append(c.failed, &Error{Code: GatewayUnavailable, Message: "A list of the payment gateway's was not to be read whole.",
+			Err: fmt.Errorf("%w: %s payments from %s to %s: %d of %d", ErrUntrustworthy, l.Status, l.From, l.To, last.payments(), last.total)})
+	}
+	for _, u := range last.nameless {
 		if err := c.report(ctx, Difference{Kind: UnreadableThere, Theirs: u.Why}); err != nil {
 			return err
 		}
@@ -63,34 +75,48 @@ func (c *comparison) readList(ctx context.Context, l Listing) error {
 	return nil
 }
 
-// readPages tells whether the list stood still, and which payments on it cannot even be named.
-func (c *comparison) readPages(ctx context.Context, l Listing) (steady bool, nameless []Unreadable, err error) {
-	read, total := int64(0), int64(-1)
-	steady = true
+// reading is what a list said while it was read.
+type reading struct {
+	total    int64 // by its first page
+	moved    bool  // another page told another total
+	named    map[string]bool
+	nameless []Unreadable // payments on it that cannot even be named
+}
+
+func (r reading) payments() int64 { return int64(len(r.named) + len(r.nameless)) }
+
+// whole tells whether the list stood still and kept what it promised.
+func (r reading) whole() bool { return r.named != nil && !r.moved && r.payments() == r.total }
+
+func (c *comparison) readPages(ctx context.Context, l Listing) (reading, error) {
+	read := reading{named: map[string]bool{}}
 	for l.Page = 1; l.Page != 0; {
 		page, err := c.Gateway.PaymentList(ctx, l)
 		if err != nil {
-			return false, nil, err
+			return reading{}, err
 		}
-		if total < 0 {
-			total = page.Total
+		if l.Page == 1 {
+			read.total = page.Total
 		}
-		steady = steady && page.Total == total
-		read += int64(len(page.Payments) + len(page.Unreadable))
+		read.moved = read.moved || page.Total != read.total
 		if err := c.comparePage(ctx, page.Payments); err != nil {
-			return false, nil, err
+			return reading{}, err
+		}
+		for _, p := range page.Payments {
+			read.named[p.ImpUID] = true
 		}
 		for _, u := range page.Unreadable {
 			if u.ImpUID == "" {
-				nameless = append(nameless, u)
-			} else {
-				c.see(u.ImpUID)
-				c.doubts = append(c.doubts, u.ImpUID)
+				read.nameless = append(read.nameless, u)
+				continue
 			}
+			read.named[u.ImpUID] = true
+			c.see(u.ImpUID)
+			c.doubts = append(c.doubts, u.ImpUID)
 		}
 		l.Page = page.Next
 	}
-	return steady && read == total, nameless, nil
+	return read, nil
 }
 
 func (c *comparison) see(impUID string) {
@@ -167,74 +193,6 @@ func (c *comparison) compareStrangers(ctx context.Context, strangers []Payment, 
 		}
 	}
 	return nil
-}
-
-// settleDoubts looks up, one after another, what did not agree. Nothing is written by the lists' word: they may be
-// older than our books.
-func (c *comparison) settleDoubts(ctx context.Context) error {
-	slices.Sort(c.doubts)
-	for _, impUID := range slices.Compact(c.doubts) { // some are on two lists, or on two readings of one
-		if err := c.settle(ctx, impUID); err != nil {
-			return err
-		}
-	}
-	c.doubts = c.doubts[:0]
-	return nil
-}
-
-// settle makes our books agree with the gateway about one payment, and reports it if they did not.
-func (c *comparison) settle(ctx context.Context, impUID string) error {
-	before, err := c.book(ctx, impUID)
-	if err != nil {
-		return err
-	}
-	answer, err := c.lookUp(ctx, impUID)
-	switch {
-	case CodeOf(err) == PaymentNotFound:
-		return c.settleUnknown(ctx, impUID, before)
-	case errors.Is(err, ErrUntrustworthy):
-		return c.report(ctx, Difference{ImpUID: impUID, Kind: UnreadableThere, Ours: before.String(), Theirs: safe(err)})
-	case err != nil:
-		return err
-	}
-	kind := before.difference(answer)
-	switch {
-	case kind == "": // the list's copy was old, or somebody was faster
-		return nil
-	case before != nil && before.MerchantUID != answer.MerchantUID: // the books will not follow it to another order
-		return c.reportPayment(ctx, kind, before, answer, false)
-	}
-	if _, err := c.merge(ctx, answer); err != nil {
-		return err
-	}
-	after, err := c.book(ctx, impUID)
-	if err != nil {
-		return err
-	}
-	if still := after.difference(answer); still != "" {
-		return c.reportPayment(ctx, still, before, answer, false)
-	}
-	return c.reportPayment(ctx, kind, before, answer, true)
-}
-
-// settleUnknown reports a payment that the gateway does not know by itself: one of ours that it should know, or one
-// that it has listed.
-func (c *comparison) settleUnknown(ctx context.Context, impUID string, ours *booked) error {
-	if ours == nil {
-		return c.report(ctx, Difference{ImpUID: impUID, Kind: UnreadableThere, Theirs: "listed, but not found by its imp_uid"})
-	}
-	if ours.Charges > 0 {
-		if err := c.mark(ctx, ours); err != nil {
-			return fmt.Errorf("mark %s: %w", impUID, err)
-		}
-	}
-	return c.report(ctx, Difference{ImpUID: impUID, MerchantUID: ours.MerchantUID, Kind: MissingAtGateway, Ours: ours.String()})
-}
-
-// book is what our books say of one payment; nil if nothing.
-func (c *comparison) book(ctx context.Context, impUID string) (*booked, error) {
-	found, err := c.books(ctx, []string{impUID})
-	return found[impUID], err
 }
 
 // readBooks is the other direction: every payment that ours say was paid in the period must have been listed, unless

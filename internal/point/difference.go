@@ -22,7 +22,7 @@ const (
 	DifferentCancel  DifferenceKind = "CANCELLED_AMOUNT"   // cancelled here and there by different amounts
 	DifferentOwner   DifferenceKind = "OWNER"              // of another order, claimed by another user, a second one of its order
 	DifferentMode    DifferenceKind = "SANDBOX"            // of a test channel in live mode, or the reverse
-	UnreadableThere  DifferenceKind = "UNREADABLE"         // listed, but the gateway cannot say what it is
+	UnreadableThere  DifferenceKind = "UNREADABLE"         // listed, but no usable answer was to be had about it
 )
 
 // Difference is one payment about which a reconciliation found the gateway and our books to disagree.

@@ -44,7 +44,7 @@ func (f *front) onCancel(answer http.HandlerFunc) {
 }
 
 // onList lets change alter what the lists of paid and cancelled payments answer.
-func (f *front) onList(change func(answer *httptest.ResponseRecorder)) {
+func (f *front) onList(change func(answer *httptest.ResponseRecorder, r *http.Request)) {
 	f.say(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/payments/status/") {
 			f.gateway.ServeHTTP(w, r)
@@ -52,7 +52,7 @@ func (f *front) onList(change func(answer *httptest.ResponseRecorder)) {
 		}
 		answer := httptest.NewRecorder()
 		f.gateway.ServeHTTP(answer, r)
-		change(answer)
+		change(answer, r)
 		w.WriteHeader(answer.Code)
 		_, _ = answer.Body.WriteTo(w)
 	})

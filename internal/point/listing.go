@@ -11,6 +11,14 @@ type Listing struct {
 	Page     int       // from 1
 }
 
+// halves cut the period in two.
+func (l Listing) halves() (first, second Listing) {
+	first, second = l, l
+	first.To = l.From.Add(l.To.Sub(l.From) / 2).Truncate(time.Second)
+	second.From = first.To.Add(time.Second)
+	return first, second
+}
+
 // PaymentPage is a page of such a list, in the order in which the payments were paid: that never changes, so what
 // enters the list or leaves it also changes Total, and whoever reads page after page notices.
 type PaymentPage struct {

@@ -49,13 +49,19 @@ type Reconciling struct {
 // It refuses with InvalidArgument when from is not before to. When the gateway or the database fails, the run is kept
 // with what it found and its Error, which is returned too; what it healed until then stays healed.
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
-	return s.reconcile(ctx, Reconciliation{FromAt: from, ToAt: to})
+	return s.reconcile(ctx, Reconciliation{FromAt: from, ToAt: to}, nil)
 }
 
-// ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now.
+// ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now. What
+// that run and those since could not settle is looked up again, however old it is: so nothing leaves the list of
+// differences by growing old.
 func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	run := Reconciliation{Scheduled: true, ToAt: s.now()}
 	last, future, err := s.watermark(ctx, run.ToAt)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	open, err := s.openDoubts(ctx, last)
 	if err != nil {
 		return Reconciliation{}, err
 	}
@@ -66,7 +72,7 @@ func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	if future != nil {
 		run.note("A run until %s was left out of account: that is in the future.", future.Format(time.RFC3339))
 	}
-	return s.reconcile(ctx, run)
+	return s.reconcile(ctx, run, open)
 }
 
 // watermark is where the last scheduled run ended. One that ended in the future was made by a clock that went wrong,
@@ -89,7 +95,7 @@ func (s *Service) watermark(ctx context.Context, now time.Time) (last, future *t
 	return last, future, err
 }
 
-func (s *Service) reconcile(ctx context.Context, run Reconciliation) (Reconciliation, error) {
+func (s *Service) reconcile(ctx context.Context, run Reconciliation, doubts []string) (Reconciliation, error) {
 	run.StartedAt = s.now()
 	run.FromAt = run.FromAt.UTC().Truncate(time.Second)
 	run.ToAt = earlier(run.ToAt.UTC(), run.StartedAt).Truncate(time.Second)
@@ -104,7 +110,7 @@ func (s *Service) reconcile(ctx context.Context, run Reconciliation) (Reconcilia
 	if err := database.Transact(ctx, s.DB, begin); err != nil {
 		return Reconciliation{}, fmt.Errorf("begin reconciliation: %w", err)
 	}
-	c := comparison{Service: s, run: &run, seen: map[string]bool{}, reported: map[string]bool{}}
+	c := comparison{Service: s, run: &run, seen: map[string]bool{}, reported: map[string]bool{}, doubts: doubts}
 	err = c.compare(ctx)
 	return run, errors.Join(err, s.finish(ctx, &run, err))
 }

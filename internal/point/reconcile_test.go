@@ -3,6 +3,7 @@ package point_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -121,7 +122,7 @@ func TestReconcileBelievesTheLookUp(t *testing.T) {
 	eachBehindFront(t, func(w *world, f *front) {
 		charge := charged(w)
 		old := httptest.NewRecorder()
-		f.onList(func(rw *httptest.ResponseRecorder) { // the first list keeps what the others repeat
+		f.onList(func(rw *httptest.ResponseRecorder, _ *http.Request) { // the first list keeps what the others repeat
 			if old.Body.Len() == 0 {
 				old.Body.Write(rw.Body.Bytes())
 				w.consoleCancel(*charge.ImpUID, 1000)

@@ -1,0 +1,116 @@
+package point
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// settleDoubts looks up, one after another, what did not agree. Nothing is written by the lists' word: they may be
+// older than our books.
+func (c *comparison) settleDoubts(ctx context.Context) error {
+	slices.Sort(c.doubts)
+	for _, impUID := range slices.Compact(c.doubts) { // some are on two lists, or on two readings of one
+		if err := c.settle(ctx, impUID); err != nil {
+			return err
+		}
+	}
+	c.doubts = c.doubts[:0]
+	return nil
+}
+
+// settle makes our books agree with the gateway about one payment, and reports it if they did not, or if that cannot be
+// found out: one such payment must not keep the others from being compared. Only a gateway that is down ends the run.
+func (c *comparison) settle(ctx context.Context, impUID string) error {
+	before, err := c.book(ctx, impUID)
+	if err != nil {
+		return err
+	}
+	err = Contained(func() error { return c.lookInto(ctx, impUID, before) })
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrUntrustworthy):
+	case ctx.Err() != nil || CodeOf(err) == GatewayUnavailable && c.isDown(ctx):
+		return err
+	case CodeOf(err) == Internal:
+		c.failed = append(c.failed, fmt.Errorf("payment %s: %w", impUID, err))
+	}
+	return c.report(ctx, Difference{ImpUID: impUID, Kind: UnreadableThere, Ours: before.String(), Theirs: safe(err)})
+}
+
+// isDown asks the gateway for something else, when it gave no answer about one payment.
+func (c *comparison) isDown(ctx context.Context) bool {
+	_, err := c.Gateway.PaymentList(ctx, Listing{Status: Paid, From: c.run.ToAt, To: c.run.ToAt, Page: 1})
+	return err != nil
+}
+
+func (c *comparison) lookInto(ctx context.Context, impUID string, before *booked) error {
+	answer, err := c.lookUp(ctx, impUID)
+	if CodeOf(err) == PaymentNotFound {
+		return c.settleUnknown(ctx, impUID, before)
+	}
+	if err != nil {
+		return err
+	}
+	kind := before.difference(answer)
+	switch {
+	case kind == "": // the list's copy was old, or somebody was faster
+		return nil
+	case before != nil && before.MerchantUID != answer.MerchantUID: // the books will not follow it to another order
+		return c.reportPayment(ctx, kind, before, answer, false)
+	}
+	if _, err := c.merge(ctx, answer); err != nil {
+		return err
+	}
+	after, err := c.book(ctx, impUID)
+	if err != nil {
+		return err
+	}
+	if still := after.difference(answer); still != "" {
+		return c.reportPayment(ctx, still, before, answer, false)
+	}
+	return c.reportPayment(ctx, kind, before, answer, true)
+}
+
+// settleUnknown reports a payment that the gateway does not know by itself: one of ours that it should know, or one
+// that it has listed.
+func (c *comparison) settleUnknown(ctx context.Context, impUID string, ours *booked) error {
+	if ours == nil {
+		return c.report(ctx, Difference{ImpUID: impUID, Kind: UnreadableThere, Theirs: "listed, but not found by its imp_uid"})
+	}
+	if ours.Charges > 0 {
+		if err := c.mark(ctx, ours); err != nil {
+			return fmt.Errorf("mark %s: %w", impUID, err)
+		}
+	}
+	return c.report(ctx, Difference{ImpUID: impUID, MerchantUID: ours.MerchantUID, Kind: MissingAtGateway, Ours: ours.String()})
+}
+
+// book is what our books say of one payment; nil if nothing.
+func (c *comparison) book(ctx context.Context, impUID string) (*booked, error) {
+	found, err := c.books(ctx, []string{impUID})
+	return found[impUID], err
+}
+
+// openDifferences are those of scheduled runs that ended after a time, unless they are healed, or their payment has a
+// problem: then it is on the list of problems.
+const openDifferences = `FROM reconciliation_differences d JOIN reconciliations r ON r.id = d.reconciliation_id
+	WHERE r.scheduled AND r.to_at >= ? AND NOT d.healed
+		AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.imp_uid = d.imp_uid AND p.problem <> '')`
+
+// openDoubts are the payments of differences that are open since the last run that succeeded. Those of the other mode
+// are hidden from look-ups.
+func (s *Service) openDoubts(ctx context.Context, last *time.Time) (impUIDs []string, err error) {
+	if last == nil {
+		last = new(time.Time)
+	}
+	err = s.DB.WithContext(ctx).Raw("SELECT DISTINCT d.imp_uid "+openDifferences+" AND d.imp_uid <> '' AND d.kind <> ?",
+		*last, DifferentMode).Scan(&impUIDs).Error
+	if err != nil {
+		return nil, fmt.Errorf("read open differences: %w", err)
+	}
+	return impUIDs, nil
+}
