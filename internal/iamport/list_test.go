@@ -1,6 +1,7 @@
 package iamport_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,6 +42,47 @@ func TestOrderNobodyTriedToPayHasNoPayments(t *testing.T) {
 		if err != nil || len(payments) != 0 {
 			t.Errorf("status %d: %v, %v", status, payments, err)
 		}
+	}
+}
+
+func TestOneUnreadableAttemptHidesNoOther(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string]string{
+		"an amount in words": minimal("imp_bad", "5000", `"abc"`),
+		"another order":      minimal("imp_bad", "order-1", "order-2"),
+		"null":               "null",
+		"a list":             "[]",
+	} {
+		stub := newStub(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("page") == "1" {
+				io.WriteString(w, listing(2, bad, minimal("imp_1")))
+				return
+			}
+			io.WriteString(w, listing(0, minimal("imp_2"), bad))
+		})
+		payments, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
+		if point.CodeOf(err) != point.GatewayUnavailable || !errors.Is(err, point.ErrUntrustworthy) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(payments) != 2 || payments[0].ImpUID != "imp_1" || payments[1].ImpUID != "imp_2" {
+			t.Errorf("%s: unexpected payments %+v", name, payments)
+		}
+	}
+}
+
+// TestAnUnansweredPageHidesNotTheOnesBefore: the caller knows what it knows, and that it is not all.
+func TestAnUnansweredPageHidesNotTheOnesBefore(t *testing.T) {
+	t.Parallel()
+	stub := newStub(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("page") == "1" {
+			io.WriteString(w, listing(2, minimal("imp_1")))
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+	})
+	payments, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
+	if point.CodeOf(err) != point.GatewayUnavailable || len(payments) != 1 {
+		t.Errorf("%+v, %v", payments, err)
 	}
 }
 

@@ -17,7 +17,8 @@ type Gateway interface {
 	// Payment reads one payment (contract §1.5).
 	Payment(ctx context.Context, impUID string) (Payment, error)
 	// Payments reads every attempt to pay one order, in no particular order: the newest need not
-	// be the paid one (contract §1.5). An order nobody tried to pay has none, which is no error.
+	// be the paid one (contract §1.5). An order nobody tried to pay has none, which is no error. When it could
+	// not read some of them, the others come beside the error.
 	Payments(ctx context.Context, merchantUID string) ([]Payment, error)
 	// PaymentList reads one page of the payments that were paid or cancelled in a period, those of test channels
 	// included (contract §1.5). A page that is not there any more, because the list got shorter, is empty.

@@ -205,8 +205,14 @@ func one[T any](ctx context.Context, db *gorm.DB, what, where string, args ...an
 	return rows[0], nil
 }
 
+// maxKinds is how many kinds of lines there are: nobody needs to name more, and each is a parameter of the statement.
+const maxKinds = 7
+
 // Transactions is a page of userID's ledger, newest line first; of the given kinds only, if there are any.
 func (s *Service) Transactions(ctx context.Context, userID string, page Page, kinds []Kind) (TransactionConnection, error) {
+	if len(kinds) > maxKinds {
+		return TransactionConnection{}, refuse(InvalidArgument, "kinds are at most %d.", maxKinds)
+	}
 	q := gorm.G[Transaction](s.DB).Where("user_id = ?", userID).Order("seq DESC")
 	if page.After != nil {
 		seq, err := strconv.ParseInt(decodeCursor(*page.After), 10, 64)

@@ -2,6 +2,7 @@ package point_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -154,6 +155,53 @@ func TestAPanicAboutOnePaymentIsReportedAndFailsTheReconciliation(t *testing.T) 
 		w.wantTrapped(err)
 		if run.Error != "INTERNAL" || run.Healed != 1 || run.Differences != 1 {
 			w.Errorf("unexpected run %+v", run)
+		}
+		w.wantBalance("minji", full)
+	})
+}
+
+// TestAnUnreadablePaymentIsCreditedOnceItCanBeRead, by whichever comes first: the sweep, or a reconciliation.
+func TestAnUnreadablePaymentIsCreditedOnceItCanBeRead(t *testing.T) {
+	t.Parallel()
+	for name, heal := range map[string]func(w *world) error{
+		"sweep":     func(w *world) error { _, err := w.Sweep(w.Context(), 100); return err },
+		"reconcile": func(w *world) error { _, err := w.ReconcileDue(w.Context()); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(w *world) {
+				impUID := w.pays(sandbox.FaultUnreadable)
+				clock := &clock{at: time.Now().Add(time.Hour)}
+				w.Now = clock.now
+				run, err := w.ReconcileDue(w.Context())
+				w.must(err)
+				w.wantDifferences(run, "UNREADABLE "+impUID)
+				_, err = w.Sweep(w.Context(), 100)
+				if !errors.Is(err, point.ErrUntrustworthy) {
+					w.Errorf("the sweep says %v", err)
+				}
+				w.wantBalance("minji", 0)
+				w.gateway.Flush()
+				clock.pass(day)
+				w.must(heal(w))
+				w.wantOneCharge(impUID)
+			})
+		})
+	}
+}
+
+// TestAnUnreadableAttemptHidesNotThePaidOne: of its order's attempts one cannot be read, and its payer has paid.
+func TestAnUnreadableAttemptHidesNotThePaidOne(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.stopClock()
+		order := w.order("minji")
+		w.pay(order, status(sandbox.Failed), func(p *sandbox.Payment) { p.Currency = "?" })
+		w.pay(order)
+		clock.pass(time.Hour)
+		_, err := w.Sweep(w.Context(), 100)
+		if !errors.Is(err, point.ErrUntrustworthy) {
+			w.Errorf("the sweep says %v", err)
 		}
 		w.wantBalance("minji", full)
 	})

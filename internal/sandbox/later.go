@@ -14,6 +14,7 @@ const (
 	firstHalf   = 10 * time.Minute
 	secondHalf  = 20 * time.Minute
 	lateCancel  = 10 * time.Minute
+	legible     = 10 * time.Minute
 )
 
 const maxLater = 10_000

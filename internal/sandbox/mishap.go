@@ -27,6 +27,8 @@ func (s *Sandbox) spoil(r *record) fault {
 		} else {
 			r.Currency = "KRW"
 		}
+	case FaultUnreadable:
+		r.Currency = unreadable + r.Currency
 	case FaultFailedThenPaid:
 		r.Status, r.FailedAt, r.PaidAt, r.FailReason = Failed, r.PaidAt, 0, Text(errDeclined.message)
 	}
@@ -49,7 +51,20 @@ func (s *Sandbox) followUp(r *record, f fault) {
 		s.agenda.later(secondHalf, func() { s.cancelAtConsole(id, 0) })
 	case FaultSecondDeposit:
 		s.agenda.later(lateDeposit, func() { s.secondDeposit(id) })
+	case FaultUnreadable:
+		s.agenda.later(legible, func() { s.clear(id) })
 	}
+}
+
+// unreadable makes a currency one that nobody knows.
+const unreadable = "?"
+
+// clear makes a payment readable again. Nobody is told.
+func (s *Sandbox) clear(impUID string) {
+	_, _ = s.store.update(impUID, s.now().Unix(), func(r *record) error {
+		r.Currency = strings.TrimPrefix(r.Currency, unreadable)
+		return nil
+	})
 }
 
 // approve is the late approval of a payment that failed. If the buyer has paid in another window since, the order is

@@ -97,6 +97,21 @@ func TestFaultSecondDeposit(t *testing.T) {
 	g.wantInjected(sandbox.FaultSecondDeposit, 1)
 }
 
+func TestFaultUnreadable(t *testing.T) {
+	t.Parallel()
+	g, ended, p := paidUnder(t, "unreadable")
+	equal(t, ended.Rsp.Success, true)
+	equal(t, p.Currency, "?KRW")
+	listed := into[page](g, g.get("/payments/status/paid"))
+	equal(t, listed.List[0].Currency, "?KRW")
+	g.wantInjected(sandbox.FaultUnreadable, 1)
+	g.clock.advance(10 * time.Minute)
+	equal(t, g.Deliver(), 1)
+	p, _ = g.Payment(p.ImpUID)
+	equal(t, p.Currency, "KRW")
+	equal(t, len(g.notices()), 1)
+}
+
 func TestHandMadePaymentsGoWrongToo(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

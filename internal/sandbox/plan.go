@@ -38,6 +38,7 @@ const (
 	FaultFailedThenPaid = "failed-then-paid" // it fails, and is paid five minutes later; every other time nobody is told
 	FaultConsoleCancel  = "console-cancel"   // ten and twenty minutes later somebody at the console cancels one half each
 	FaultSecondDeposit  = "second-deposit"   // five minutes later the virtual account gets the same amount again
+	FaultUnreadable     = "unreadable"       // look-ups and lists name a currency that there is not, for ten minutes
 
 	// To a token, and to a payment that becomes paid.
 	FaultClockSkew = "clock-skew" // the times shown are minutes off, as if Iamport's clock was; how many, the seed says
@@ -62,7 +63,7 @@ func faultsOf(e event) []string {
 	case aWebhook:
 		return []string{FaultWebhookNever, FaultWebhookTwice, FaultWebhookFirst, FaultWebhookLate, FaultWebhookForged, FaultWebhookForm}
 	case aPayment:
-		return []string{FaultWrongAmount, FaultWrongCurrency, FaultFailedThenPaid, FaultConsoleCancel, FaultSecondDeposit}
+		return []string{FaultWrongAmount, FaultWrongCurrency, FaultFailedThenPaid, FaultConsoleCancel, FaultSecondDeposit, FaultUnreadable}
 	case aTime:
 		return []string{FaultClockSkew}
 	}
