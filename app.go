@@ -96,7 +96,7 @@ func (a *app) addPlayground(mux *http.ServeMux) error {
 
 // startJobs begins what runs beside the requests.
 func (a *app) startJobs(ctx context.Context) (err error) {
-	a.routes.Schedule, err = schedule.Start(ctx, a.points.DB, jobs(a.cfg, a.points), a.log)
+	a.routes.Schedule, err = schedule.Start(ctx, a.points.DB, jobs(a.cfg, a.points, a.log), a.log)
 	return err
 }
 

@@ -52,7 +52,7 @@ func commands() []command {
 		{"problems", "[-json] [-of IMP_UID]", "List the payments that an operator has to look at (확인 필요 결제), or what was decided about one.", runProblems},
 		{"resolve", "-refund|-accept|-ignore -reason R -by WHO IMP_UID", "Decide about a payment with a problem (처리). The decision is kept.", runResolve},
 		{"audit", "[-metrics]", "Prove the books (대사): print every row that breaks an invariant, and exit with 1 if there is one.", runAudit},
-		{"reconcile", "[-from T [-to T]] [-csv F] [-json F] [-list]", "Compare the books with Iamport's lists (대조) and heal what differs; exit with 1 if something differs still.", runReconcile},
+		{"reconcile", "[-from T [-to T]] [-csv F] [-json F] [-list] [-open]", "Compare the books with Iamport's lists (대조) and heal what differs; exit with 1 if something differs still.", runReconcile},
 		{"refunds", "[-release ID]", "Find out what became of the refunds under way (환불), and list those that still are.", runRefunds},
 		{"expire", "", "Write the EXPIRE lines that are due (소멸). Expired points cannot be spent either way.", runExpire},
 		{"token", "-user U [-role R] [-for D]", "Print a token signed with AUTH_HS256_SECRET (in sandbox mode, a development token).", runToken},

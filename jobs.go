@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"pointcharge/internal/config"
 	"pointcharge/internal/point"
@@ -11,7 +12,7 @@ import (
 )
 
 // jobs is what runs beside the requests, on any number of servers.
-func jobs(cfg config.Config, points *point.Service) []schedule.Job {
+func jobs(cfg config.Config, points *point.Service, log *slog.Logger) []schedule.Job {
 	drained := func(do func(context.Context, int) (int, error)) func(context.Context) error {
 		return func(ctx context.Context) error {
 			_, err := drain(ctx, do)
@@ -27,10 +28,36 @@ func jobs(cfg config.Config, points *point.Service) []schedule.Job {
 			return err
 		}},
 		{Name: "reconcile", Every: cfg.ReconcileEvery, Run: func(ctx context.Context) error {
-			_, err := points.ReconcileDue(ctx)
-			return err
+			return reconcileDue(ctx, points, log)
 		}},
 	}
+}
+
+// reconcileDue is the scheduled reconciliation. What it found is logged, because nobody asked for it.
+func reconcileDue(ctx context.Context, points *point.Service, log *slog.Logger) error {
+	run, failed := points.ReconcileDue(ctx)
+	open, err := points.OpenDifferences(context.WithoutCancel(ctx))
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	level := slog.LevelInfo
+	if run.Differences > 0 || len(open) > 0 {
+		level = slog.LevelWarn
+	}
+	if level > slog.LevelInfo || run.Healed > 0 {
+		log.Log(ctx, level, "the books and Iamport did not agree", "run", run.ID, "healed", run.Healed, "differences", run.Differences,
+			slog.Any("open", countKinds(open)), "note", run.Note)
+	}
+	return failed
+}
+
+// countKinds is how many of the differences are of each kind.
+func countKinds(differences []point.Difference) map[point.DifferenceKind]int {
+	counted := map[point.DifferenceKind]int{}
+	for _, d := range differences {
+		counted[d.Kind]++
+	}
+	return counted
 }
 
 const (

@@ -46,6 +46,31 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	s.awaitMatch(s.url+"/readyz", `(?m)^ok\nsweep: last success 20\S+Z, lag 0s$`)
 }
 
+// TestWhatTheServersOwnReconciliationsFindIsSeen: it is logged, measured and listed, until it is settled.
+func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, url string) {
+		s := openShop(t, sandboxOn(url).with(environment{"METRICS_ADDR": "127.0.0.1:0", "RECONCILE_EVERY": "1s", "SWEEP_EVERY": "0s",
+			"SANDBOX_FAULTS": "unreadable=1"}))
+		metrics := "http://" + s.printed(`metrics are served.* addr=(\S+)`) + "/metrics"
+		o := s.buy(s.token, "points-5000")
+		impUID := s.pay(o.MerchantUID, 5_000)
+		s.awaitMatch(metrics, `(?m)^pointcharge_differences\{kind="UNREADABLE"\} 1$`)
+		if got := s.printed(`level=WARN msg="the books and Iamport did not agree" run=\S+ healed=0 differences=1 open=(\S+)`); got != "map[UNREADABLE:1]" {
+			t.Errorf("logged was %q", got)
+		}
+		text, err := finish(t, s.beside(), "reconcile", "-open")
+		if err != nil || !strings.HasPrefix(text, "differs UNREADABLE "+impUID+": ") || !strings.HasSuffix(text, "\n1 differences are open\n") {
+			t.Errorf("%q, %v", text, err)
+		}
+		if a := s.postJSON(s.url+"/sandbox/faults/flush", nil, nil); a.status != http.StatusOK {
+			t.Fatalf("the flush was answered %d %s", a.status, a.text)
+		}
+		s.awaitStatus(s.token, o.MerchantUID, "PAID")
+		s.awaitMatch(metrics, `(?m)^pointcharge_differences\{kind="UNREADABLE"\} 0$`)
+	})
+}
+
 // awaitMatch asks until the answer matches.
 func (s *visitor) awaitMatch(url, pattern string) {
 	s.Helper()

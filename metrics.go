@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"pointcharge/internal/point"
 )
 
 // serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop is called.
@@ -99,6 +101,20 @@ func (m *bookMetrics) Collect(out chan<- prometheus.Metric) {
 	} else {
 		sendGauge(out, "pointcharge_problems", "Payments that an operator has to look at.", float64(problems))
 	}
+	open, err := m.points.OpenDifferences(ctx)
+	if err != nil {
+		m.log.Error("metrics: differences were not counted", "err", err)
+	} else {
+		counted := countKinds(open)
+		for _, kind := range point.DifferenceKinds() {
+			sendGauge(out, "pointcharge_differences", "Payments about which scheduled reconciliations found the books and Iamport to disagree, "+
+				"and that are no problem.", float64(counted[kind]), "kind", string(kind))
+		}
+	}
+	m.collectJobs(ctx, out)
+}
+
+func (m *bookMetrics) collectJobs(ctx context.Context, out chan<- prometheus.Metric) {
 	states, err := m.routes.Schedule.States(ctx)
 	if err != nil {
 		m.log.Error("metrics: the jobs' states were not read", "err", err)
@@ -107,23 +123,23 @@ func (m *bookMetrics) Collect(out chan<- prometheus.Metric) {
 	for _, job := range states {
 		if job.SucceededAt != nil {
 			sendGauge(out, "pointcharge_job_last_success_seconds", "When the job last succeeded on any server, UNIX time.",
-				float64(job.SucceededAt.UnixMilli())/1000, job.Name)
+				float64(job.SucceededAt.UnixMilli())/1000, "job", job.Name)
 		}
 		sendGauge(out, "pointcharge_job_lag_seconds", "How much longer ago than its interval the job last succeeded.",
-			job.Lag(now).Seconds(), job.Name)
+			job.Lag(now).Seconds(), "job", job.Name)
 		failing := 0.0
 		if job.Failing() {
 			failing = 1
 		}
-		sendGauge(out, "pointcharge_job_failing", "1 if the job's last run failed.", failing, job.Name)
+		sendGauge(out, "pointcharge_job_failing", "1 if the job's last run failed.", failing, "job", job.Name)
 	}
 }
 
-// sendGauge sends one value, of a job if one is named.
-func sendGauge(out chan<- prometheus.Metric, name, help string, value float64, job ...string) {
-	var labels []string
-	if len(job) > 0 {
-		labels = []string{"job"}
+// sendGauge sends one value, with a label's name and value if it has one.
+func sendGauge(out chan<- prometheus.Metric, name, help string, value float64, label ...string) {
+	var names, values []string
+	if len(label) == 2 {
+		names, values = label[:1], label[1:]
 	}
-	out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, labels, nil), prometheus.GaugeValue, value, job...)
+	out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), prometheus.GaugeValue, value, values...)
 }

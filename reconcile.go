@@ -24,6 +24,7 @@ type reconciling struct {
 	from, to  string
 	csv, json string // files; - is the standard output
 	list      bool
+	open      bool
 }
 
 // runReconcile compares the books with Iamport's lists, prints what differs and exports it.
@@ -34,6 +35,7 @@ func runReconcile(ctx context.Context, i invocation) error {
 	i.flags.StringVar(&r.csv, "csv", "", "write the differences to this file as CSV; - is the standard output")
 	i.flags.StringVar(&r.json, "json", "", "write the run and its differences to this file as JSON; - is the standard output")
 	i.flags.BoolVar(&r.list, "list", false, "print the newest runs instead")
+	i.flags.BoolVar(&r.open, "open", false, "print instead what the server's own runs found, is not healed and is no problem")
 	cfg, err := i.configure(0)
 	if err != nil {
 		return err
@@ -51,6 +53,9 @@ func runReconcile(ctx context.Context, i invocation) error {
 		defer hangUp()
 		if r.list {
 			return listReconciliations(ctx, text, points)
+		}
+		if r.open {
+			return listOpen(ctx, text, points)
 		}
 		var run point.Reconciliation
 		var failure error
@@ -75,8 +80,8 @@ func runReconcile(ctx context.Context, i invocation) error {
 func (r reconciling) period() (from, to time.Time, err error) {
 	asked := r.from != "" || r.to != ""
 	switch {
-	case r.list && (asked || r.csv != "" || r.json != ""):
-		return from, to, errors.New("-list goes alone")
+	case (r.list || r.open) && (asked || r.csv != "" || r.json != "" || r.list && r.open):
+		return from, to, errors.New("-list and -open go alone")
 	case r.csv == "-" && r.json == "-":
 		return from, to, errors.New("only one of -csv and -json can go to the standard output")
 	case !asked:
@@ -114,6 +119,21 @@ func listReconciliations(ctx context.Context, w io.Writer, points *point.Service
 		fmt.Fprintf(w, "%s %s\n", run.StartedAt.Format(time.RFC3339), summary(run))
 	}
 	_, err = fmt.Fprintf(w, "%d runs\n", len(runs))
+	return err
+}
+
+// listOpen prints the differences that are open. They end nothing: the next run looks at them again.
+func listOpen(ctx context.Context, w io.Writer, points *point.Service) error {
+	open, err := points.OpenDifferences(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range open {
+		if err := printDifference(w, d); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(w, "%d differences are open\n", len(open))
 	return err
 }
 
@@ -168,16 +188,18 @@ func (r reconciliation) each(write func(point.Difference) error) error {
 }
 
 func (r reconciliation) print(w io.Writer) error {
-	err := r.each(func(d point.Difference) error {
-		outcome := "differs"
-		if d.Healed {
-			outcome = "healed"
-		}
-		_, err := fmt.Fprintf(w, "%-7s %s %s: ours %q, Iamport's %q\n", outcome, d.Kind, d.ImpUID, d.Ours, d.Theirs)
-		return err
-	})
+	err := r.each(func(d point.Difference) error { return printDifference(w, d) })
 	_, failed := fmt.Fprintln(w, summary(r.run))
 	return errors.Join(err, failed)
+}
+
+func printDifference(w io.Writer, d point.Difference) error {
+	outcome := "differs"
+	if d.Healed {
+		outcome = "healed"
+	}
+	_, err := fmt.Fprintf(w, "%-7s %s %s: ours %q, Iamport's %q\n", outcome, d.Kind, d.ImpUID, d.Ours, d.Theirs)
+	return err
 }
 
 func (r reconciliation) csv(w io.Writer) error {

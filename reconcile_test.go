@@ -100,7 +100,7 @@ func TestReconcileFailsAndSaysSoWhenIamportIsDown(t *testing.T) {
 func TestReconcileRefusesWrongFlags(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{"now", "-x", "-from yesterday", "-to 2026-11-01", "-from 2026-11-02 -to 2026-11-01", "-from 2999-01-01",
-		"-from 2026-11-01 -to soon", "-csv - -json -", "-list -csv -", "-list -from 2026-11-01"} {
+		"-from 2026-11-01 -to soon", "-csv - -json -", "-list -csv -", "-list -open", "-open -json -", "-open -from 2026-11-01", "-list -from 2026-11-01"} {
 		args := strings.Fields("reconcile " + args)
 		if _, err := finish(t, sandboxOn("file:"+t.TempDir()+"/test.db"), args...); !isUsageError(err) {
 			t.Errorf("%s: %v", args, err)

@@ -25,6 +25,11 @@ const (
 	UnreadableThere  DifferenceKind = "UNREADABLE"         // listed, but no usable answer was to be had about it
 )
 
+// DifferenceKinds are all kinds.
+func DifferenceKinds() []DifferenceKind {
+	return []DifferenceKind{MissingHere, MissingAtGateway, DifferentAmount, DifferentCancel, DifferentOwner, DifferentMode, UnreadableThere}
+}
+
 // Difference is one payment about which a reconciliation found the gateway and our books to disagree.
 type Difference struct {
 	ReconciliationID string `gorm:"primaryKey"`

@@ -101,16 +101,29 @@ const openDifferences = `FROM reconciliation_differences d JOIN reconciliations 
 	WHERE r.scheduled AND r.to_at >= ? AND NOT d.healed
 		AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.imp_uid = d.imp_uid AND p.problem <> '')`
 
-// openDoubts are the payments of differences that are open since the last run that succeeded. Those of the other mode
-// are hidden from look-ups.
-func (s *Service) openDoubts(ctx context.Context, last *time.Time) (impUIDs []string, err error) {
+// OpenDifferences are those that scheduled runs found, that are not healed and on no list of problems, since the last run
+// that succeeded: the operator's other list. Each payment is in it once. ReconcileDue looks them up again.
+func (s *Service) OpenDifferences(ctx context.Context) ([]Difference, error) {
+	last, _, err := s.watermark(ctx, s.now())
+	if err != nil {
+		return nil, err
+	}
+	return s.openSince(ctx, last)
+}
+
+func (s *Service) openSince(ctx context.Context, last *time.Time) ([]Difference, error) {
 	if last == nil {
 		last = new(time.Time)
 	}
-	err = s.DB.WithContext(ctx).Raw("SELECT DISTINCT d.imp_uid "+openDifferences+" AND d.imp_uid <> '' AND d.kind <> ?",
-		*last, DifferentMode).Scan(&impUIDs).Error
+	var found []Difference
+	err := s.DB.WithContext(ctx).Raw("SELECT d.* "+openDifferences+" ORDER BY d.reconciliation_id DESC, d.position", *last).Scan(&found).Error
 	if err != nil {
 		return nil, fmt.Errorf("read open differences: %w", err)
 	}
-	return impUIDs, nil
+	listed := map[string]bool{}
+	return slices.DeleteFunc(found, func(d Difference) bool {
+		again := listed[d.ImpUID]
+		listed[d.ImpUID] = d.ImpUID != ""
+		return again
+	}), nil
 }

@@ -61,9 +61,15 @@ func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	open, err := s.openDoubts(ctx, last)
+	open, err := s.openSince(ctx, last)
 	if err != nil {
 		return Reconciliation{}, err
+	}
+	var doubts []string
+	for _, d := range open {
+		if d.ImpUID != "" && d.Kind != DifferentMode { // look-ups hide payments of the other mode
+			doubts = append(doubts, d.ImpUID)
+		}
 	}
 	run.FromAt = run.ToAt.Add(-cmp.Or(s.Reconciling.First, 7*day))
 	if last != nil {
@@ -72,7 +78,7 @@ func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	if future != nil {
 		run.note("A run until %s was left out of account: that is in the future.", future.Format(time.RFC3339))
 	}
-	return s.reconcile(ctx, run, open)
+	return s.reconcile(ctx, run, doubts)
 }
 
 // watermark is where the last scheduled run ended. One that ended in the future was made by a clock that went wrong,

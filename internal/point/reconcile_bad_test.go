@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,5 +205,48 @@ func TestAnUnreadableAttemptHidesNotThePaidOne(t *testing.T) {
 			w.Errorf("the sweep says %v", err)
 		}
 		w.wantBalance("minji", full)
+	})
+}
+
+// wantOpen fails unless just these differences are open, each "KIND imp_uid", the newest run's first.
+func (w *world) wantOpen(want ...string) {
+	w.Helper()
+	open, err := w.OpenDifferences(w.Context())
+	w.must(err)
+	got := []string{}
+	for _, d := range open {
+		got = append(got, string(d.Kind)+" "+d.ImpUID)
+	}
+	if !slices.Equal(got, want) {
+		w.Fatalf("open are %q, want %q", got, want)
+	}
+}
+
+func TestADifferenceIsOpenUntilItIsSettledOrAProblem(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		w.wantOpen()
+		bad := w.pay(w.order("junho"), paidAt(clock.now()), func(p *sandbox.Payment) { p.Currency = "?" })
+		w.pay(w.order("minji"), paidAt(clock.now()), func(p *sandbox.Payment) { p.Amount = "10" }) // a problem
+		w.pay(w.order("minji"), paidAt(clock.now()))                                               // healed
+		w.due(7 * day)
+		w.wantOpen("UNREADABLE " + bad)
+		clock.pass(time.Minute)
+		later := w.pay(w.order("junho"), paidAt(clock.now()), func(p *sandbox.Payment) { p.Currency = "?" })
+		f.down(4) // after the lists of paid and cancelled payments until a minute ago, and of the paid ones since
+		_, err := w.ReconcileDue(w.Context())
+		w.wantCode(err, point.GatewayUnavailable)
+		f.say(f.gateway.ServeHTTP)
+		w.wantOpen("UNREADABLE " + bad)
+		clock.pass(time.Minute)
+		w.due(time.Hour + 2*time.Minute)
+		w.wantOpen(slices.Sorted(slices.Values([]string{"UNREADABLE " + bad, "UNREADABLE " + later}))...)
+		_, err = w.Reconcile(w.Context(), clock.now().Add(-time.Hour), clock.now()) // an operator's is not the schedule's
+		w.must(err)
+		w.edit(bad, func(p *sandbox.Payment) { p.Currency = "KRW" })
+		clock.pass(day)
+		w.due(day + time.Hour)
+		w.wantOpen("UNREADABLE " + later)
 	})
 }
