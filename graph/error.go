@@ -16,7 +16,12 @@ import (
 // that is safe to show. What is not for strangers goes to the log, once, here.
 func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
-	if refusal, ok := errors.AsType[*point.Error](err); ok {
+	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
+	refusal, ok := errors.AsType[*point.Error](err)
+	if !ok && ended { // the operation's time may be over
+		refusal, ok = errors.AsType[*point.Error](context.Cause(ctx))
+	}
+	if ok {
 		shown.Message = refusal.Message
 		shown.Extensions = extensions(refusal)
 		r.logRefusal(ctx, refusal.Code, err)
@@ -30,7 +35,7 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 		shown.Extensions = map[string]any{"code": point.InvalidArgument}
 		return shown
 	}
-	if !errors.Is(err, ctx.Err()) || ctx.Err() == nil { // a client that left, or the operation's deadline: no fault
+	if !ended { // a client that left is no fault
 		r.Log.ErrorContext(ctx, "internal error", "path", shown.Path.String(), "err", err)
 	}
 	shown.Message = internalMessage

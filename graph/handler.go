@@ -5,7 +5,9 @@ package graph
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -26,7 +28,7 @@ func (r *Resolver) Handler() http.Handler {
 	common := exchange{limits: limits, draft: r.Draft}
 	server := r.server(post{common}, get{common}, other{common})
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeout(req.Context(), limits.Time)
+		ctx, cancel := context.WithTimeoutCause(req.Context(), limits.Time, timeOver(limits.Time))
 		defer cancel()
 		w.Header().Set("Cache-Control", "no-store")
 		server.ServeHTTP(w, req.WithContext(ctx))
@@ -34,6 +36,13 @@ func (r *Resolver) Handler() http.Handler {
 			r.Log.WarnContext(ctx, "an operation took too long", "limit", limits.Time)
 		}
 	})
+}
+
+// timeOver is what a client learns of an operation that did not end by itself. A transaction that was cut while it was
+// committed may have been.
+func timeOver(limit time.Duration) error {
+	return &point.Error{Code: point.InvalidArgument,
+		Message: fmt.Sprintf("An operation has at most %s (GRAPHQL_TIMEOUT). A change may have been made all the same.", limit)}
 }
 
 // server is gqlgen's with all that is ours around it, whichever transports it has. What refuses comes in the order

@@ -2,12 +2,20 @@ package graph_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"pointcharge/graph"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
 )
 
@@ -76,17 +84,56 @@ func TestErrorsOverTheLimitAreLeftOut(t *testing.T) {
 	}
 }
 
-// A gateway that does not answer keeps the operation until its time is over.
+// slowly lets an operation have a moment only.
+func slowly(gateway func(*world) point.Gateway) setting {
+	return func(w *world, r *graph.Resolver) {
+		w.points.Gateway = gateway(w)
+		r.Limits.Time = 50 * time.Millisecond
+	}
+}
+
+const timeOver = "An operation has at most 50ms (GRAPHQL_TIMEOUT). A change may have been made all the same."
+
 func TestAnOperationEndsWithItsTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world, r *graph.Resolver) {
-		w.points.Gateway = silent{}
-		r.Limits.Time = 50 * time.Millisecond
-	})
+	w := newWorld(t, slowly(func(*world) point.Gateway { return silent{} }))
 	r := w.charge("minji", "imp_1")
-	if r.code() == "" || !strings.Contains(w.log.text.String(), "an operation took too long") {
-		t.Errorf("%s, and the log says %s", r.text, w.log.text.String())
+	w.wantCode(r, point.InvalidArgument)
+	if len(r.Errors) != 1 || r.Errors[0].Message != timeOver {
+		t.Errorf("it does not say why: %s", r.text)
 	}
+	if log := w.log.text.String(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "an operation took too long") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+// TestATimeThatEndsInTheDatabaseIsTheOperations: whoever holds the database keeps a statement until its context ends, and
+// no driver says so in the same words.
+func TestATimeThatEndsInTheDatabaseIsTheOperations(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
+		w := newWorldOn(t, db, slowly(func(w *world) point.Gateway { return w.points.Gateway }))
+		tx := db.Begin()
+		defer tx.Rollback()
+		w.must(tx.Exec("UPDATE charge_products SET position = position").Error)
+		r := w.askAs(w.token("boss", auth.RoleAdmin), strings.Replace(upsert, "p2", "p1", 1))
+		if w.wantCode(r, point.InvalidArgument); len(w.log.errors()) > 0 || !strings.Contains(r.text, timeOver) {
+			t.Errorf("%s, and the log says %s", r.text, w.log.text.String())
+		}
+	})
+}
+
+func TestATimeThatEndsWithTheGatewaySaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slowly(func(w *world) point.Gateway {
+		hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice that the client has gone
+			<-r.Context().Done()
+		}))
+		w.Cleanup(hanging.Close)
+		return iamport.New(iamport.Config{URL: hanging.URL, Key: "imp-key", Secret: impSecret})
+	}))
+	w.wantCode(w.charge("minji", "imp_1"), point.GatewayUnavailable)
 }
 
 func TestNoRefusalSuggestsANameOfTheSchema(t *testing.T) {
