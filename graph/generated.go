@@ -873,7 +873,7 @@ enum ErrorCode {
   UNAUTHENTICATED
   "The token's role does not allow it."
   FORBIDDEN
-  "The request itself is wrong: syntax, a missing argument, an id of the wrong form."
+  "The request itself is wrong: syntax, a missing argument, an id of the wrong form, a limit that it passes, also that on its time."
   INVALID_ARGUMENT
   "There is no such thing."
   NOT_FOUND
