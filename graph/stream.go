@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -70,7 +71,6 @@ func (s stream) Do(w http.ResponseWriter, req *http.Request, exec graphql.GraphE
 	}
 	ctx, leave, err := s.Feed.Enter(req.Context(), viewer.UserID)
 	if err != nil {
-		w.Header().Set("Retry-After", "10")
 		s.refuse(w, req, http.StatusTooManyRequests, err)
 		return
 	}
@@ -100,9 +100,13 @@ func (s stream) read(w http.ResponseWriter, req *http.Request) (*graphql.RawPara
 
 // refuse answers in JSON, before there is a stream.
 func (s stream) refuse(w http.ResponseWriter, req *http.Request, status int, err error) {
+	shown := s.present(req.Context(), err)
 	w.Header().Set("Content-Type", "application/json")
+	if wait, ok := shown.Extensions["retryAfter"].(int); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(wait))
+	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": gqlerror.List{s.present(req.Context(), err)}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": gqlerror.List{shown}})
 }
 
 // run executes the operation and sends what comes of it. Only an operation that is over for good is completed; from a

@@ -110,8 +110,9 @@ func TestStreamsAreBounded(t *testing.T) {
 		l := c.open(c.token(user), followed, nil)
 		if l.StatusCode != http.StatusOK {
 			l.lines.Scan()
-			if l.Header.Get("Content-Type") != "application/json" || !strings.Contains(l.lines.Text(), `"code":"RATE_LIMITED"`) {
-				t.Errorf("refused with %s", l.lines.Text())
+			if l.Header.Get("Content-Type") != "application/json" || l.Header.Get("Retry-After") != "10" ||
+				!strings.Contains(l.lines.Text(), `"extensions":{"code":"RATE_LIMITED","retryAfter":10}`) {
+				t.Errorf("refused with %v %s", l.Header, l.lines.Text())
 			}
 			l.Body.Close()
 		}

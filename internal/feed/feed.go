@@ -21,6 +21,8 @@ const (
 	readAhead = 50
 	// pollPatience is how long such a statement may take.
 	pollPatience = 10 * time.Second
+	// retryAfter is how many seconds pass before somebody who was refused should try again.
+	retryAfter = 10
 )
 
 // Config is what a feed needs; a zero is its default.
@@ -88,9 +90,10 @@ func (f *Feed) Enter(ctx context.Context, userID string) (_ context.Context, lea
 	defer f.mu.Unlock()
 	switch {
 	case f.closed || f.open >= f.Total:
-		return nil, nil, &point.Error{Code: point.RateLimited, Message: "The server has no room for another stream; try again later."}
+		return nil, nil, &point.Error{Code: point.RateLimited, RetryAfter: retryAfter,
+			Message: "The server has no room for another stream; try again later."}
 	case f.streams[userID] >= f.PerUser:
-		return nil, nil, &point.Error{Code: point.RateLimited, Message: "You have too many streams open."}
+		return nil, nil, &point.Error{Code: point.RateLimited, RetryAfter: retryAfter, Message: "You have too many streams open."}
 	}
 	f.open++
 	f.streams[userID]++
