@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -13,7 +17,7 @@ import (
 )
 
 // present is the one place where an error becomes an answer: a code of the closed list and a message
-// that is safe to show. What is not for strangers goes to the log, once, here.
+// that is safe to show. What is not for strangers goes to the log, once for an answer, here.
 func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
 	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
@@ -36,7 +40,7 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 		return shown
 	}
 	if !ended { // a client that left is no fault
-		r.Log.ErrorContext(ctx, "internal error", "path", shown.Path.String(), "err", err)
+		r.logOnce(ctx, slog.LevelError, "internal error", err)
 	}
 	shown.Message = internalMessage
 	shown.Extensions = map[string]any{"code": point.Internal}
@@ -63,10 +67,54 @@ func extensions(refusal *point.Error) map[string]any {
 func (r *Resolver) logRefusal(ctx context.Context, code point.Code, err error) {
 	switch code {
 	case point.Internal:
-		r.Log.ErrorContext(ctx, "internal error", "err", err)
+		r.logOnce(ctx, slog.LevelError, "internal error", err)
 	case point.GatewayUnavailable, point.PaymentMismatch:
-		r.Log.WarnContext(ctx, "refused", "err", err)
+		r.logOnce(ctx, slog.LevelWarn, "refused", err)
 	}
+}
+
+func (r *Resolver) logOnce(ctx context.Context, level slog.Level, message string, err error) {
+	if already, ok := ctx.Value(loggedKey{}).(*logged); !ok || already.add(err) {
+		r.Log.Log(ctx, level, message, "path", graphql.GetPath(ctx).String(), "err", err)
+	}
+}
+
+// maxLogged is how many lines an answer may write to the log: what fails in a list fails for each of its entries.
+const maxLogged = 5
+
+type loggedKey struct{}
+
+// logged are the causes that an answer, or an event of a stream, has written to the log.
+type logged struct {
+	mu     sync.Mutex
+	causes []string
+}
+
+// add tells whether err is to be logged. A cause is the first line of what is innermost: around it stand the field's
+// place and its ids, and after it a panic's stack.
+func (l *logged) add(err error) bool {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	cause, _, _ := strings.Cut(err.Error(), "\n")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.causes) == maxLogged || slices.Contains(l.causes, cause) {
+		return false
+	}
+	l.causes = append(l.causes, cause)
+	return true
+}
+
+// logOnceEach begins the list of each answer.
+type logOnceEach struct{}
+
+func (logOnceEach) ExtensionName() string { return "LogOnceEach" }
+
+func (logOnceEach) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (logOnceEach) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	return next(context.WithValue(ctx, loggedKey{}, &logged{}))
 }
 
 // recoverPanic masks a panic; present logs it with its stack.

@@ -2,7 +2,9 @@ package graph_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pointcharge/graph"
@@ -32,6 +34,47 @@ func TestAPanicIsMaskedAndLoggedOnceWithItsStack(t *testing.T) {
 		t.Errorf("the log does not say where: %s", lines[0])
 	}
 	w.want(w.ask("minji", `{ viewer { id } }`), "minji", "viewer", "id")
+}
+
+// TestManyFieldsThatFailForOneReasonAreOneLineInTheLog: each order looks its product up, in a table that has changed.
+func TestManyFieldsThatFailForOneReasonAreOneLineInTheLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 7 {
+		w.order("minji")
+	}
+	w.must(w.db.Exec("ALTER TABLE charge_products RENAME COLUMN id TO number").Error)
+	r := w.ask("minji", `{ viewer { chargeOrders { edges { node { product { id } } } } } }`)
+	w.wantCode(r, point.Internal)
+	if lines := w.log.errors(); len(r.Errors) != 7 || len(lines) != 1 {
+		t.Errorf("%d errors, and the log says %q", len(r.Errors), lines)
+	}
+	w.ask("minji", `{ viewer { chargeOrders { edges { node { product { id } } } } } }`)
+	if lines := w.log.errors(); len(lines) != 2 {
+		t.Errorf("the next operation is not in the log: %q", lines)
+	}
+}
+
+// fickle fails in another way every time.
+type fickle struct {
+	point.Gateway
+	calls atomic.Int64
+}
+
+func (f *fickle) Payment(context.Context, string) (point.Payment, error) {
+	return point.Payment{}, fmt.Errorf("failure %d", f.calls.Add(1))
+}
+
+func TestTheLinesOfAnOperationInTheLogAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world, r *graph.Resolver) {
+		w.points.Gateway = &fickle{}
+		r.Limits.MutationFields = 9
+	})
+	r := w.ask("minji", "mutation {"+repeat(9, ` a#: createPointTransaction(impUid: "imp_#") { id }`)+"}")
+	if lines := w.log.errors(); len(r.Errors) != 9 || len(lines) != 5 {
+		t.Errorf("%d errors, and the log says %q", len(r.Errors), lines)
+	}
 }
 
 func TestAGatewayThatIsDownIsNotOurFault(t *testing.T) {

@@ -61,6 +61,7 @@ func (r *Resolver) server(transports ...graphql.Transport) *handler.Server {
 	server.SetQueryCache(valid)
 	server.SetErrorPresenter(r.present)
 	server.SetRecoverFunc(r.recoverPanic)
+	server.Use(logOnceEach{})
 	server.Use(trust{r.Trusted, r.Log})
 	server.Use(limiter{Limits: limits, valid: valid, widths: widthsOf(schema.Schema())})
 	server.Use(exactVariables{schema.Schema()})
