@@ -74,7 +74,7 @@ func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, trusted *graph
 		Limits: limits(a.cfg.GraphQL), Draft: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
 	limit := requestLimit(a.cfg)
 	guarded := func(h http.Handler) http.Handler {
-		return edge.CrossOrigin(a.cfg.CORSOrigins, verifier.Middleware(graph.Limited(limit, h)))
+		return edge.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
 	}
 	mux.Handle("/graphql", guarded(resolver.Handler()))
 	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(graph.Pace{})))

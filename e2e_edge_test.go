@@ -60,6 +60,17 @@ func TestReadsByGETPassTheCrossOriginRules(t *testing.T) {
 	}
 }
 
+func TestARefusalOfAnotherSiteIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := openFor(t, "")
+	for _, path := range []string{"/graphql", "/graphql/stream"} {
+		a := s.send(http.MethodPost, s.url+path, products, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
+		if a.status != http.StatusForbidden || a.header.Get("Content-Type") != "application/json" || !strings.Contains(a.text, `"code":"FORBIDDEN"`) {
+			t.Errorf("%s: %d %v %s", path, a.status, a.header, a.text)
+		}
+	}
+}
+
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, origins := range []string{"", "https://shop.example", "*"} {

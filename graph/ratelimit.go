@@ -24,12 +24,22 @@ func Limited(limit *edge.Limit, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Retry-After", strconv.Itoa(refusal.RetryAfter))
-		w.WriteHeader(http.StatusTooManyRequests)
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"errors": []any{map[string]any{"message": refusal.Message, "extensions": extensions(refusal)}},
-		})
+		refuse(w, http.StatusTooManyRequests, refusal)
+	})
+}
+
+// RefuseOrigin answers 403 to the pages of sites that may not call.
+func RefuseOrigin(w http.ResponseWriter, _ *http.Request) {
+	refuse(w, http.StatusForbidden, &point.Error{Code: point.Forbidden, Message: "Pages of this origin may not call (CORS_ORIGINS)."})
+}
+
+// refuse answers before anything of GraphQL is looked at.
+func refuse(w http.ResponseWriter, status int, refusal *point.Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"errors": []any{map[string]any{"message": refusal.Message, "extensions": extensions(refusal)}},
 	})
 }
 

@@ -29,11 +29,12 @@ func Headers(secure bool, next http.Handler) http.Handler {
 	})
 }
 
-// CrossOrigin lets the pages of the origins call next, and keeps every other site's pages from it. The origins are
+// CrossOrigin lets the pages of the origins call next; every other site's pages are answered by refuse. The origins are
 // compared with the Origin header as they are; "*" means all. Reads are answered without permission to look at
 // the answer, since they change nothing.
-func CrossOrigin(origins []string, next http.Handler) http.Handler {
+func CrossOrigin(origins []string, refuse, next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(refuse)
 	for _, origin := range origins {
 		_ = protection.AddTrustedOrigin(origin) // the configuration has checked them
 	}

@@ -56,11 +56,12 @@ func TestOriginsAreComparedAsTheyAre(t *testing.T) {
 		{[]string{"https://a.example"}, "https://A.example", false},
 		{[]string{"https://a.example", "*"}, "https://b.example", true},
 	} {
-		h := edge.CrossOrigin(test.origins, http.HandlerFunc(ok))
+		h := edge.CrossOrigin(test.origins, http.NotFoundHandler(), http.HandlerFunc(ok))
 		post := answer(h, http.MethodPost, "Origin", test.origin, "Sec-Fetch-Site", "cross-site")
 		get := answer(h, http.MethodGet, "Origin", test.origin, "Sec-Fetch-Site", "cross-site")
 		allowed := get.Header.Get("Access-Control-Allow-Origin") == test.origin
-		if (post.StatusCode == http.StatusOK) != test.may || get.StatusCode != http.StatusOK || allowed != test.may {
+		want := map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[test.may] // as the one who refuses says
+		if post.StatusCode != want || get.StatusCode != http.StatusOK || allowed != test.may {
 			t.Errorf("%v, %s: POST %d, GET %d, may read: %t", test.origins, test.origin, post.StatusCode, get.StatusCode, allowed)
 		}
 	}
