@@ -71,6 +71,20 @@ func TestARefusalOfAnotherSiteIsAnAnswer(t *testing.T) {
 	}
 }
 
+// TestALongAddressIsRefusedByItsLimit: net/http has one of its own, for the whole header, whose refusal no client of
+// GraphQL understands.
+func TestALongAddressIsRefusedByItsLimit(t *testing.T) {
+	t.Parallel()
+	s := openWith(t, nil)
+	const query = "?query=%7B__typename%7D%23"
+	for length, want := range map[int]int{8192: http.StatusOK, 8193: http.StatusRequestURITooLong} {
+		a := s.send(http.MethodGet, s.url+"/graphql"+query+strings.Repeat("x", length+1-len(query)), "")
+		if a.status != want || want != http.StatusOK && !strings.Contains(a.text, "at most 8192 bytes") {
+			t.Errorf("%d bytes: %d %s", length, a.status, a.text)
+		}
+	}
+}
+
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, origins := range []string{"", "https://shop.example", "*"} {

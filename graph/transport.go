@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -69,10 +70,14 @@ func (t post) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, 
 	return t.params(given)
 }
 
+// maxAddress is in bytes: what every program on the way takes (RFC 9110 §4.1), and less than net/http lets a header have,
+// so that it is we who refuse.
+const maxAddress = 8 << 10
+
 // read takes the parameters out of the address.
 func (t get) read(_ http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
-	if len(r.URL.RawQuery) > t.limits.Body {
-		return nil, mistake{http.StatusRequestURITooLong, over("An address", int64(t.limits.Body), "bytes", "GRAPHQL_MAX_BODY")}
+	if limit := min(maxAddress, t.limits.Body); len(r.URL.RawQuery) > limit {
+		return nil, mistake{http.StatusRequestURITooLong, fmt.Sprintf("Behind its ? an address has at most %d bytes. Send more by POST.", limit)}
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

@@ -162,7 +162,7 @@ func TestQueriesByGET(t *testing.T) {
 	for query, want := range map[string]int{
 		"": 400, "?query=": 400, "?query=%zz": 400, "?query={viewer{id}}&query=;": 400,
 		at("query", "{ __typename }", "variables", "{"): 400, at("query", "{ __typename }", "variables", "{}{}"): 400,
-		at("query", "{ __typename }", "extensions", "[]"): 400, at("query", "{ "+strings.Repeat("x", 64<<10)+" }"): 414,
+		at("query", "{ __typename }", "extensions", "[]"): 400, at("query", "{ "+strings.Repeat("x", 8<<10)+" }"): 414,
 	} {
 		if status, _, text := w.exchange("GET", query, "", ""); status != want || !strings.Contains(text, "INVALID_ARGUMENT") {
 			t.Errorf("%.80s: %d %s, want %d", query, status, text, want)
