@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -167,6 +168,7 @@ func (c Config) derive() Config {
 	c.IamportURL = strings.TrimSuffix(c.IamportURL, "/")
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	c.FrontendURL = strings.TrimSuffix(c.FrontendURL, "/")
+	c.TrustedDocumentsMode = cmp.Or(c.TrustedDocumentsMode, Enforce)
 	if c.RateLimitAddress == (Rate{}) { // not set: without a list of proxies, everybody's address is the proxy's
 		c.RateLimitAddress = Rate{Limit: rate.Inf}
 		if len(c.TrustedProxies) > 0 {

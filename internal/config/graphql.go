@@ -24,7 +24,7 @@ type GraphQL struct {
 
 	// TrustedDocuments is a file; empty means that every document may be asked.
 	TrustedDocuments     string      `env:"TRUSTED_DOCUMENTS" sandbox:"<none>" live:"<none>" help:"JSON file of the only documents that may be asked: their SHA-256, and their text"`
-	TrustedDocumentsMode TrustedMode `env:"TRUSTED_DOCUMENTS_MODE" sandbox:"enforce" live:"enforce" help:"enforce (refuse what is not in the file) or report (log it)"`
+	TrustedDocumentsMode TrustedMode `env:"TRUSTED_DOCUMENTS_MODE" sandbox:"<enforce>" live:"<enforce>" help:"enforce (refuse what is not in the file) or report (log it)"`
 }
 
 // TrustedMode says what becomes of a document that is not among the trusted ones.
@@ -56,5 +56,8 @@ func (g GraphQL) check(errs *Errors) {
 	}
 	if g.Timeout < time.Second || g.Timeout > 30*time.Second {
 		errs.add("GRAPHQL_TIMEOUT", "is wrong: it must be from 1s to 30s")
+	}
+	if g.TrustedDocumentsMode != "" && g.TrustedDocuments == "" {
+		errs.add("TRUSTED_DOCUMENTS_MODE", "needs TRUSTED_DOCUMENTS: without that file every document is answered")
 	}
 }

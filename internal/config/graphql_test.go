@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,8 +24,25 @@ func TestLimitsOfTheAPIAreSettings(t *testing.T) {
 func TestLiveTrustsEveryDocumentUntilToldOtherwise(t *testing.T) {
 	t.Parallel()
 	c := load(t, live()).GraphQL
-	if c.TrustedDocuments != "" || c.TrustedDocumentsMode != config.Enforce || c.HTTPDraft {
+	if c.TrustedDocuments != "" || c.HTTPDraft {
 		t.Errorf("got %+v", c)
+	}
+	if c = load(t, live().with(environment{"TRUSTED_DOCUMENTS": "f.json"})).GraphQL; c.TrustedDocumentsMode != config.Enforce {
+		t.Errorf("a file alone is not enforced: %+v", c)
+	}
+}
+
+// TestAModeOfTrustedDocumentsNeedsTheirFile: whoever writes enforce believes the API closed.
+func TestAModeOfTrustedDocumentsNeedsTheirFile(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"enforce", "report"} {
+		_, err := config.Load(live().with(environment{"TRUSTED_DOCUMENTS_MODE": mode}).get)
+		if err == nil || !strings.HasPrefix(err.Error(), "TRUSTED_DOCUMENTS_MODE needs TRUSTED_DOCUMENTS") {
+			t.Errorf("%s: %v", mode, err)
+		}
+		if c := load(t, live().with(environment{"TRUSTED_DOCUMENTS_MODE": mode, "TRUSTED_DOCUMENTS": "f.json"})); string(c.TrustedDocumentsMode) != mode {
+			t.Errorf("%s with a file: %s", mode, c.TrustedDocumentsMode)
+		}
 	}
 }
 

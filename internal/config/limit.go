@@ -47,6 +47,12 @@ func (r *Rate) UnmarshalText(text []byte) error {
 // Networks are addresses, as single ones or in CIDR notation.
 type Networks []netip.Prefix
 
+// Nobody's proxies, and nobody's senders, fill a wider network than these: to believe all of it is a slip of the pen.
+const (
+	widestIPv4 = 8
+	widestIPv6 = 16
+)
+
 // UnmarshalText reads a list separated by commas: 10.0.0.0/8, 192.0.2.1, 2001:db8::/32.
 func (n *Networks) UnmarshalText(text []byte) error {
 	*n = nil
@@ -54,6 +60,13 @@ func (n *Networks) UnmarshalText(text []byte) error {
 		network, err := parseNetwork(part)
 		if err != nil {
 			return fmt.Errorf("%q is not an address, nor a network such as 10.0.0.0/8", part)
+		}
+		widest := widestIPv6
+		if network.Addr().Is4() {
+			widest = widestIPv4
+		}
+		if network.Bits() < widest {
+			return fmt.Errorf("%q is wider than /%d, and would mean nearly everybody", part, widest)
 		}
 		*n = append(*n, network)
 	}

@@ -63,6 +63,18 @@ func TestNetworksThatAreNone(t *testing.T) {
 	}
 }
 
+func TestNetworksThatAreMuchTooWide(t *testing.T) {
+	t.Parallel()
+	for text, fine := range map[string]bool{"0.0.0.0/0": false, "128.0.0.0/1": false, "10.0.0.0/7": false, "10.0.0.0/8": true,
+		"::/0": false, "2000::/3": false, "fd00::/15": false, "fd00::/16": true, "::ffff:0.0.0.0/96": false, "10.0.0.1,64.0.0.0/2": false} {
+		for _, name := range []string{"TRUSTED_PROXIES", "WEBHOOK_ALLOW"} {
+			if got := complaints(t, environment{name: text}); fine != (len(got) == 0) || !fine && got[0] != name {
+				t.Errorf("%s=%s: complaints about %q", name, text, got)
+			}
+		}
+	}
+}
+
 func TestF12TheWordIamportIsAllThreeAddresses(t *testing.T) {
 	t.Parallel()
 	const want = "[52.78.100.19/32 52.78.48.223/32 52.78.5.241/32 192.0.2.0/24]"
