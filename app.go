@@ -64,6 +64,9 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	if err := a.addPlayground(mux); err != nil {
 		return nil, err
 	}
+	if cfg.Mode == config.Live && len(cfg.TrustedProxies) == 0 {
+		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
+	}
 	secure := strings.HasPrefix(cfg.PublicURL, "https://")
 	a.handler = edge.Headers(secure, edge.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, mux)))
 	return a, nil
@@ -128,18 +131,24 @@ const (
 
 // requestLimit is for every request to the API.
 func requestLimit(cfg config.Config) *edge.Limit {
-	return edge.NewLimit(edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
+	return newLimit(cfg, edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
 }
 
-// gatewayLimit is for the mutations that may ask Iamport. Where requests are not counted by address, because every
-// address is the proxy's, nor are these.
+// gatewayLimit is for the mutations that may ask Iamport. Where requests are not counted by address, nor are these.
 func gatewayLimit(cfg config.Config) *edge.Limit {
 	user := edge.Rate(cfg.RateLimitGateway)
 	crowd := edge.Rate{Limit: user.Limit * gatewayCrowd, Burst: user.Burst * gatewayCrowd}
 	if user.Limit == rate.Inf || cfg.RateLimitAddress.Limit == rate.Inf {
 		crowd.Limit = rate.Inf
 	}
-	return edge.NewLimit(user, crowd)
+	return newLimit(cfg, user, crowd)
+}
+
+// newLimit is for a server that may stand behind a proxy without having been told of it.
+func newLimit(cfg config.Config, user, address edge.Rate) *edge.Limit {
+	limit := edge.NewLimit(user, address)
+	limit.Shared = len(cfg.TrustedProxies) == 0
+	return limit
 }
 
 // newService is the domain with Iamport behind it. hangUp closes the connections that wait for the next call.

@@ -139,15 +139,31 @@ func TestF13AForgedAddressIsNoWayAroundTheLimit(t *testing.T) {
 	}
 }
 
-func TestAStrangersHeaderIsNoWayAroundTheLimit(t *testing.T) {
+// TestStrangersShareALimitWhereNoProxyIsNamed: all is from 127.0.0.1, as behind a proxy that nobody told the server of.
+func TestStrangersShareALimitWhereNoProxyIsNamed(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, environment{"RATE_LIMIT_ADDRESS": "1/m burst 2", "CORS_ORIGINS": "https://shop.example"}) // no proxy: all is from 127.0.0.1
+	s := openWith(t, environment{"RATE_LIMIT_ADDRESS": "1/m burst 2", "RATE_LIMIT_GATEWAY": "1/m burst 1", "CORS_ORIGINS": "https://shop.example"})
 	var last answer
 	for i := range 3 {
 		last = s.through(fmt.Sprintf("198.51.100.%d", i), "")
 	}
 	if last.status != http.StatusTooManyRequests {
-		t.Errorf("%d %s", last.status, last.text)
+		t.Errorf("a forged header is a way around it: %d %s", last.status, last.text)
+	}
+	for i := range 12 { // more than an address may ask the gateway
+		s.wantCode(s.charge(s.as(fmt.Sprint("user-", i)), "imp_unknown"), point.PaymentNotFound)
+	}
+}
+
+func TestLiveModeSaysThatNoProxyIsNamed(t *testing.T) {
+	t.Parallel()
+	const warning = "TRUSTED_PROXIES is not set"
+	live := openLive(t, testdb.URL(t, testdb.SQLite), asItIs)
+	if !strings.Contains(live.stdout.text(), warning) {
+		t.Errorf("it says:\n%s", live.stdout.text())
+	}
+	if sandbox := openWith(t, nil); strings.Contains(sandbox.stdout.text(), warning) {
+		t.Errorf("the sandbox needs none:\n%s", sandbox.stdout.text())
 	}
 }
 

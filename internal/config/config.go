@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"golang.org/x/time/rate"
 )
 
 // DevelopmentSecret signs tokens in sandbox mode when nothing else is configured. Everybody can read it
@@ -96,7 +95,7 @@ type Config struct {
 	WebhookAllow   Senders  `env:"WEBHOOK_ALLOW" sandbox:"<everybody>" live:"<everybody>" help:"who may send webhooks: addresses or networks; the word iamport stands for Iamport's three"`
 	// The limits are rate.Inf when they are off.
 	RateLimitUser    Rate `env:"RATE_LIMIT_USER" sandbox:"off" live:"20/s burst 60" help:"API requests of one user: 20/s, 30/m burst 10 or off; roles service and admin have no limits"`
-	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"<100/s burst 300 with TRUSTED_PROXIES, else off>" help:"API requests from one address (of IPv6, from one /64)"`
+	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"100/s burst 300" help:"API requests from one address (of IPv6, from one /64); without TRUSTED_PROXIES, of all callers without a token together"`
 	RateLimitGateway Rate `env:"RATE_LIMIT_GATEWAY" sandbox:"off" live:"30/m burst 15" help:"mutations of one user that may ask Iamport; one address has ten times as many"`
 
 	LogFormat     LogFormat `env:"LOG_FORMAT" sandbox:"text" live:"json" help:"text or json"`
@@ -169,12 +168,6 @@ func (c Config) derive() Config {
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	c.FrontendURL = strings.TrimSuffix(c.FrontendURL, "/")
 	c.TrustedDocumentsMode = cmp.Or(c.TrustedDocumentsMode, Enforce)
-	if c.RateLimitAddress == (Rate{}) { // not set: without a list of proxies, everybody's address is the proxy's
-		c.RateLimitAddress = Rate{Limit: rate.Inf}
-		if len(c.TrustedProxies) > 0 {
-			c.RateLimitAddress = Rate{Limit: 100, Burst: 300}
-		}
-	}
 	c.derivedPublic = c.PublicURL == ""
 	c.derivedFrontend = c.FrontendURL == ""
 	return c.Listening(c.Addr)

@@ -83,19 +83,18 @@ func TestF12TheWordIamportIsAllThreeAddresses(t *testing.T) {
 	}
 }
 
-func TestAddressesAreLimitedOnceWeCanTellThemApart(t *testing.T) {
+func TestAddressesAreLimitedInLiveMode(t *testing.T) {
 	t.Parallel()
 	off, standard := config.Rate{Limit: rate.Inf}, config.Rate{Limit: 100, Burst: 300}
 	for name, test := range map[string]struct {
 		env  environment
 		want config.Rate
 	}{
-		"sandbox":             {environment{}, off},
-		"sandbox and proxies": {environment{"TRUSTED_PROXIES": "127.0.0.1"}, off},
-		"live":                {live(), off},
-		"live and proxies":    {live().with(environment{"TRUSTED_PROXIES": "127.0.0.1"}), standard},
-		"live and said so":    {live().with(environment{"RATE_LIMIT_ADDRESS": "1/s"}), config.Rate{Limit: 1, Burst: 1}},
-		"live and said no":    {live().with(environment{"TRUSTED_PROXIES": "127.0.0.1", "RATE_LIMIT_ADDRESS": "off"}), off},
+		"sandbox":          {environment{}, off},
+		"live":             {live(), standard},
+		"live and proxies": {live().with(environment{"TRUSTED_PROXIES": "127.0.0.1"}), standard},
+		"live and said so": {live().with(environment{"RATE_LIMIT_ADDRESS": "1/s"}), config.Rate{Limit: 1, Burst: 1}},
+		"live and said no": {live().with(environment{"RATE_LIMIT_ADDRESS": "off"}), off},
 	} {
 		if got := load(t, test.env).RateLimitAddress; got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)

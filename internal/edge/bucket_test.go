@@ -137,6 +137,7 @@ func TestALimitCountsUsersAndAddresses(t *testing.T) {
 	t.Parallel()
 	one := Rate{Limit: rate.Every(time.Hour), Burst: 1}
 	many := Rate{Limit: rate.Every(time.Hour), Burst: 100}
+	shared := func(l *Limit) *Limit { l.Shared = true; return l }
 	type call struct{ user, address string }
 	for name, test := range map[string]struct {
 		limit         *Limit
@@ -146,6 +147,10 @@ func TestALimitCountsUsersAndAddresses(t *testing.T) {
 		"a user, elsewhere":          {NewLimit(one, many), call{"minji", "192.0.2.1"}, call{"minji", "192.0.2.2"}, true},
 		"another user":               {NewLimit(one, many), call{"minji", "192.0.2.1"}, call{"junho", "192.0.2.1"}, false},
 		"another user, same place":   {NewLimit(many, one), call{"minji", "192.0.2.1"}, call{"junho", "192.0.2.1"}, true},
+		"another user, shared place": {shared(NewLimit(many, one)), call{"minji", "192.0.2.1"}, call{"junho", "192.0.2.1"}, false},
+		"a user, shared place":       {shared(NewLimit(one, many)), call{"minji", "192.0.2.1"}, call{"minji", "192.0.2.1"}, true},
+		"nobody, shared place":       {shared(NewLimit(many, one)), call{"", "192.0.2.1"}, call{"", "192.0.2.1"}, true},
+		"nobody, then a user":        {shared(NewLimit(one, one)), call{"", "192.0.2.1"}, call{"minji", "192.0.2.1"}, false},
 		"another place":              {NewLimit(many, one), call{"minji", "192.0.2.1"}, call{"minji", "192.0.2.2"}, false},
 		"the same IPv6 network":      {NewLimit(many, one), call{"", "2001:db8::1"}, call{"", "2001:db8::ffff:1"}, true},
 		"the next IPv6 network":      {NewLimit(many, one), call{"", "2001:db8::1"}, call{"", "2001:db8:0:1::1"}, false},

@@ -10,6 +10,10 @@ import (
 // Limit is how often somebody may come: each user, wherever they are, and each address, whoever is there. The zero
 // Limit refuses nobody.
 type Limit struct {
+	// Shared says that an address may be everybody's: a proxy's, of which the server was not told. Users are counted by
+	// their name only then, so that whoever calls without one cannot use up what they have.
+	Shared bool
+
 	users     *Buckets[string]
 	addresses *Buckets[netip.Prefix]
 }
@@ -29,12 +33,13 @@ func NewLimit(user, address Rate) *Limit {
 }
 
 // Take counts one more call and returns 0, or how long to wait before the next try. A call without a user (the empty
-// one) is counted by its address only, one without an address by its user only. IPv6 is counted by networks of 64 bits.
+// one) is counted by its address only, one without an address, or from a Shared one, by its user only. IPv6 is counted by networks of 64
+// bits.
 func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
 	if l == nil {
 		return 0
 	}
-	if address.IsValid() {
+	if address.IsValid() && (user == "" || !l.Shared) {
 		wait = l.addresses.Take(neighbourhood(address))
 	}
 	if wait == 0 && user != "" {
