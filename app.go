@@ -38,6 +38,8 @@ type app struct {
 	token   string // a development token, in sandbox mode
 	hangUp  func() // closes the connections to Iamport that are idle
 	pretend func() // ends the pretend Iamport, if there is one
+
+	schedule *schedule.Schedule // once it has started
 }
 
 func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.TrustedDocuments, log *slog.Logger) (*app, error) {
@@ -99,14 +101,14 @@ func (a *app) addPlayground(mux *http.ServeMux) error {
 
 // startJobs begins what runs beside the requests.
 func (a *app) startJobs(ctx context.Context) (err error) {
-	a.routes.Schedule, err = schedule.Start(ctx, a.points.DB, jobs(a.cfg, a.points, a.log), a.log)
+	a.schedule, err = schedule.Start(ctx, a.points.DB, jobs(a.cfg, a.points, a.log), a.log)
 	return err
 }
 
 // close ends what runs beside the requests, once there are none any more.
 func (a *app) close() {
-	if a.routes.Schedule != nil {
-		if err := a.routes.Schedule.Close(); err != nil {
+	if a.schedule != nil {
+		if err := a.schedule.Close(); err != nil {
 			a.log.Error("jobs did not end", "err", err)
 		}
 	}

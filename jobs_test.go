@@ -43,7 +43,9 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	if a := s.send(http.MethodGet, s.url+"/metrics", ""); a.status != http.StatusNotFound {
 		t.Errorf("strangers see metrics: %d", a.status)
 	}
-	s.awaitMatch(s.url+"/readyz", `(?m)^ok\nsweep: last success 20\S+Z, lag 0s$`)
+	if a := s.send(http.MethodGet, s.url+"/readyz", ""); a.text != "ok\n" {
+		t.Errorf("strangers see how we are doing: %s", a.text)
+	}
 }
 
 // TestWhatTheServersOwnReconciliationsFindIsSeen: it is logged, measured and listed, until it is settled.

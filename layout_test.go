@@ -32,7 +32,7 @@ func arrows() map[string][]string {
 		"internal/iamport":  {"internal/point"},
 		"internal/sandbox":  {},
 		"internal/schedule": {},
-		"internal/web":      {"internal/point", "internal/edge", "internal/schedule"},
+		"internal/web":      {"internal/point", "internal/edge"},
 		"internal/admin":    {"internal/point", "internal/auth"},
 		"internal/auth":     {"internal/point"},
 		"internal/edge":     {},

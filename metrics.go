@@ -115,7 +115,7 @@ func (m *bookMetrics) Collect(out chan<- prometheus.Metric) {
 }
 
 func (m *bookMetrics) collectJobs(ctx context.Context, out chan<- prometheus.Metric) {
-	states, err := m.routes.Schedule.States(ctx)
+	states, err := m.schedule.States(ctx)
 	if err != nil {
 		m.log.Error("metrics: the jobs' states were not read", "err", err)
 	}

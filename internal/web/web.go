@@ -6,7 +6,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -17,13 +16,11 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"pointcharge/internal/point"
-	"pointcharge/internal/schedule"
 )
 
 // Server serves the plain HTTP routes. Its fields are set once, before it is used.
 type Server struct {
-	Points   *point.Service
-	Schedule *schedule.Schedule // nil when no jobs run here
+	Points *point.Service
 	// FrontendURL is the only place where a payer is ever sent back to. Its own path and query are kept.
 	FrontendURL *url.URL
 	Log         *slog.Logger
@@ -106,33 +103,16 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready says that the database answers, and how the jobs are doing. A job that lags makes no server less ready: to take
-// it out of service would not bring Iamport back.
+// ready says that the database answers, and no more: anybody may ask. How the jobs are doing is in the metrics; a job that
+// lags makes no server less ready, since to take it out of service would not bring Iamport back.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	var one int
 	if err := s.Points.DB.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
 		s.Log.Error("not ready", "err", err)
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
-	if s.Schedule == nil {
-		return
-	}
-	states, err := s.Schedule.States(ctx)
-	if err != nil {
-		s.Log.Error("the jobs' states were not read", "err", err)
-	}
-	for _, job := range states {
-		fmt.Fprintf(w, "%s: last success %s, lag %s\n", job.Name, lastSuccess(job), job.Lag(time.Now()).Round(time.Second))
-	}
-}
-
-func lastSuccess(job schedule.State) string {
-	if job.SucceededAt == nil {
-		return "never"
-	}
-	return job.SucceededAt.UTC().Format(time.RFC3339)
 }
