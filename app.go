@@ -221,7 +221,7 @@ func trustedDocuments(s config.GraphQL) (*graph.TrustedDocuments, error) {
 	if s.TrustedDocuments == "" {
 		return nil, nil
 	}
-	trusted, err := graph.ReadTrustedDocuments(s.TrustedDocuments, s.TrustedDocumentsMode == config.Report)
+	trusted, err := graph.ReadTrustedDocuments(s.TrustedDocuments, limits(s), s.TrustedDocumentsMode == config.Report)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("the environment is not right:\nTRUSTED_DOCUMENTS is wrong: %w", err)}
 	}

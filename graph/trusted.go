@@ -5,17 +5,21 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
 )
 
 // TrustedDocuments are the documents of the front ends that belong to us. While they are enforced nothing else is
@@ -35,8 +39,9 @@ var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // ReadTrustedDocuments reads a file as graphql-codegen's client preset writes it (persisted-documents.json, with
 // hashAlgorithm sha256): a JSON object of each document's SHA-256 in hex, and its text. The error says what is
-// wrong with the file. With reportOnly, what is not in it is logged and answered.
-func ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocuments, error) {
+// wrong with the file, in a line for each document that would be refused, by the schema or by a limit, as far as
+// that can be told from the defaults of its variables. With reportOnly, what is not in it is logged and answered.
+func ReadTrustedDocuments(file string, limits Limits, reportOnly bool) (*TrustedDocuments, error) {
 	content, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, err
@@ -48,23 +53,50 @@ func ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocuments, erro
 	if len(texts) == 0 {
 		return nil, fmt.Errorf("%s has no document in it", file)
 	}
-	for hash, text := range texts {
-		if err := checkTrusted(hash, text); err != nil {
-			return nil, fmt.Errorf("%s: %.100q %w", file, hash, err)
+	schema := NewExecutableSchema(Config{}).Schema()
+	bounds := limiter{Limits: limits.withDefaults(), valid: lru.New[*ast.QueryDocument](1), widths: widthsOf(schema)}
+	var wrong []error
+	for _, hash := range slices.Sorted(maps.Keys(texts)) {
+		if err := checkTrusted(hash, texts[hash], schema, bounds); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %.100q %w", file, hash, err))
 		}
 	}
-	return &TrustedDocuments{texts: texts, reportOnly: reportOnly, reported: map[string]bool{}}, nil
+	return &TrustedDocuments{texts: texts, reportOnly: reportOnly, reported: map[string]bool{}}, errors.Join(wrong...)
 }
 
-func checkTrusted(hash, text string) error {
+func checkTrusted(hash, text string, schema *ast.Schema, bounds limiter) error {
 	if !sha256Hex.MatchString(hash) {
-		return fmt.Errorf("is no SHA-256 in lower-case hex; graphql-codegen needs hashAlgorithm: 'sha256'")
+		return errors.New("is no SHA-256 in lower-case hex; graphql-codegen needs hashAlgorithm: 'sha256'")
 	}
 	if actual := hashOf(text); actual != hash {
 		return fmt.Errorf("is not the hash of its text, which is %s", actual)
 	}
-	if _, err := parser.ParseQuery(&ast.Source{Input: text}); err != nil {
-		return fmt.Errorf("is the hash of what is no GraphQL document: %w", err)
+	if reason := refusal(text, schema, bounds); reason != nil {
+		return fmt.Errorf("cannot be answered: %s", reason.Message)
+	}
+	return nil
+}
+
+// refusal is why a document would be refused whatever its variables are, or nil.
+func refusal(text string, schema *ast.Schema, bounds limiter) *gqlerror.Error {
+	ctx := context.Background()
+	if err := bounds.MutateOperationParameters(ctx, &graphql.RawParams{Query: text}); err != nil {
+		return err
+	}
+	document, errs := gqlparser.LoadQueryWithRules(schema, text, strictRules())
+	if errs != nil {
+		return errs[0]
+	}
+	for _, operation := range document.Operations {
+		defaults := map[string]any{}
+		for _, variable := range operation.VariableDefinitions {
+			if variable.DefaultValue != nil {
+				defaults[variable.Variable], _ = variable.DefaultValue.Value(nil) // a constant
+			}
+		}
+		if err := bounds.MutateOperationContext(ctx, &graphql.OperationContext{Operation: operation, Variables: defaults}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func trusting(reportOnly bool) setting {
 	return func(w *world, r *graph.Resolver) {
 		content, err := json.Marshal(map[string]string{sha(trustedQuery): trustedQuery, sha(charge): charge})
 		w.must(err)
-		r.Trusted, err = graph.ReadTrustedDocuments(trustedFile(w.T, string(content)), reportOnly)
+		r.Trusted, err = graph.ReadTrustedDocuments(trustedFile(w.T, string(content)), r.Limits, reportOnly)
 		w.must(err)
 	}
 }
@@ -129,14 +129,50 @@ func TestAFileOfTrustedDocumentsThatIsWrongIsRefused(t *testing.T) {
 		"is no SHA-256":            `{"0123": "{ viewer { id } }"}`,
 		"hashAlgorithm":            `{"` + strings.Repeat("a", 40) + `": "{ viewer { id } }"}`,
 		"which is " + sha("{ a }"): `{"` + sha("{ b }") + `": "{ a }"}`,
-		"no GraphQL document":      `{"` + sha("{") + `": "{"}`,
+		"cannot be answered":       `{"` + sha("{") + `": "{"}`,
 	} {
-		_, err := graph.ReadTrustedDocuments(trustedFile(t, content), false)
+		_, err := graph.ReadTrustedDocuments(trustedFile(t, content), graph.Limits{}, false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", content, err, want)
 		}
 	}
-	if _, err := graph.ReadTrustedDocuments(filepath.Join(t.TempDir(), "none.json"), false); err == nil {
+	if _, err := graph.ReadTrustedDocuments(filepath.Join(t.TempDir(), "none.json"), graph.Limits{}, false); err == nil {
 		t.Error("a file that is not there is no mistake")
+	}
+}
+
+// TestEveryTrustedDocumentThatWouldBeRefusedIsNamed: a front end of another version is found when the server starts, all of
+// it, and not when its users come.
+func TestEveryTrustedDocumentThatWouldBeRefusedIsNamed(t *testing.T) {
+	t.Parallel()
+	bad := map[string]string{
+		"{":                                 "Expected Name",
+		"{ viewer { password } }":           `Cannot query field "password" on type "User".`,
+		"query($n: Int!) { viewer { id } }": `Variable "$n" is never used.`,
+		"{ viewer {" + repeat(31, " a#: id") + " } }":                                                                   "A document has at most 30 aliases (GRAPHQL_MAX_ALIASES).",
+		"{ viewer { chargeOrders(first: 5000) { edges { cursor node { status } } } } }":                                 "(GRAPHQL_MAX_COST)",
+		"query A { viewer { id } } query B($n: Int = 6000) { viewer { chargeOrders(first: $n) { edges { cursor } } } }": "(GRAPHQL_MAX_COST)",
+		"{ viewer { id" + strings.Repeat(" id", 1000) + " } }":                                                          "(GRAPHQL_MAX_TOKENS)",
+	}
+	file := map[string]string{sha(trustedQuery): trustedQuery, sha(charge): charge, sha(followed): followed}
+	for text := range bad {
+		file[sha(text)] = text
+	}
+	content, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = graph.ReadTrustedDocuments(trustedFile(t, string(content)), graph.Limits{}, true)
+	if err == nil || strings.Count(err.Error(), "\n") != len(bad)-1 {
+		t.Fatalf("want a line for each of %d: %v", len(bad), err)
+	}
+	for text, reason := range bad {
+		hash, found := sha(text), false
+		for line := range strings.Lines(err.Error()) {
+			found = found || strings.Contains(line, hash) && strings.Contains(line, reason)
+		}
+		if !found {
+			t.Errorf("%.60s, %s, is not refused with %s:\n%v", text, hash, reason, err)
+		}
 	}
 }
