@@ -32,8 +32,8 @@ func needBrowser(t *testing.T) string {
 type sighting struct {
 	Problems   []string // console messages, exceptions, breaches of the policy, requests to others
 	Playground struct {
-		Viewer, Kind              string
-		Products, Amount, Balance int64
+		Viewer, Kind                       string
+		Products, Amount, Balance, Watched int64
 	}
 	Storefront struct {
 		Card, Waiting, Deposit string
@@ -59,7 +59,8 @@ func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	for _, problem := range saw.Problems {
 		t.Error(problem)
 	}
-	if p := saw.Playground; p.Viewer != "minji" || p.Products != 5 || p.Kind != "CHARGE" || p.Amount != 5_000 || p.Balance != 5_000 {
+	if p := saw.Playground; p.Viewer != "minji" || p.Products != 5 || p.Kind != "CHARGE" || p.Amount != 5_000 || p.Balance != 5_000 ||
+		p.Watched != 5_000 {
 		t.Errorf("the playground showed %+v", p)
 	}
 	shop := saw.Storefront

@@ -45,7 +45,8 @@ async function post(path, body) {
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
 }
 
-// playground presses ▶ for each operation of the first tab, in their order, and pays between the second and the third.
+// playground presses ▶ for each operation of the first tab, in their order, and pays between the second and the third. The
+// last one is a stream, which it stops.
 async function playground() {
   const page = await visit('/playground');
   await page.goto(`${address}/playground`);
@@ -66,12 +67,17 @@ async function playground() {
   await post('/sandbox/sandbox-payments', { imp_uid: 'imp_000000000000', merchant_uid: merchantUid, amount: price });
   const charge = await run('Charge');
   const history = await run('History');
+  const watched = await run('Watch');
+  const stopped = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/graphql/stream'));
+  await page.locator('.graphiql-execute-button').click();
+  await stopped;
   saw.playground = {
     viewer: shop.data.viewer.id,
     products: shop.data.chargeProducts.length,
     kind: history.data.viewer.pointTransactions.edges[0].node.kind,
     amount: charge.data.createPointTransaction.amount,
     balance: history.data.viewer.balance,
+    watched: watched.data.viewerTransactionAdded.amount,
   };
   await page.screenshot({ path: `${folder}/playground.png` });
   await page.context().close();

@@ -27,6 +27,11 @@ var assets embed.FS
 //go:embed charge.graphql
 var charge string
 
+// fetcher is how GraphiQL asks.
+//
+//go:embed fetcher.js
+var fetcher string
+
 // Options says where the playground is and what it talks to.
 type Options struct {
 	Path      string // where it is mounted, as in "/playground"
@@ -89,8 +94,8 @@ func (r *recorder) WriteHeader(int)     {}
 
 func (o Options) asset(name string) string { return o.Path + "/assets/" + name }
 
-// complete gives GraphiQL what gqlgen's options cannot: the query of the first tab, headers in every new tab, and no
-// headers kept with the tabs, or the token of an earlier run of the sandbox would come back instead of today's.
+// complete gives GraphiQL what gqlgen's options cannot: the query of the first tab, subscriptions, headers in every new
+// tab, and no headers kept with the tabs, or the token of an earlier run of the sandbox would come back instead of today's.
 func complete(page []byte, o Options) ([]byte, error) {
 	query, err := json.Marshal(strings.NewReplacer("{{.ProductID}}", o.ProductID, "{{.SandboxURL}}", o.Sandbox).Replace(charge))
 	if err != nil {
@@ -100,6 +105,8 @@ func complete(page []byte, o Options) ([]byte, error) {
 		{"shouldPersistHeaders: true,", "shouldPersistHeaders: false,\n" +
 			"          defaultHeaders: JSON.stringify(uiHeaders, null, 2),\n" +
 			"          defaultQuery: " + string(query) + ","},
+		{"      const fetcher = GraphiQL", fetcher + "      const fetcher = GraphiQL"},
+		{"fetcher: fetcher,", "fetcher: streaming(fetcher),"},
 		{`<meta charset="utf-8">`, `<meta charset="utf-8"><link rel="icon" href="data:,">`}, // or the browser asks for /favicon.ico
 	}
 	if o.Token == "" {
