@@ -40,6 +40,7 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	} {
 		s.awaitMatch(url, want)
 	}
+	s.awaitMatch(strings.TrimSuffix(url, "/metrics")+"/readyz", `(?m)^ok\n(.*\n)*sweep: last success 20\S+Z, lag 0s$`)
 	if a := s.send(http.MethodGet, s.url+"/metrics", ""); a.status != http.StatusNotFound {
 		t.Errorf("strangers see metrics: %d", a.status)
 	}
@@ -48,7 +49,7 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	}
 }
 
-// TestWhatTheServersOwnReconciliationsFindIsSeen: it is logged, measured and listed, until it is settled.
+// TestWhatTheServersOwnReconciliationsFindIsSeen: it is logged, measured and listed, until it is right.
 func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {

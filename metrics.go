@@ -17,7 +17,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop is called.
+// serveMetrics serves /metrics, and a /readyz that tells more than the public one, on a listener of its own, if the
+// configuration names one, until stop is called.
 func serveMetrics(a *app) (stop func(), err error) {
 	if a.cfg.MetricsAddr == "" {
 		return func() {}, nil
@@ -34,6 +35,7 @@ func serveMetrics(a *app) (stop func(), err error) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &bookMetrics{a})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{Timeout: metricsTimeout}))
+	mux.HandleFunc("GET /readyz", a.ready)
 	server := newHTTPServer(mux, a.log)
 	a.log.Info("metrics are served", "addr", listener.Addr().String())
 	var serving sync.WaitGroup
@@ -46,6 +48,27 @@ func serveMetrics(a *app) (stop func(), err error) {
 		_ = server.Close()
 		serving.Wait()
 	}, nil
+}
+
+// ready says how each job is doing, for whoever may see the metrics. A job that lags makes no server less ready: to take
+// it out of service would not bring Iamport back.
+func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), metricsTimeout)
+	defer cancel()
+	states, err := a.schedule.States(ctx)
+	if err != nil {
+		a.log.Error("not ready", "err", err)
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+	for _, job := range states {
+		last := "never"
+		if job.SucceededAt != nil {
+			last = job.SucceededAt.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s: last success %s, lag %s\n", job.Name, last, job.Lag(time.Now()).Round(time.Second))
+	}
 }
 
 // metricsTimeout is how long a scrape may take; most of it waits for the database.
