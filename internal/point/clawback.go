@@ -72,7 +72,9 @@ func (b *books) followUncredited(tx *gorm.DB, now time.Time) error {
 	if since := b.payment.CancelledAmount - refunds[i].CancelledBefore; since > 0 {
 		news = []Cancellation{{Amount: since}}
 	}
-	if status := refunds[i].outcome(b.payment, news, now); status != refunds[i].Status {
+	p := b.payment
+	p.Problem = NoProblem // it had one before it was refunded, which says nothing about the refund
+	if status := refunds[i].outcome(p, news, now); status != refunds[i].Status {
 		return refunds[i].set(tx, status, now)
 	}
 	return nil

@@ -244,7 +244,8 @@ func (s *Service) ask(ctx context.Context, r Refund, p Payment, account *RefundA
 		Notify: true}) // should we not live to see the answer
 	switch CodeOf(err) {
 	case "":
-		if after.cancelledInHistory() == r.CancelledBefore { // some providers take their time (contract §1.6)
+		// Some providers take their time (contract §1.6). The history may have been wrong before.
+		if after.cancelledInHistory() == r.CancelledBefore || after.CancelledAmount == r.CancelledBefore {
 			err = s.move(ctx, r, RefundAccepted)
 		} else {
 			_, err = s.merge(ctx, after)

@@ -101,7 +101,7 @@ const releaseAfter = time.Minute
 
 // ReleaseRefund lets go of what a refund holds, on an operator's word that it will never come: the provider dropped
 // it, or nobody knows of it. It syncs first, and refuses with RefundNotPossible if the refund has ended by then, was
-// asked for less than a minute ago, or something was cancelled that is not in the books.
+// asked for less than a minute ago, or something of a charge was cancelled that is not in the books.
 func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) {
 	r, err := one[Refund](ctx, s.DB, "refund", "id = ?", id)
 	if err != nil {
@@ -114,7 +114,12 @@ func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) 
 	if r, err = one[Refund](ctx, s.DB, "refund", "id = ?", id); err != nil {
 		return Refund{}, err
 	}
-	if !r.open() || payment.Problem == WrongCancellations {
+	_, err = one[Order](ctx, s.DB, "order", "imp_uid = ?", r.ImpUID)
+	credited := err == nil
+	if err != nil && CodeOf(err) != NotFound {
+		return Refund{}, err
+	}
+	if !r.open() || credited && payment.Problem == WrongCancellations {
 		return Refund{}, refuse(RefundNotPossible, "This refund is %s, its payment's problem %q.", r.Status, payment.Problem)
 	}
 	if r.Status == RefundHeld && s.now().Sub(r.CreatedAt) < releaseAfter {

@@ -234,3 +234,61 @@ func TestADecisionAboutACreditedPaymentGivesNoPoints(t *testing.T) {
 		w.wantProblems(map[string]point.Problem{*charge.ImpUID: point.WrongCancellations})
 	})
 }
+
+// contradictory is a payment of minji's whose cancel_history does not say what was cancelled of it.
+func contradictory(w *world) string {
+	impUID := w.pay(w.order("minji"), func(p *sandbox.Payment) { p.CancelAmount = "1000" })
+	w.sync(impUID)
+	w.wantProblem(impUID, point.WrongCancellations)
+	return impUID
+}
+
+// TestARefundOfAContradictionThatNeverArrived: the torture found it HELD for ever. What was wrong before the refund says
+// nothing about it.
+func TestARefundOfAContradictionThatNeverArrived(t *testing.T) {
+	t.Parallel()
+	eachTrouble(t, func(w *world, f *front, trouble trouble) {
+		clock := w.stopClock()
+		impUID := contradictory(w)
+		troubled(w, f, trouble, false)
+		w.resolve(decision(impUID, point.RefundIt))
+		w.sync(impUID)
+		w.wantOpenRefunds(1)
+		clock.pass(patience)
+		w.sync(impUID)
+		w.wantOpenRefunds(0)
+		w.wantProblems(map[string]point.Problem{impUID: point.WrongCancellations})
+	})
+}
+
+func TestARefundOfAContradictionIsDone(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		impUID := contradictory(w)
+		w.resolve(decision(impUID, point.RefundIt))
+		w.wantOpenRefunds(0)
+		w.wantProblems(nil)
+		if p, _ := w.gateway.Payment(impUID); p.CancelAmount != "5000" {
+			w.Fatalf("%s of it is cancelled", p.CancelAmount)
+		}
+	})
+}
+
+func TestAnOperatorLetsGoOfTheRefundOfAContradiction(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		impUID := contradictory(w)
+		cancelling(f, accepting(f, impUID))
+		w.resolve(decision(impUID, point.RefundIt))
+		clock.pass(time.Hour)
+		w.sync(impUID)
+		pending := w.wantOpenRefunds(1)[0]
+		if pending.Status != point.RefundAccepted { // however long it takes
+			w.Fatalf("unexpected refund %+v", pending)
+		}
+		_, err := w.ReleaseRefund(w.Context(), pending.ID)
+		w.must(err)
+		w.wantOpenRefunds(0)
+	})
+}
