@@ -1,6 +1,9 @@
 package schedule
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Prepare is a Schedule whose ticks come from the test.
 var Prepare = prepare
@@ -11,3 +14,6 @@ func (s *Schedule) Tick(ctx context.Context) {
 		s.tick(ctx, job)
 	}
 }
+
+// Hurry lets no run take longer than d.
+func (s *Schedule) Hurry(d time.Duration) { s.patience = d }

@@ -1,6 +1,7 @@
 // Package schedule runs the jobs that nobody asks for, such as the sweep: each on one server of many at a time, without
 // a leader. A job is due when its row in the table jobs says so, and belongs to whoever moves that time on. If that
-// server dies, the job is due again one interval later. So jobs must bear to be run twice at once.
+// server stops, it gives the job back; if it dies, the job is due again one interval later. So jobs must bear to be run
+// twice at once.
 package schedule
 
 import (
@@ -28,6 +29,8 @@ const (
 	maxRun = time.Hour
 	// closePatience is how long Close waits for runs under way, whose context has ended.
 	closePatience = 10 * time.Second
+	// writePatience is how long it may take to write how a run ended, whose own time may be over.
+	writePatience = 5 * time.Second
 )
 
 // State is how a job is doing, on whichever server it ran. Times are UTC.
@@ -66,6 +69,8 @@ type Schedule struct {
 	log   *slog.Logger
 	clock func() time.Time
 	cron  gocron.Scheduler
+	// patience is how long a run may take.
+	patience time.Duration
 }
 
 // Start begins to run the jobs, those that are due at once. The Schedule must be closed.
@@ -91,7 +96,7 @@ func Start(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger) (*Sch
 
 // prepare is a Schedule whose jobs have their rows, and that does nothing yet.
 func prepare(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger, clock func() time.Time) (*Schedule, error) {
-	s := &Schedule{db: db, log: log, clock: clock}
+	s := &Schedule{db: db, log: log, clock: clock, patience: maxRun}
 	for _, job := range jobs {
 		if job.Every > 0 {
 			s.jobs = append(s.jobs, job)
@@ -133,33 +138,51 @@ func (s *Schedule) register(ctx context.Context) error {
 
 // tick runs the job if it is due and no other server has taken it, and writes down how it ended.
 func (s *Schedule) tick(ctx context.Context, job Job) {
-	ctx, cancel := context.WithTimeout(ctx, maxRun)
-	defer cancel()
-	ours, err := s.claim(ctx, job)
+	started := s.now()
+	ours, err := s.claim(ctx, job, started)
 	if err == nil && !ours {
 		return
 	}
 	if err == nil {
-		err = contained(ctx, job)
+		err = s.contained(ctx, job)
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) { // the server stops: the job is due again soon
-		return
-	}
-	if err != nil {
-		s.log.ErrorContext(ctx, "job failed", "job", job.Name, "err", err)
-	}
-	if err := s.conclude(ctx, job, err); err != nil {
+	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience)
+	defer cancel()
+	if err := s.end(write, job, started, err, ctx.Err() != nil); err != nil {
 		s.log.ErrorContext(ctx, "how a job ended was not written", "job", job.Name, "err", err)
 	}
 }
 
+// end writes how the run ended. What was cut short because the server stops is no failure of the job's.
+func (s *Schedule) end(ctx context.Context, job Job, started time.Time, failure error, stopping bool) error {
+	var returned error
+	if stopping && failure != nil {
+		returned = s.giveBack(ctx, job, started)
+	}
+	if stopping && errors.Is(failure, context.Canceled) {
+		return returned
+	}
+	if failure != nil {
+		s.log.ErrorContext(ctx, "job failed", "job", job.Name, "err", failure)
+	}
+	return errors.Join(returned, s.conclude(ctx, job, failure))
+}
+
 // claim moves the time on at which the job is due, if that has come. A little less than the interval, because the next
-// tick may come a little early. A time further ahead was written by a clock that was wrong.
-func (s *Schedule) claim(ctx context.Context, job Job) (ours bool, err error) {
-	now := s.now()
-	done := s.db.WithContext(ctx).Exec("UPDATE jobs SET due_at = ?, started_at = ? WHERE name = ? AND (due_at <= ? OR due_at > ?)",
-		now.Add(job.Every-job.Every/10), now, job.Name, now, now.Add(job.Every))
+// tick may come a little early. A time further ahead was written by a clock that was wrong, and so were ends of runs
+// that have not come yet: they count from now on.
+func (s *Schedule) claim(ctx context.Context, job Job, now time.Time) (ours bool, err error) {
+	done := s.db.WithContext(ctx).Exec(`UPDATE jobs SET due_at = ?, started_at = ?,
+			succeeded_at = CASE WHEN succeeded_at > ? THEN ? ELSE succeeded_at END,
+			failed_at = CASE WHEN failed_at > ? THEN ? ELSE failed_at END
+		WHERE name = ? AND (due_at <= ? OR due_at > ?)`,
+		now.Add(job.Every-job.Every/10), now, now, now, now, now, job.Name, now, now.Add(job.Every))
 	return done.RowsAffected == 1, done.Error
+}
+
+// giveBack makes the job due at once, unless another server has begun it since.
+func (s *Schedule) giveBack(ctx context.Context, job Job, started time.Time) error {
+	return s.db.WithContext(ctx).Exec("UPDATE jobs SET due_at = ? WHERE name = ? AND started_at = ?", s.now(), job.Name, started).Error
 }
 
 func (s *Schedule) conclude(ctx context.Context, job Job, failure error) error {
@@ -170,8 +193,10 @@ func (s *Schedule) conclude(ctx context.Context, job Job, failure error) error {
 		s.now(), fmt.Sprintf("%.500q", failure), job.Name).Error
 }
 
-// contained makes an error of a panic, which must not end the server.
-func contained(ctx context.Context, job Job) (err error) {
+// contained runs the job for as long as it may, and makes an error of a panic, which must not end the server.
+func (s *Schedule) contained(ctx context.Context, job Job) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,8 +86,10 @@ func TestAJobRunsOnOneServerOnceInItsInterval(t *testing.T) {
 func TestAJobWhoseServerDiedIsDueAgain(t *testing.T) {
 	t.Parallel()
 	eachFleet(t, func(f *fleet) {
-		dying, die := context.WithCancel(f.Context())
-		f.server(func(ctx context.Context) error { die(); return ctx.Err() }).Tick(dying)
+		dying := f.server(func(context.Context) error { runtime.Goexit(); return nil }) // nothing after it is done
+		var dead sync.WaitGroup
+		dead.Go(func() { dying.Tick(f.Context()) })
+		dead.Wait()
 		var runs int
 		heir := f.server(func(context.Context) error { runs++; return nil })
 		heir.Tick(f.Context())
@@ -93,6 +97,56 @@ func TestAJobWhoseServerDiedIsDueAgain(t *testing.T) {
 		heir.Tick(f.Context())
 		if runs != 1 || f.state(heir).Failing() {
 			f.Fatalf("%d runs, state %+v", runs, f.state(heir))
+		}
+	})
+}
+
+func TestAStoppedServersJobIsDueAtOnce(t *testing.T) {
+	t.Parallel()
+	eachFleet(t, func(f *fleet) {
+		stopping, stop := context.WithCancel(f.Context())
+		f.server(func(ctx context.Context) error { stop(); return fmt.Errorf("reading: %w", ctx.Err()) }).Tick(stopping)
+		var runs int
+		heir := f.server(func(context.Context) error { runs++; return nil })
+		if state := f.state(heir); state.Failing() || f.log.Len() > 0 {
+			f.Errorf("a stop is a failure: %+v, %s", state, &f.log)
+		}
+		heir.Tick(f.Context())
+		heir.Tick(f.Context())
+		if runs != 1 {
+			f.Fatalf("%d runs, want 1", runs)
+		}
+	})
+}
+
+// TestAStoppedServerGivesBackOnlyItsOwnRun: its job took so long that another server has begun the next run.
+func TestAStoppedServerGivesBackOnlyItsOwnRun(t *testing.T) {
+	t.Parallel()
+	eachFleet(t, func(f *fleet) {
+		var runs int
+		heir := f.server(func(context.Context) error { runs++; return nil })
+		stopping, stop := context.WithCancel(f.Context())
+		f.server(func(ctx context.Context) error {
+			f.pass(time.Minute)
+			heir.Tick(f.Context())
+			stop()
+			return ctx.Err()
+		}).Tick(stopping)
+		heir.Tick(f.Context())
+		if runs != 1 {
+			f.Fatalf("%d runs, want 1", runs)
+		}
+	})
+}
+
+func TestARunThatTakesTooLongHasFailed(t *testing.T) {
+	t.Parallel()
+	eachFleet(t, func(f *fleet) {
+		s := f.server(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		s.Hurry(time.Millisecond)
+		s.Tick(f.Context())
+		if state := f.state(s); !state.Failing() || !strings.Contains(state.Error, "deadline exceeded") {
+			f.Fatalf("unexpected state %+v", state)
 		}
 	})
 }
@@ -164,6 +218,26 @@ func TestATimeFromTheFutureStopsNoJob(t *testing.T) {
 		s.Tick(f.Context())
 		if runs != 2 {
 			f.Fatalf("%d runs, want 2", runs)
+		}
+	})
+}
+
+// TestASuccessFromTheFutureHidesNoFailure, nor that the job lags.
+func TestASuccessFromTheFutureHidesNoFailure(t *testing.T) {
+	t.Parallel()
+	eachFleet(t, func(f *fleet) {
+		var failure error
+		s := f.server(func(context.Context) error { return failure })
+		f.pass(365 * 24 * time.Hour)
+		s.Tick(f.Context())
+		f.pass(-365 * 24 * time.Hour)
+		failure = errors.New("no gateway")
+		for range 10 {
+			s.Tick(f.Context())
+			f.pass(time.Minute)
+		}
+		if state := f.state(s); !state.Failing() || state.Lag(time.Unix(f.at.Load(), 0)) != 9*time.Minute {
+			f.Fatalf("lag %s, state %+v", state.Lag(time.Unix(f.at.Load(), 0)), state)
 		}
 	})
 }
