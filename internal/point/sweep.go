@@ -19,9 +19,11 @@ const (
 	sweepAtOnce = 8
 	// sweepTail is how long after its end an order is still looked at: a late payment counts.
 	sweepTail = 14 * day
+	// longestCheck is the longest time between two looks. What is to be looked at later was written by a clock that was ahead.
+	longestCheck = 7 * day
 	// depositCheck is the longest time between two looks at an order whose deposit is awaited.
 	depositCheck = time.Hour
-	// failedCheck is the longest time until an order is looked at again whose look-up failed.
+	// failedCheck is the longest time until an order is looked at again whose look-up failed; a day after its tail.
 	failedCheck = 15 * time.Minute
 )
 
@@ -31,10 +33,14 @@ func (s *Service) grace() time.Duration { return orElse(s.Grace, 2*time.Minute) 
 // those orders whose time has come, at most limit of them, and syncs what it finds. It returns how many were due;
 // fewer than limit means that nothing more is.
 //
-// An order is looked at after Grace, and then each time its age has doubled; while a deposit is awaited, every hour
-// at least. Any number of servers may sweep at once: an order belongs to whoever moves its CheckAt on. If that
-// server dies, the order is due again when that time comes.
+// An order is looked at after Grace, and then each time its age has doubled, at least once a week; while a deposit is
+// awaited, every hour at least. It is given up by the first look that succeeds two weeks after its end. Any number of
+// servers may sweep at once: an order belongs to whoever moves its CheckAt on. If that server dies, the order is due
+// again when that time comes. What a server whose clock was ahead put off or gave up is due at once.
 func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
+	if err := s.recall(ctx); err != nil {
+		return 0, err
+	}
 	var due []Order
 	err := s.DB.WithContext(ctx).Where("imp_uid IS NULL AND check_at <= ?", s.now()).Order("check_at").Limit(limit).Find(&due).Error
 	if err != nil {
@@ -69,6 +75,19 @@ func summary(of string, errs []error) error {
 	return fmt.Errorf("%d of %d %s failed, such as: %w", len(bad), len(errs), of, bad[worst])
 }
 
+// recall makes due what was put off or given up at a time that has not come yet.
+func (s *Service) recall(ctx context.Context) error {
+	now := s.now()
+	for where, since := range map[string]time.Time{"given_up_at > ?": now, "check_at > ?": now.Add(longestCheck)} {
+		err := s.DB.WithContext(ctx).Exec("UPDATE charge_orders SET check_at = ?, given_up_at = NULL WHERE imp_uid IS NULL AND "+where,
+			now, since).Error
+		if err != nil {
+			return fmt.Errorf("recall orders: %w", err)
+		}
+	}
+	return nil
+}
+
 // check asks the gateway about one order, unless another server does. An order whose look-up fails is due again soon.
 func (s *Service) check(ctx context.Context, order Order) error {
 	now := s.now()
@@ -77,33 +96,40 @@ func (s *Service) check(ctx context.Context, order Order) error {
 	if err != nil || !ours {
 		return err
 	}
-	if _, err = s.SyncOrder(ctx, order.MerchantUID); err == nil {
-		return nil
+	order.CheckAt = &next
+	err = Contained(func() error { _, err := s.SyncOrder(ctx, order.MerchantUID); return err })
+	if err == nil {
+		return s.giveUp(ctx, order, now)
 	}
-	order.CheckAt = next
-	soon := now.Add(min(max(now.Sub(order.CreatedAt)/4, s.grace()/2), failedCheck))
-	_, moved := s.moveCheck(context.WithoutCancel(ctx), order, &soon)
+	longest := failedCheck
+	if now.After(order.ExpiresAt.Add(sweepTail)) {
+		longest = day
+	}
+	_, moved := s.moveCheck(context.WithoutCancel(ctx), order, now.Add(min(max(now.Sub(order.CreatedAt)/4, s.grace()/2), longest)))
 	return fmt.Errorf("sweep order %s: %w", order.MerchantUID, errors.Join(err, moved))
 }
 
-// nextCheck is when the order is looked at again after now; nil when its payment is not expected any more.
-func (o Order) nextCheck(now time.Time, grace time.Duration) *time.Time {
-	if now.After(o.ExpiresAt.Add(sweepTail)) {
-		return nil
-	}
-	wait := max(now.Sub(o.CreatedAt), grace)
+// nextCheck is when the order is looked at again after now.
+func (o Order) nextCheck(now time.Time, grace time.Duration) time.Time {
+	wait := min(max(now.Sub(o.CreatedAt), grace), longestCheck)
 	if o.Status == OrderWaitingDeposit {
 		wait = min(wait, depositCheck)
 	}
-	next := now.Add(wait)
-	return &next
+	return now.Add(wait)
 }
 
 // moveCheck sets the order's CheckAt, unless somebody else has since it was read: then the order is theirs.
-func (s *Service) moveCheck(ctx context.Context, order Order, next *time.Time) (ours bool, err error) {
-	done := s.DB.WithContext(ctx).Exec(`UPDATE charge_orders SET check_at = ?
-		WHERE merchant_uid = ? AND check_at IS NOT DISTINCT FROM ? AND imp_uid IS NULL`, next, order.MerchantUID, order.CheckAt)
+func (s *Service) moveCheck(ctx context.Context, order Order, next time.Time) (ours bool, err error) {
+	done := s.DB.WithContext(ctx).Exec("UPDATE charge_orders SET check_at = ? WHERE merchant_uid = ? AND check_at = ? AND imp_uid IS NULL",
+		next, order.MerchantUID, order.CheckAt)
 	return done.RowsAffected == 1, done.Error
+}
+
+// giveUp ends the looks at an order that was just looked at, if it ended long ago and nobody has paid it.
+func (s *Service) giveUp(ctx context.Context, order Order, now time.Time) error {
+	return s.DB.WithContext(ctx).Exec(`UPDATE charge_orders SET check_at = NULL, given_up_at = ?
+		WHERE merchant_uid = ? AND check_at = ? AND imp_uid IS NULL AND expires_at < ?`,
+		now, order.MerchantUID, order.CheckAt, now.Add(-sweepTail)).Error
 }
 
 // ExpireOrders (만료) closes the orders that were not paid in time, at most limit of them, and returns how many. A
