@@ -80,15 +80,16 @@ func runRefunds(ctx context.Context, i invocation) error {
 	})
 }
 
-// refundsAtOnce is how many open refunds one run looks at.
-const refundsAtOnce = 1000
-
 func listRefunds(ctx context.Context, w io.Writer, points *point.Service) error {
-	open, failed := points.SyncRefunds(ctx, refundsAtOnce)
+	failed := points.SyncRefunds(ctx)
+	open, err := points.OpenRefunds(ctx)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
 	for _, r := range open {
 		fmt.Fprintf(w, "refund %s of payment %s: %d, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
 	}
-	_, err := fmt.Fprintf(w, "%d refunds are under way\n", len(open))
+	_, err = fmt.Fprintf(w, "%d refunds are under way\n", len(open))
 	return errors.Join(failed, err)
 }
 

@@ -23,10 +23,7 @@ func jobs(cfg config.Config, points *point.Service, log *slog.Logger) []schedule
 		{Name: "sweep", Every: cfg.SweepEvery, Run: drained(points.Sweep)},
 		{Name: "expire-orders", Every: cfg.ExpireOrdersEvery, Run: drained(points.ExpireOrders)},
 		{Name: "expire-points", Every: cfg.ExpirePointsEvery, Run: drained(points.Expire)},
-		{Name: "refunds", Every: cfg.RefundsEvery, Run: func(ctx context.Context) error {
-			_, err := points.SyncRefunds(ctx, refundsAtOnce)
-			return err
-		}},
+		{Name: "refunds", Every: cfg.RefundsEvery, Run: points.SyncRefunds},
 		{Name: "reconcile", Every: cfg.ReconcileEvery, Run: func(ctx context.Context) error {
 			return reconcileDue(ctx, points, log)
 		}},

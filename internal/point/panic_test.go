@@ -68,8 +68,9 @@ func TestAPanicAboutOneRefundIsThatRefundsError(t *testing.T) {
 		w.refund(asks(good, 5000, "r-2"))
 		w.must(w.gateway.Cancel(*good.ImpUID, ""))
 		w.setTrap("/payments/" + *trapped.ImpUID)
-		open, err := w.SyncRefunds(w.Context(), 10)
-		w.wantTrapped(err)
+		w.wantTrapped(w.SyncRefunds(w.Context()))
+		open, err := w.OpenRefunds(w.Context())
+		w.must(err)
 		if len(open) != 1 || open[0].ImpUID != *trapped.ImpUID {
 			w.Errorf("unexpected open refunds %+v", open)
 		}

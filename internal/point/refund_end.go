@@ -90,10 +90,9 @@ func (r Refund) set(tx *gorm.DB, status RefundStatus, now time.Time) error {
 		(SELECT id FROM point_transactions WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, r.ImpUID).Error
 }
 
-// OpenRefunds are those under way, the oldest first; at most limit. Whoever syncs their payments ends those whose
-// time has come.
-func (s *Service) OpenRefunds(ctx context.Context, limit int) ([]Refund, error) {
-	return gorm.G[Refund](s.DB).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Limit(limit).Find(ctx)
+// OpenRefunds are those under way, the oldest first. Whoever syncs their payments ends those whose time has come.
+func (s *Service) OpenRefunds(ctx context.Context) ([]Refund, error) {
+	return gorm.G[Refund](s.DB).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Find(ctx)
 }
 
 // releaseAfter is longer than a refund's request may be on its way: askWithin, and then the gateway's timeout.

@@ -34,7 +34,7 @@ func accepting(f *front, impUID string) http.HandlerFunc {
 // wantOpenRefunds fails unless so many refunds are under way, and returns them.
 func (w *world) wantOpenRefunds(n int) []point.Refund {
 	w.Helper()
-	open, err := w.OpenRefunds(w.Context(), 10)
+	open, err := w.OpenRefunds(w.Context())
 	w.must(err)
 	if len(open) != n {
 		w.Fatalf("%d refunds are under way, want %d: %+v", len(open), n, open)
@@ -188,7 +188,7 @@ func TestAServerThatDiesWhileAnOperatorRefunds(t *testing.T) {
 		})
 		_, _ = w.Resolve(ctx, decision(wrong, point.RefundIt))
 		f.say(f.gateway.ServeHTTP)
-		_, err := w.SyncRefunds(w.Context(), 10)
+		err := w.SyncRefunds(w.Context())
 		w.must(err)
 		w.wantOpenRefunds(0)
 		w.wantProblems(nil)

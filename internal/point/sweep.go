@@ -150,19 +150,19 @@ func (s *Service) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	return int(expired), nil
 }
 
-// SyncRefunds (환불 확인) asks the gateway what became of the refunds under way, the oldest first, and returns those
-// that still are.
-func (s *Service) SyncRefunds(ctx context.Context, limit int) ([]Refund, error) {
-	open, err := s.OpenRefunds(ctx, limit)
+// SyncRefunds (환불 확인) asks the gateway what became of every refund under way, and lets the books follow. The one whose
+// payment was looked up longest ago comes first: so none waits for ever, should there be more than ctx has time for.
+func (s *Service) SyncRefunds(ctx context.Context) error {
+	var impUIDs []string
+	err := s.DB.WithContext(ctx).Raw(`SELECT r.imp_uid FROM refunds r JOIN payments p ON p.imp_uid = r.imp_uid
+		WHERE r.status IN ('HELD', 'ACCEPTED') ORDER BY p.synced_at, r.id`).Scan(&impUIDs).Error
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("read open refunds: %w", err)
 	}
-	failed := forEach("refunds", open, func(r Refund) error {
-		if _, err := s.Sync(ctx, r.ImpUID); err != nil {
-			return fmt.Errorf("refund %s: %w", r.ID, err)
+	return forEach("refunds", impUIDs, func(impUID string) error {
+		if _, err := s.Sync(ctx, impUID); err != nil {
+			return fmt.Errorf("refund of payment %s: %w", impUID, err)
 		}
 		return nil
 	})
-	open, err = s.OpenRefunds(ctx, limit)
-	return open, errors.Join(failed, err)
 }
