@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +52,26 @@ func TestAnOutageHeals(t *testing.T) {
 	}
 }
 
+// Streams in small: that they are served, heard and bounded is looked at, what they cost is not.
+func TestStreamsAreOpenedAndHeard(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("TEST_DATABASE_URL") != "" || runtime.GOOS != "linux" {
+		t.Skip("needs a PostgreSQL cluster of its own, and Linux to tell what a process takes")
+	}
+	databasetest.EmptyURL(t, databasetest.Postgres) // skips without PostgreSQL
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	var out strings.Builder
+	if err := run(ctx, []string{"streams", "-n", "10", "-users", "2", "-idle", "100ms"}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, want := range []string{"10 streams of 2 users", "KB each", "of a core", "its user's 5 streams"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
 func TestConcludeFailsBelowTheMark(t *testing.T) {
 	t.Parallel()
 	latencies := []time.Duration{time.Millisecond, 2 * time.Millisecond}
@@ -65,7 +86,8 @@ func TestConcludeFailsBelowTheMark(t *testing.T) {
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{}, {"spend"}, {"charge", "-n", "0"}, {"charge", "-n", "100001"},
-		{"charge", "-rounds", "0"}, {"charge", "more"}, {"outage", "-hang", "-1s"}, {"charge", "-unknown"}} {
+		{"charge", "-rounds", "0"}, {"charge", "more"}, {"outage", "-hang", "-1s"}, {"charge", "-unknown"},
+		{"streams", "-n", "11", "-users", "2"}} {
 		if err := run(t.Context(), args, new(strings.Builder)); !errors.Is(err, errUsage) {
 			t.Errorf("%q: %v", args, err)
 		}

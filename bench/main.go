@@ -2,8 +2,9 @@
 //
 // "go run ./bench charge" answers one question: of the charges that this machine's PostgreSQL could write, how many
 // does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage" answers another: while Iamport hangs,
-// how much slower are requests that have nothing to do with it, and what becomes of those that do? Everything runs on
-// this machine as processes of its own, on loopback and in temporary folders, and is gone when the command ends.
+// how much slower are requests that have nothing to do with it, and what becomes of those that do? "go run ./bench streams"
+// (on Linux) answers a third: what do ten thousand open subscriptions cost while nothing happens? Everything runs on this
+// machine as processes of its own, on loopback and in temporary folders, and is gone when the command ends.
 package main
 
 import (
@@ -45,10 +46,10 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: go run ./bench charge|outage [flags]; try -h")
+var errUsage = errors.New("usage: go run ./bench charge|outage|streams [flags]; try -h")
 
 func measures() map[string]func(context.Context, options, io.Writer) error {
-	return map[string]func(context.Context, options, io.Writer) error{"charge": compare, "outage": outage}
+	return map[string]func(context.Context, options, io.Writer) error{"charge": compare, "outage": outage, "streams": streams}
 }
 
 func first(args []string) string {
@@ -81,11 +82,15 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often both sides are measured; the median counts")
 	flags.IntVar(&o.clients, "clients", o.clients, "how many ask at once")
 	flags.IntVar(&o.users, "users", o.users, "whose payments they are")
-	if name == "outage" {
+	switch name {
+	case "streams":
+		flags.IntVar(&o.payments, "n", o.payments, "streams to open, at most five for each user")
+		flags.DurationVar(&o.hang, "idle", o.hang, "how long nothing happens")
+	case "outage":
 		flags.IntVar(&o.payments, "n", o.payments, "wallets to read in one go")
 		flags.Float64Var(&o.mark, "mark", o.mark, "the highest ratio of the times of reading a wallet; above it the command fails")
 		flags.DurationVar(&o.hang, "hang", o.hang, "how long Iamport hangs in each round, and is well before")
-	} else {
+	default:
 		flags.IntVar(&o.payments, "n", o.payments, "payments to charge in each round, on each side")
 		flags.Float64Var(&o.mark, "mark", o.mark, "the least ratio of the two rates; below it the command fails")
 	}
@@ -99,14 +104,21 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 	if flags.NArg() > 0 || min(o.payments, o.clients, o.users, o.rounds) < 1 || o.hang < 0 || o.payments > maxPayments {
 		return o, fmt.Errorf("%w: numbers are at least 1, -n at most %d", errUsage, maxPayments)
 	}
-	// Each of pgbench's clients makes the same number of transactions.
-	o.payments = roundUp(o.payments, o.clients)
+	if name == "streams" && o.payments > o.users*perUser {
+		return o, fmt.Errorf("%w: a user has at most %d streams", errUsage, perUser)
+	}
+	if name == "charge" { // each of pgbench's clients makes the same number of transactions
+		o.payments = roundUp(o.payments, o.clients)
+	}
 	return o, nil
 }
 
 func defaults(name string) options {
-	if name == "outage" {
+	switch name {
+	case "outage":
 		return options{payments: 1000, clients: 4, users: 1000, rounds: 3, mark: 1.2, hang: 30 * time.Second}
+	case "streams":
+		return options{payments: 10_000, clients: 8, users: 2000, rounds: 1, hang: time.Minute}
 	}
 	return options{payments: 10_000, clients: 32, users: 1000, rounds: 3, mark: 0.35}
 }

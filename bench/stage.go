@@ -19,11 +19,12 @@ const authSecret = "bench-secret-for-a-server-that-nobody-else-sees"
 type stage struct {
 	options
 
-	sweepEvery string // a setting of the server
-	dir        string // temporary
-	binary     string // of the server and the sandbox
-	postgres   string // the cluster's folder, which holds its socket and its log
-	url        string // the database's
+	sweepEvery string   // a setting of the server
+	more       []string // settings of the server, as NAME=value
+	dir        string   // temporary
+	binary     string   // of the server and the sandbox
+	postgres   string   // the cluster's folder, which holds its socket and its log
+	url        string   // the database's
 	db         *pgx.Conn
 	sandbox    *program
 	server     *program // once serve was called
@@ -80,13 +81,13 @@ func (s *stage) startPostgres(ctx context.Context) (err error) {
 
 // startServer starts a server on the database at url.
 func (s *stage) startServer(ctx context.Context, url string) (*program, error) {
-	return start(ctx, s.binary, []string{
+	return start(ctx, s.binary, append([]string{
 		"MODE=sandbox", "ADDR=127.0.0.1:0", "DATABASE_URL=" + url, "IAMPORT_URL=http://" + s.sandbox.address,
 		"AUTH_HS256_SECRET=" + authSecret,
 		// The jobs' statements would be taken for a charge's, and their work for a request's.
 		"REFUNDS_EVERY=0s", "EXPIRE_ORDERS_EVERY=0s", "EXPIRE_POINTS_EVERY=0s", "SWEEP_EVERY=" + s.sweepEvery,
 		"SWEEP_GRACE=1s",
-	})
+	}, s.more...))
 }
 
 // serve starts the server that is measured.
