@@ -109,7 +109,7 @@ func (c connection) listen(address, user string) error {
 	if _, err := c.Write(post(address, "/graphql/stream", token, query, nil).request); err != nil {
 		return err
 	}
-	response, err := http.ReadResponse(c.reader, nil)
+	response, err := http.ReadResponse(c.reader, nil) //nolint:bodyclose // it ends with the connection
 	if err != nil {
 		return err
 	}

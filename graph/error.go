@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 		return shown
 	}
 	if !ended { // a client that left is no fault
-		r.logOnce(ctx, slog.LevelError, "internal error", err)
+		r.logInternal(ctx, err)
 	}
 	shown.Message = internalMessage
 	shown.Extensions = map[string]any{"code": point.Internal}
@@ -67,16 +66,24 @@ func extensions(refusal *point.Error) map[string]any {
 func (r *Resolver) logRefusal(ctx context.Context, code point.Code, err error) {
 	switch code {
 	case point.Internal:
-		r.logOnce(ctx, slog.LevelError, "internal error", err)
+		r.logInternal(ctx, err)
 	case point.GatewayUnavailable, point.PaymentMismatch:
-		r.logOnce(ctx, slog.LevelWarn, "refused", err)
+		if isNew(ctx, err) {
+			r.Log.WarnContext(ctx, "refused", "path", graphql.GetPath(ctx).String(), "err", err)
+		}
 	}
 }
 
-func (r *Resolver) logOnce(ctx context.Context, level slog.Level, message string, err error) {
-	if already, ok := ctx.Value(loggedKey{}).(*logged); !ok || already.add(err) {
-		r.Log.Log(ctx, level, message, "path", graphql.GetPath(ctx).String(), "err", err)
+func (r *Resolver) logInternal(ctx context.Context, err error) {
+	if isNew(ctx, err) {
+		r.Log.ErrorContext(ctx, "internal error", "path", graphql.GetPath(ctx).String(), "err", err)
 	}
+}
+
+// isNew tells whether the answer under way has not logged err's cause yet.
+func isNew(ctx context.Context, err error) bool {
+	already, ok := ctx.Value(loggedKey{}).(*logged)
+	return !ok || already.add(err)
 }
 
 // maxLogged is how many lines an answer may write to the log: what fails in a list fails for each of its entries.
