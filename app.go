@@ -161,6 +161,7 @@ func newService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point
 		Key:            cfg.IamportKey.Reveal(),
 		Secret:         cfg.IamportSecret.Reveal(),
 		ChannelKey:     cfg.IamportChannelKey,
+		PGAPIKey:       cfg.IamportPGAPIKey.Reveal(),
 		NoticeURL:      cfg.PublicURL + webhookPath,
 		IncludeSandbox: cfg.Mode == config.Sandbox,
 		MaxInFlight:    gatewayCalls,

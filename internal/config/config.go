@@ -79,10 +79,12 @@ type Config struct {
 	IamportSecret     Secret `env:"IAMPORT_SECRET" sandbox:"sandbox-secret" live:"<required>" help:"Iamport's REST API secret (imp_secret)"`
 	IamportUserCode   string `env:"IAMPORT_USER_CODE" sandbox:"imp00000000" live:"<required>" help:"the store's code for IMP.init (가맹점 식별코드); public"`
 	IamportChannelKey string `env:"IAMPORT_CHANNEL_KEY" sandbox:"channel-key-sandbox" live:"<required>" help:"the payment channel for IMP.request_pay (채널 키); public"`
-	AuthHS256Secret   Secret `env:"AUTH_HS256_SECRET" sandbox:"<a development secret everybody knows>" live:"<this or AUTH_JWKS_URL>" help:"secret that signs users' tokens (HS256), at least 32 bytes"`
-	AuthJWKSURL       string `env:"AUTH_JWKS_URL" sandbox:"<unset>" live:"<this or AUTH_HS256_SECRET>" help:"address of the keys that sign users' tokens; needs AUTH_ISSUER and AUTH_AUDIENCE"`
-	AuthIssuer        string `env:"AUTH_ISSUER" sandbox:"<unchecked>" live:"<unchecked>" help:"what a token's iss must be"`
-	AuthAudience      string `env:"AUTH_AUDIENCE" sandbox:"<unchecked>" live:"<unchecked>" help:"what a token's aud must contain"`
+	// IamportPGAPIKey goes along with every virtual account that is issued (contract §1.8).
+	IamportPGAPIKey Secret `env:"IAMPORT_PG_API_KEY" sandbox:"<none>" live:"<none>" help:"KG Inicis' INIAPI key (pg_api_key), which virtual accounts of that provider need"`
+	AuthHS256Secret Secret `env:"AUTH_HS256_SECRET" sandbox:"<a development secret everybody knows>" live:"<this or AUTH_JWKS_URL>" help:"secret that signs users' tokens (HS256), at least 32 bytes"`
+	AuthJWKSURL     string `env:"AUTH_JWKS_URL" sandbox:"<unset>" live:"<this or AUTH_HS256_SECRET>" help:"address of the keys that sign users' tokens; needs AUTH_ISSUER and AUTH_AUDIENCE"`
+	AuthIssuer      string `env:"AUTH_ISSUER" sandbox:"<unchecked>" live:"<unchecked>" help:"what a token's iss must be"`
+	AuthAudience    string `env:"AUTH_AUDIENCE" sandbox:"<unchecked>" live:"<unchecked>" help:"what a token's aud must contain"`
 
 	// PublicURL and FrontendURL are without a trailing slash.
 	PublicURL   string `env:"PUBLIC_URL" sandbox:"<http://ADDR>" live:"<required>" help:"address at which browsers and Iamport reach this server"`

@@ -30,6 +30,7 @@ type Config struct {
 	Secret string // imp_secret
 
 	ChannelKey string // channel_key (채널 키) that virtual accounts are issued through
+	PGAPIKey   string // pg_api_key of KG Inicis, a secret; other providers need none
 	NoticeURL  string // where their deposits are told of; empty leaves it to Iamport's console
 
 	// IncludeSandbox lets Payment see payments of test channels, which Iamport hides since
@@ -55,6 +56,7 @@ type Client struct {
 	timeout        time.Duration
 	includeSandbox bool
 	channelKey     string
+	pgAPIKey       string
 	noticeURL      string
 	pageSize       int
 }
@@ -69,6 +71,7 @@ func New(cfg Config) *Client {
 		timeout:        cfg.Timeout,
 		includeSandbox: cfg.IncludeSandbox,
 		channelKey:     cfg.ChannelKey,
+		pgAPIKey:       cfg.PGAPIKey,
 		noticeURL:      cfg.NoticeURL,
 		pageSize:       cfg.PageSize,
 	}

@@ -1,7 +1,9 @@
 package iamport_test
 
 import (
+	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -171,5 +173,38 @@ func TestSandboxIssuesAndRevokesAnAccount(t *testing.T) {
 		t.Errorf("got %+v, %v", paid, err)
 	}
 	_, err = client.RevokeVirtualAccount(t.Context(), issued.ImpUID)
+	wantCode(t, err, point.InvalidArgument)
+}
+
+func TestInicisIsGivenItsKeyInTheQueryAndNobodyElseSeesIt(t *testing.T) {
+	t.Parallel()
+	const key = "a/+&=?%한 secret"
+	var log bytes.Buffer
+	cfg := iamport.Config{ChannelKey: "channel-inicis", PGAPIKey: key, IncludeSandbox: true,
+		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	var sent string
+	stub := newStub(func(w http.ResponseWriter, r *http.Request) {
+		sent = r.URL.Query().Get("pg_api_key")
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	_, err := stub.timeless(cfg).IssueVirtualAccount(t.Context(), account())
+	wantCode(t, err, point.GatewayUnavailable)
+	if sent != key {
+		t.Errorf("sent was %q", sent)
+	}
+	broken := newStub(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	_, lost := broken.client(t, cfg).IssueVirtualAccount(t.Context(), account())
+	if all := err.Error() + lost.Error() + log.String(); strings.Contains(all, "secret") {
+		t.Errorf("the key is in %s", all)
+	}
+	order := account()
+	order.DepositBy = time.Now().Add(time.Hour).Truncate(time.Second)
+	_, client := pretend(t, cfg)
+	if _, err := client.IssueVirtualAccount(t.Context(), order); err != nil {
+		t.Error(err)
+	}
+	cfg.PGAPIKey = ""
+	_, client = pretend(t, cfg)
+	_, err = client.IssueVirtualAccount(t.Context(), order)
 	wantCode(t, err, point.InvalidArgument)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -13,7 +14,8 @@ const maxVbankHolder = 16 // characters (contract §1.8)
 
 // postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract §1.8). The account waits
 // for its deposit as one from the payment window does, and is told of with the webhook for ready. An order may have
-// several; one that was paid before is refused with a code, in HTTP 200.
+// several; one that was paid before is refused with a code, in HTTP 200. A channel_key with "inicis" in it is KG Inicis',
+// which needs pg_api_key in the query.
 func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	in, ok := s.read(w, r)
 	if !ok {
@@ -21,8 +23,11 @@ func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	}
 	now := s.now().Unix()
 	p, notices, ok := in.vbank(now)
+	if strings.Contains(in["channel_key"], "inicis") { // which is how the sandbox knows
+		ok = ok && r.URL.Query().Get("pg_api_key") != ""
+	}
 	if !ok {
-		s.fail(w, http.StatusBadRequest, -1, "channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url을 확인하세요.")
+		s.fail(w, http.StatusBadRequest, -1, "channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url, pg_api_key(이니시스)를 확인하세요.")
 		return
 	}
 	if s.store.everPaid(p.MerchantUID) {
