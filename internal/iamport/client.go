@@ -126,7 +126,7 @@ const (
 // Payments reads every attempt to pay one order, those of test channels included, whatever
 // IncludeSandbox says (contract §1.5). An order nobody tried to pay has none, which is no error.
 // It fails with INVALID_ARGUMENT, before any call, for what cannot be a merchant_uid, and with
-// GATEWAY_UNAVAILABLE when the list could not be read to its end: it is never cut short silently.
+// GATEWAY_UNAVAILABLE when some attempts could not be read: the others come beside the error.
 func (c *Client) Payments(ctx context.Context, merchantUID string) ([]point.Payment, error) {
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return nil, err
@@ -134,17 +134,19 @@ func (c *Client) Payments(ctx context.Context, merchantUID string) ([]point.Paym
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	var all []point.Payment
+	var bad error
 	for next := int64(1); next != 0; {
 		p, err := c.page(ctx, merchantUID, next)
+		all, bad = append(all, p.payments...), cmp.Or(bad, p.bad, err)
 		if err == nil && p.next != 0 && (p.next <= next || p.next > maxPages) {
-			err = untrustworthy("a list without an end")
+			bad, p.next = untrustworthy("a list without an end"), 0
 		}
-		if err != nil {
-			return nil, unavailable("list payments", err)
-		}
-		all, next = append(all, p.payments...), p.next
+		next = p.next
 	}
-	return all, nil
+	if bad != nil {
+		bad = unavailable("list payments", bad)
+	}
+	return all, bad
 }
 
 // page reads one page, oldest attempt first: an attempt that is made while we read lengthens the

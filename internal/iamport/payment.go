@@ -3,6 +3,7 @@ package iamport
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -189,6 +190,7 @@ func storable(raw json.RawMessage) json.RawMessage {
 // page is one page of a paged answer; next is 0 on the last one (contract §1.5).
 type page struct {
 	payments []point.Payment
+	bad      error // why the first of those that were left out was
 	next     int64
 }
 
@@ -210,20 +212,24 @@ func openPage(response json.RawMessage) (p pageJSON, next int64, err error) {
 	return p, next, err
 }
 
-// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order.
+// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order. One that cannot be
+// vouched for hides no other.
 func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 	p, next, err := openPage(response)
 	if err != nil {
 		return page{}, err
 	}
-	payments := make([]point.Payment, len(p.List))
-	for i, raw := range p.List {
-		if payments[i], err = decodePayment(raw); err != nil {
-			return page{}, err
+	read := page{next: next}
+	for _, raw := range p.List {
+		payment, err := decodePayment(raw)
+		if err == nil && payment.MerchantUID != merchantUID {
+			err = untrustworthy("a payment of another order")
 		}
-		if payments[i].MerchantUID != merchantUID {
-			return page{}, untrustworthy("a payment of another order")
+		if err == nil {
+			read.payments = append(read.payments, payment)
+		} else if read.bad == nil {
+			read.bad = fmt.Errorf("attempt %q: %w", idIn(raw), err)
 		}
 	}
-	return page{payments: payments, next: next}, nil
+	return read, nil
 }

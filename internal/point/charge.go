@@ -67,21 +67,19 @@ func (s *Service) Sync(ctx context.Context, impUID string) (Payment, error) {
 }
 
 // SyncOrder syncs every attempt to pay the order merchantUID: the paid one counts, not the newest
-// (contract §5, F28). It refuses as Sync does.
+// (contract §5, F28). It refuses as Sync does, after it has synced those that it could.
 func (s *Service) SyncOrder(ctx context.Context, merchantUID string) ([]Payment, error) {
 	if err := checkID("merchantUid", merchantUID); err != nil {
 		return nil, err
 	}
 	payments, err := s.Gateway.Payments(ctx, merchantUID)
-	if err != nil {
-		return nil, err
-	}
 	for i, p := range payments {
-		if payments[i], err = s.merge(ctx, p); err != nil {
-			return nil, err
+		var failed error
+		if payments[i], failed = s.merge(ctx, p); failed != nil {
+			err = errors.Join(err, failed)
 		}
 	}
-	return payments, nil
+	return payments, err
 }
 
 // lookUp asks the gateway. No transaction is open here, so a slow gateway holds no connection (F34).
