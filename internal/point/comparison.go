@@ -21,6 +21,7 @@ type comparison struct {
 	run      *Reconciliation
 	seen     map[string]bool // listed by the gateway
 	reported map[string]bool // differences that are kept already
+	strays   map[string]bool // listed, and known to be for no order of ours
 	doubts   []string        // payments to look up
 	failed   []error         // why something could not be compared
 }
@@ -28,7 +29,11 @@ type comparison struct {
 // compare reads the gateway's lists first and then asks our books for what was not in them. What cannot be compared
 // keeps nothing else from it, but then the run has failed.
 func (c *comparison) compare(ctx context.Context) error {
-	return errors.Join(c.compareAll(ctx), summary("comparisons", c.failed))
+	err := c.compareAll(ctx)
+	if n := len(c.strays); n > 0 {
+		c.run.note("%d payments for no order of ours were reported before.", n)
+	}
+	return errors.Join(err, summary("comparisons", c.failed))
 }
 
 func (c *comparison) compareAll(ctx context.Context) error {
@@ -149,12 +154,9 @@ func (c *comparison) comparePage(ctx context.Context, listed []Payment) error {
 		}
 		b := ours[p.ImpUID]
 		if kind := b.difference(p); kind == MissingHere && b.hopeless() {
-			err = c.reportPayment(ctx, kind, b, p, false)
+			c.strays[p.ImpUID] = true
 		} else if kind != "" {
 			c.doubts = append(c.doubts, p.ImpUID)
-		}
-		if err != nil {
-			return err
 		}
 	}
 	return c.compareStrangers(ctx, strangers, ours)

@@ -80,7 +80,8 @@ func (b *booked) difference(p Payment) DifferenceKind {
 	return ""
 }
 
-// hopeless is a payment that another look-up cannot help: nobody opens an order for a payment that is made already.
+// hopeless is a payment that another look-up cannot help, and that the operator knows of by its problem: nobody opens an
+// order for a payment that is made already.
 func (b *booked) hopeless() bool {
 	return b != nil && b.Problem == UnknownOrder
 }

@@ -116,7 +116,7 @@ func (s *Service) reconcile(ctx context.Context, run Reconciliation, doubts []st
 	if err := database.Transact(ctx, s.DB, begin); err != nil {
 		return Reconciliation{}, fmt.Errorf("begin reconciliation: %w", err)
 	}
-	c := comparison{Service: s, run: &run, seen: map[string]bool{}, reported: map[string]bool{}, doubts: doubts}
+	c := comparison{Service: s, run: &run, seen: map[string]bool{}, reported: map[string]bool{}, strays: map[string]bool{}, doubts: doubts}
 	err = c.compare(ctx)
 	return run, errors.Join(err, s.finish(ctx, &run, err))
 }

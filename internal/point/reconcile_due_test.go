@@ -115,16 +115,25 @@ func TestTheDatabaseItselfRefusesAReconciliationThatCannotBe(t *testing.T) {
 	})
 }
 
-// TestReconcileLooksUpAPaymentForNoOrderOfOursOnce: another system of the merchant's may have thousands.
-func TestReconcileLooksUpAPaymentForNoOrderOfOursOnce(t *testing.T) {
+// TestReconcileReportsAPaymentForNoOrderOfOursOnce: another system of the merchant's may have thousands. It stays on the
+// list of problems, and what changes about it is looked up.
+func TestReconcileReportsAPaymentForNoOrderOfOursOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		strange := w.gateway.Put(sandbox.Payment{MerchantUID: "strange", Amount: "5000", Sandbox: true}).ImpUID
-		for range 2 {
-			w.wantDifferences(w.reconcile(), "MISSING_HERE "+strange)
+		w.wantDifferences(w.reconcile(), "MISSING_HERE "+strange)
+		run := w.reconcile()
+		w.wantDifferences(run)
+		if n := w.lookups(); n != 1 || run.Note != "1 payments for no order of ours were reported before." {
+			w.Errorf("%d look-ups, want 1; note %q", n, run.Note)
 		}
-		if n := w.lookups(); n != 1 {
-			w.Errorf("%d look-ups, want 1", n)
+		if n, err := w.ProblemCount(w.Context()); n != 1 || err != nil {
+			w.Errorf("%d problems, %v", n, err)
+		}
+		w.must(w.gateway.Cancel(strange, "1000"))
+		w.reconcile()
+		if n := w.count("payments", "imp_uid = ? AND cancelled_amount = 1000", strange); n != 1 {
+			w.Error("its cancellation was not seen")
 		}
 	})
 }

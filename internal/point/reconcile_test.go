@@ -149,15 +149,15 @@ func TestReconcileReportsWhatItCannotHeal(t *testing.T) {
 		})
 		want := []string{"MISSING_HERE " + unknown, "AMOUNT " + amount, "AMOUNT " + currency, "OWNER " + again,
 			"CANCELLED_AMOUNT " + *history.ImpUID}
-		for range 2 {
-			w.wantDifferences(w.reconcile(), want...)
-		}
+		w.wantDifferences(w.reconcile(), want...)
+		want = want[1:] // who pays for no order of ours is reported once, and is a problem
+		w.wantDifferences(w.reconcile(), want...)
 		w.wantBalance("minji", 2*full)
 		w.wantProblem(unknown, point.UnknownOrder)
 		w.edit(*history.ImpUID, func(p *sandbox.Payment) {
 			p.CancelHistory = []sandbox.Cancellation{{Amount: "1000", CancellationID: "can_1", CancelledAt: p.PaidAt}}
 		})
-		w.wantDifferences(w.reconcile(), append(want[:4], "CANCELLED_AMOUNT "+*history.ImpUID+" healed")...)
+		w.wantDifferences(w.reconcile(), append(want[:3], "CANCELLED_AMOUNT "+*history.ImpUID+" healed")...)
 		w.wantBalance("minji", 2*full-1100)
 	})
 }
