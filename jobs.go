@@ -43,7 +43,7 @@ func reconcileDue(ctx context.Context, points *point.Service, log *slog.Logger) 
 	}
 	if level > slog.LevelInfo || run.Healed > 0 {
 		log.Log(ctx, level, "the books and Iamport did not agree", "run", run.ID, "healed", run.Healed, "differences", run.Differences,
-			slog.Any("open", countKinds(open)), "note", run.Note)
+			"open", countKinds(open), "note", run.Note)
 	}
 	return failed
 }
