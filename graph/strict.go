@@ -13,8 +13,8 @@ import (
 )
 
 // strictRules are the specification's without suggestions, which would tell the schema to whoever may not read it
-// (gqlgen's own switch covers two rules of five), and one that gqlparser has forgotten: {} is no value of a scalar or
-// an enum. It would reach gqlgen, whose own refusal looks like a fault of ours.
+// (gqlgen's own switch covers two rules of five), a cheap one for a dear one (merge.go), and one that gqlparser has
+// forgotten: {} is no value of a scalar or an enum. It would reach gqlgen, whose own refusal looks like a fault of ours.
 func strictRules() *rules.Rules {
 	all := rules.NewDefaultRules()
 	for talkative, silent := range map[string]core.Rule{
@@ -24,6 +24,7 @@ func strictRules() *rules.Rules {
 	} {
 		all.ReplaceRule(talkative, silent.RuleFunc)
 	}
+	all.ReplaceRule(rules.OverlappingFieldsCanBeMergedRule.Name, mergeFields)
 	all.AddRule("ObjectsForInputObjects", func(observers *core.Events, addError core.AddErrFunc) {
 		observers.OnValue(func(_ *core.Walker, value *ast.Value) {
 			if value.Kind == ast.ObjectValue && value.Definition != nil && value.Definition.Kind != ast.InputObject {

@@ -6,43 +6,60 @@ import (
 	"testing"
 )
 
-// worst are the dearest documents that were found which just fit each limit.
+// worst are the dearest documents that were found which just fit each limit. Where one field is asked for again and again
+// there is a rule of validation that could compare every two of them (merge.go); where fragments are, one that could walk
+// each again for each that spreads it (shape.go).
 func worst() map[string]string {
 	const orders = "{ viewer { chargeOrders(first: 1) { edges { node {"
 	return map[string]string{
 		"one field again and again":    "{ viewer {" + strings.Repeat(" id", 992) + "} }",
 		"one field in two selections":  "{ viewer {" + strings.Repeat(" id", 495) + "} viewer {" + strings.Repeat(" id", 495) + "} }",
 		"one field with arguments":     "{ viewer {" + strings.Repeat(" chargeOrders(first: 1) { edges { cursor } }", 80) + "} }",
+		"one field of long arguments":  "{ viewer {" + strings.Repeat(" pointTransactions(kinds: ["+strings.Repeat(" BONUS", 35)+"]) { edges { cursor } }", 19) + "} }",
 		"selections in selections":     orders + strings.Repeat(" transaction { order { transaction { id } } }", 98) + "} } } } }",
 		"many fragments":               "{ viewer {" + repeat(96, " ...f#") + "} }" + repeat(96, " fragment f# on User { id }"),
-		"two fragments of many fields": "{ viewer { ...a ...b } } fragment a on User {" + strings.Repeat(" id", 480) + "} fragment b on User {" + strings.Repeat(" id", 480) + "}",
-		"a chain of fragments":         "{ viewer { ...f0 } }" + chain(108),
-		"a fragment again and again":   "{ viewer {" + strings.Repeat(" ...f", 76) + "} } fragment f on User { id balance spendable debt chargeOrders(first: 1) { edges { node { status } } } pointTransactions(first: 1) { edges { cursor } } }",
+		"two fragments of many fields": "{ viewer { ...a ...b } } fragment a on User {" + strings.Repeat(" id", 240) + "} fragment b on User {" + strings.Repeat(" id", 240) + "}",
+		"a chain of fragments":         "{ viewer { ...f0 } }" + chain(24, " id", " id"),
+		"a chain with a heavy end":     "{ viewer { ...f0 } }" + chain(20, "", strings.Repeat(" id", 30)),
+		"a chain with a wrong end":     "{ viewer { ...f0 } }" + chain(20, "", repeat(30, " x#")),
+		"a fragment again and again":   "{ viewer {" + strings.Repeat(" ...f", 57) + "} } fragment f on User { id balance spendable debt chargeOrders(first: 1) { edges { node { status } } } pointTransactions(first: 1) { edges { cursor } } }",
 		"inline fragments":             "{ viewer {" + strings.Repeat(" ... on User { id }", 165) + "} }",
 		"deep inline fragments":        "{ viewer {" + strings.Repeat(" ... {", 330) + " id" + strings.Repeat("}", 330) + "} }",
+		"full inline fragments":        "{ viewer {" + strings.Repeat(" ... { id id id id id id", 108) + strings.Repeat("}", 108) + "} }",
+		"thin inline fragments":        "{ viewer {" + strings.Repeat(" ... { id id id", 160) + strings.Repeat("}", 160) + "} }",
 		"many operations":              repeat(199, " query q# { __typename }"),
-		"operations of one fragment":   repeat(10, " query q# { ...f }") + " fragment f on Query { viewer {" + strings.Repeat(" id", 98) + "} }",
+		"operations of one fragment":   repeat(9, " query q# { ...f }") + " fragment f on Query { viewer {" + strings.Repeat(" id", 96) + "} }",
 		"variables":                    "query(" + repeat(248, " $v#: Int") + ") { __typename }",
+		"variables used":               "query(" + repeat(120, " $v#: Int!") + ") { viewer {" + strings.Repeat(" chargeOrders(first: $v119) { __typename }", 37) + "} }",
 		"a long list":                  "{ viewer { pointTransactions(kinds: [" + strings.Repeat(" CHARGE", 970) + "]) { edges { cursor } } } }",
 		"a long list of wrong values":  "{ viewer { pointTransactions(kinds: [" + strings.Repeat(" X", 970) + "]) { edges { cursor } } } }",
+		"lists in lists":               "{ viewer { pointTransactions(kinds: " + strings.Repeat("[", 490) + strings.Repeat("]", 490) + ") { edges { cursor } } } }",
 		"an object of wrong fields":    `mutation { spendPoints(input: {` + repeat(320, " f#: 1") + `}) { id } }`,
+		"wrong arguments":              "{ viewer { id(" + repeat(320, " a#: 1") + ") } }",
 		"root fields":                  "{" + strings.Repeat(" chargeProducts { id name price points bonusPoints active position }", 20) + "}",
 		"aliases":                      "{ viewer {" + repeat(30, " a#: chargeOrders(first: 1) { edges { node { transaction { order { status price } } } } }") + "} }",
 		"one response name":            "{ viewer {" + strings.Repeat(" chargeOrders(first: 1) { edges { node { transaction { order { transaction { id } } } } } }", 38) + "} }",
 		"directives":                   "{ viewer {" + strings.Repeat(" id @include(if: true)", 20) + strings.Repeat(" id", 830) + "} }",
 		"depth":                        orders + " transaction { order { transaction { order { transaction { order { status } } } } } } } } } } }",
 		"unknown fields":               "{ viewer {" + repeat(990, " f#") + "} }",
-		"introspection":                "{" + repeat(20, ` a#: __type(name: "ChargeOrder") { fields { type { fields { name description isDeprecated type { kind name description } } } } }`) + "}",
+		"a long string":                `{ viewer { chargeOrders(after: "` + strings.Repeat("x", 65_000) + `") { edges { cursor } } } }`,
+		"a long string as a number":    `{ viewer {` + repeat(25, ` chargeOrders(first: "`+strings.Repeat("x", 2500)+`") { edges { cursor } }`) + "} }",
+		"a string of escapes":          `{ viewer { chargeOrders(after: "` + strings.Repeat(`\u0041`, 5_000) + `") { edges { cursor } } } }`,
+		"a string of lines":            `{ viewer { chargeOrders(after: """` + strings.Repeat("\n ", 15_000) + `""") { edges { cursor } } } }`,
+		"nothing but commas":           "{ viewer { id } }" + strings.Repeat(",", 65_000),
 		"the longest answer":           "{ viewer { chargeOrders(first: 100) { edges { node {" + strings.Repeat(" status", 97) + "} } } } }",
+		"introspection of types":       "{ __schema { types { fields {" + repeat(18, " a#: type { description ofType { description } }") + "} } } }",
+		"introspection of fields":      "{ __schema { types {" + repeat(30, " a#: fields { description }") + "} } }",
 	}
 }
 
-func chain(n int) string {
+// chain are n fragments that each spread the next beside each, and one that has the end.
+func chain(n int, each, end string) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, " fragment f%d on User { id ...f%d }", i, i+1)
+		fmt.Fprintf(&b, " fragment f%d on User {%s ...f%d }", i, each, i+1)
 	}
-	fmt.Fprintf(&b, " fragment f%d on User { id }", n)
+	fmt.Fprintf(&b, " fragment f%d on User {%s }", n, end)
 	return b.String()
 }
 

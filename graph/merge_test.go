@@ -1,0 +1,153 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+	"pgregory.net/rapid"
+
+	"pointcharge/graph"
+	"pointcharge/internal/point"
+)
+
+// Our rule of fields that must be mergeable says of every document what gqlparser's says, which is too dear to be used.
+func TestFieldsAreMergedAsTheSpecificationSays(t *testing.T) {
+	t.Parallel()
+	schema := graph.NewExecutableSchema(graph.Config{}).Schema()
+	large := graph.Limits{Tokens: 100_000, Depth: 1000, Aliases: 100_000, Directives: 100_000, RootFields: 100_000, Fields: 1_000_000, Cost: 1_000_000}
+	handler := (&graph.Resolver{Log: slog.New(slog.DiscardHandler), Limits: large}).Handler()
+	var verdicts [2]int
+	rapid.Check(t, func(t *rapid.T) {
+		query := scribble(t)
+		document, err := parser.ParseQuery(&ast.Source{Input: query})
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		want := validator.ValidateWithRules(schema, document, rules.NewDefaultRules())
+		got := refusal(t, handler, query)
+		if (got == "") != (len(want) == 0) {
+			t.Fatalf("%s\nwe say %q, gqlparser says %v", query, got, want)
+		}
+		verdicts[min(len(want), 1)]++
+	})
+	if verdicts[0] == 0 || verdicts[1] == 0 {
+		t.Errorf("%v documents had no conflict and some: nothing was compared", verdicts)
+	}
+}
+
+// refusal is why a document was not valid.
+func refusal(t rapid.TB, handler http.Handler, query string) string {
+	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(fmt.Sprintf(`{"query":%q}`, query)))
+	request.Header.Set("Content-Type", "application/json")
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, request)
+	var r reply
+	if err := json.Unmarshal(response.Body.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.code() == point.InvalidArgument {
+		return r.Errors[0].Message
+	}
+	return ""
+}
+
+// scribble is a document with some fields of the same response name, in inline fragments and fragments too.
+func scribble(t *rapid.T) string {
+	s := &scribbler{t, map[string]bool{}}
+	var b strings.Builder
+	fmt.Fprintf(&b, `{ chargeOrder(merchantUid: "x") {%s} chargeOrder(merchantUid: "x") {%s} }`, s.set("ChargeOrder", 0, 3), s.set("ChargeOrder", 0, 3))
+	for i := 1; i <= maxScribbled; i++ {
+		for _, on := range []string{"ChargeOrder", "PointTransaction"} {
+			if name := fmt.Sprint(on, i); s.used[name] {
+				fmt.Fprintf(&b, " fragment %s on %s {%s}", name, on, s.set(on, i, 2))
+			}
+		}
+	}
+	return b.String()
+}
+
+const maxScribbled = 3
+
+type scribbler struct {
+	t    *rapid.T
+	used map[string]bool // fragments
+}
+
+func (s *scribbler) below(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "choice") }
+
+// set is what is selected of an object, outside of any fragment or inside of the one with that number.
+func (s *scribbler) set(on string, fragment, depth int) string {
+	leaves, branch := []string{"price", "status", "payMethod"}, "transaction"
+	if on == "PointTransaction" {
+		leaves, branch = []string{"amount", "kind", "seq"}, "order"
+	}
+	under := map[string]string{"ChargeOrder": "PointTransaction", "PointTransaction": "ChargeOrder"}[on]
+	var b strings.Builder
+	for range 1 + s.below(3) {
+		switch pick := s.below(10); {
+		case depth > 0 && pick < 2:
+			fmt.Fprintf(&b, " %s {%s}", branch, s.set(under, fragment, depth-1))
+		case depth > 0 && pick < 4:
+			fmt.Fprintf(&b, " ... on %s {%s}", on, s.set(on, fragment, depth-1))
+		case fragment < maxScribbled && pick < 6:
+			name := fmt.Sprint(on, fragment+1+s.below(maxScribbled-fragment))
+			s.used[name] = true
+			b.WriteString(" ..." + name)
+		case pick < 7:
+			b.WriteString(" a: " + leaves[s.below(2)])
+		default:
+			b.WriteString(" " + leaves[s.below(3)])
+		}
+	}
+	return b.String()
+}
+
+func TestFieldsOfOneNameHaveTheSameArguments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const input = `{userId: "u", amount: 1, reference: "r"}`
+	for second, same := range map[string]bool{
+		input: true,
+		`{reference: "r", userId: "u", amount: 1}`:                  true,
+		`{userId: "u", amount: 2, reference: "r"}`:                  false,
+		`{userId: "u", amount: 1, reference: "r", description: ""}`: false,
+	} {
+		r := w.ask("minji", "mutation { spendPoints(input: "+input+") { id } spendPoints(input: "+second+") { amount } }")
+		if (r.code() == point.Forbidden) != same {
+			t.Errorf("%s: %s", second, r.text)
+		}
+	}
+	for pair, same := range map[[2]string]bool{
+		{"(first: 1, kinds: [BONUS, SPEND])", "(kinds: [BONUS, SPEND], first: 1)"}: true,
+		{"(kinds: [BONUS, SPEND])", "(kinds: [SPEND, BONUS])"}:                     false,
+		{"(first: 1)", "(first: 2)"}:                                               false,
+		{"(first: 1)", ""}:                                                         false,
+		{"(first: 1)", "(first: $n)"}:                                              false,
+		{"(first: $n)", "(first: $n)"}:                                             true,
+	} {
+		r := w.ask("minji", "query($n: Int! = 1) { viewer { pointTransactions"+pair[0]+" { edges { cursor } } pointTransactions"+pair[1]+
+			" { pageInfo { endCursor } } user: chargeOrders(first: $n) { edges { cursor } } } }")
+		if (r.code() == "") != same {
+			t.Errorf("%s: %s", pair, r.text)
+		}
+	}
+}
+
+// The rule takes whatever stands in one place for the same type.
+func TestTheSchemaHasOnlyObjects(t *testing.T) {
+	t.Parallel()
+	for name, definition := range graph.NewExecutableSchema(graph.Config{}).Schema().Types {
+		if definition.Kind == ast.Interface || definition.Kind == ast.Union {
+			t.Errorf("%s is an %s: merge.go has to learn what may be selected of it", name, definition.Kind)
+		}
+	}
+}
