@@ -38,15 +38,15 @@ fragment Order on ChargeOrder { merchantUid price points bonusPoints status payM
 // BenchmarkBreadth compares our handler, with all it checks, and gqlgen's default server on the same resolvers. Beside
 // the time it takes it reports cpu-ms/op: the processor time of the whole process.
 func BenchmarkBreadth(b *testing.B) {
-	resolver := populated(b)
+	resolver := populated(b, 20)
 	b.Run("ours", func(b *testing.B) { ask(b, resolver.Handler()) })
 	b.Run("default", func(b *testing.B) {
 		ask(b, handler.NewDefaultServer(graph.NewExecutableSchema(graph.Config{Resolvers: resolver})))
 	})
 }
 
-// populated is a wallet with twenty charges.
-func populated(b *testing.B) *graph.Resolver {
+// populated is minji's wallet with so many charges.
+func populated(b testing.TB, charges int) *graph.Resolver {
 	b.Helper()
 	pretend := sandbox.New(sandbox.Config{Key: "imp-key", Secret: impSecret})
 	b.Cleanup(pretend.Close)
@@ -55,7 +55,7 @@ func populated(b *testing.B) *graph.Resolver {
 	points := &point.Service{DB: databasetest.New(b, databasetest.SQLite),
 		Gateway: iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret, IncludeSandbox: true})}
 	_, err := points.UpsertProduct(b.Context(), point.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, BonusPoints: 50, Active: true})
-	for range 20 {
+	for range charges {
 		var order point.Order
 		if err == nil {
 			order, err = points.Open(b.Context(), "minji", "p1", point.PayByCard)

@@ -22,8 +22,8 @@ import (
 // tight are limits that are reached by hand.
 func tight(_ *world, r *graph.Resolver) {
 	r.Introspection = true
-	r.Limits = graph.Limits{Body: 4000, Tokens: 100, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 60,
-		Introspection: 1000, Errors: 2}
+	r.Limits = graph.Limits{Body: 4000, Tokens: 100, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 70,
+		Introspection: 300, Errors: 2}
 }
 
 func TestEachLimitRefusesOneMoreThanItAllowsAndSaysWhich(t *testing.T) {
@@ -46,10 +46,10 @@ func TestEachLimitRefusesOneMoreThanItAllowsAndSaysWhich(t *testing.T) {
 			"mutation {" + strings.Repeat(" __typename", 2) + "}", "mutation {" + strings.Repeat(" __typename", 3) + "}"},
 		"A document has at most 20 fields, with its fragments put in, (GRAPHQL_MAX_FIELDS).": {
 			"{ viewer {" + strings.Repeat(" ...f", 4) + "} }" + spread, "{ viewer {" + strings.Repeat(" ...f", 4) + " id } }" + spread},
-		"An answer has at most 60 fields, its lists as long as they may become (GRAPHQL_MAX_COST).": {
-			"{ viewer { chargeOrders(first: 29) { edges { cursor } } } }",
-			"{ viewer { chargeOrders(first: 30) { edges { cursor } } } }"},
-		"An introspection has at most 1000 fields, its lists as long as they may become (GRAPHQL_MAX_INTROSPECTION).": {
+		"An answer has at most 70 fields, its lists as long as they may become (GRAPHQL_MAX_COST).": {
+			"{ viewer { chargeOrders(first: 30) { edges { cursor } } } }",
+			"{ viewer { chargeOrders(first: 31) { edges { cursor } } } }"},
+		"An introspection has at most 300 fields, its lists as long as they may become (GRAPHQL_MAX_INTROSPECTION).": {
 			"{ __schema { types { name } } }", "{ __schema { types { fields { name description } } } }"},
 	} {
 		w.wantCode(w.ask("minji", queries[0]), "")

@@ -11,8 +11,11 @@ import (
 // listLength is what a list without an argument first is counted as: as long as the domain lets it become.
 const listLength = 50
 
+// lookUp is what a field costs that reads the database: a statement takes about as long as five fields, and more.
+const lookUp = 5
+
 // meter walks a valid operation with its fragments put in, and stops as soon as it is over a limit. Lists count as
-// long as they may become. Twenty lots with all that explains them cost about 8,500.
+// long as they may become. Ten lots with all that explains them cost about 7,000.
 type meter struct {
 	variables    map[string]any
 	widths       widths
@@ -21,17 +24,23 @@ type meter struct {
 	leftOfSchema int // of the limit on introspection
 }
 
-// count takes the cost of a selection that stands for times objects.
-func (m *meter) count(set ast.SelectionSet, times int) *gqlerror.Error {
+// objects are what a selection stands for.
+type objects struct {
+	n     int
+	every bool // type of the schema, or every field of every type, n/len times over
+}
+
+// count takes the cost of a selection.
+func (m *meter) count(set ast.SelectionSet, of objects) *gqlerror.Error {
 	for _, selection := range set {
 		var err *gqlerror.Error
 		switch selection := selection.(type) {
 		case *ast.Field:
-			err = m.countField(selection, times)
+			err = m.countField(selection, of)
 		case *ast.FragmentSpread:
-			err = m.count(selection.Definition.SelectionSet, times)
+			err = m.count(selection.Definition.SelectionSet, of)
 		case *ast.InlineFragment:
-			err = m.count(selection.SelectionSet, times)
+			err = m.count(selection.SelectionSet, of)
 		}
 		if err != nil {
 			return err
@@ -40,15 +49,29 @@ func (m *meter) count(set ast.SelectionSet, times int) *gqlerror.Error {
 	return nil
 }
 
-func (m *meter) countField(field *ast.Field, times int) *gqlerror.Error {
+func (m *meter) countField(field *ast.Field, of objects) *gqlerror.Error {
 	if strings.HasPrefix(field.Name, "__") && field.Name != "__typename" || ofSchema(field.ObjectDefinition) {
-		if m.leftOfSchema -= times; m.leftOfSchema < 0 {
+		if m.leftOfSchema -= of.n; m.leftOfSchema < 0 {
 			return overLimit("An introspection", m.limits.Introspection, "fields, its lists as long as they may become", "GRAPHQL_MAX_INTROSPECTION")
 		}
-	} else if m.left -= times; m.left < 0 {
+		return m.count(field.SelectionSet, m.widths.below(field, of))
+	}
+	if m.left -= of.n * price(field); m.left < 0 {
 		return overLimit("An answer", m.limits.Cost, "fields, its lists as long as they may become", "GRAPHQL_MAX_COST")
 	}
-	return m.count(field.SelectionSet, times*m.length(field))
+	return m.count(field.SelectionSet, objects{n: of.n * m.length(field)})
+}
+
+// price is 1 for what is there already. Whatever else is an object has to be read.
+func price(field *ast.Field) int {
+	switch field.Name {
+	case "edges", "node", "pageInfo", "checkout":
+		return 1
+	}
+	if len(field.SelectionSet) == 0 {
+		return 1
+	}
+	return lookUp
 }
 
 func ofSchema(definition *ast.Definition) bool {
@@ -57,9 +80,6 @@ func ofSchema(definition *ast.Definition) bool {
 
 // length is how many objects a field may answer with. The edges of a connection are as many as its first.
 func (m *meter) length(field *ast.Field) int {
-	if ofSchema(field.ObjectDefinition) {
-		return max(1, m.widths[field.Name])
-	}
 	if field.Definition.Arguments.ForName("first") != nil {
 		if first, ok := number(field.ArgumentMap(m.variables)["first"]); ok && first > 0 {
 			return min(first, m.limits.Cost+1)
@@ -83,22 +103,54 @@ func number(v any) (int, bool) {
 	return 0, false
 }
 
-// widths are how long the lists of introspection are at most, by the names of their fields.
-type widths map[string]int
+// widths are how long the lists of introspection are, by the names of their fields.
+type widths struct {
+	longest map[string]int // no type has more
+	all     map[string]int // how many all types have together
+}
 
-// widthsOf measures a schema: no type of it has more fields than "fields" says, and so on.
+// widthsOf measures a schema.
 func widthsOf(schema *ast.Schema) widths {
-	longest := widths{"types": len(schema.Types), "directives": len(schema.Directives), "locations": 20}
-	widen := func(name string, n int) { longest[name] = max(longest[name], n) }
-	for _, definition := range schema.Types {
-		widen("fields", len(definition.Fields))
-		widen("inputFields", len(definition.Fields))
-		widen("enumValues", len(definition.EnumValues))
-		widen("interfaces", len(definition.Interfaces))
-		widen("possibleTypes", len(schema.PossibleTypes[definition.Name]))
+	w := widths{map[string]int{}, map[string]int{}}
+	add := func(name string, n int) {
+		w.longest[name] = max(w.longest[name], n)
+		w.all[name] += n
+	}
+	add("types", len(schema.Types))
+	add("directives", len(schema.Directives))
+	for _, directive := range schema.Directives {
+		add("locations", len(directive.Locations))
+		w.longest["args"] = max(w.longest["args"], len(directive.Arguments))
+	}
+	for name, definition := range schema.Types {
+		list := "fields"
+		if definition.Kind == ast.InputObject {
+			list = "inputFields"
+		}
+		add(list, len(definition.Fields))
+		add("enumValues", len(definition.EnumValues))
+		add("interfaces", len(definition.Interfaces))
+		add("possibleTypes", len(schema.PossibleTypes[name]))
 		for _, field := range definition.Fields {
-			widen("args", len(field.Arguments))
+			add("args", len(field.Arguments))
 		}
 	}
-	return longest
+	return w
+}
+
+// below is how many objects a field of introspection answers with. One type may be the longest of all; all together
+// are known.
+func (w widths) below(field *ast.Field, of objects) objects {
+	longest, isList := w.longest[field.Name]
+	switch {
+	case !isList:
+		return objects{n: of.n}
+	case field.Name == "types":
+		return objects{n: of.n * longest, every: true}
+	case !of.every:
+		return objects{n: of.n * longest}
+	case field.Name == "args": // of every field
+		return objects{n: of.n / w.all["fields"] * w.all["args"]}
+	}
+	return objects{n: of.n / w.all["types"] * w.all[field.Name], every: field.Name == "fields"}
 }

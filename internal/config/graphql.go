@@ -16,7 +16,7 @@ type GraphQL struct {
 	MaxMutationFields int           `env:"GRAPHQL_MAX_MUTATION_FIELDS" sandbox:"5" live:"5" help:"fields at the root of a mutation, at most"`
 	MaxFields         int           `env:"GRAPHQL_MAX_FIELDS" sandbox:"1000" live:"1000" help:"fields of a document with its fragments put in, at most"`
 	MaxCost           int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become"`
-	MaxIntrospection  int           `env:"GRAPHQL_MAX_INTROSPECTION" sandbox:"300000" live:"300000" help:"the same for what is asked of the schema itself"`
+	MaxIntrospection  int           `env:"GRAPHQL_MAX_INTROSPECTION" sandbox:"12000" live:"12000" help:"the same for what is asked of the schema itself"`
 	MaxErrors         int           `env:"GRAPHQL_MAX_ERRORS" sandbox:"10" live:"10" help:"errors of an answer, at most; more are left out"`
 	Timeout           time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation may take, 1s to 30s"`
 	// HTTPDraft is off until the audit suite asks for it.

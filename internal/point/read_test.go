@@ -48,6 +48,21 @@ func TestTransactionsCanBeOfSomeKindsOnly(t *testing.T) {
 	})
 }
 
+func TestThereAreNoMoreKindsThanThereAre(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		charged(w)
+		all := []point.Kind{point.KindCharge, point.KindBonus, point.KindSpend, point.KindSpendCancel, point.KindChargeCancel, point.KindExpire, point.KindAdjust}
+		c, err := w.Transactions(w.Context(), "minji", point.Page{First: 10}, all)
+		if err != nil || len(c.Edges) == 0 {
+			w.Fatalf("all kinds: %+v, %v", c.Edges, err)
+		}
+		if _, err = w.Transactions(w.Context(), "minji", point.Page{First: 10}, append(all, all[0])); point.CodeOf(err) != point.InvalidArgument {
+			w.Fatalf("one more: %v", err)
+		}
+	})
+}
+
 func TestOrdersArePagedNewestFirst(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

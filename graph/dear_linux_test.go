@@ -1,0 +1,77 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pointcharge/internal/auth"
+)
+
+// maxAnswerCPU is what any answer may cost somebody else, with all that a signed-in user may ask for: three times what the
+// dearest of these takes, which is 100 ms for 1600 look-ups.
+const maxAnswerCPU = 300 * time.Millisecond
+
+// maxAnswerMemory is what may be allocated for it, most of which is garbage before it is answered.
+const maxAnswerMemory = 64 << 20
+
+// request is a document and its variables.
+type request struct {
+	Query     string         `json:"query"`
+	Variables map[string]any `json:"variables"`
+}
+
+// dear are the dearest requests for data that were found which just fit the limits.
+func dear() map[string]request {
+	page := func(list, body string) string {
+		return list + "(first: 100) { edges { node {" + body + "} } }"
+	}
+	const line = " order { transaction { order { transaction { order { transaction { id } } } } } }"
+	return map[string]request{
+		"look-ups beside each other":  {Query: "{ viewer {" + page("chargeOrders", repeat(16, " a#: product { id }")) + "} }"},
+		"look-ups inside each other":  {Query: "{ viewer {" + repeat(2, " a#: "+page("pointTransactions", line)) + "} }"},
+		"lists of each line":          {Query: "{ viewer { pointTransactions(first: 100) { edges { node { sources { amount } a: order { b: product { id } } c: order { d: product { id } } e: order { id: price } } } } } }"},
+		"pages of pages":              {Query: "{ viewer {" + repeat(30, " a#: "+page("chargeOrders", " price")) + "} }"},
+		"wallets":                     {Query: "{" + repeat(20, " a#: viewer { balance chargeOrders(first: 100) { edges { node { price } } } }") + "}"},
+		"all there is of a wallet":    {Query: "{ viewer { balanceExplained(first: 25) { edges { node { id transaction { id } } uses { amount transaction { id } } } } } }"},
+		"kinds that no kind is":       {Query: "query($k: [PointTransactionKind!]) { viewer { ...f } } fragment f on User {" + repeat(30, " a#: pointTransactions(first: 1, kinds: $k) { edges { cursor } }") + "}", Variables: map[string]any{"k": slices.Repeat([]string{"CHARGE"}, 7000)}},
+		"long names of what is there": {Query: "{ viewer { chargeOrders(first: 100) { edges { node {" + repeat(30, " a"+strings.Repeat("x", 61)+"#: merchantUid") + "} } } } }"},
+	}
+}
+
+func TestTheDearestAnswersWithinTheLimits(t *testing.T) { //nolint:paralleltest // it measures
+	handler, ctx := populated(t, 100).Handler(), asMinji(t, auth.RoleUser)
+	for name, asked := range dear() { //nolint:paralleltest // it measures
+		t.Run(name, func(t *testing.T) {
+			body, err := json.Marshal(asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			least, allocated, answer := time.Hour, uint64(0), ""
+			for range tries {
+				r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body))).WithContext(ctx)
+				r.Header.Set("Content-Type", "application/json")
+				w := httptest.NewRecorder()
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				began := processCPU(t)
+				handler.ServeHTTP(w, r)
+				least = min(least, processCPU(t)-began)
+				runtime.ReadMemStats(&after)
+				allocated, answer = after.TotalAlloc-before.TotalAlloc, w.Body.String()
+			}
+			t.Logf("%6.1f ms, %d KB allocated, %d KB answer for %s: %.200s", least.Seconds()*1000, allocated>>10, len(answer)>>10, name, answer)
+			if strings.Contains(answer, "GRAPHQL_MAX") {
+				t.Errorf("it does not fit: %.300s", answer)
+			}
+			if least > maxAnswerCPU*slowdown || allocated > maxAnswerMemory {
+				t.Errorf("it took %s of a processor and %d bytes of memory", least, allocated)
+			}
+		})
+	}
+}
