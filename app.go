@@ -212,7 +212,7 @@ func shop(cfg config.Config) graph.Checkout {
 
 // limits are the settings as the API takes them.
 func limits(s config.GraphQL) graph.Limits {
-	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
+	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Name: s.MaxName, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
 		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
 		Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
 }

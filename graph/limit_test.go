@@ -22,7 +22,7 @@ import (
 // tight are limits that are reached by hand.
 func tight(_ *world, r *graph.Resolver) {
 	r.Introspection = true
-	r.Limits = graph.Limits{Body: 4000, Tokens: 100, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 70,
+	r.Limits = graph.Limits{Body: 4000, Tokens: 100, Name: 30, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 70,
 		Introspection: 300, Errors: 2}
 }
 
@@ -33,6 +33,8 @@ func TestEachLimitRefusesOneMoreThanItAllowsAndSaysWhich(t *testing.T) {
 	for refusal, queries := range map[string][2]string{
 		"A document has at most 100 tokens (GRAPHQL_MAX_TOKENS).": {
 			"{ viewer { id } }" + strings.Repeat(" #\n", 94), "{ viewer { id } }" + strings.Repeat(" #\n", 95)},
+		"A name has at most 30 bytes (GRAPHQL_MAX_NAME).": {
+			"{ " + strings.Repeat("a", 30) + ": __typename }", "{ " + strings.Repeat("a", 31) + ": __typename }"},
 		"A document has at most 4 fields inside each other (GRAPHQL_MAX_DEPTH).": {
 			"{ viewer { chargeOrders { edges { cursor } } } }", "{ viewer { chargeOrders(first: 1) { edges { node { status } } } } }"},
 		"A document has at most 3 aliases (GRAPHQL_MAX_ALIASES).": {

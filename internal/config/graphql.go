@@ -9,6 +9,7 @@ import (
 type GraphQL struct {
 	MaxBody           int           `env:"GRAPHQL_MAX_BODY" sandbox:"65536" live:"65536" help:"bytes of a request, at most"`
 	MaxTokens         int           `env:"GRAPHQL_MAX_TOKENS" sandbox:"1000" live:"1000" help:"tokens of a document, at most"`
+	MaxName           int           `env:"GRAPHQL_MAX_NAME" sandbox:"64" live:"64" help:"bytes of a name in a document, at most"`
 	MaxDepth          int           `env:"GRAPHQL_MAX_DEPTH" sandbox:"12" live:"12" help:"fields inside each other, at most"`
 	MaxAliases        int           `env:"GRAPHQL_MAX_ALIASES" sandbox:"30" live:"30" help:"aliases of a document, at most"`
 	MaxDirectives     int           `env:"GRAPHQL_MAX_DIRECTIVES" sandbox:"20" live:"20" help:"directives of a document, at most"`
