@@ -214,7 +214,7 @@ func shop(cfg config.Config) graph.Checkout {
 func limits(s config.GraphQL) graph.Limits {
 	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Name: s.MaxName, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
 		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
-		Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
+		EventCost: s.MaxEventCost, Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
 }
 
 // trustedDocuments reads them before anything is opened: a file that is wrong is a mistake of whoever starts the server.

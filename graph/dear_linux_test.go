@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -10,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/graph"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/feed"
 )
 
 // maxAnswerCPU is what any answer may cost somebody else, with all that a signed-in user may ask for: three times what the
@@ -74,4 +77,53 @@ func TestTheDearestAnswersWithinTheLimits(t *testing.T) { //nolint:paralleltest 
 			}
 		})
 	}
+}
+
+// A stream is asked for once and answered for each line: four hundred of them, with as many look-ups as fit.
+func TestTheDearestEventsWithinTheLimits(t *testing.T) { //nolint:paralleltest // it measures
+	resolver := populated(t, 200) // each of two lines: what was charged, and the bonus
+	resolver.Feed = feed.New(feed.Config{Points: resolver.Points, Log: resolver.Log})
+	t.Cleanup(resolver.Feed.Close)
+	handler := resolver.StreamHandler(graph.Pace{})
+	asked, err := json.Marshal(request{Query: "subscription { viewerTransactionAdded(after: 0) { seq" + repeat(2, " a#: order { transaction { order { transaction { order { transaction { order { transaction { order { status } } } } } } } } }") + repeat(8, " b#: order { price }") + " } }"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := time.Hour
+	for range tries {
+		ctx, cancel := context.WithCancel(asMinji(t, auth.RoleUser))
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(asked))).WithContext(ctx)
+		r.Header.Set("Content-Type", "application/json")
+		w := &lastEvent{ResponseRecorder: httptest.NewRecorder(), last: `"seq":400,`, seen: cancel}
+		began := processCPU(t)
+		handler.ServeHTTP(w, r)
+		least = min(least, processCPU(t)-began)
+		if events := strings.Count(w.Body.String(), "event: next"); events != 400 {
+			t.Fatalf("%d events: %.500s", events, w.Body)
+		}
+	}
+	t.Logf("%6.2f ms for each event", least.Seconds()*1000/400)
+	if least > 400*maxEventCPU*slowdown {
+		t.Errorf("400 events took %s of a processor", least)
+	}
+}
+
+// maxEventCPU is what an event may cost: three times what the dearest does.
+const maxEventCPU = 6 * time.Millisecond
+
+// lastEvent is a reader who leaves after the last event.
+type lastEvent struct {
+	*httptest.ResponseRecorder
+
+	last string
+	seen func()
+}
+
+func (*lastEvent) SetWriteDeadline(time.Time) error { return nil }
+
+func (l *lastEvent) Write(text []byte) (int, error) {
+	if strings.Contains(string(text), l.last) {
+		defer l.seen()
+	}
+	return l.ResponseRecorder.Write(text)
 }

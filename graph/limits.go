@@ -25,9 +25,10 @@ type Limits struct {
 	MutationFields int           // of a mutation: each is a transaction, and may ask the gateway
 	Fields         int           // of a document, its fragments put in wherever they are spread
 	Cost           int           // fields of the longest answer there may be; one that is read from the database counts as five
+	EventCost      int           // as Cost, of each event of a subscription: that is asked for once, and answered for years
 	Introspection  int           // as Cost, for what is asked of the schema itself
 	Errors         int           // of an answer: they must not be longer than the data
-	Time           time.Duration // of an operation
+	Time           time.Duration // of an operation, or of an event
 }
 
 // DefaultLimits are the limits of a server that was told none. Beside each: the processor time that the dearest request
@@ -44,6 +45,7 @@ func DefaultLimits() Limits {
 		MutationFields: 5,                // 2.5 ms, five new orders; each waits for the gateway
 		Fields:         1000,             // 47 ms, two fragments of 480 fields compared with each other
 		Cost:           10_000,           // 584 ms, 5,600 look-ups
+		EventCost:      150,              // 1.8 ms, 23 look-ups
 		Introspection:  12_000,           // 20 ms; the usual one counts as 9,842
 		Errors:         10,               // 3.1 ms, of 990 unknown fields; at most 5 KB
 		Time:           30 * time.Second, // shorter than a shutdown waits
@@ -116,6 +118,9 @@ func (l limiter) checkTokens(query string) *gqlerror.Error {
 // tokens are enough to ask for a hundred pages of a hundred lines.
 func (l limiter) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	m := meter{variables: op.Variables, widths: l.widths, limits: l.Limits, left: l.Cost, leftOfSchema: l.Introspection}
+	if op.Operation.Operation == ast.Subscription {
+		m.left, m.event = l.EventCost, true
+	}
 	return m.count(op.Operation.SelectionSet, objects{n: 1})
 }
 

@@ -20,6 +20,7 @@ type meter struct {
 	variables    map[string]any
 	widths       widths
 	limits       Limits
+	event        bool
 	left         int // of the limit on the cost
 	leftOfSchema int // of the limit on introspection
 }
@@ -56,8 +57,12 @@ func (m *meter) countField(field *ast.Field, of objects) *gqlerror.Error {
 		}
 		return m.count(field.SelectionSet, m.widths.below(field, of))
 	}
-	if m.left -= of.n * price(field); m.left < 0 {
-		return overLimit("An answer", m.limits.Cost, "fields, its lists as long as they may become", "GRAPHQL_MAX_COST")
+	const fields = "fields, its lists as long as they may become"
+	switch m.left -= of.n * price(field); {
+	case m.left < 0 && m.event:
+		return overLimit("An event", m.limits.EventCost, fields, "GRAPHQL_MAX_EVENT_COST")
+	case m.left < 0:
+		return overLimit("An answer", m.limits.Cost, fields, "GRAPHQL_MAX_COST")
 	}
 	return m.count(field.SelectionSet, objects{n: of.n * m.length(field)})
 }

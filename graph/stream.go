@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -122,7 +123,7 @@ func (s stream) run(ctx context.Context, to *events, exec graphql.GraphExecutor,
 	}
 	responses, ctx := exec.DispatchOperation(ctx, op)
 	results := make(chan result)
-	go s.produce(ctx, responses, results)
+	go s.produce(ctx, s.timed(op, responses), results)
 	s.send(ctx, to, results)
 	if cause := context.Cause(ctx); errors.Is(cause, errTokenEnded) {
 		gone := &point.Error{Code: point.Unauthenticated, Message: "The token has expired.", Err: cause}
@@ -165,6 +166,33 @@ func (s stream) produce(ctx context.Context, responses graphql.ResponseHandler, 
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+var errEventTooLong = errors.New("an event took too long")
+
+// timed cuts the stream at an event that takes longer than an operation may. Its time begins when its first field is
+// resolved: before that the stream waits for it.
+func (s stream) timed(op *graphql.OperationContext, responses graphql.ResponseHandler) graphql.ResponseHandler {
+	resolve, begin := op.ResolverMiddleware, func() {}
+	op.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
+		begin()
+		return resolve(ctx, next)
+	}
+	limit := s.exchange.limits.Time
+	return func(ctx context.Context) *graphql.Response {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		end := time.AfterFunc(limit, func() { cancel(errEventTooLong) })
+		defer end.Stop()
+		end.Stop()
+		begin = sync.OnceFunc(func() { end.Reset(limit) })
+		response := responses(ctx)
+		if errors.Is(context.Cause(ctx), errEventTooLong) {
+			s.Log.WarnContext(ctx, "a stream was cut: an event took too long", "limit", limit)
+			return nil
+		}
+		return response
 	}
 }
 

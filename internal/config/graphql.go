@@ -15,11 +15,12 @@ type GraphQL struct {
 	MaxDirectives     int           `env:"GRAPHQL_MAX_DIRECTIVES" sandbox:"20" live:"20" help:"directives of a document, at most"`
 	MaxRootFields     int           `env:"GRAPHQL_MAX_ROOT_FIELDS" sandbox:"20" live:"20" help:"fields at the root of a query, at most"`
 	MaxMutationFields int           `env:"GRAPHQL_MAX_MUTATION_FIELDS" sandbox:"5" live:"5" help:"fields at the root of a mutation, at most"`
-	MaxFields         int           `env:"GRAPHQL_MAX_FIELDS" sandbox:"1000" live:"1000" help:"fields of a document with its fragments put in, at most"`
-	MaxCost           int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become"`
+	MaxFields         int           `env:"GRAPHQL_MAX_FIELDS" sandbox:"1000" live:"1000" help:"fields and values of a document with its fragments put in, at most"`
+	MaxCost           int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five"`
+	MaxEventCost      int           `env:"GRAPHQL_MAX_EVENT_COST" sandbox:"150" live:"150" help:"the same for each event of a subscription"`
 	MaxIntrospection  int           `env:"GRAPHQL_MAX_INTROSPECTION" sandbox:"12000" live:"12000" help:"the same for what is asked of the schema itself"`
 	MaxErrors         int           `env:"GRAPHQL_MAX_ERRORS" sandbox:"10" live:"10" help:"errors of an answer, at most; more are left out"`
-	Timeout           time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation may take, 1s to 30s"`
+	Timeout           time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation, or an event of a subscription, may take, 1s to 30s"`
 	// HTTPDraft is off until the audit suite asks for it.
 	HTTPDraft bool `env:"GRAPHQL_HTTP_DRAFT" sandbox:"false" live:"false" help:"answer with 422 and 294 as the first edition of GraphQL over HTTP says"`
 
