@@ -124,8 +124,8 @@ func (logOnceEach) InterceptResponse(ctx context.Context, next graphql.ResponseH
 	return next(context.WithValue(ctx, loggedKey{}, &logged{}))
 }
 
-// recoverPanic masks a panic; present logs it with its stack.
+// recoverPanic masks a panic; present logs it with the part of its stack that is nearest. All of it is 30 KB.
 func (r *Resolver) recoverPanic(_ context.Context, cause any) error {
 	return &point.Error{Code: point.Internal, Message: internalMessage,
-		Err: fmt.Errorf("panic: %v\n%s", cause, debug.Stack())}
+		Err: fmt.Errorf("panic: %.1000v\n%.8000s", cause, debug.Stack())}
 }

@@ -74,6 +74,7 @@ func FuzzPOST(f *testing.F) {
 		`{"query":"mutation($i: SpendPointsInput!) { spendPoints(input: $i) { id } }","variables":{"i":{"userId":"u","amount":1,"reference":"r","description":"d"}}}`,
 		`{"query":"{ __schema { types { name fields { name } } } }"}`,
 		`{"query":"{ ...A } fragment A on Query { viewer { ...B } } fragment B on User { id @include(if: true) }"}`,
+		`{"query":"query($x: Boolean = true) { viewer { id @include(if: $x) } }","variables":{"x":null}}`,
 		`{"documentId":"sha256:00"}`, `{"query":"{"}`, `[]`, `null`, `{"query":1}`,
 	} {
 		f.Add([]byte(body), "application/json", "application/json")

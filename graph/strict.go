@@ -32,7 +32,21 @@ func strictRules() *rules.Rules {
 			}
 		})
 	})
+	all.AddRule("NoNullInsteadOfADefault", func(observers *core.Events, _ core.AddErrFunc) { observers.OnValue(noNullInstead) })
 	return all
+}
+
+// noNullInstead makes $x: Boolean = true a $x: Boolean! = true where the variable stands in a place that takes no null: it
+// may be left out, but null is refused with the other values that do not fit. gqlparser lets null pass there, and gqlgen
+// panics.
+func noNullInstead(_ *core.Walker, value *ast.Value) {
+	variable, expected := value.VariableDefinition, value.ExpectedType
+	if value.Kind != ast.Variable || variable == nil || expected == nil || !expected.NonNull {
+		return
+	}
+	if otherwise := variable.DefaultValue; otherwise != nil && otherwise.Kind != ast.NullValue {
+		variable.Type.NonNull = true
+	}
 }
 
 // exactVariables refuses variables that gqlparser lets pass and gqlgen makes something else of: an enum's value in the

@@ -1,0 +1,57 @@
+package graph_test
+
+import (
+	"strings"
+	"testing"
+
+	"pointcharge/internal/auth"
+	"pointcharge/internal/point"
+)
+
+// nullable are queries of a variable $v that may be left out, and null where it may not be.
+func nullable() map[string]string {
+	const product = `{id: "p1", name: "n", price: $v, points: 5000}`
+	return map[string]string{
+		"include":              `query($v: Boolean = true) { viewer { id @include(if: $v) } }`,
+		"skip":                 `query($v: Boolean = false) { viewer { id @skip(if: $v) } }`,
+		"an inline fragment":   `query($v: Boolean = true) { viewer { ... @include(if: $v) { id } } }`,
+		"a spread":             `query($v: Boolean = true) { viewer { ...f @include(if: $v) } } fragment f on User { id }`,
+		"in a fragment":        `query($v: Boolean = true) { viewer { ...f } } fragment f on User { ...g } fragment g on User { id @include(if: $v) }`,
+		"of two operations":    `query a($v: Boolean = true) { viewer { ...f } } query b($v: Boolean!) { viewer { ...f } } fragment f on User { id @include(if: $v) }`,
+		"an argument":          `query($v: Boolean = true) { chargeProducts(includeInactive: $v) { id } }`,
+		"an enum":              `mutation($v: PayMethod = CARD) { createChargeOrder(productId: "p1", payMethod: $v) { status } }`,
+		"an element of a list": `query($v: PointTransactionKind = CHARGE) { viewer { pointTransactions(kinds: [$v]) { edges { cursor } } } }`,
+		"a field of an object": `mutation($v: Won = 5000) { upsertChargeProduct(input: ` + product + `) { id } }`,
+		"an enum's default":    `mutation($v: PayMethod) { createChargeOrder(productId: "p1", payMethod: $v) { status } }`,
+		"the schema's default": `query($v: Int) { viewer { chargeOrders(first: $v) { edges { cursor } } } }`,
+	}
+}
+
+// A variable's default stands for one that is left out, not for null (GraphQL specification §5.8.5).
+func TestNullIsRefusedWhereNoneFits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	boss := w.token("boss", auth.RoleAdmin)
+	for name, query := range nullable() {
+		operation := ""
+		if strings.Contains(query, "query a(") {
+			operation = `,"operationName":"a"`
+		}
+		for variables, code := range map[string]point.Code{`{}`: "", `{"v":null}`: point.InvalidArgument} {
+			for range 2 { // the second time it is known
+				r := w.post(boss, `{"query":`+quoted(query)+`,"variables":`+variables+operation+`}`)
+				if w.wantCode(r, code); r.status != 200 {
+					t.Errorf("%s, %s: %d %s", name, variables, r.status, r.text)
+				}
+			}
+		}
+	}
+	kinds := `query($v: [PointTransactionKind!] = [CHARGE]) { viewer { pointTransactions(kinds: $v) { edges { cursor } } } }`
+	w.wantCode(w.ask("minji", kinds, "v", nil), "") // here it fits
+	for _, value := range []any{nil, true} {
+		w.wantCode(w.ask("minji", `query($v: Boolean = null) { viewer { id @include(if: $v) } }`, "v", value), point.InvalidArgument)
+	}
+	if lines := w.log.errors(); len(lines) > 0 {
+		t.Errorf("logged as faults of ours: %.2000q", lines)
+	}
+}
