@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"strings"
 	"testing"
 
 	"pointcharge/internal/auth"
@@ -12,7 +13,7 @@ func TestTheCheckoutIsWhatTheSDKNeeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	token, err := auth.Sign([]byte(authSecret), auth.Identity{UserID: "minji", Name: "김민지", Email: "m@example.com",
-		ExpiresAt: w.expiry()}, issuer, audience)
+		Phone: strings.Repeat("0", 257), ExpiresAt: w.expiry()}, issuer, audience)
 	w.must(err)
 	r := w.askAs(token, `mutation { createChargeOrder(productId: "p1", payMethod: NAVERPAY) { merchantUid checkout {
 		sdkUrl userCode channelKey payMethod merchantUid name amount currency buyerName buyerEmail buyerTel redirectUrl noticeUrl } } }`)

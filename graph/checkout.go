@@ -56,8 +56,11 @@ func iamportWord(m point.PayMethod) string {
 	return "card"
 }
 
+// maxTold is in bytes. Nobody's name is longer, and it comes back with each order of a list.
+const maxTold = 256
+
 func told(s string) *string {
-	if s == "" {
+	if s == "" || len(s) > maxTold {
 		return nil
 	}
 	return &s

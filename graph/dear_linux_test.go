@@ -3,6 +3,7 @@ package graph_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/point"
 )
 
 // maxAnswerCPU is what any answer may cost somebody else, with all that a signed-in user may ask for: three times what the
@@ -22,12 +24,6 @@ const maxAnswerCPU = 300 * time.Millisecond
 
 // maxAnswerMemory is what may be allocated for it, most of which is garbage before it is answered.
 const maxAnswerMemory = 64 << 20
-
-// request is a document and its variables.
-type request struct {
-	Query     string         `json:"query"`
-	Variables map[string]any `json:"variables"`
-}
 
 // dear are the dearest requests for data that were found which just fit the limits.
 func dear() map[string]request {
@@ -42,13 +38,21 @@ func dear() map[string]request {
 		"pages of pages":              {Query: "{ viewer {" + repeat(30, " a#: "+page("chargeOrders", " price")) + "} }"},
 		"wallets":                     {Query: "{" + repeat(20, " a#: viewer { balance chargeOrders(first: 100) { edges { node { price } } } }") + "}"},
 		"all there is of a wallet":    {Query: "{ viewer { balanceExplained(first: 25) { edges { node { id transaction { id } } uses { amount transaction { id } } } } } }"},
+		"products":                    {Query: "{" + repeat(20, " a#: chargeProducts { id name price points bonusPoints active position }") + "}"},
 		"kinds that no kind is":       {Query: "query($k: [PointTransactionKind!]) { viewer { ...f } } fragment f on User {" + repeat(30, " a#: pointTransactions(first: 1, kinds: $k) { edges { cursor } }") + "}", Variables: map[string]any{"k": slices.Repeat([]string{"CHARGE"}, 7000)}},
 		"long names of what is there": {Query: "{ viewer { chargeOrders(first: 100) { edges { node {" + repeat(30, " a"+strings.Repeat("x", 61)+"#: merchantUid") + "} } } } }"},
 	}
 }
 
 func TestTheDearestAnswersWithinTheLimits(t *testing.T) { //nolint:paralleltest // it measures
-	handler, ctx := populated(t, 100).Handler(), asMinji(t, auth.RoleUser)
+	resolver := populated(t, 100)
+	for i := range 49 {
+		product := point.Product{ID: fmt.Sprint("q", i), Name: strings.Repeat("가", 40), Price: 5000, Points: 5000, Active: true}
+		if _, err := resolver.Points.UpsertProduct(t.Context(), product); err != nil {
+			t.Fatal(err)
+		}
+	}
+	handler, ctx := resolver.Handler(), asMinji(t, auth.RoleUser)
 	for name, asked := range dear() { //nolint:paralleltest // it measures
 		t.Run(name, func(t *testing.T) {
 			body, err := json.Marshal(asked)

@@ -1,7 +1,9 @@
 package graph_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,7 +50,7 @@ func worst() map[string]string {
 		"a string of lines":            `{ viewer { chargeOrders(after: """` + strings.Repeat("\n ", 15_000) + `""") { edges { cursor } } } }`,
 		"nothing but commas":           "{ viewer { id } }" + strings.Repeat(",", 65_000),
 		"the longest answer":           "{ viewer { chargeOrders(first: 97) { edges { node {" + strings.Repeat(" status", 97) + "} } } } }",
-		"introspection of types":       "{ __schema { types { fields {" + repeat(18, " a#: type { description ofType { description } }") + "} } } }",
+		"introspection of types":       "{ __schema { types { fields {" + repeat(18, " a"+strings.Repeat("x", 61)+"#: type { description ofType { description } }") + "} } } }",
 		"introspection of fields":      "{ __schema { types {" + repeat(30, " a#: fields { description }") + "} } }",
 	}
 }
@@ -63,11 +65,43 @@ func chain(n int, each, end string) string {
 	return b.String()
 }
 
+// worstVariables are the dearest values that were found for the variables of a document.
+func worstVariables() map[string]request {
+	const kinds, input = "query($v: [PointTransactionKind!]) { viewer { pointTransactions(kinds: $v) { edges { cursor } } } }",
+		"mutation($v: SpendPointsInput!) { spendPoints(input: $v) { id } }"
+	values := func(n int, format string) map[string]any {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte("{"+strings.TrimSuffix(repeat(n, format), ",")+"}"), &fields); err != nil {
+			panic(err)
+		}
+		return fields
+	}
+	nested := any("CHARGE")
+	for range 9_000 {
+		nested = []any{nested}
+	}
+	return map[string]request{
+		"a long list of values":             {kinds, map[string]any{"v": slices.Repeat([]any{"ADJUST"}, 7_000)}},
+		"a long list with a wrong end":      {kinds, map[string]any{"v": append(slices.Repeat([]any{"ADJUST"}, 7_000), "X")}},
+		"lists in lists of values":          {kinds, map[string]any{"v": nested}},
+		"an object of fields nobody knows":  {input, map[string]any{"v": values(5_000, `"f#":1,`)}},
+		"variables that nobody asked for":   {"{ viewer { id } }", values(5_000, `"f#":1,`)},
+		"as many variables as there may be": {"query(" + repeat(100, " $v#: Int!") + ") { viewer {" + repeat(45, " chargeOrders(first: $v#) { __typename }") + "} }", values(100, `"v#":1,`)},
+		"a long string":                     {"query($v: String) { viewer { chargeOrders(after: $v) { edges { cursor } } } }", map[string]any{"v": strings.Repeat("x", 60_000)}},
+		"a long number":                     {input, map[string]any{"v": map[string]any{"userId": "u", "reference": "r", "amount": json.Number(strings.Repeat("9", 60_000))}}},
+		"null instead of a default":         {"query($v: Boolean = true) { viewer {" + strings.Repeat(" id @include(if: $v)", 20) + "} }", map[string]any{"v": nil}},
+	}
+}
+
 func TestTheDearestDocumentsWithinTheLimits(t *testing.T) { //nolint:paralleltest // it measures
-	for name, query := range worst() { //nolint:paralleltest // it measures
+	all := worstVariables()
+	for name, query := range worst() {
+		all[name] = request{Query: query}
+	}
+	for name, asked := range all { //nolint:paralleltest // it measures
 		t.Run(name, func(t *testing.T) {
-			used, response := cpuOf(t, query)
-			t.Logf("%6.2f ms for %s: %.200s", used.Seconds()*1000, name, response.Body)
+			used, response := cpuOf(t, asked)
+			t.Logf("%6.2f ms, %d KB answer for %s: %.200s", used.Seconds()*1000, response.Body.Len()>>10, name, response.Body)
 			if strings.Contains(response.Body.String(), "GRAPHQL_MAX") {
 				t.Errorf("it does not fit: %.300s", response.Body)
 			}
