@@ -43,7 +43,7 @@ func (c *comparison) compareAll(ctx context.Context) error {
 				return fmt.Errorf("reconcile %s payments from %s: %w", status, p.from.Format(time.RFC3339), err)
 			}
 		}
-		if err := c.settleDoubts(ctx); err != nil {
+		if err := c.decideAll(ctx); err != nil {
 			return err
 		}
 	}
@@ -225,7 +225,7 @@ func (c *comparison) compareOurs(ctx context.Context, b *booked) error {
 		return nil
 	case b.Sandbox != c.Live:
 		c.run.Compared++
-		return c.settle(ctx, b.ImpUID)
+		return c.decide(ctx, b.ImpUID)
 	case b.Charges > 0: // of the other mode; a look-up would not find it
 		return c.report(ctx, Difference{ImpUID: b.ImpUID, MerchantUID: b.MerchantUID, Kind: DifferentMode, Ours: b.String()})
 	}

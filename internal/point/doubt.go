@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// settleDoubts looks up, one after another, what did not agree. Nothing is written by the lists' word: they may be
+// decideAll looks up, one after another, what did not agree. Nothing is written by the lists' word: they may be
 // older than our books.
-func (c *comparison) settleDoubts(ctx context.Context) error {
+func (c *comparison) decideAll(ctx context.Context) error {
 	slices.Sort(c.doubts)
 	for _, impUID := range slices.Compact(c.doubts) { // some are on two lists, or on two readings of one
-		if err := c.settle(ctx, impUID); err != nil {
+		if err := c.decide(ctx, impUID); err != nil {
 			return err
 		}
 	}
@@ -21,9 +21,9 @@ func (c *comparison) settleDoubts(ctx context.Context) error {
 	return nil
 }
 
-// settle makes our books agree with the gateway about one payment, and reports it if they did not, or if that cannot be
+// decide makes our books agree with the gateway about one payment, and reports it if they did not, or if that cannot be
 // found out: one such payment must not keep the others from being compared. Only a gateway that is down ends the run.
-func (c *comparison) settle(ctx context.Context, impUID string) error {
+func (c *comparison) decide(ctx context.Context, impUID string) error {
 	before, err := c.book(ctx, impUID)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (c *comparison) isDown(ctx context.Context) bool {
 func (c *comparison) lookInto(ctx context.Context, impUID string, before *booked) error {
 	answer, err := c.lookUp(ctx, impUID)
 	if CodeOf(err) == PaymentNotFound {
-		return c.settleUnknown(ctx, impUID, before)
+		return c.decideUnknown(ctx, impUID, before)
 	}
 	if err != nil {
 		return err
@@ -75,9 +75,9 @@ func (c *comparison) lookInto(ctx context.Context, impUID string, before *booked
 	return c.reportPayment(ctx, kind, before, answer, true)
 }
 
-// settleUnknown reports a payment that the gateway does not know by itself: one of ours that it should know, or one
+// decideUnknown reports a payment that the gateway does not know by itself: one of ours that it should know, or one
 // that it has listed.
-func (c *comparison) settleUnknown(ctx context.Context, impUID string, ours *booked) error {
+func (c *comparison) decideUnknown(ctx context.Context, impUID string, ours *booked) error {
 	if ours == nil {
 		return c.report(ctx, Difference{ImpUID: impUID, Kind: UnreadableThere, Theirs: "listed, but not found by its imp_uid"})
 	}

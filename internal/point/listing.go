@@ -38,8 +38,8 @@ type Unreadable struct {
 // listable is the longest period that the gateway lists at once (contract §1.5).
 const listable = 90 * day
 
-// unsettled is how far back a list may still grow: clocks differ, and a provider takes a moment to report.
-const unsettled = time.Minute
+// growing is how far back a list may still grow: clocks differ, and a provider takes a moment to report.
+const growing = time.Minute
 
 // period is from and to, both included, in whole seconds as the gateway counts.
 type period struct{ from, to time.Time }
@@ -48,11 +48,11 @@ type period struct{ from, to time.Time }
 // of the others payments can only disappear, so every change there changes their total.
 func periods(from, to, now time.Time) []period {
 	var cut []period
-	settled := now.Add(-unsettled).Truncate(time.Second)
+	still := now.Add(-growing).Truncate(time.Second)
 	for !from.After(to) {
 		end := earlier(from.Add(listable), to)
-		if from.Before(settled) {
-			end = earlier(end, settled)
+		if from.Before(still) {
+			end = earlier(end, still)
 		}
 		cut = append(cut, period{from: from, to: end})
 		from = end.Add(time.Second)

@@ -53,7 +53,7 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 }
 
 // ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now. What
-// that run and those since could not settle is looked up again, however old it is: so nothing leaves the list of
+// that run and those since could not decide is looked up again, however old it is: so nothing leaves the list of
 // differences by growing old.
 func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	run := Reconciliation{Scheduled: true, ToAt: s.now()}

@@ -183,8 +183,8 @@ func TestPeriodsLeaveNothingOutAndAreListable(t *testing.T) {
 		for _, ago := range []time.Duration{0, time.Second, time.Minute, day} {
 			next := now.Add(-ago - length)
 			for _, p := range point.Periods(now.Add(-ago-length), now.Add(-ago), now) {
-				settled := now.Add(-time.Minute)
-				if !p[0].Equal(next) || p[1].Before(p[0]) || p[1].Sub(p[0]) > 90*day || p[0].Before(settled) && p[1].After(settled) {
+				still := now.Add(-time.Minute)
+				if !p[0].Equal(next) || p[1].Before(p[0]) || p[1].Sub(p[0]) > 90*day || p[0].Before(still) && p[1].After(still) {
 					t.Errorf("%s until %s ago: unexpected period %s", length, ago, p)
 				}
 				next = p[1].Add(time.Second)

@@ -1,4 +1,4 @@
--- How the sweep gives orders up. ../postgres/00010_sweep_end.sql says the same.
+-- How the sweep gives orders up. ../postgres/00007_sweep_end.sql says the same.
 -- +goose Up
 
 -- When the sweep looked at an unpaid order for the last time; check_at is null then. A time that has not come yet is by a
