@@ -121,7 +121,7 @@ func TestF4TheDatabaseItselfRefusesALedgerOutOfOrder(t *testing.T) {
 			"a refund of less before":     "UPDATE refunds SET cancelled_before = -1",
 			"a refund in a strange state": "UPDATE refunds SET status = 'LOST', ended_at = NULL",
 			"a refund done at no time":    "UPDATE refunds SET ended_at = NULL",
-			"an open refund ended":      "UPDATE refunds SET status = 'HELD'",
+			"an open refund ended":        "UPDATE refunds SET status = 'HELD'",
 			"a refund of nobody's":        "UPDATE refunds SET imp_uid = 'none'",
 			"a reference refunded twice":  anotherRefund("reference, 'RELEASED', ended_at"),
 		} {
