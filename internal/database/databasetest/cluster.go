@@ -104,6 +104,7 @@ func (c *cluster) database(name string) string {
 	query := address.Query()
 	query.Set("lock_timeout", "60s")
 	query.Set("statement_timeout", "60s")
+	query.Set("connect_timeout", "60")
 	address.RawQuery = query.Encode()
 	return address.String()
 }
