@@ -44,7 +44,7 @@ type listedProblem struct {
 // the same moment, and not always to the same end; a command may be killed in the middle.
 func (r *run) operate(ctx context.Context, name string, number uint64) {
 	random := rand.New(rand.NewPCG(r.seed, 1<<41+number))
-	for n := 0; pause(ctx, min(time.Second, time.Duration(r.orders)*5*time.Millisecond)); {
+	for n := 0; pause(ctx, min(3*time.Second, time.Duration(r.orders)*5*time.Millisecond)); {
 		listed := r.listedProblems(ctx)
 		if len(listed) == 0 {
 			continue
