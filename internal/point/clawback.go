@@ -88,7 +88,11 @@ func (b *books) endRefund(tx *gorm.DB, news []Cancellation, now time.Time) (ende
 		return false, err
 	}
 	i := slices.IndexFunc(refunds, Refund.open)
-	ended = i >= 0 && refunds[i].outcome(b.payment, news, now) != refunds[i].Status
+	var status RefundStatus
+	if i >= 0 {
+		status = refunds[i].outcome(b.payment, refunds[i].since(b.payment, news), now)
+		ended = status != refunds[i].Status
+	}
 	if len(news) == 0 && !ended {
 		return false, nil
 	}
@@ -101,7 +105,7 @@ func (b *books) endRefund(tx *gorm.DB, news []Cancellation, now time.Time) (ende
 	if !ended {
 		return false, nil
 	}
-	return true, refunds[i].set(tx, refunds[i].outcome(b.payment, news, now), now)
+	return true, refunds[i].set(tx, status, now)
 }
 
 // book writes one cancellation and takes its points, before being what was cancelled until then.

@@ -64,6 +64,19 @@ func (r Refund) outcome(p Payment, news []Cancellation, now time.Time) RefundSta
 	return r.Status
 }
 
+// since is what was cancelled after the refund was asked for. News are usually that; but a history that was incomplete
+// then may tell later of what was cancelled before.
+func (r Refund) since(p Payment, news []Cancellation) []Cancellation {
+	after := p.CancelledAmount - r.CancelledBefore
+	switch {
+	case (Payment{Cancellations: news}).cancelledInHistory() <= after:
+		return news
+	case after > 0:
+		return []Cancellation{{Amount: after}}
+	}
+	return nil
+}
+
 // refundPatience is longer than any call to the gateway takes. A refund that is HELD still and of which the gateway
 // knows nothing was never made: its process died, or its request got lost. Only cards and transfers are cancelled at
 // once, though; others may be pending for days and not show it (contract §1.6).
@@ -107,6 +120,9 @@ func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) 
 		return Refund{}, err
 	}
 	payment, err := s.Sync(ctx, r.ImpUID)
+	if CodeOf(err) == PaymentNotFound { // then nobody will ever hear of it again
+		payment, err = one[Payment](ctx, s.DB, "payment", "imp_uid = ?", r.ImpUID)
+	}
 	if err != nil {
 		return Refund{}, err
 	}

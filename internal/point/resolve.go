@@ -52,7 +52,7 @@ type ResolveInput struct {
 	Reason   string // for the gateway and for people, 1 to 200 characters
 	Operator string
 	// UserID and Points say who gets how many points for a payment that is accepted. By default the order's user, and
-	// a point for each won; a payment of an unknown order has no such default.
+	// a point for each won; a payment of an unknown order, in another currency or with a wrong deposit has no such default.
 	UserID  string
 	Points  int64
 	Account *RefundAccount // for the refund of a virtual account's payment
@@ -68,8 +68,11 @@ func (s *Service) Resolve(ctx context.Context, in ResolveInput) (Payment, error)
 	if err := in.check(); err != nil {
 		return Payment{}, err
 	}
-	if _, err := s.Sync(ctx, in.ImpUID); err != nil && CodeOf(err) != PaymentNotFound {
-		return Payment{}, err // one that the gateway has forgotten can still be accepted or ignored
+	switch _, err := s.Sync(ctx, in.ImpUID); { // what the gateway has forgotten can still be accepted or ignored
+	case CodeOf(err) == PaymentNotFound && in.Action == RefundIt:
+		return Payment{}, refuse(RefundNotPossible, "The gateway knows no such payment, and cannot give it back.")
+	case err != nil && CodeOf(err) != PaymentNotFound:
+		return Payment{}, err
 	}
 	id, err := newID()
 	if err != nil {
@@ -164,6 +167,8 @@ func (b *books) resolve(tx *gorm.DB, in ResolveInput, decided Resolution, refund
 		return refuse(RefundNotPossible, "Points were given for this payment: refund its charge, or take by hand what was given by hand.")
 	case given && (in.UserID != "" || in.Points != 0):
 		return refuse(InvalidArgument, "Points were given for this payment already.")
+	case in.Action == RefundIt && decided.Problem == WrongDeposit: // the payment's amount is what was ordered
+		return refuse(RefundNotPossible, "Its account took something else than its amount: give it back by hand, then ignore it.")
 	case in.Action == RefundIt && !b.payment.holdsMoney():
 		return refuse(RefundNotPossible, "There is nothing left to give back.")
 	case in.Action == RefundIt && b.payment.needsAccount() && in.Account == nil:
@@ -218,7 +223,7 @@ func (b *books) accept(tx *gorm.DB, in ResolveInput, decided Resolution, life ti
 	if user == "" {
 		user = b.order.UserID
 	}
-	if points == 0 && b.payment.Currency == "KRW" {
+	if points == 0 && b.payment.Currency == "KRW" && decided.Problem != WrongDeposit {
 		points = b.payment.Amount
 	}
 	switch {
@@ -229,7 +234,7 @@ func (b *books) accept(tx *gorm.DB, in ResolveInput, decided Resolution, life ti
 	case decided.Problem == WrongMode:
 		return Transaction{}, refuse(InvalidArgument, "No money was paid: this is a payment of the other mode.")
 	case points == 0:
-		return Transaction{}, refuse(InvalidArgument, "Say how many points a payment in %s is worth.", b.payment.Currency)
+		return Transaction{}, refuse(InvalidArgument, "Say how many points it is worth: what was paid is not its amount in won.")
 	case b.order.MerchantUID != "" && b.order.UserID != user:
 		return Transaction{}, refuse(InvalidArgument, "The order is somebody else's.")
 	}

@@ -19,7 +19,11 @@ func TestADepositAfterTheDecisionIsANewQuestion(t *testing.T) {
 				wrong := w.issued(w.vbankOrder())
 				w.must(w.gateway.ForceDeposit(wrong, "3000"))
 				w.sync(wrong)
-				w.resolve(decision(wrong, action))
+				first := decision(wrong, action)
+				if action == point.Accept {
+					first.Points = 3000
+				}
+				w.resolve(first)
 				for range 3 {
 					w.must(w.gateway.ForceDeposit(credited, "5000"))
 					w.must(w.gateway.ForceDeposit(wrong, "5000"))
@@ -44,7 +48,9 @@ func TestADepositAfterACancellationIsANewQuestion(t *testing.T) {
 		wrong := w.issued(w.vbankOrder())
 		w.must(w.gateway.ForceDeposit(wrong, "3000"))
 		w.sync(wrong)
-		w.resolve(decision(wrong, point.Accept))
+		in := decision(wrong, point.Accept)
+		in.Points = 3000
+		w.resolve(in)
 		w.must(w.gateway.Cancel(wrong, "1000"))
 		w.sync(wrong)
 		w.resolve(decision(wrong, point.Ignore))
@@ -69,5 +75,27 @@ func TestAdminsRefundAChargeWhoseAccountTookMore(t *testing.T) {
 		w.wantRefund(line, "r-2", point.RefundDone)
 		w.wantBalance("minji", 0)
 		w.wantProblem(impUID, point.WrongDeposit) // the other deposit is still here
+	})
+}
+
+// TestADecisionAboutAWrongDepositNamesItsSum: the payment's amount says what was ordered, not what was transferred. Who
+// transferred 1,000 won must be given neither 5,000 points nor 5,000 won.
+func TestADecisionAboutAWrongDepositNamesItsSum(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		impUID := w.issued(w.vbankOrder())
+		w.must(w.gateway.ForceDeposit(impUID, "1000"))
+		w.sync(impUID)
+		calls := cancelling(f, f.gateway.ServeHTTP)
+		w.wantUnresolved(decision(impUID, point.Accept), point.InvalidArgument)
+		back := decision(impUID, point.RefundIt)
+		back.Account = &point.RefundAccount{Holder: "김민지", Bank: "004", Number: "1", Phone: "1"}
+		w.wantUnresolved(back, point.RefundNotPossible)
+		wantPoints(w.T, "calls", calls.Load(), 0)
+		in := decision(impUID, point.Accept)
+		in.Points = 1000
+		w.resolve(in)
+		w.wantBalance("minji", 1000)
+		w.wantProblems(nil)
 	})
 }

@@ -292,3 +292,51 @@ func TestAnOperatorLetsGoOfTheRefundOfAContradiction(t *testing.T) {
 		w.wantOpenRefunds(0)
 	})
 }
+
+// TestAHistoryThatIsCompletedIsNotTheRefund: it tells later of what was cancelled before, which happens to be as much.
+func TestAHistoryThatIsCompletedIsNotTheRefund(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		impUID := w.pay(w.order("minji"), func(p *sandbox.Payment) { p.CancelAmount = "2500" })
+		w.sync(impUID)
+		cancelling(f, accepting(f, impUID))
+		w.resolve(decision(impUID, point.RefundIt))
+		w.edit(impUID, func(p *sandbox.Payment) {
+			p.CancelHistory = []sandbox.Cancellation{{Amount: "2500", CancelledAt: 1, CancellationID: "c-1", PGTID: "T", Reason: "console"}}
+		})
+		w.sync(impUID)
+		if r := w.wantOpenRefunds(1)[0]; r.Status != point.RefundAccepted {
+			w.Fatalf("unexpected refund %+v", r)
+		}
+		w.consoleCancel(impUID, 2500)
+		w.wantOpenRefunds(0)
+		w.wantBalance("minji", 0)
+	})
+}
+
+// TestWhatIamportForgotIsNotRefundedAndARefundOfItCanBeLetGo: nobody will ever hear of it again.
+func TestWhatIamportForgotIsNotRefundedAndARefundOfItCanBeLetGo(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		wrong, _ := mispaid(w)
+		charge := charged(w)
+		forget := func(rw http.ResponseWriter, _ *http.Request) {
+			rw.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(rw, `{"code":1,"message":"존재하지 않는 결제정보입니다.","response":null}`)
+		}
+		f.onCancel(func(http.ResponseWriter, *http.Request) {
+			f.say(forget)
+			panic(http.ErrAbortHandler)
+		})
+		_, err := w.Refund(w.Context(), asks(charge, 1000, "r-1"))
+		w.wantCode(err, point.PaymentNotFound)
+		w.wantUnresolved(decision(wrong, point.RefundIt), point.RefundNotPossible)
+		held := w.wantOpenRefunds(1)[0]
+		clock.pass(time.Hour)
+		_, err = w.ReleaseRefund(w.Context(), held.ID)
+		w.must(err)
+		w.wantSpendable(full)
+		w.resolve(decision(wrong, point.Ignore))
+	})
+}

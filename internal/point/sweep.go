@@ -38,15 +38,13 @@ func (s *Service) grace() time.Duration { return orElse(s.Grace, 2*time.Minute) 
 // servers may sweep at once: an order belongs to whoever moves its CheckAt on. If that server dies, the order is due
 // again when that time comes. What a server whose clock was ahead put off or gave up is due at once.
 func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
-	if err := s.recall(ctx); err != nil {
-		return 0, err
-	}
+	recalled := s.recall(ctx, limit)
 	var due []Order
 	err := s.DB.WithContext(ctx).Where("imp_uid IS NULL AND check_at <= ?", s.now()).Order("check_at").Limit(limit).Find(&due).Error
 	if err != nil {
 		return 0, fmt.Errorf("find due orders: %w", err)
 	}
-	return len(due), forEach("orders", due, func(order Order) error { return s.check(ctx, order) })
+	return len(due), errors.Join(recalled, forEach("orders", due, func(order Order) error { return s.check(ctx, order) }))
 }
 
 // forEach calls do for all of them, some at the same time. One that fails, or panics, does not keep the others waiting.
@@ -75,12 +73,12 @@ func summary(of string, errs []error) error {
 	return fmt.Errorf("%d of %d %s failed, such as: %w", len(bad), len(errs), of, bad[worst])
 }
 
-// recall makes due what was put off or given up at a time that has not come yet.
-func (s *Service) recall(ctx context.Context) error {
+// recall makes due what was put off or given up at a time that has not come yet; at most limit orders of each.
+func (s *Service) recall(ctx context.Context, limit int) error {
 	now := s.now()
 	for where, since := range map[string]time.Time{"given_up_at > ?": now, "check_at > ?": now.Add(longestCheck)} {
-		err := s.DB.WithContext(ctx).Exec("UPDATE charge_orders SET check_at = ?, given_up_at = NULL WHERE imp_uid IS NULL AND "+where,
-			now, since).Error
+		err := s.DB.WithContext(ctx).Exec(`UPDATE charge_orders SET check_at = ?, given_up_at = NULL WHERE imp_uid IS NULL AND merchant_uid IN
+			(SELECT merchant_uid FROM charge_orders WHERE imp_uid IS NULL AND `+where+" LIMIT ?)", now, since, limit).Error
 		if err != nil {
 			return fmt.Errorf("recall orders: %w", err)
 		}

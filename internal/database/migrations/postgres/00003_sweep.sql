@@ -4,7 +4,8 @@
 -- When the sweep asks the gateway next about an order that nobody has paid yet; null: not any more. A server claims an
 -- order by moving this on, on the condition that it still says what the server read.
 ALTER TABLE charge_orders ADD COLUMN check_at timestamptz;
-UPDATE charge_orders SET check_at = created_at WHERE imp_uid IS NULL;
+-- Orders older than that were given up long ago; what they may hold, a reconciliation finds.
+UPDATE charge_orders SET check_at = created_at WHERE imp_uid IS NULL AND expires_at > now() - interval '90 days';
 CREATE INDEX charge_orders_due ON charge_orders (check_at) WHERE imp_uid IS NULL AND check_at IS NOT NULL;
 -- What stops waiting for its payment.
 CREATE INDEX charge_orders_waiting ON charge_orders (expires_at) WHERE status IN ('PENDING', 'WAITING_DEPOSIT');

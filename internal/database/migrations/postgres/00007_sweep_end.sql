@@ -5,5 +5,3 @@
 -- clock that was ahead: the order is due again.
 ALTER TABLE charge_orders ADD COLUMN given_up_at timestamptz;
 CREATE INDEX charge_orders_given_up ON charge_orders (given_up_at) WHERE imp_uid IS NULL AND given_up_at IS NOT NULL;
--- Those given up until now may never have been looked at.
-UPDATE charge_orders SET check_at = expires_at WHERE imp_uid IS NULL AND check_at IS NULL;
