@@ -55,11 +55,14 @@ func (r *run) operate(ctx context.Context, name string, number uint64) {
 			n++
 			d := decision{ImpUID: p.ImpUID, Action: []string{"REFUND", "REFUND", "ACCEPT", "IGNORE"}[random.IntN(4)],
 				Reason: fmt.Sprintf("%s-%d", name, n), Operator: name}
+			if d.Action == "ACCEPT" {
+				d.user, d.points = p.gift(random)
+			}
 			patience := 20 * time.Second
 			if random.IntN(4) == 0 {
 				patience = time.Duration(50+random.IntN(400)) * time.Millisecond
 			}
-			both.Go(func() { r.decide(ctx, d, p, patience) })
+			both.Go(func() { r.decide(ctx, d, patience) })
 		}
 		both.Wait()
 	}
@@ -81,27 +84,51 @@ func (r *run) listedProblems(ctx context.Context) (listed []listedProblem) {
 	return listed
 }
 
+// gift is what an operator gives for a payment that they accept; nothing where it may have been credited.
+func (p listedProblem) gift(random *rand.Rand) (user string, points int64) {
+	contradictory := slices.Contains([]string{"CANCELLED_AMOUNT", "ACCEPTED_CANCELLED"}, p.Problem)
+	if contradictory || p.Problem == "DEPOSIT" && random.IntN(2) == 0 {
+		return "", 0
+	}
+	user, points = p.UserID, p.Amount
+	if p.UserID == "" {
+		user = "u-0000"
+	}
+	if p.Currency != "KRW" || p.Problem == "DEPOSIT" {
+		points = 777
+	}
+	return user, points
+}
+
 // decide runs the command resolve. What becomes of it the books will say.
-func (r *run) decide(ctx context.Context, d decision, p listedProblem, patience time.Duration) {
+func (r *run) decide(ctx context.Context, d decision, patience time.Duration) {
 	ctx, kill := context.WithTimeout(ctx, patience)
 	defer kill()
 	args := []string{"resolve", "-reason", d.Reason, "-by", d.Operator, "-" + strings.ToLower(d.Action)}
 	switch {
 	case d.Action == "REFUND":
 		args = append(args, "-account", "김민지,004,12345678901234,01012345678")
-	case d.Action == "ACCEPT" && !slices.Contains([]string{"DEPOSIT", "CANCELLED_AMOUNT", "ACCEPTED_CANCELLED"}, p.Problem):
-		d.user, d.points = p.UserID, p.Amount
-		if p.UserID == "" {
-			d.user = "u-0000"
-		}
-		if p.Currency != "KRW" {
-			d.points = 777
-		}
+	case d.points > 0:
 		args = append(args, "-user", d.user, "-points", fmt.Sprint(d.points))
 	}
 	r.journal.decide(d)
 	if _, err := r.servers[0].command(ctx, append(args, d.ImpUID)...); err == nil {
 		r.fate.decided.Add(1)
+	}
+}
+
+// wantDecisions makes sure that operators did what they are here for, in a run that was long enough.
+func (r *run) wantDecisions(b books) {
+	done := map[string]int{}
+	for _, decided := range b.decided {
+		for _, d := range decided {
+			done[d.Action]++
+		}
+	}
+	for _, action := range []string{"REFUND", "ACCEPT", "IGNORE"} {
+		if r.orders >= 1000 && done[action] == 0 {
+			r.Errorf("no operator has decided %s: %v", action, done)
+		}
 	}
 }
 
@@ -148,8 +175,7 @@ func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 				continue
 			}
 			line := byHand[d.Line]
-			wanted := asked.points == 0 || line.UserID == asked.user && line.Amount == asked.points
-			if !wanted || line.ImpUID != impUID || line.Amount <= 0 {
+			if line.UserID != asked.user || line.Amount != asked.points || line.ImpUID != impUID || line.Amount <= 0 {
 				v.add(impUID, "decision %+v was asked for as %+v and wrote %+v", d, asked, line)
 			}
 			delete(byHand, d.Line)

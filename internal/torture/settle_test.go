@@ -63,7 +63,7 @@ func (r *run) settle(ctx context.Context) time.Duration {
 // patience is how long the books may take to be right. What Iamport's clock says was paid in some minutes is on no list
 // before, if it is fast.
 func (r *run) patience() time.Duration {
-	const enough = 90 * time.Second
+	enough := 90*time.Second + time.Duration(r.orders)*30*time.Millisecond
 	if *ordersFlag == 0 || r.seed/15%2 == 1 {
 		return enough
 	}
@@ -200,6 +200,7 @@ func (r *run) count(problems map[string]int) (credited, taken, none int) {
 	if err != nil {
 		r.Error(err)
 	}
+	r.wantDecisions(b)
 	for _, reason := range b.listed {
 		problems[reason]++
 	}
