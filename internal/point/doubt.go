@@ -59,6 +59,9 @@ func (c *comparison) lookInto(ctx context.Context, impUID string, before *booked
 	switch {
 	case kind == "": // the list's copy was old, or somebody was faster
 		return nil
+	case kind == MissingHere && before.hopeless(): // and reported before
+		c.strays[impUID] = true
+		return nil
 	case before != nil && before.MerchantUID != answer.MerchantUID: // the books will not follow it to another order
 		return c.reportPayment(ctx, kind, before, answer, false)
 	}
@@ -95,28 +98,20 @@ func (c *comparison) book(ctx context.Context, impUID string) (*booked, error) {
 	return found[impUID], err
 }
 
-// openDifferences are those of scheduled runs that ended after a time, unless they are healed, or their payment has a
-// problem: then it is on the list of problems.
-const openDifferences = `FROM reconciliation_differences d JOIN reconciliations r ON r.id = d.reconciliation_id
-	WHERE r.scheduled AND r.to_at >= ? AND NOT d.healed
-		AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.imp_uid = d.imp_uid AND p.problem <> '')`
+// unhealed are the differences of scheduled runs that ended after a time, unless they are healed.
+const unhealed = `FROM reconciliation_differences d JOIN reconciliations r ON r.id = d.reconciliation_id
+	WHERE r.scheduled AND r.to_at >= ? AND NOT d.healed`
 
 // OpenDifferences are those that scheduled runs found, that are not healed and on no list of problems, since the last run
-// that succeeded: the operator's other list. Each payment is in it once. ReconcileDue looks them up again.
+// that succeeded: the operator's other list. Each payment is in it once.
 func (s *Service) OpenDifferences(ctx context.Context) ([]Difference, error) {
 	last, _, err := s.watermark(ctx, s.now())
 	if err != nil {
 		return nil, err
 	}
-	return s.openSince(ctx, last)
-}
-
-func (s *Service) openSince(ctx context.Context, last *time.Time) ([]Difference, error) {
-	if last == nil {
-		last = new(time.Time)
-	}
 	var found []Difference
-	err := s.DB.WithContext(ctx).Raw("SELECT d.* "+openDifferences+" ORDER BY d.reconciliation_id DESC, d.position", *last).Scan(&found).Error
+	err = s.DB.WithContext(ctx).Raw("SELECT d.* "+unhealed+" AND d.imp_uid NOT IN (SELECT imp_uid FROM ("+problems+
+		") listed) ORDER BY d.reconciliation_id DESC, d.position", last).Scan(&found).Error
 	if err != nil {
 		return nil, fmt.Errorf("read open differences: %w", err)
 	}
@@ -126,4 +121,16 @@ func (s *Service) openSince(ctx context.Context, last *time.Time) ([]Difference,
 		listed[d.ImpUID] = d.ImpUID != ""
 		return again
 	}), nil
+}
+
+// undecided are the payments whose differences are not healed, also those on the list of problems: what an operator
+// ignored may change, too. Look-ups hide payments of the other mode.
+func (s *Service) undecided(ctx context.Context, last time.Time) ([]string, error) {
+	var impUIDs []string
+	err := s.DB.WithContext(ctx).Raw("SELECT DISTINCT d.imp_uid "+unhealed+" AND d.imp_uid <> '' AND d.kind <> ?",
+		last, DifferentMode).Scan(&impUIDs).Error
+	if err != nil {
+		return nil, fmt.Errorf("read undecided payments: %w", err)
+	}
+	return impUIDs, nil
 }

@@ -53,44 +53,37 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 }
 
 // ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now. What
-// that run and those since could not decide is looked up again, however old it is: so nothing leaves the list of
-// differences by growing old.
+// that run and those since could not heal is looked up again, however old it is, on the list of problems or not.
 func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	run := Reconciliation{Scheduled: true, ToAt: s.now()}
 	last, future, err := s.watermark(ctx, run.ToAt)
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	open, err := s.openSince(ctx, last)
+	doubts, err := s.undecided(ctx, last)
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	var doubts []string
-	for _, d := range open {
-		if d.ImpUID != "" && d.Kind != DifferentMode { // look-ups hide payments of the other mode
-			doubts = append(doubts, d.ImpUID)
-		}
-	}
 	run.FromAt = run.ToAt.Add(-cmp.Or(s.Reconciling.First, 7*day))
-	if last != nil {
+	if !last.IsZero() {
 		run.FromAt = last.Add(-cmp.Or(s.Reconciling.Overlap, time.Hour))
 	}
-	if future != nil {
+	if !future.IsZero() {
 		run.note("A run until %s was left out of account: that is in the future.", future.Format(time.RFC3339))
 	}
 	return s.reconcile(ctx, run, doubts)
 }
 
-// watermark is where the last scheduled run ended. One that ended in the future was made by a clock that went wrong,
+// watermark is where the last scheduled run ended, if one did. One that ended in the future was made by a clock that went wrong,
 // and says nothing of what was compared.
-func (s *Service) watermark(ctx context.Context, now time.Time) (last, future *time.Time, err error) {
-	read := func(order, where string) (*time.Time, error) {
+func (s *Service) watermark(ctx context.Context, now time.Time) (last, future time.Time, err error) {
+	read := func(order, where string) (time.Time, error) {
 		found, err := gorm.G[Reconciliation](s.DB).Where("scheduled AND finished_at IS NOT NULL AND error = ''").
 			Where(where, now).Order(order).Limit(1).Find(ctx)
 		if err != nil || len(found) == 0 {
-			return nil, err
+			return time.Time{}, err
 		}
-		return &found[0].ToAt, nil
+		return found[0].ToAt, nil
 	}
 	if last, err = read("to_at DESC", "to_at <= ?"); err == nil {
 		future, err = read("to_at DESC", "to_at > ?")

@@ -1,0 +1,75 @@
+package point_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
+)
+
+// runs reconciles what is due.
+func (w *world) runs() point.Reconciliation {
+	w.Helper()
+	run, err := w.ReconcileDue(w.Context())
+	w.must(err)
+	return run
+}
+
+// unanswered has the gateway give no answer about one payment.
+func (f *front) unanswered(impUID string) {
+	f.say(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/payments/"+impUID {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		f.gateway.ServeHTTP(w, r)
+	})
+}
+
+// TestWhatWasDecidedAndThenCannotBeReadIsLookedUpAgain: a second deposit was ignored, then all was cancelled at the
+// console, and for a while nobody can tell.
+func TestWhatWasDecidedAndThenCannotBeReadIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.today()
+		impUID := w.issued(w.vbankOrder())
+		w.must(w.gateway.Deposit(impUID, "5000"))
+		w.must(w.gateway.ForceDeposit(impUID, "5000"))
+		w.sync(impUID)
+		w.wantProblems(map[string]point.Problem{impUID: point.WrongDeposit})
+		w.resolve(decision(impUID, point.Ignore))
+		clock.pass(time.Minute)
+		w.runs()
+		w.must(w.gateway.Cancel(impUID, "5000"))
+		f.unanswered(impUID)
+		clock.pass(time.Hour)
+		w.wantDifferences(w.runs(), "UNREADABLE "+impUID)
+		w.wantOpen("UNREADABLE " + impUID)
+		f.say(f.gateway.ServeHTTP)
+		clock.pass(3 * time.Hour) // no list shows it any more
+		w.runs()
+		w.wantBalance("minji", 0)
+	})
+}
+
+// TestWhatTheListOfProblemsHasIsNotOpenToo, and a payment for no order of ours is looked up but once more.
+func TestWhatTheListOfProblemsHasIsNotOpenToo(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.stopClock()
+		wrong := w.pay(w.order("minji"), paidAt(clock.now()), func(p *sandbox.Payment) { p.Amount = "10" })
+		strange := w.gateway.Put(sandbox.Payment{MerchantUID: "strange", Amount: "5000", Sandbox: true, PaidAt: clock.now().Unix()}).ImpUID
+		w.wantDifferences(w.runs(), "AMOUNT "+wrong, "MISSING_HERE "+strange)
+		w.wantOpen()
+		for _, want := range []int{4, 5, 6} {
+			clock.pass(3 * time.Hour)
+			w.wantDifferences(w.runs(), "AMOUNT "+wrong)
+			w.wantOpen()
+			if got := w.lookups(); got != want {
+				w.Errorf("%d look-ups, want %d", got, want)
+			}
+		}
+	})
+}
