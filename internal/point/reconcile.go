@@ -56,7 +56,11 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 // that run and those since could not heal is looked up again, however old it is, on the list of problems or not.
 func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	run := Reconciliation{Scheduled: true, ToAt: s.now()}
-	last, future, err := s.watermark(ctx, run.ToAt)
+	voided, err := s.voidFuture(ctx)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	last, err := s.watermark(ctx)
 	if err != nil {
 		return Reconciliation{}, err
 	}
@@ -68,30 +72,38 @@ func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	if !last.IsZero() {
 		run.FromAt = last.Add(-cmp.Or(s.Reconciling.Overlap, time.Hour))
 	}
-	if !future.IsZero() {
-		run.note("A run until %s was left out of account: that is in the future.", future.Format(time.RFC3339))
+	if voided > 0 {
+		run.note("%d runs before it ended in the future and do not count.", voided)
 	}
 	return s.reconcile(ctx, run, doubts)
 }
 
-// watermark is where the last scheduled run ended, if one did. One that ended in the future was made by a clock that went wrong,
-// and says nothing of what was compared.
-func (s *Service) watermark(ctx context.Context, now time.Time) (last, future time.Time, err error) {
-	read := func(order, where string) (time.Time, error) {
-		found, err := gorm.G[Reconciliation](s.DB).Where("scheduled AND finished_at IS NOT NULL AND error = ''").
-			Where(where, now).Order(order).Limit(1).Find(ctx)
-		if err != nil || len(found) == 0 {
-			return time.Time{}, err
-		}
-		return found[0].ToAt, nil
-	}
-	if last, err = read("to_at DESC", "to_at <= ?"); err == nil {
-		future, err = read("to_at DESC", "to_at > ?")
-	}
+// watermark is where the last scheduled run ended, if one did.
+func (s *Service) watermark(ctx context.Context) (time.Time, error) {
+	found, err := gorm.G[Reconciliation](s.DB).Where("scheduled AND finished_at IS NOT NULL AND error = '' AND to_at <= ?", s.now()).
+		Order("to_at DESC").Limit(1).Find(ctx)
 	if err != nil {
-		err = fmt.Errorf("read the last reconciliation: %w", err)
+		return time.Time{}, fmt.Errorf("read the last reconciliation: %w", err)
 	}
-	return last, future, err
+	if len(found) == 0 {
+		return time.Time{}, nil
+	}
+	return found[0].ToAt, nil
+}
+
+// voidFuture makes failures of the runs that ended in the future, and says how many there were. A clock that went wrong
+// made them: they say nothing of what was compared, and must not be believed once their time has come.
+func (s *Service) voidFuture(ctx context.Context) (n int64, err error) {
+	err = database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		done := tx.Exec(`UPDATE reconciliations SET error = 'ended in the future'
+			WHERE scheduled AND finished_at IS NOT NULL AND error = '' AND to_at > ?`, s.now())
+		n = done.RowsAffected
+		return done.Error
+	})
+	if err != nil {
+		return 0, fmt.Errorf("void reconciliations of the future: %w", err)
+	}
+	return n, nil
 }
 
 func (s *Service) reconcile(ctx context.Context, run Reconciliation, doubts []string) (Reconciliation, error) {

@@ -69,7 +69,7 @@ func TestAFailedReconciliationMovesNoWatermark(t *testing.T) {
 	})
 }
 
-// TestAWatermarkFromTheFutureIsIgnored: the server's clock was ten days fast for one run.
+// TestAWatermarkFromTheFutureIsIgnored, also once its time has come: the server's clock was ten days fast for one run.
 func TestAWatermarkFromTheFutureIsIgnored(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -78,13 +78,39 @@ func TestAWatermarkFromTheFutureIsIgnored(t *testing.T) {
 		clock.pass(10 * day)
 		w.due(10*day + time.Hour)
 		clock.pass(-9 * day)
-		if run := w.due(day + time.Hour); !strings.Contains(run.Note, "2026-03-11T09:00:00Z") {
+		if run := w.due(day + time.Hour); run.Note != "1 runs before it ended in the future and do not count." {
 			w.Errorf("nothing is said of it: %+v", run)
 		}
-		w.must(w.DB.Exec("DELETE FROM reconciliations WHERE to_at <= ?", clock.now()).Error)
-		if run := w.due(7 * day); run.Note == "" {
-			w.Errorf("nothing is said of it: %+v", run)
+		clock.pass(10 * day)
+		if run := w.due(10*day + time.Hour); run.Note != "" {
+			w.Errorf("it is said again: %+v", run)
 		}
+		if n := w.count("reconciliations", "error = 'ended in the future'"); n != 1 {
+			w.Errorf("%d runs are void, want 1", n)
+		}
+	})
+}
+
+// TestACancellationBeforeAWatermarkFromTheFutureIsSeen: the server was down until that time, and the webhook found nobody.
+func TestACancellationBeforeAWatermarkFromTheFutureIsSeen(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.today()
+		impUID := w.pay(w.order("minji"), paidAt(clock.now().Add(-time.Minute)))
+		w.runs()
+		w.wantBalance("minji", full)
+		for _, wrong := range []time.Duration{6 * time.Hour, -6*time.Hour + 10*time.Minute} {
+			clock.pass(wrong)
+			w.runs()
+		}
+		at := clock.now().Add(time.Hour).Unix()
+		w.edit(impUID, func(p *sandbox.Payment) {
+			p.Status, p.CancelAmount, p.CancelledAt = sandbox.Cancelled, "5000", at
+			p.CancelHistory = []sandbox.Cancellation{{Amount: "5000", CancelledAt: at, CancellationID: "can_1"}}
+		})
+		clock.pass(8 * time.Hour)
+		w.runs()
+		w.wantBalance("minji", 0)
 	})
 }
 
