@@ -30,7 +30,7 @@ type reconciling struct {
 // runReconcile compares the books with Iamport's lists, prints what differs and exports it.
 func runReconcile(ctx context.Context, i invocation) error {
 	var r reconciling
-	i.flags.StringVar(&r.from, "from", "", "a date, or a time as 2026-11-01T09:00:00Z; UTC (default: where the last scheduled run ended, less an hour)")
+	i.flags.StringVar(&r.from, "from", "", "a date, or a time as 2026-11-01T09:00:00Z; UTC (default: where the last scheduled run ended, less an hour; once a day 90 days ago)")
 	i.flags.StringVar(&r.to, "to", "", "a date, which counts to its end, or a time (default: now)")
 	i.flags.StringVar(&r.csv, "csv", "", "write the differences to this file as CSV; - is the standard output")
 	i.flags.StringVar(&r.json, "json", "", "write the run and its differences to this file as JSON; - is the standard output")

@@ -105,7 +105,7 @@ const unhealed = `FROM reconciliation_differences d JOIN reconciliations r ON r.
 // OpenDifferences are those that scheduled runs found, that are not healed and on no list of problems, since the last run
 // that succeeded: the operator's other list. Each payment is in it once.
 func (s *Service) OpenDifferences(ctx context.Context) ([]Difference, error) {
-	last, err := s.watermark(ctx)
+	last, err := s.watermark(ctx, s.now())
 	if err != nil {
 		return nil, err
 	}

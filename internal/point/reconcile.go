@@ -38,8 +38,9 @@ func (Reconciliation) TableName() string { return "reconciliations" }
 type Reconciling struct {
 	// Overlap is how far a run goes back behind the end of the last one, for what the gateway learnt late; 1 hour.
 	Overlap time.Duration
-	// First is how far the first run goes back; 7 days.
-	First time.Duration
+	// LookBack is how far the first run goes back, and then one each day, for what no list shows as new: a payment that
+	// was cancelled in part and is still called paid (contract §0.3), a second deposit; 90 days.
+	LookBack time.Duration
 }
 
 // Reconcile (대조) compares what the gateway says was paid or cancelled between from and to with our books, in both
@@ -52,7 +53,8 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 	return s.reconcile(ctx, Reconciliation{FromAt: from, ToAt: to}, nil)
 }
 
-// ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now. What
+// ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now; once
+// a day it goes back by Reconciling.LookBack at least. What
 // that run and those since could not heal is looked up again, however old it is, on the list of problems or not.
 func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	run := Reconciliation{Scheduled: true, ToAt: s.now()}
@@ -60,7 +62,12 @@ func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	last, err := s.watermark(ctx)
+	long := run.ToAt.Add(-cmp.Or(s.Reconciling.LookBack, 90*day))
+	lastLong, err := s.watermark(ctx, long)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	last, err := s.watermark(ctx, run.ToAt)
 	if err != nil {
 		return Reconciliation{}, err
 	}
@@ -68,9 +75,9 @@ func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	run.FromAt = run.ToAt.Add(-cmp.Or(s.Reconciling.First, 7*day))
-	if !last.IsZero() {
-		run.FromAt = last.Add(-cmp.Or(s.Reconciling.Overlap, time.Hour))
+	run.FromAt = last.Add(-cmp.Or(s.Reconciling.Overlap, time.Hour))
+	if last.IsZero() || long.Before(run.FromAt) && lastLong.Before(run.ToAt.Add(-day)) {
+		run.FromAt = long
 	}
 	if voided > 0 {
 		run.note("%d runs before it ended in the future and do not count.", voided)
@@ -78,9 +85,10 @@ func (s *Service) ReconcileDue(ctx context.Context) (Reconciliation, error) {
 	return s.reconcile(ctx, run, doubts)
 }
 
-// watermark is where the last scheduled run ended, if one did.
-func (s *Service) watermark(ctx context.Context) (time.Time, error) {
-	found, err := gorm.G[Reconciliation](s.DB).Where("scheduled AND finished_at IS NOT NULL AND error = '' AND to_at <= ?", s.now()).
+// watermark is where the last scheduled run ended that succeeded and went back to from, if one did.
+func (s *Service) watermark(ctx context.Context, from time.Time) (time.Time, error) {
+	found, err := gorm.G[Reconciliation](s.DB).
+		Where("scheduled AND finished_at IS NOT NULL AND error = '' AND to_at <= ? AND from_at <= ?", s.now(), from).
 		Order("to_at DESC").Limit(1).Find(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the last reconciliation: %w", err)

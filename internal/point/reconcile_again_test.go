@@ -73,3 +73,43 @@ func TestWhatTheListOfProblemsHasIsNotOpenToo(t *testing.T) {
 		}
 	})
 }
+
+// later has days pass, with a reconciliation at the end of each.
+func (w *world) later(clock *clock, days int) {
+	w.Helper()
+	for range days {
+		clock.pass(day + time.Minute)
+		w.runs()
+	}
+}
+
+// TestAPartialCancellationThatIsShownAsPaidIsSeenWithinADay: it is on no list of cancelled payments (contract §0.3), and
+// its webhook is lost.
+func TestAPartialCancellationThatIsShownAsPaidIsSeenWithinADay(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.today()
+		impUID := w.pay(w.order("minji"), paidAt(clock.now()))
+		w.sync(impUID)
+		w.later(clock, 3)
+		w.must(w.gateway.Cancel(impUID, "2500"))
+		w.edit(impUID, func(p *sandbox.Payment) { p.Status = sandbox.Paid })
+		w.later(clock, 1)
+		w.wantBalance("minji", full-2750)
+	})
+}
+
+// TestASecondDepositIsSeenWithinADay: it does not change when the payment was paid.
+func TestASecondDepositIsSeenWithinADay(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.today()
+		impUID := w.issued(w.vbankOrder())
+		w.must(w.gateway.Deposit(impUID, "5000"))
+		w.sync(impUID)
+		w.later(clock, 3)
+		w.must(w.gateway.ForceDeposit(impUID, "5000"))
+		w.later(clock, 1)
+		w.wantProblems(map[string]point.Problem{impUID: point.WrongDeposit})
+	})
+}

@@ -245,8 +245,8 @@ func TestADifferenceIsOpenUntilItIsSettledOrAProblem(t *testing.T) {
 		_, err = w.Reconcile(w.Context(), clock.now().Add(-time.Hour), clock.now()) // an operator's is not the schedule's
 		w.must(err)
 		w.edit(bad, func(p *sandbox.Payment) { p.Currency = "KRW" })
-		clock.pass(day)
-		w.due(day + time.Hour)
+		clock.pass(20 * time.Hour)
+		w.due(21 * time.Hour)
 		w.wantOpen("UNREADABLE " + later)
 	})
 }

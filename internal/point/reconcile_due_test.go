@@ -1,6 +1,7 @@
 package point_test
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 // due reconciles what is due, and fails unless it goes back so far.
 func (w *world) due(back time.Duration) point.Reconciliation {
 	w.Helper()
+	w.Reconciling.LookBack = cmp.Or(w.Reconciling.LookBack, 7*day)
 	run, err := w.ReconcileDue(w.Context())
 	w.must(err)
 	if got := run.ToAt.Sub(run.FromAt); got != back || !run.ToAt.Equal(w.Now()) {
@@ -32,10 +34,32 @@ func TestTheNextReconciliationOverlapsTheLast(t *testing.T) {
 		w.due(time.Hour)
 		clock.pass(10 * day)
 		w.due(10*day + time.Hour)
-		w.Reconciling = point.Reconciling{Overlap: 2 * time.Hour, First: day}
+		w.Reconciling = point.Reconciling{Overlap: 2 * time.Hour, LookBack: day}
 		w.due(2 * time.Hour)
 		w.must(w.DB.Exec("DELETE FROM reconciliations").Error)
 		w.due(day)
+	})
+}
+
+// TestOnceADayAReconciliationGoesFarBack, and the run after one that failed does so again.
+func TestOnceADayAReconciliationGoesFarBack(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		w.Reconciling.LookBack = 90 * day
+		for range 2 {
+			w.due(90 * day)
+			for range 4 {
+				clock.pass(6 * time.Hour)
+				w.due(7 * time.Hour)
+			}
+			clock.pass(time.Minute)
+		}
+		f.down(1)
+		_, err := w.ReconcileDue(w.Context())
+		w.wantCode(err, point.GatewayUnavailable)
+		f.say(f.gateway.ServeHTTP)
+		w.due(90 * day)
 	})
 }
 
@@ -45,10 +69,10 @@ func TestAnOperatorsReconciliationMovesNoWatermark(t *testing.T) {
 	each(t, func(w *world) {
 		clock := w.stopClock()
 		w.due(7 * day)
-		clock.pass(3 * day)
+		clock.pass(20 * time.Hour)
 		_, err := w.Reconcile(w.Context(), clock.now().Add(-time.Minute), clock.now())
 		w.must(err)
-		w.due(3*day + time.Hour)
+		w.due(21 * time.Hour)
 	})
 }
 
@@ -57,15 +81,15 @@ func TestAFailedReconciliationMovesNoWatermark(t *testing.T) {
 	eachForgetful(t, 100, func(w *world, f *front) {
 		clock := w.stopClock()
 		w.due(7 * day)
-		clock.pass(day)
+		clock.pass(10 * time.Hour)
 		f.down(2)
 		_, err := w.ReconcileDue(w.Context())
 		w.wantCode(err, point.GatewayUnavailable)
 		f.say(f.gateway.ServeHTTP)
-		clock.pass(day)
+		clock.pass(10 * time.Hour)
 		w.must(w.DB.Exec(`INSERT INTO reconciliations SELECT 'died', scheduled, from_at, ?, started_at, NULL, 0, 0, 0, 0, '', ''
 			FROM reconciliations WHERE error <> ''`, clock.now()).Error)
-		w.due(2*day + time.Hour)
+		w.due(21 * time.Hour)
 	})
 }
 
