@@ -23,7 +23,8 @@ type comparison struct {
 	reported map[string]bool // differences that are kept already
 	strays   map[string]bool // listed, and known to be for no order of ours
 	doubts   []string        // payments to look up
-	failed   []error         // why something could not be compared
+	failed   []error         // lists that were not to be read whole
+	broken   []error         // our own errors about single payments
 }
 
 // compare reads the gateway's lists first and then asks our books for what was not in them. What cannot be compared

@@ -50,11 +50,14 @@ type booked struct {
 	Payment `gorm:"embedded"`
 
 	Charges int64 // CHARGE lines of it
+	// Decided says that an operator accepted or ignored its problem as it is now: it is on no list any more.
+	Decided bool
 }
 
 const bookedColumns = `p.imp_uid, p.merchant_uid, p.user_id, p.status, p.amount, p.cancelled_amount, p.currency, p.sandbox,
 	p.paid_at, p.deposit_count, p.problem, p.synced_at,
-	(SELECT COUNT(*) FROM point_transactions t WHERE t.imp_uid = p.imp_uid AND t.kind = 'CHARGE') AS charges`
+	(SELECT COUNT(*) FROM point_transactions t WHERE t.imp_uid = p.imp_uid AND t.kind = 'CHARGE') AS charges,
+	p.problem <> '' AND p.imp_uid NOT IN (SELECT imp_uid FROM (` + problems + `) listed) AS decided`
 
 // difference is what our books and p disagree about, nil books being none; empty when they agree. What the gateway says
 // about a payment may be right and still be no good to us: then it is its Problem.
@@ -72,6 +75,8 @@ func (b *booked) difference(p Payment) DifferenceKind {
 		return MissingHere
 	case b.CancelledAmount != p.CancelledAmount || b.Status != p.Status:
 		return DifferentCancel
+	case b.Decided:
+		return ""
 	case b.Problem != NoProblem:
 		return b.Problem.difference()
 	case b.Charges == 0 && p.holdsMoney():

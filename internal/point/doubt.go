@@ -36,7 +36,7 @@ func (c *comparison) decide(ctx context.Context, impUID string) error {
 	case ctx.Err() != nil || CodeOf(err) == GatewayUnavailable && c.isDown(ctx):
 		return err
 	case CodeOf(err) == Internal:
-		c.failed = append(c.failed, fmt.Errorf("payment %s: %w", impUID, err))
+		c.broken = append(c.broken, fmt.Errorf("payment %s: %w", impUID, err)) // the next run looks it up again
 	}
 	return c.report(ctx, Difference{ImpUID: impUID, Kind: UnreadableThere, Ours: before.String(), Theirs: safe(err)})
 }
@@ -84,6 +84,9 @@ func (c *comparison) decideUnknown(ctx context.Context, impUID string, ours *boo
 	if ours == nil {
 		return c.report(ctx, Difference{ImpUID: impUID, Kind: UnreadableThere, Theirs: "listed, but not found by its imp_uid"})
 	}
+	if ours.Decided && ours.Problem == NotAtGateway {
+		return nil
+	}
 	if ours.Charges > 0 {
 		if err := c.mark(ctx, ours); err != nil {
 			return fmt.Errorf("mark %s: %w", impUID, err)
@@ -103,24 +106,21 @@ const unhealed = `FROM reconciliation_differences d JOIN reconciliations r ON r.
 	WHERE r.scheduled AND r.to_at >= ? AND NOT d.healed`
 
 // OpenDifferences are those that scheduled runs found, that are not healed and on no list of problems, since the last run
-// that succeeded: the operator's other list. Each payment is in it once.
+// that succeeded: the operator's other list. Each payment is in it once, as the last run had it.
 func (s *Service) OpenDifferences(ctx context.Context) ([]Difference, error) {
 	last, err := s.watermark(ctx, s.now())
 	if err != nil {
 		return nil, err
 	}
 	var found []Difference
-	err = s.DB.WithContext(ctx).Raw("SELECT d.* "+unhealed+" AND d.imp_uid NOT IN (SELECT imp_uid FROM ("+problems+
-		") listed) ORDER BY d.reconciliation_id DESC, d.position", last).Scan(&found).Error
+	err = s.DB.WithContext(ctx).Raw("SELECT d.* "+unhealed+` AND NOT EXISTS (SELECT 1 FROM reconciliation_differences n
+			WHERE n.imp_uid = d.imp_uid AND n.reconciliation_id > d.reconciliation_id)
+		AND d.imp_uid NOT IN (SELECT imp_uid FROM (`+problems+`) listed)
+		ORDER BY d.reconciliation_id DESC, d.position`, last).Scan(&found).Error
 	if err != nil {
 		return nil, fmt.Errorf("read open differences: %w", err)
 	}
-	listed := map[string]bool{}
-	return slices.DeleteFunc(found, func(d Difference) bool {
-		again := listed[d.ImpUID]
-		listed[d.ImpUID] = d.ImpUID != ""
-		return again
-	}), nil
+	return found, nil
 }
 
 // undecided are the payments whose differences are not healed, also those on the list of problems: what an operator

@@ -131,7 +131,10 @@ func (s *Service) reconcile(ctx context.Context, run Reconciliation, doubts []st
 	}
 	c := comparison{Service: s, run: &run, seen: map[string]bool{}, reported: map[string]bool{}, strays: map[string]bool{}, doubts: doubts}
 	err = c.compare(ctx)
-	return run, errors.Join(err, s.finish(ctx, &run, err))
+	if len(c.broken) > 0 { // one payment must not stop the watermark
+		run.note("%d payments could not be looked into.", len(c.broken))
+	}
+	return run, errors.Join(err, summary("payments", c.broken), s.finish(ctx, &run, err))
 }
 
 // finish writes how the run ended, also when its caller has left.

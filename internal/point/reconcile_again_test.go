@@ -1,6 +1,7 @@
 package point_test
 
 import (
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -111,5 +112,67 @@ func TestASecondDepositIsSeenWithinADay(t *testing.T) {
 		w.must(w.gateway.ForceDeposit(impUID, "5000"))
 		w.later(clock, 1)
 		w.wantProblems(map[string]point.Problem{impUID: point.WrongDeposit})
+	})
+}
+
+// TestWhatAnOperatorDecidedIsNoDifference, until it is another question.
+func TestWhatAnOperatorDecidedIsNoDifference(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		order := w.order("minji")
+		w.sync(w.pay(order))
+		second := w.pay(order)
+		w.sync(second)
+		w.resolve(decision(second, point.Accept))
+		wrong, _ := mispaid(w)
+		w.wantDifferences(w.reconcile(), "AMOUNT "+wrong)
+		w.resolve(decision(wrong, point.Ignore))
+		w.wantDifferences(w.reconcile())
+		w.must(w.gateway.Cancel(wrong, "1000"))
+		w.sync(wrong)
+		w.wantDifferences(w.reconcile(), "AMOUNT "+wrong)
+		open, err := w.OpenDifferences(w.Context())
+		w.must(err)
+		if len(open) != 0 { // it is on the list of problems
+			w.Fatalf("open differences %+v", open)
+		}
+	})
+}
+
+// TestFailingRunsListAPaymentOnce, however many there are.
+func TestFailingRunsListAPaymentOnce(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.today()
+		bad := w.pay(w.order("junho"), paidAt(clock.now()))
+		clock.pass(time.Minute)
+		f.say(func(rw http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/payments/" + bad:
+				rw.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(rw, `{"code":-1,"response":null}`)
+			case "/payments/status/cancelled":
+				_, _ = io.WriteString(rw, `{"code":0,"message":null,"response":{"total":1,"previous":0,"next":0,"list":[]}}`)
+			default:
+				f.gateway.ServeHTTP(rw, r)
+			}
+		})
+		for range 5 {
+			clock.pass(10 * time.Minute)
+			_, err := w.ReconcileDue(w.Context())
+			w.wantCode(err, point.GatewayUnavailable)
+		}
+		open, err := w.OpenDifferences(w.Context())
+		w.must(err)
+		if len(open) != 1 || open[0].ImpUID != bad || open[0].Kind != point.UnreadableThere {
+			w.Fatalf("open differences %+v", open)
+		}
+		f.say(f.gateway.ServeHTTP)
+		clock.pass(10 * time.Minute)
+		_, err = w.ReconcileDue(w.Context())
+		w.must(err)
+		if open, err = w.OpenDifferences(w.Context()); err != nil || len(open) != 0 {
+			w.Fatalf("open differences %+v, %v", open, err)
+		}
 	})
 }
