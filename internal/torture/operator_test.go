@@ -187,7 +187,7 @@ func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 	for _, p := range truth {
 		gave := slices.ContainsFunc(b.decided[p.ImpUID], decision.gavePoints)
 		for _, c := range p.CancelHistory {
-			if _, ours := j.decided[string(c.Reason)]; ours && gave {
+			if _, ours := j.decided[c.Reason]; ours && gave {
 				v.add(p.ImpUID, "points by hand, and %s given back by an operator", c.Amount)
 			}
 		}
