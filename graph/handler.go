@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -49,7 +50,7 @@ func timeOver(limit time.Duration) error {
 // of what it costs to find out.
 func (r *Resolver) server(transports ...graphql.Transport) *handler.Server {
 	limits := r.Limits.withDefaults()
-	schema := NewExecutableSchema(Config{Resolvers: r})
+	schema := executable(r)
 	valid := lru.New[*ast.QueryDocument](maxCached)
 	server := handler.New(schema)
 	for _, transport := range transports {
@@ -72,6 +73,15 @@ func (r *Resolver) server(transports ...graphql.Transport) *handler.Server {
 		server.Use(closed{})
 	}
 	return server
+}
+
+// executable is the schema without @defer, which gqlgen brings along: its transports answer in one piece, so what was
+// deferred would be missing, and so would its errors.
+func executable(r ResolverRoot) graphql.ExecutableSchema {
+	schema := *parsedSchema
+	schema.Directives = maps.Clone(schema.Directives)
+	delete(schema.Directives, "defer")
+	return NewExecutableSchema(Config{Schema: &schema, Resolvers: r})
 }
 
 // optional makes null of what is not there.

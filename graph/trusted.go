@@ -53,7 +53,7 @@ func ReadTrustedDocuments(file string, limits Limits, reportOnly bool) (*Trusted
 	if len(texts) == 0 {
 		return nil, fmt.Errorf("%s has no document in it", file)
 	}
-	schema := NewExecutableSchema(Config{}).Schema()
+	schema := executable(nil).Schema()
 	bounds := limiter{Limits: limits.withDefaults(), valid: lru.New[*ast.QueryDocument](1), widths: widthsOf(schema)}
 	var wrong []error
 	for _, hash := range slices.Sorted(maps.Keys(texts)) {
