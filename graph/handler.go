@@ -20,8 +20,22 @@ import (
 	"pointcharge/internal/point"
 )
 
-// maxCached is how many documents are kept with what they were parsed to, each at most a body long.
+// maxCached is how many documents are kept with what they were parsed to.
 const maxCached = 500
+
+// maxCachedDocument is in bytes: what a document was parsed to keeps all of its text, and a program's own are shorter.
+const maxCachedDocument = 8 << 10
+
+// shortOnly is a cache that long documents are not kept in.
+type shortOnly struct {
+	graphql.Cache[*ast.QueryDocument]
+}
+
+func (c shortOnly) Add(ctx context.Context, text string, document *ast.QueryDocument) {
+	if len(text) <= maxCachedDocument {
+		c.Cache.Add(ctx, text, document)
+	}
+}
 
 // Handler serves GET and POST requests. The caller's identity comes from auth's middleware in front of it.
 func (r *Resolver) Handler() http.Handler {
@@ -51,7 +65,7 @@ func timeOver(limit time.Duration) error {
 func (r *Resolver) server(transports ...graphql.Transport) *handler.Server {
 	limits := r.Limits.withDefaults()
 	schema := executable(r)
-	valid := lru.New[*ast.QueryDocument](maxCached)
+	valid := shortOnly{lru.New[*ast.QueryDocument](maxCached)}
 	server := handler.New(schema)
 	for _, transport := range transports {
 		server.AddTransport(transport)
