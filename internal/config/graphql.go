@@ -16,7 +16,7 @@ type GraphQL struct {
 	MaxRootFields     int           `env:"GRAPHQL_MAX_ROOT_FIELDS" sandbox:"20" live:"20" help:"fields at the root of a query, at most"`
 	MaxMutationFields int           `env:"GRAPHQL_MAX_MUTATION_FIELDS" sandbox:"5" live:"5" help:"fields at the root of a mutation, at most"`
 	MaxFields         int           `env:"GRAPHQL_MAX_FIELDS" sandbox:"1000" live:"1000" help:"fields and values of a document with its fragments put in, at most"`
-	MaxCost           int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five"`
+	MaxCost           int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five or more"`
 	MaxEventCost      int           `env:"GRAPHQL_MAX_EVENT_COST" sandbox:"150" live:"150" help:"the same for each event of a subscription"`
 	MaxIntrospection  int           `env:"GRAPHQL_MAX_INTROSPECTION" sandbox:"12000" live:"12000" help:"the same for what is asked of the schema itself"`
 	MaxErrors         int           `env:"GRAPHQL_MAX_ERRORS" sandbox:"10" live:"10" help:"errors of an answer, at most; more are left out"`
