@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/point"
@@ -33,7 +34,7 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	// gqlgen's own errors carry nothing inside: the request itself is wrong. Their messages quote the
 	// request, so they are bounded.
 	if own, ok := errors.AsType[*gqlerror.Error](err); ok && own.Err == nil {
-		shown.Message = fmt.Sprintf("%.300s", own.Message)
+		shown.Message = fmt.Sprintf("%.300s", named(own, shown.Path))
 		shown.Locations = own.Locations
 		shown.Extensions = map[string]any{"code": point.InvalidArgument}
 		return shown
@@ -44,6 +45,18 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	shown.Message = internalMessage
 	shown.Extensions = map[string]any{"code": point.Internal}
 	return shown
+}
+
+// named says which variable is refused: gqlparser says it in the path alone. And gqlgen's words for a document of several
+// operations, of which none was named, lack a name.
+func named(err *gqlerror.Error, field ast.Path) string {
+	switch {
+	case len(field) == 0 && len(err.Path) > 1 && err.Path[0] == ast.PathName("variable"):
+		return "$" + err.Path[1:].String() + " " + err.Message
+	case err.Message == "operation  not found":
+		return "The document has several operations: operationName must name one."
+	}
+	return err.Message
 }
 
 const internalMessage = "Something went wrong. It was logged."
