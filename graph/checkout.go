@@ -1,6 +1,10 @@
 package graph
 
 import (
+	"encoding/json"
+	"strings"
+	"unicode"
+
 	"pointcharge/internal/auth"
 	"pointcharge/internal/point"
 )
@@ -56,11 +60,13 @@ func iamportWord(m point.PayMethod) string {
 	return "card"
 }
 
-// maxTold is in bytes. Nobody's name is longer, and it comes back with each order of a list.
+// maxTold is in bytes of JSON, where one character may take six. Nobody's name is longer, and it comes back with each
+// order of a list.
 const maxTold = 256
 
 func told(s string) *string {
-	if s == "" || len(s) > maxTold {
+	written, err := json.Marshal(s)
+	if s == "" || err != nil || len(written) > maxTold+len(`""`) || strings.ContainsFunc(s, unicode.IsControl) {
 		return nil
 	}
 	return &s

@@ -42,6 +42,7 @@ func dear() map[string]request {
 		"all there is of a wallet":    {Query: "{ viewer { balanceExplained(first: 25) { edges { node { id transaction { id } } uses { amount transaction { id } } } } } }"},
 		"products":                    {Query: "{" + repeat(20, " a#: chargeProducts { id name price points bonusPoints active position }") + "}"},
 		"kinds that no kind is":       {Query: "query($k: [PointTransactionKind!]) { viewer { ...f } } fragment f on User {" + repeat(30, " a#: pointTransactions(first: 1, kinds: $k) { edges { cursor } }") + "}", Variables: map[string]any{"k": slices.Repeat([]string{"CHARGE"}, 7000)}},
+		"a buyer of long names":       {Query: "{ viewer {" + page("chargeOrders", repeat(24, " a#: checkout { buyerName buyerEmail buyerTel }")) + "} }"},
 		"long names of what is there": {Query: "{ viewer { chargeOrders(first: 100) { edges { node {" + repeat(30, " a"+strings.Repeat("x", 61)+"#: merchantUid") + "} } } } }"},
 	}
 }

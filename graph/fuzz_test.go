@@ -116,10 +116,13 @@ func FuzzGET(f *testing.F) {
 	})
 }
 
-// asMinji is the context of a request with her token, whose verification is not measured.
+// asMinji is the context of a request with her token, whose verification is not measured. Her name and so on are the longest
+// that are told.
 func asMinji(t testing.TB, roles ...auth.Role) (ctx context.Context) {
 	t.Helper()
-	token, err := auth.Sign([]byte(authSecret), auth.Identity{UserID: "minji", Roles: roles, ExpiresAt: time.Now().Add(time.Hour)}, issuer, audience)
+	buyer := strings.Repeat("가", 85)
+	token, err := auth.Sign([]byte(authSecret), auth.Identity{UserID: "minji", Roles: roles, Name: buyer, Email: buyer, Phone: buyer,
+		ExpiresAt: time.Now().Add(time.Hour)}, issuer, audience)
 	if err != nil {
 		t.Fatal(err)
 	}
