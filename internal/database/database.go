@@ -41,7 +41,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*gorm.DB, error) {
 
 func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 	db, err := gorm.Open(dialector, &gorm.Config{
-		Logger:                   logger{log},
+		Logger:                   newLogger(log),
 		NowFunc:                  now,
 		TranslateError:           true,
 		SkipDefaultTransaction:   true,  // the domain opens its transactions itself

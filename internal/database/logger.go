@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/time/rate"
 	"gorm.io/gorm"
 	gormlogger "gorm.io/gorm/logger"
 )
@@ -17,7 +19,20 @@ const slowStatement = 200 * time.Millisecond
 
 // logger hands GORM's messages to slog. The level of the slog handler decides what is written, so LogMode changes
 // nothing.
-type logger struct{ slog *slog.Logger }
+type logger struct {
+	slog *slog.Logger
+	slow *slow
+}
+
+// slow keeps a database that is slow for everybody from filling the log: one request may be a thousand statements, which
+// wait for each other.
+type slow struct {
+	few     *rate.Limiter
+	leftOut atomic.Int64 // since the last line
+}
+
+// newLogger lets three lines a second say that a statement is slow.
+func newLogger(to *slog.Logger) logger { return logger{to, &slow{few: rate.NewLimiter(3, 3)}} }
 
 func (l logger) LogMode(gormlogger.LogLevel) gormlogger.Interface { return l }
 
@@ -45,8 +60,15 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	if !l.slog.Enabled(ctx, level) {
 		return
 	}
+	if level == slog.LevelWarn && !l.slow.few.Allow() {
+		l.slow.leftOut.Add(1)
+		return
+	}
 	sql, rows := statement()
 	attrs := []slog.Attr{slog.String("sql", sql), slog.Int64("rows", rows), slog.Duration("took", took)}
+	if level == slog.LevelWarn {
+		attrs = append(attrs, slog.Int64("leftOut", l.slow.leftOut.Swap(0)))
+	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", reason(err)))
 	}

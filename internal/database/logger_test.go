@@ -120,3 +120,19 @@ func TestASlowStatementIsLoggedAsAWarning(t *testing.T) {
 		}
 	})
 }
+
+func TestAThousandSlowStatementsAreAFewLines(t *testing.T) {
+	t.Parallel()
+	eachLogged(t, slog.LevelWarn, func(t *testing.T, db *gorm.DB, log *journal) {
+		began := time.Now().Add(-time.Second)
+		for range 1000 {
+			db.Logger.Trace(t.Context(), began, func() (string, int64) { return "SELECT 1", 1 }, nil)
+		}
+		if lines := strings.Count(log.String(), "slow statement"); lines < 3 || lines > 20 {
+			t.Errorf("%d lines", lines)
+		}
+		if !strings.Contains(log.String(), "leftOut=0") {
+			t.Errorf("logged:\n%s", log)
+		}
+	})
+}
