@@ -16,13 +16,11 @@ const lookUp = 5
 
 // dearer are the look-ups of an order that take longer than others: they search by more than an id.
 func dearer(field *ast.Field) int {
-	switch field.Name {
-	case "virtualAccount":
+	switch {
+	case field.Name == "virtualAccount":
 		return 12
-	case "transaction":
-		if field.ObjectDefinition.Name == "ChargeOrder" {
-			return 8
-		}
+	case field.Name == "transaction" && field.ObjectDefinition.Name == "ChargeOrder":
+		return 8
 	}
 	return lookUp
 }
