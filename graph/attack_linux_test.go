@@ -39,6 +39,7 @@ func processCPU(t testing.TB) time.Duration {
 type request struct {
 	Query     string         `json:"query"`
 	Variables map[string]any `json:"variables"`
+	Operation string         `json:"operationName,omitempty"`
 }
 
 // tries are how often something is measured. The least is what it costs; the rest is the machine's.
