@@ -33,11 +33,9 @@ func listProblems(ctx context.Context, w io.Writer, points *point.Service, asJSO
 	n, lines := 0, json.NewEncoder(w)
 	for p, err := range points.Problems(ctx) {
 		if err == nil && asJSON {
-			err = lines.Encode(problemJSON{p.ImpUID, p.Problem, p.MerchantUID, p.UserID, p.Status, p.Amount, p.CancelledAmount,
-				p.Currency, p.PaidAt, p.SyncedAt})
+			err = lines.Encode(problemAsJSON(p))
 		} else if err == nil {
-			_, err = fmt.Fprintf(w, "%s  %-18s order %s, user %q: %s, %d %s, cancelled %d, seen %s\n", p.ImpUID, p.Problem, p.MerchantUID,
-				p.UserID, p.Status, p.Amount, p.Currency, p.CancelledAmount, p.SyncedAt.Format(time.RFC3339))
+			err = printProblem(w, p)
 		}
 		if err != nil {
 			return err
@@ -49,6 +47,16 @@ func listProblems(ctx context.Context, w io.Writer, points *point.Service, asJSO
 	}
 	_, err := fmt.Fprintf(w, "%d payments have a problem\n", n)
 	return err
+}
+
+func printProblem(w io.Writer, p point.Payment) error {
+	_, err := fmt.Fprintf(w, "%s  %-18s order %s, user %q: %s, %d %s, cancelled %d, seen %s\n", p.ImpUID, p.Problem, p.MerchantUID,
+		p.UserID, p.Status, p.Amount, p.Currency, p.CancelledAmount, p.SyncedAt.Format(time.RFC3339))
+	return err
+}
+
+func problemAsJSON(p point.Payment) problemJSON {
+	return problemJSON{p.ImpUID, p.Problem, p.MerchantUID, p.UserID, p.Status, p.Amount, p.CancelledAmount, p.Currency, p.PaidAt, p.SyncedAt}
 }
 
 // listResolutions prints what was decided about a payment, the oldest first.

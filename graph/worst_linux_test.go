@@ -99,6 +99,7 @@ func refusedDocuments() map[string]string {
 		"a chain with a wrong end":         "Cannot query field",
 		"unknown fields":                   "Cannot query field",
 		"variables":                        "is never used",
+		"variables used":                   "must be defined",
 		"a long list of wrong values":      "does not exist",
 		"lists in lists":                   "non-enum value",
 		"an object of wrong fields":        "SpendPointsInput",

@@ -129,9 +129,8 @@ func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) 
 	if r, err = one[Refund](ctx, s.DB, "refund", "id = ?", id); err != nil {
 		return Refund{}, err
 	}
-	_, err = one[Order](ctx, s.DB, "order", "imp_uid = ?", r.ImpUID)
-	credited := err == nil
-	if err != nil && CodeOf(err) != NotFound {
+	credited, err := s.isCredited(ctx, r.ImpUID)
+	if err != nil {
 		return Refund{}, err
 	}
 	if !r.open() || credited && payment.Problem == WrongCancellations {
@@ -144,4 +143,13 @@ func (s *Service) ReleaseRefund(ctx context.Context, id string) (Refund, error) 
 		return Refund{}, err
 	}
 	return one[Refund](ctx, s.DB, "refund", "id = ?", id)
+}
+
+// isCredited tells whether an order was paid by the payment.
+func (s *Service) isCredited(ctx context.Context, impUID string) (bool, error) {
+	_, err := one[Order](ctx, s.DB, "order", "imp_uid = ?", impUID)
+	if CodeOf(err) == NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -104,6 +104,13 @@ func (p listedProblem) gift(random *rand.Rand) (user string, points int64) {
 func (r *run) decide(ctx context.Context, d decision, patience time.Duration) {
 	ctx, kill := context.WithTimeout(ctx, patience)
 	defer kill()
+	r.journal.decide(d)
+	if _, err := r.servers[0].command(ctx, d.arguments()...); err == nil {
+		r.fate.decided.Add(1)
+	}
+}
+
+func (d decision) arguments() []string {
 	args := []string{"resolve", "-reason", d.Reason, "-by", d.Operator, "-" + strings.ToLower(d.Action)}
 	switch {
 	case d.Action == "REFUND":
@@ -111,20 +118,23 @@ func (r *run) decide(ctx context.Context, d decision, patience time.Duration) {
 	case d.points > 0:
 		args = append(args, "-user", d.user, "-points", fmt.Sprint(d.points))
 	}
-	r.journal.decide(d)
-	if _, err := r.servers[0].command(ctx, append(args, d.ImpUID)...); err == nil {
-		r.fate.decided.Add(1)
-	}
+	return append(args, d.ImpUID)
 }
 
-// wantDecisions makes sure that operators did what they are here for, in a run that was long enough.
-func (r *run) wantDecisions(b books) {
+// actions are how many decisions of each kind there are.
+func (b books) actions() map[string]int {
 	done := map[string]int{}
 	for _, decided := range b.decided {
 		for _, d := range decided {
 			done[d.Action]++
 		}
 	}
+	return done
+}
+
+// wantDecisions makes sure that operators did what they are here for, in a run that was long enough.
+func (r *run) wantDecisions(b books) {
+	done := b.actions()
 	for _, action := range []string{"REFUND", "ACCEPT", "IGNORE"} {
 		if r.orders >= 1000 && done[action] == 0 {
 			r.Errorf("no operator has decided %s: %v", action, done)
@@ -185,11 +195,16 @@ func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 		v.add(line.ImpUID, "nobody decided %+v", line)
 	}
 	for _, p := range truth {
-		gave := slices.ContainsFunc(b.decided[p.ImpUID], decision.gavePoints)
-		for _, c := range p.CancelHistory {
-			if _, ours := j.decided[c.Reason]; ours && gave {
-				v.add(p.ImpUID, "points by hand, and %s given back by an operator", c.Amount)
-			}
+		if slices.ContainsFunc(b.decided[p.ImpUID], decision.gavePoints) {
+			j.wantNothingBack(v, p)
+		}
+	}
+}
+
+func (j *journal) wantNothingBack(v verdict, p sandbox.Payment) {
+	for _, c := range p.CancelHistory {
+		if _, ours := j.decided[c.Reason]; ours {
+			v.add(p.ImpUID, "points by hand, and %s given back by an operator", c.Amount)
 		}
 	}
 }
