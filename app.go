@@ -70,7 +70,7 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
 	}
 	secure := strings.HasPrefix(cfg.PublicURL, "https://")
-	a.handler = edge.Headers(secure, edge.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, mux)))
+	a.handler = edge.Headers(secure, edge.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, edge.Contain(log, mux))))
 	return a, nil
 }
 
@@ -81,7 +81,7 @@ func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, trusted *graph
 	guarded := func(h http.Handler) http.Handler {
 		return edge.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
 	}
-	mux.Handle("/graphql", guarded(resolver.Handler()))
+	mux.Handle("/graphql", guarded(graph.Bounded(operationBound(a.cfg), resolver.Handler())))
 	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(graph.Pace{})))
 }
 
@@ -129,6 +129,10 @@ const (
 	// gatewayCrowd is how many users of one address may ask the gateway as often as one of them may: phones share
 	// the addresses of their carrier.
 	gatewayCrowd = 10
+	// operationsOfUser and operationsOfAddress are how many may be under way at a time, answers that are not yet read
+	// included. A browser has six connections to a server.
+	operationsOfUser    = 16
+	operationsOfAddress = operationsOfUser * gatewayCrowd
 )
 
 // requestLimit is for every request to the API.
@@ -144,6 +148,14 @@ func gatewayLimit(cfg config.Config) *edge.Limit {
 		crowd.Limit = rate.Inf
 	}
 	return newLimit(cfg, user, crowd)
+}
+
+// operationBound keeps answers that nobody reads from filling the memory. The sandbox has no limits.
+func operationBound(cfg config.Config) *edge.AtOnce {
+	if cfg.Mode != config.Live {
+		return nil
+	}
+	return &edge.AtOnce{User: operationsOfUser, Address: operationsOfAddress, Shared: len(cfg.TrustedProxies) == 0}
 }
 
 // newLimit is for a server that may stand behind a proxy without having been told of it.

@@ -29,6 +29,24 @@ func Limited(limit *edge.Limit, next http.Handler) http.Handler {
 	})
 }
 
+// Bounded answers 429 to callers who have as many operations under way as bound allows, until the last byte of an
+// answer is written. It belongs where Limited does; streams have a bound of their own.
+func Bounded(bound *edge.AtOnce, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, ok := counted(r.Context()); ok {
+			leave, ok := bound.Enter(user, edge.Client(r.Context()))
+			if !ok {
+				w.Header().Set("Retry-After", "1")
+				refuse(w, http.StatusTooManyRequests,
+					&point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
+				return
+			}
+			defer leave()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // RefuseOrigin answers 403 to the pages of sites that may not call.
 func RefuseOrigin(w http.ResponseWriter, _ *http.Request) {
 	refuse(w, http.StatusForbidden, &point.Error{Code: point.Forbidden, Message: "Pages of this origin may not call (CORS_ORIGINS)."})
@@ -43,21 +61,27 @@ func refuse(w http.ResponseWriter, status int, refusal *point.Error) {
 	})
 }
 
-// take counts the caller's call, and refuses it when it is one too many. Trusted backends and operators are not
-// counted: all of a shop's users come through them.
+// take counts the caller's call, and refuses it when it is one too many.
 func take(ctx context.Context, limit *edge.Limit) *point.Error {
-	var wait time.Duration
-	switch caller, err := auth.From(ctx); {
-	case err != nil:
-		wait = limit.Take("", edge.Client(ctx))
-	case caller.Has(auth.RoleService) || caller.Has(auth.RoleAdmin):
-	default:
-		wait = limit.Take(caller.UserID, edge.Client(ctx))
+	user, ok := counted(ctx)
+	if !ok {
+		return nil
 	}
+	wait := limit.Take(user, edge.Client(ctx))
 	if wait == 0 {
 		return nil
 	}
 	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: seconds(wait)}
+}
+
+// counted is the user whose calls the caller's are, "" without a good token. Trusted backends and operators are not
+// counted: all of a shop's users come through them.
+func counted(ctx context.Context) (user string, ok bool) {
+	caller, err := auth.From(ctx)
+	if err != nil {
+		return "", true
+	}
+	return caller.UserID, !caller.Has(auth.RoleService) && !caller.Has(auth.RoleAdmin)
 }
 
 // seconds rounds up: who comes back on time must not come too early.

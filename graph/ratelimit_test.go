@@ -1,10 +1,12 @@
 package graph_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,5 +176,70 @@ func TestSecondsAreRoundedUp(t *testing.T) {
 	}
 	if got := r.Errors[0].Extensions.RetryAfter; got != 1 {
 		t.Errorf("retry after %d s", got)
+	}
+}
+
+func TestOperationsUnderWayAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began, end := make(chan struct{}), make(chan struct{})
+	hold := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "" {
+			began <- struct{}{}
+			<-end
+		}
+	})
+	verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
+	handler := verifier.Middleware(graph.Bounded(&edge.AtOnce{User: 2, Address: 100}, hold))
+	call := func(query, user string, roles ...auth.Role) *httptest.ResponseRecorder {
+		request := httptest.NewRequest(http.MethodPost, "/graphql"+query, nil)
+		request.Header.Set("Authorization", "Bearer "+w.token(user, roles...))
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		return answer
+	}
+	var held sync.WaitGroup
+	for range 2 {
+		held.Go(func() { call("", "minji") })
+		<-began
+	}
+	refused := call("?x", "minji")
+	const want = `{"errors":[{"extensions":{"code":"RATE_LIMITED","retryAfter":1},"message":"Too many operations are under way."}]}` + "\n"
+	if refused.Code != http.StatusTooManyRequests || refused.Header().Get("Retry-After") != "1" || refused.Body.String() != want {
+		t.Errorf("%d %v %s", refused.Code, refused.Header(), refused.Body)
+	}
+	for _, other := range []*httptest.ResponseRecorder{call("?x", "junho"), call("?x", "minji", auth.RoleService)} {
+		if other.Code != http.StatusOK {
+			t.Errorf("another is refused: %d %s", other.Code, other.Body)
+		}
+	}
+	close(end)
+	held.Wait()
+	if after := call("?x", "minji"); after.Code != http.StatusOK {
+		t.Errorf("refused when they had ended: %d %s", after.Code, after.Body)
+	}
+}
+
+// deadlined is an answer that remembers until when it may be written.
+type deadlined struct {
+	*httptest.ResponseRecorder
+
+	until time.Time
+}
+
+func (d *deadlined) SetWriteDeadline(until time.Time) error {
+	d.until = until
+	return nil
+}
+
+func TestAnAnswerMustBeReadSoon(t *testing.T) {
+	t.Parallel()
+	resolver := &graph.Resolver{Log: slog.New(slog.DiscardHandler)}
+	for _, query := range []string{"query={__typename}", "query={", "nothing"} {
+		answer, began := &deadlined{ResponseRecorder: httptest.NewRecorder()}, time.Now()
+		resolver.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/graphql?"+query, nil))
+		if least, most := began.Add(10*time.Second), time.Now().Add(10*time.Second); answer.until.Before(least) || answer.until.After(most) {
+			t.Errorf("%s: it may be written for %s", query, answer.until.Sub(began))
+		}
 	}
 }

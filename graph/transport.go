@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
@@ -223,6 +224,9 @@ func (a answer) success(response *graphql.Response) int {
 	return http.StatusOK
 }
 
+// writeTime is how long a reader may take for an answer, which is kept in memory meanwhile.
+const writeTime = 10 * time.Second
+
 func (a answer) write(status int, response *graphql.Response) {
 	body, err := json.Marshal(struct {
 		Errors     gqlerror.List   `json:"errors,omitempty"`
@@ -234,6 +238,7 @@ func (a answer) write(status int, response *graphql.Response) {
 	}
 	a.Header().Set("Content-Type", a.media+"; charset=utf-8")
 	a.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime)) // every server of ours can
 	a.WriteHeader(status)
 	_, _ = a.Write(body)
 }

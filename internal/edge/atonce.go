@@ -1,0 +1,59 @@
+package edge
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// AtOnce is how many calls each user, and each address, may have under way at a time: an answer that nobody reads is
+// kept in memory until it is written. A nil one refuses nobody. It is safe for concurrent use.
+type AtOnce struct {
+	User    int
+	Address int
+	// Shared is as in Limit.
+	Shared bool
+
+	mu       sync.Mutex
+	underWay map[any]int // by user (string) and by network (netip.Prefix); none that is 0
+}
+
+// Enter lets a call begin, which must call leave when it has ended, or refuses it. Whom it is counted for is as in
+// Limit.Take.
+func (a *AtOnce) Enter(user string, address netip.Addr) (leave func(), ok bool) {
+	if a == nil {
+		return func() {}, true
+	}
+	bounds := map[any]int{}
+	if address.IsValid() && (user == "" || !a.Shared) {
+		bounds[neighbourhood(address)] = a.Address
+	}
+	if user != "" {
+		bounds[user] = a.User
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key, most := range bounds {
+		if a.underWay[key] >= most {
+			return nil, false
+		}
+	}
+	a.count(bounds, 1)
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.count(bounds, -1)
+	}, true
+}
+
+// count is called with mu locked.
+func (a *AtOnce) count(keys map[any]int, change int) {
+	if a.underWay == nil {
+		a.underWay = map[any]int{}
+	}
+	for key := range keys {
+		a.underWay[key] += change
+		if a.underWay[key] == 0 {
+			delete(a.underWay, key)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package edge_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"pointcharge/internal/edge"
+)
+
+func TestWhoIsCountedAtOnce(t *testing.T) {
+	t.Parallel()
+	here, there := netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("203.0.113.6")
+	type call struct {
+		user string
+		from netip.Addr
+		ok   bool
+	}
+	for name, c := range map[string]struct {
+		shared bool
+		calls  []call
+	}{
+		"a user":                    {false, []call{{"minji", here, true}, {"minji", there, true}, {"minji", there, false}, {"junho", there, true}}},
+		"an address":                {false, []call{{"", here, true}, {"a", here, true}, {"b", here, true}, {"c", here, false}, {"c", there, true}}},
+		"users at a shared address": {true, []call{{"", here, true}, {"", here, true}, {"", here, true}, {"", here, false}, {"a", here, true}}},
+		"nobody and nowhere":        {false, []call{{"", netip.Addr{}, true}, {"", netip.Addr{}, true}, {"", netip.Addr{}, true}, {"", netip.Addr{}, true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bound := &edge.AtOnce{User: 2, Address: 3, Shared: c.shared}
+			for range 2 { // as if nobody had been there
+				var all []func()
+				for i, call := range c.calls {
+					leave, ok := bound.Enter(call.user, call.from)
+					if ok != call.ok {
+						t.Errorf("call %d may begin: %t", i, ok)
+					}
+					if ok {
+						all = append(all, leave)
+					}
+				}
+				for _, leave := range all {
+					leave()
+				}
+			}
+		})
+	}
+}

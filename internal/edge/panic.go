@@ -1,0 +1,27 @@
+package edge
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+)
+
+// Contain logs a panic of next once, with the part of its stack that is nearest, and breaks the answer off. net/http would
+// end the same connection, but say so to its own log, which strangers can fill.
+func Contain(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause != http.ErrAbortHandler { //nolint:errorlint // what was thrown is this very value
+				log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "cause", fmt.Sprintf("%.1000v", cause),
+					"stack", fmt.Sprintf("%.8000s", debug.Stack()))
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

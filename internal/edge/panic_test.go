@@ -1,0 +1,51 @@
+package edge_test
+
+import (
+	"bytes"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"pointcharge/internal/edge"
+)
+
+// visitPanic asks a server whose handler throws the cause, and returns what was logged.
+func visitPanic(t *testing.T, cause any) string {
+	t.Helper()
+	var logged bytes.Buffer
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /thrown/{id}", func(http.ResponseWriter, *http.Request) { panic(cause) })
+	server := httptest.NewUnstartedServer(edge.Contain(slog.New(slog.NewTextHandler(&logged, nil)), mux))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
+	if response, err := server.Client().Get(server.URL + "/thrown/secret"); err == nil {
+		t.Errorf("it was answered %s", response.Status)
+		_ = response.Body.Close()
+	}
+	server.Close() // waits for the handler
+	return logged.String()
+}
+
+func TestAPanicIsLoggedOnceAndCutShort(t *testing.T) {
+	t.Parallel()
+	logged := visitPanic(t, strings.Repeat("x", 100_000))
+	for _, want := range []string{`level=ERROR msg=panic route="GET /thrown/{id}" cause=xxx`, "visitPanic"} {
+		if !strings.Contains(logged, want) {
+			t.Errorf("no %q in %.300s", want, logged)
+		}
+	}
+	if strings.Count(logged, "\n") != 1 || len(logged) > 12_000 || strings.Contains(logged, "secret") {
+		t.Errorf("%d bytes were logged: %.300s", len(logged), logged)
+	}
+}
+
+func TestAnAnswerThatIsBrokenOffIsNoPanic(t *testing.T) {
+	t.Parallel()
+	if logged := visitPanic(t, http.ErrAbortHandler); logged != "" {
+		t.Errorf("logged was %s", logged)
+	}
+}
