@@ -36,15 +36,18 @@ func Bounded(bound *edge.AtOnce, next http.Handler) http.Handler {
 		if user, ok := counted(r.Context()); ok {
 			leave, ok := bound.Enter(user, edge.Client(r.Context()))
 			if !ok {
-				w.Header().Set("Retry-After", "1")
-				refuse(w, http.StatusTooManyRequests,
-					&point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
+				refuseLater(w)
 				return
 			}
 			defer leave()
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func refuseLater(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	refuse(w, http.StatusTooManyRequests, &point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
 }
 
 // RefuseOrigin answers 403 to the pages of sites that may not call.

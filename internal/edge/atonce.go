@@ -23,13 +23,7 @@ func (a *AtOnce) Enter(user string, address netip.Addr) (leave func(), ok bool) 
 	if a == nil {
 		return func() {}, true
 	}
-	bounds := map[any]int{}
-	if address.IsValid() && (user == "" || !a.Shared) {
-		bounds[neighbourhood(address)] = a.Address
-	}
-	if user != "" {
-		bounds[user] = a.User
-	}
+	bounds := a.bounds(user, address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for key, most := range bounds {
@@ -43,6 +37,18 @@ func (a *AtOnce) Enter(user string, address netip.Addr) (leave func(), ok bool) 
 		defer a.mu.Unlock()
 		a.count(bounds, -1)
 	}, true
+}
+
+// bounds are for whom a call is counted, and how many they may have.
+func (a *AtOnce) bounds(user string, address netip.Addr) map[any]int {
+	bounds := map[any]int{}
+	if address.IsValid() && (user == "" || !a.Shared) {
+		bounds[neighbourhood(address)] = a.Address
+	}
+	if user != "" {
+		bounds[user] = a.User
+	}
+	return bounds
 }
 
 // count is called with mu locked.

@@ -11,17 +11,23 @@ import (
 // end the same connection, but say so to its own log, which strangers can fill.
 func Contain(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			cause := recover()
-			if cause == nil {
-				return
-			}
-			if cause != http.ErrAbortHandler { //nolint:errorlint // what was thrown is this very value
-				log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "cause", fmt.Sprintf("%.1000v", cause),
-					"stack", fmt.Sprintf("%.8000s", debug.Stack()))
-			}
-			panic(http.ErrAbortHandler)
-		}()
+		defer func() { contain(log, r, recover()) }()
 		next.ServeHTTP(w, r)
 	})
+}
+
+func contain(log *slog.Logger, r *http.Request, cause any) {
+	switch cause {
+	case nil:
+		return
+	case http.ErrAbortHandler:
+	default:
+		logPanic(log, r, cause)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func logPanic(log *slog.Logger, r *http.Request, cause any) {
+	log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "cause", fmt.Sprintf("%.1000v", cause),
+		"stack", fmt.Sprintf("%.8000s", debug.Stack()))
 }
