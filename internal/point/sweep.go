@@ -77,8 +77,10 @@ func summary(of string, errs []error) error {
 func (s *Service) recall(ctx context.Context, limit int) error {
 	now := s.now()
 	for where, since := range map[string]time.Time{"given_up_at > ?": now, "check_at > ?": now.Add(longestCheck)} {
-		err := s.DB.WithContext(ctx).Exec(`UPDATE charge_orders SET check_at = ?, given_up_at = NULL WHERE imp_uid IS NULL AND merchant_uid IN
-			(SELECT merchant_uid FROM charge_orders WHERE imp_uid IS NULL AND `+where+" LIMIT ?)", now, since, limit).Error
+		err := database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+			return tx.Exec(`UPDATE charge_orders SET check_at = ?, given_up_at = NULL WHERE imp_uid IS NULL AND merchant_uid IN
+				(SELECT merchant_uid FROM charge_orders WHERE imp_uid IS NULL AND `+where+" LIMIT ?)", now, since, limit).Error
+		})
 		if err != nil {
 			return fmt.Errorf("recall orders: %w", err)
 		}
@@ -118,16 +120,22 @@ func (o Order) nextCheck(now time.Time, grace time.Duration) time.Time {
 
 // moveCheck sets the order's CheckAt, unless somebody else has since it was read: then the order is theirs.
 func (s *Service) moveCheck(ctx context.Context, order Order, next time.Time) (ours bool, err error) {
-	done := s.DB.WithContext(ctx).Exec("UPDATE charge_orders SET check_at = ? WHERE merchant_uid = ? AND check_at = ? AND imp_uid IS NULL",
-		next, order.MerchantUID, order.CheckAt)
-	return done.RowsAffected == 1, done.Error
+	err = database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		done := tx.Exec("UPDATE charge_orders SET check_at = ? WHERE merchant_uid = ? AND check_at = ? AND imp_uid IS NULL",
+			next, order.MerchantUID, order.CheckAt)
+		ours = done.RowsAffected == 1
+		return done.Error
+	})
+	return ours, err
 }
 
 // giveUp ends the looks at an order that was just looked at, if it ended long ago and nobody has paid it.
 func (s *Service) giveUp(ctx context.Context, order Order, now time.Time) error {
-	return s.DB.WithContext(ctx).Exec(`UPDATE charge_orders SET check_at = NULL, given_up_at = ?
-		WHERE merchant_uid = ? AND check_at = ? AND imp_uid IS NULL AND expires_at < ?`,
-		now, order.MerchantUID, order.CheckAt, now.Add(-sweepTail)).Error
+	return database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
+		return tx.Exec(`UPDATE charge_orders SET check_at = NULL, given_up_at = ?
+			WHERE merchant_uid = ? AND check_at = ? AND imp_uid IS NULL AND expires_at < ?`,
+			now, order.MerchantUID, order.CheckAt, now.Add(-sweepTail)).Error
+	})
 }
 
 // ExpireOrders (만료) closes the orders that were not paid in time, at most limit of them, and returns how many. A
