@@ -60,22 +60,18 @@ func (p Payment) beyond(booked []Cancellation) []Cancellation {
 // followUncredited ends the refund of a payment that gave no points, once the gateway says what became of it. Such a
 // refund is of all that was left, so what was cancelled since counts as one.
 func (b *books) followUncredited(tx *gorm.DB, now time.Time) error {
-	refunds, err := refundsOf(tx, b.payment.ImpUID)
-	if err != nil {
+	refund, open, err := openRefund(tx, b.payment.ImpUID)
+	if err != nil || !open {
 		return err
 	}
-	i := slices.IndexFunc(refunds, Refund.open)
-	if i < 0 {
-		return nil
-	}
 	var news []Cancellation
-	if since := b.payment.CancelledAmount - refunds[i].CancelledBefore; since > 0 {
+	if since := b.payment.CancelledAmount - refund.CancelledBefore; since > 0 {
 		news = []Cancellation{{Amount: since}}
 	}
 	p := b.payment
 	p.Problem = NoProblem // it had one before it was refunded, which says nothing about the refund
-	if status := refunds[i].outcome(p, news, now); status != refunds[i].Status {
-		return refunds[i].set(tx, status, now)
+	if status := refund.outcome(p, news, now); status != refund.Status {
+		return refund.set(tx, status, now)
 	}
 	return nil
 }
@@ -83,15 +79,14 @@ func (b *books) followUncredited(tx *gorm.DB, now time.Time) error {
 // endRefund locks the wallet and expires what is due, unless there is nothing to do, and ends the payment's open
 // refund if its time has come. What the refund held is let go after that: its own cancellation takes it, not expiry.
 func (b *books) endRefund(tx *gorm.DB, news []Cancellation, now time.Time) (ended bool, err error) {
-	refunds, err := refundsOf(tx, b.payment.ImpUID)
+	refund, open, err := openRefund(tx, b.payment.ImpUID)
 	if err != nil {
 		return false, err
 	}
-	i := slices.IndexFunc(refunds, Refund.open)
 	var status RefundStatus
-	if i >= 0 {
-		status = refunds[i].outcome(b.payment, refunds[i].since(b.payment, news), now)
-		ended = status != refunds[i].Status
+	if open {
+		status = refund.outcome(b.payment, refund.since(b.payment, news), now)
+		ended = status != refund.Status
 	}
 	if len(news) == 0 && !ended {
 		return false, nil
@@ -105,7 +100,7 @@ func (b *books) endRefund(tx *gorm.DB, news []Cancellation, now time.Time) (ende
 	if !ended {
 		return false, nil
 	}
-	return true, refunds[i].set(tx, status, now)
+	return true, refund.set(tx, status, now)
 }
 
 // book writes one cancellation and takes its points, before being what was cancelled until then.

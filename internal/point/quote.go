@@ -2,7 +2,6 @@ package point
 
 import (
 	"context"
-	"slices"
 	"sort"
 	"time"
 )
@@ -32,11 +31,9 @@ func (s *Service) RefundQuote(ctx context.Context, transactionID, by string, adm
 	if err != nil {
 		return RefundQuote{}, err
 	}
-	refunds, err := refundsOf(s.DB.WithContext(ctx), payment.ImpUID)
-	if err != nil {
+	if _, open, err := openRefund(s.DB.WithContext(ctx), payment.ImpUID); err != nil {
 		return RefundQuote{}, err
-	}
-	if slices.ContainsFunc(refunds, Refund.open) {
+	} else if open {
 		return RefundQuote{NeedsAccount: payment.needsAccount(), Reason: refundUnderWay}, nil
 	}
 	own, err := chargeLots(s.DB.WithContext(ctx), charge)

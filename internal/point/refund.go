@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -204,6 +205,15 @@ func refundsOf(tx *gorm.DB, impUID string) ([]Refund, error) {
 	var refunds []Refund
 	err := tx.Where("imp_uid = ?", impUID).Order("id").Find(&refunds).Error
 	return refunds, err
+}
+
+// openRefund is the payment's refund that has not ended; it has at most one.
+func openRefund(tx *gorm.DB, impUID string) (refund Refund, open bool, err error) {
+	refunds, err := refundsOf(tx, impUID)
+	if i := slices.IndexFunc(refunds, Refund.open); i >= 0 {
+		return refunds[i], true, nil
+	}
+	return Refund{}, false, err
 }
 
 // hold refuses what the quote does not allow; else it writes the refund and holds its points.

@@ -3,7 +3,6 @@ package point
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -210,8 +209,8 @@ func (b *books) gavePoints(tx *gorm.DB) (bool, error) {
 
 // wantNoRefund refuses while money is on its way back: to give it back again, or points for it.
 func (b *books) wantNoRefund(tx *gorm.DB) error {
-	refunds, err := refundsOf(tx, b.payment.ImpUID)
-	if err == nil && slices.ContainsFunc(refunds, Refund.open) {
+	_, open, err := openRefund(tx, b.payment.ImpUID)
+	if open {
 		err = refuse(RefundNotPossible, "A refund of this payment is under way.")
 	}
 	return err
