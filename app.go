@@ -53,7 +53,8 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	}
 	a := &app{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), pretend: func() {}}
 	a.points, a.hangUp = newService(cfg, db, log)
-	a.lines = feed.New(feed.Config{Points: a.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams})
+	a.lines = feed.New(feed.Config{Points: a.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
+		Rate: edge.Rate(cfg.StreamRate)})
 	a.routes = &web.Server{Points: a.points, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls, Log: log}
 	mux := http.NewServeMux()
 	a.routes.Register(mux)

@@ -28,7 +28,7 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"graph":             {"internal/point", "internal/feed", "internal/auth", "internal/edge"},
 		"internal/point":    {"internal/database"},
-		"internal/feed":     {"internal/point"},
+		"internal/feed":     {"internal/point", "internal/edge"},
 		"internal/iamport":  {"internal/point"},
 		"internal/sandbox":  {},
 		"internal/schedule": {},

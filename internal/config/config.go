@@ -124,6 +124,7 @@ type Config struct {
 	// StreamPoll is how late a subscription learns of a line at most, and how often each server asks the database.
 	StreamPoll     time.Duration `env:"STREAM_POLL" sandbox:"1s" live:"1s" help:"how often open subscriptions look for new lines, as 500ms or 2s"`
 	StreamsPerUser int           `env:"STREAMS_PER_USER" sandbox:"5" live:"5" help:"subscriptions a user may have open at each server"`
+	StreamRate     Rate          `env:"STREAM_RATE" sandbox:"50/s burst 100" live:"50/s burst 100" help:"lines that all subscriptions of a user bring at each server; the others wait"`
 	Streams        int           `env:"STREAMS" sandbox:"10000" live:"10000" help:"subscriptions that may be open at each server in all; each is an open file"`
 
 	// What followed from Addr, and follows again once the port is known.

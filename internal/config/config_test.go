@@ -211,6 +211,7 @@ func TestStreamsHaveBounds(t *testing.T) {
 	}
 	for name, values := range map[string][]string{
 		"STREAM_POLL": {"1", "49ms", "61s", "-1s", "soon"}, "STREAMS": {"0", "1000001", "many"}, "STREAMS_PER_USER": {"0", "1001", "-1"},
+		"STREAM_RATE": {"0/s", "fast", "50/h", "-1/s"},
 	} {
 		for _, bad := range values {
 			if _, err := config.Load(environment{name: bad}.get); err == nil || !strings.Contains(err.Error(), name+" is wrong") {

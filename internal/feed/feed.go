@@ -4,6 +4,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"pointcharge/internal/edge"
 	"pointcharge/internal/point"
 )
 
@@ -32,6 +34,9 @@ type Config struct {
 	Poll    time.Duration // between two looks at the database; 1 s
 	PerUser int           // streams a user may have open; 5
 	Total   int           // streams that may be open in all; 10,000
+	// Rate is how many lines all streams of a user bring together; 50 a second, and 100 at once. The others wait: what
+	// is asked about each line may be dear, and a ledger can be followed from its first line again and again.
+	Rate edge.Rate
 }
 
 // Feed is the streams of this process. Close ends them.
@@ -41,6 +46,7 @@ type Feed struct {
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	running sync.WaitGroup // the poller, and whoever delivers
+	allowed *edge.Buckets[string]
 
 	mu      sync.Mutex
 	closed  bool
@@ -59,19 +65,13 @@ type ledger struct {
 
 // New is a feed without streams. It does nothing until there is one.
 func New(c Config) *Feed {
-	c.Poll = orDefault(c.Poll, time.Second)
-	c.PerUser = orDefault(c.PerUser, 5)
-	c.Total = orDefault(c.Total, 10_000)
-	f := &Feed{Config: c, streams: map[string]int{}, ledgers: map[string]*ledger{}}
+	c.Poll = cmp.Or(c.Poll, time.Second)
+	c.PerUser = cmp.Or(c.PerUser, 5)
+	c.Total = cmp.Or(c.Total, 10_000)
+	c.Rate = cmp.Or(c.Rate, edge.Rate{Limit: 50, Burst: 100})
+	f := &Feed{Config: c, allowed: edge.NewBuckets[string](c.Rate.Limit, c.Rate.Burst), streams: map[string]int{}, ledgers: map[string]*ledger{}}
 	f.life, f.end = context.WithCancel(context.Background())
 	return f
-}
-
-func orDefault[T time.Duration | int](value, otherwise T) T {
-	if value == 0 {
-		return otherwise
-	}
-	return value
 }
 
 // Close ends every stream and waits until nobody reads the database any more.
@@ -146,6 +146,9 @@ func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan
 			return fmt.Errorf("after %d: %w", seq, err)
 		}
 		for _, line := range found {
+			if !f.pace(ctx, userID) {
+				return nil
+			}
 			select {
 			case lines <- line:
 				seq = line.Seq
@@ -155,6 +158,18 @@ func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan
 		}
 	}
 	return nil
+}
+
+// pace waits until the user may have one more line; false when ctx ended first.
+func (f *Feed) pace(ctx context.Context, userID string) bool {
+	for wait := f.allowed.Take(userID); wait > 0; wait = f.allowed.Take(userID) {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // await waits until there is a line after the one with that number; false when ctx ended first.
