@@ -24,12 +24,12 @@ const (
 // RefundStatus says how far a refund has come.
 type RefundStatus string
 
-// HELD → (ACCEPTED →) DONE or RELEASED.
+// HELD → (ACCEPTED →) DONE or RELEASED (→ DONE).
 const (
 	RefundHeld     RefundStatus = "HELD"     // its points are held; what the gateway did is not known yet
 	RefundAccepted RefundStatus = "ACCEPTED" // the gateway took it on, and gives the money back later
 	RefundDone     RefundStatus = "DONE"     // money and points are back
-	RefundReleased RefundStatus = "RELEASED" // it was refused or never made: the points are the user's again
+	RefundReleased RefundStatus = "RELEASED" // it was refused or never made: the points are the user's again, unless it turns up
 )
 
 // Refund (환불) is a request to give money of a payment back, and our row of it: of a charge, whose points it holds, or

@@ -1,6 +1,7 @@
 package point
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -101,6 +102,30 @@ func (r Refund) set(tx *gorm.DB, status RefundStatus, now time.Time) error {
 	}
 	return tx.Exec(`UPDATE point_lots SET held = 0 WHERE held > 0 AND transaction_id IN
 		(SELECT id FROM point_transactions WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, r.ImpUID).Error
+}
+
+// confirmReleased makes refunds DONE that were released and have happened all the same, because the gateway took longer
+// than we believed. Each cancellation is one refund's, and first that of one which is DONE already.
+func (b *books) confirmReleased(tx *gorm.DB, now time.Time) error {
+	refunds, err := refundsOf(tx, b.payment.ImpUID)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(refunds, func(x, y Refund) int { return cmp.Compare(x.Status, y.Status) }) // DONE, then RELEASED
+	for _, c := range b.payment.Cancellations {
+		i := slices.IndexFunc(refunds, func(r Refund) bool { return !r.open() && r.Amount == c.Amount && r.Reason == c.Reason })
+		if i < 0 {
+			continue
+		}
+		if refunds[i].Status == RefundReleased {
+			err := tx.Exec("UPDATE refunds SET status = ?, ended_at = ? WHERE id = ?", RefundDone, now, refunds[i].ID).Error
+			if err != nil {
+				return err
+			}
+		}
+		refunds = slices.Delete(refunds, i, i+1)
+	}
+	return nil
 }
 
 // OpenRefunds are those under way, the oldest first. Whoever syncs their payments ends those whose time has come.
