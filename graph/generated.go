@@ -714,7 +714,7 @@ enum RefundStatus {
   ACCEPTED
   "Money and points are back."
   DONE
-  "It was refused or never made; the points are the user's again."
+  "It was refused or never made; the points are the user's again. Should it happen all the same, it becomes DONE."
   RELEASED
 }
 
