@@ -10,6 +10,7 @@ import (
 
 // nullable are queries of a variable $v that may be left out, and null where it may not be.
 func nullable() map[string]string {
+	const spend = `{userId: "minji", amount: 1, reference: "r1", description: $v}`
 	const product = `{id: "p1", name: "n", price: $v, points: 5000}`
 	return map[string]string{
 		"include":              `query($v: Boolean = true) { viewer { id @include(if: $v) } }`,
@@ -24,6 +25,10 @@ func nullable() map[string]string {
 		"a field of an object": `mutation($v: Won = 5000) { upsertChargeProduct(input: ` + product + `) { id } }`,
 		"an enum's default":    `mutation($v: PayMethod) { createChargeOrder(productId: "p1", payMethod: $v) { status } }`,
 		"the schema's default": `query($v: Int) { viewer { chargeOrders(first: $v) { edges { cursor } } } }`,
+		"a flag's default":     `query($v: Boolean) { chargeProducts(includeInactive: $v) { id } }`,
+		"a flag in a fragment": `query($v: Boolean) { ...f } fragment f on Query { ... { chargeProducts(includeInactive: $v) { id } } }`,
+		"a flag in an object":  `mutation($v: Boolean) { upsertChargeProduct(input: {id: "p1", name: "n", price: 5000, points: 5000, active: $v}) { id } }`,
+		"a text in an object":  `mutation($v: String) { spendPoints(input: ` + spend + `) { amount } }`,
 	}
 }
 
@@ -31,6 +36,7 @@ func nullable() map[string]string {
 func TestNullIsRefusedWhereNoneFits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.enter("minji", 1, "to spend")
 	boss := w.token("boss", auth.RoleAdmin)
 	for name, query := range nullable() {
 		operation := ""

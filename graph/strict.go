@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -50,7 +51,8 @@ func noNullInstead(_ *core.Walker, value *ast.Value) {
 }
 
 // exactVariables refuses variables that gqlparser lets pass and gqlgen makes something else of: an enum's value in the
-// wrong case ("card" for CARD becomes the empty string), and 1.5 for a text.
+// wrong case ("card" for CARD becomes the empty string), 1.5 for a text, and null where only the schema has a default
+// (false, or the text "null").
 type exactVariables struct{ schema *ast.Schema }
 
 func (exactVariables) ExtensionName() string { return "ExactVariables" }
@@ -59,7 +61,9 @@ func (exactVariables) Validate(graphql.ExecutableSchema) error { return nil }
 
 func (x exactVariables) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	for _, variable := range op.Operation.VariableDefinitions {
-		if !x.fits(variable.Type, op.Variables[variable.Variable]) {
+		value, given := op.Variables[variable.Variable]
+		isNull := given && value == nil
+		if !x.fits(variable.Type, value) || isNull && !takesNull(op.Operation.SelectionSet, variable.Variable) {
 			return gqlerror.Errorf("$%s does not fit its type.", variable.Variable)
 		}
 	}
@@ -109,4 +113,31 @@ func (x exactVariables) allFit(t *ast.Type, values []any) bool {
 		}
 	}
 	return true
+}
+
+// takesNull tells whether null may stand wherever variable does in set. A place that takes none may have a default, so
+// that the variable may be left out, but that is not null (GraphQL specification §6.4.1).
+func takesNull(set ast.SelectionSet, variable string) bool {
+	return !slices.ContainsFunc(set, func(selection ast.Selection) bool {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			return wantsValue(selection.Arguments, variable) || !takesNull(selection.SelectionSet, variable)
+		case *ast.FragmentSpread:
+			return !takesNull(selection.Definition.SelectionSet, variable)
+		case *ast.InlineFragment:
+			return !takesNull(selection.SelectionSet, variable)
+		}
+		return false
+	})
+}
+
+func wantsValue(arguments ast.ArgumentList, variable string) bool {
+	return slices.ContainsFunc(arguments, func(a *ast.Argument) bool { return valueWanted(a.Value, variable) })
+}
+
+func valueWanted(value *ast.Value, variable string) bool {
+	if value.Kind == ast.Variable {
+		return value.Raw == variable && value.ExpectedType.NonNull
+	}
+	return slices.ContainsFunc(value.Children, func(child *ast.ChildValue) bool { return valueWanted(child.Value, variable) })
 }
