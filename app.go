@@ -55,10 +55,14 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	a.points, a.hangUp = newService(cfg, db, log)
 	a.lines = feed.New(feed.Config{Points: a.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
 		Rate: edge.Rate(cfg.StreamRate)})
+	limit := requestLimit(cfg)
 	a.routes = &web.Server{Points: a.points, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls, Log: log}
+	if len(cfg.TrustedProxies) > 0 {
+		a.routes.Limit = limit
+	}
 	mux := http.NewServeMux()
 	a.routes.Register(mux)
-	a.addAPI(mux, verifier, trusted)
+	a.addAPI(mux, verifier, limit, trusted)
 	if cfg.Mode == config.Sandbox {
 		if err := a.addSandbox(ctx, mux); err != nil {
 			return nil, err
@@ -75,10 +79,9 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	return a, nil
 }
 
-func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, trusted *graph.TrustedDocuments) {
+func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *graph.TrustedDocuments) {
 	resolver := &graph.Resolver{Points: a.points, Shop: shop(a.cfg), Log: a.log, Feed: a.lines, Introspection: a.cfg.Introspection,
 		Limits: limits(a.cfg.GraphQL), Draft: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
-	limit := requestLimit(a.cfg)
 	guarded := func(h http.Handler) http.Handler {
 		return edge.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
 	}
@@ -136,7 +139,7 @@ const (
 	operationsOfAddress = operationsOfUser * gatewayCrowd
 )
 
-// requestLimit is for every request to the API.
+// requestLimit is for every request to the API, and, where addresses are known, to the webhook and the other routes.
 func requestLimit(cfg config.Config) *edge.Limit {
 	return newLimit(cfg, edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
 }

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -24,18 +27,23 @@ const (
 	lookUpPause = 10 * time.Second
 	// maxLookUps is how many run at a time when LookUps does not say.
 	maxLookUps = 16
+	// maxReads is how many notices ask our own database at a time whether they mean us. The rest of its connections is
+	// for those who wait at a screen.
+	maxReads = 4
 )
 
 // bounds are those of look-ups.
 type bounds struct {
 	often    *edge.Buckets[string] // by order, and by payment in the books
 	inFlight *semaphore.Weighted
+	reading  *semaphore.Weighted
 }
 
 func newBounds(lookUps int64) bounds {
 	return bounds{
 		often:    edge.NewBuckets[string](rate.Every(lookUpPause), lookUpBurst),
 		inFlight: semaphore.NewWeighted(cmp.Or(lookUps, maxLookUps)),
+		reading:  semaphore.NewWeighted(maxReads),
 	}
 }
 
@@ -46,8 +54,8 @@ func (s *Server) admit(ctx context.Context, n notice) (release func(), err error
 	if wait > 0 {
 		// Forged notices with invented payments must not use up what the order's real payment needs: its cancellation
 		// would be late.
-		var ours bool
-		if ours, err = s.Points.KnownPayment(ctx, n.MerchantUID, n.ImpUID); err != nil {
+		ours, err := s.read(ctx, func() (bool, error) { return s.Points.KnownPayment(ctx, n.MerchantUID, n.ImpUID) })
+		if err != nil {
 			return nil, err
 		}
 		if ours {
@@ -56,7 +64,7 @@ func (s *Server) admit(ctx context.Context, n notice) (release func(), err error
 	}
 	if wait > 0 {
 		return nil, &point.Error{Code: point.RateLimited, Message: "There are too many notices about this order.",
-			RetryAfter: int((wait + time.Second - 1) / time.Second)}
+			RetryAfter: seconds(wait)}
 	}
 	if err := s.bounds.inFlight.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for other look-ups to end: %w", err)
@@ -67,4 +75,45 @@ func (s *Server) admit(ctx context.Context, n notice) (release func(), err error
 // allowed tells whether webhooks are taken from where r came from.
 func (s *Server) allowed(r *http.Request) bool {
 	return len(s.Senders) == 0 || edge.Within(s.Senders, edge.Client(r.Context()))
+}
+
+// read lets few notices ask the database at a time. It waits while others do, until ctx ends.
+func (s *Server) read(ctx context.Context, ask func() (bool, error)) (bool, error) {
+	if err := s.bounds.reading.Acquire(ctx, 1); err != nil {
+		return false, fmt.Errorf("wait for other notices to be read: %w", err)
+	}
+	defer s.bounds.reading.Release(1)
+	return ask()
+}
+
+// limited answers 503 to addresses that come more often than Limit allows.
+func (s *Server) limited(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if wait := s.Limit.Take("", edge.Client(r.Context())); wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// seconds rounds up: who comes back on time must not come too early.
+func seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
+
+// news is what strangers can make us write into the log: a few lines a second.
+type news struct {
+	few     *rate.Limiter
+	leftOut *atomic.Int64 // since the last line
+}
+
+func newNews() news { return news{rate.NewLimiter(5, 20), new(atomic.Int64)} }
+
+// to is log, or, after enough lines, one that writes nothing.
+func (n news) to(log *slog.Logger) *slog.Logger {
+	if !n.few.Allow() {
+		n.leftOut.Add(1)
+		return slog.New(slog.DiscardHandler)
+	}
+	return log.With("leftOut", n.leftOut.Swap(0))
 }

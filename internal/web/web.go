@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"pointcharge/internal/edge"
 	"pointcharge/internal/point"
 )
 
@@ -27,6 +28,9 @@ type Server struct {
 	// Senders are who may send webhooks, by what edge.Proxies.Identify found; everybody, if there are none. Iamport's
 	// addresses have changed before (contract §2.3), and being one of them proves nothing: every payment is looked up.
 	Senders []netip.Prefix
+	// Limit is how often an address may come. It is nil where addresses may be a proxy's: whoever floods us from behind it
+	// would keep Iamport's notices out. Who comes too often gets 503 and may try again.
+	Limit *edge.Limit
 	// LookUps is how many look-ups webhooks and landings may have under way at a time; default 16. The rest of the
 	// gateway is for those who wait at a screen.
 	LookUps int64
@@ -35,7 +39,9 @@ type Server struct {
 	Patience time.Duration
 
 	bounds    bounds
+	news      news
 	notices   singleflight.Group
+	readiness singleflight.Group
 	abandoned sync.WaitGroup // look-ups whose callers hung up
 }
 
@@ -46,12 +52,12 @@ func (s *Server) Wait() { s.abandoned.Wait() }
 // Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
 // GET /readyz. Call it once.
 func (s *Server) Register(mux *http.ServeMux) {
-	s.bounds = newBounds(s.LookUps)
+	s.bounds, s.news = newBounds(s.LookUps), newNews()
 	s.Patience = cmp.Or(s.Patience, patience)
-	mux.HandleFunc("POST /webhooks/iamport", s.webhook)
-	mux.HandleFunc("GET /payments/return", s.landing)
+	mux.HandleFunc("POST /webhooks/iamport", s.limited(s.webhook))
+	mux.HandleFunc("GET /payments/return", s.limited(s.landing))
 	mux.HandleFunc("GET /healthz", s.healthy)
-	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /readyz", s.limited(s.ready))
 }
 
 // landing is the m_redirect_url: Iamport sends the payer's browser here when its window was a page of its
@@ -85,7 +91,7 @@ func (s *Server) land(ctx context.Context, n notice) string {
 	case code == point.NotFound || code == point.PaymentNotFound:
 		return "unknown"
 	case code == point.RateLimited:
-		s.Log.Warn("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
+		s.news.to(s.Log).Warn("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
 		return "unavailable"
 	case err != nil:
 		s.Log.Error("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
@@ -103,16 +109,25 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready says that the database answers, and no more: anybody may ask. How the jobs are doing is in the metrics; a job that
+// ready says that the database answers, and no more: anybody may ask, and all who ask at once share an answer. How the jobs are doing is in the metrics; a job that
 // lags makes no server less ready, since to take it out of service would not bring Iamport back.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	var one int
-	if err := s.Points.DB.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
-		s.Log.Error("not ready", "err", err)
+	shared := context.WithoutCancel(r.Context())
+	_, err, _ := s.readiness.Do("", func() (any, error) { return nil, s.ping(shared) })
+	if err != nil {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
+}
+
+func (s *Server) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var one int
+	err := s.Points.DB.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error
+	if err != nil {
+		s.Log.Error("not ready", "err", err)
+	}
+	return err
 }

@@ -35,7 +35,7 @@ type notice struct {
 // no notice, 503 where a resend helps. Others than Senders get 403.
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	if !s.allowed(r) {
-		s.Log.Warn("webhook: not from an allowed address", "address", edge.Client(r.Context()).String())
+		s.news.to(s.Log).Warn("webhook: not from an allowed address", "address", edge.Client(r.Context()).String())
 		http.Error(w, "not from this address", http.StatusForbidden)
 		return
 	}
@@ -45,13 +45,13 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			status = http.StatusRequestEntityTooLarge
 		}
-		s.Log.Warn("webhook: not a notice", "err", err)
+		s.news.to(s.Log).Warn("webhook: not a notice", "err", err)
 		http.Error(w, "not a notice", status)
 		return
 	}
 	log := s.Log.With("imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "status", n.Status)
 	if n.Event != "" { // for example Inicis.Escrow.Changed, which says "paid" but pays nothing (F36)
-		log.Info("webhook: special event, nothing to do", "event", n.Event)
+		s.news.to(log).Info("webhook: special event, nothing to do", "event", n.Event)
 		return
 	}
 	payment, err := s.sync(r.Context(), n)
@@ -59,9 +59,9 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	case "":
 		log.Info("webhook: synced", "payment", payment.Status, "problem", payment.Problem)
 	case point.NotFound:
-		log.Warn("webhook: no order of ours", "err", err)
+		s.news.to(log).Warn("webhook: no order of ours", "err", err)
 	case point.RateLimited:
-		log.Warn("webhook: too many notices, a resend would help", "err", err)
+		s.news.to(log).Warn("webhook: too many notices, a resend would help", "err", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 	default: // also a payment that Iamport does not know (yet) of an order that we do
 		log.Error("webhook: not synced, a resend would help", "err", err)
@@ -110,7 +110,7 @@ func (n notice) plausible() bool {
 func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
-	known, err := s.Points.Known(ctx, n.MerchantUID)
+	known, err := s.read(ctx, func() (bool, error) { return s.Points.Known(ctx, n.MerchantUID) })
 	if err != nil {
 		return point.Payment{}, err
 	}

@@ -1,0 +1,121 @@
+package web_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/edge"
+	"pointcharge/internal/web"
+)
+
+// lines are what was logged.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+// count returns how many lines there are, and how many others they say were left out.
+func (l *lines) count(t *testing.T) (written, leftOut int) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for decoder := json.NewDecoder(&l.text); decoder.More(); written++ {
+		var line struct{ LeftOut int }
+		if err := decoder.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		leftOut += line.LeftOut
+	}
+	return written, leftOut
+}
+
+func TestStrangersFillNoLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var logged lines
+	w.url = w.start(w.routes(w.points, "https://shop.example", func(s *web.Server) { s.Log = slog.New(slog.NewJSONHandler(&logged, nil)) }))
+	const each = 60
+	begun := time.Now()
+	for i := range each {
+		w.wantStatus(w.webhook(jsonType, "{}"), http.StatusBadRequest)
+		w.wantStatus(w.webhook(jsonType, notice(fmt.Sprint("imp_", i), "nobodys", "paid")), http.StatusOK)
+		w.wantStatus(w.webhook(jsonType, `{"event": "Inicis.Escrow.Changed"}`), http.StatusOK)
+	}
+	most := 21 + int(5*time.Since(begun).Seconds())
+	written, leftOut := logged.count(t)
+	if written < 20 || written > most || written+leftOut > 3*each {
+		t.Errorf("%d lines that say %d were left out, want %d lines at most", written, leftOut, most)
+	}
+}
+
+// TestAFloodLeavesTheDatabaseToOthers: whoever asks only whether an order is ours gets few connections of it.
+func TestAFloodLeavesTheDatabaseToOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, databasetest.New(t, databasetest.Postgres))
+	var now, most, all atomic.Int64
+	w.must(w.points.DB.Callback().Query().Before("gorm:query").Register("hold", func(tx *gorm.DB) {
+		if tx.Statement.Table != "charge_orders" {
+			return
+		}
+		defer now.Add(-1)
+		for n, before := now.Add(1), most.Load(); n > before && !most.CompareAndSwap(before, n); {
+			before = most.Load()
+		}
+		all.Add(1)
+		for range 10_000 { // while anybody else wants to run
+			runtime.Gosched()
+		}
+	}))
+	var senders sync.WaitGroup
+	for i := range 40 {
+		senders.Go(func() { w.webhook(jsonType, notice(fmt.Sprint("imp_", i), fmt.Sprint("nobodys", i), "paid")) })
+	}
+	senders.Wait()
+	if all.Load() != 40 || most.Load() > 4 {
+		t.Errorf("%d reads, %d at once", all.Load(), most.Load())
+	}
+}
+
+func TestAnAddressThatComesTooOftenIsToldToWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rare := edge.Rate{Limit: rate.Every(time.Hour), Burst: 3}
+	routes := w.routes(w.points, "https://shop.example", func(s *web.Server) { s.Limit = edge.NewLimit(rare, rare) })
+	w.url = w.start(loopback().Identify(routes))
+	merchantUID := w.order("minji")
+	const stranger, iamport = "203.0.113.5", "52.78.100.19"
+	for range 3 {
+		w.wantStatus(w.webhookFrom(notice("imp_1", "nobodys", "paid"), stranger), http.StatusOK)
+	}
+	for _, path := range []string{"/webhooks/iamport", "/payments/return", "/readyz"} {
+		method := http.MethodGet
+		if path == "/webhooks/iamport" {
+			method = http.MethodPost
+		}
+		request := w.request(method, path, jsonType, notice("imp_1", "nobodys", "paid"))
+		request.Header.Set("X-Forwarded-For", stranger)
+		if a := w.do(request); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "3600" {
+			t.Errorf("%s: %d, Retry-After %q", path, a.status, a.header.Get("Retry-After"))
+		}
+	}
+	w.wantStatus(w.webhookFrom(notice(w.pay(merchantUID), merchantUID, "paid"), iamport), http.StatusOK)
+	w.wantBalance("minji", 5000)
+}
