@@ -75,8 +75,21 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
 	}
 	secure := strings.HasPrefix(cfg.PublicURL, "https://")
-	a.handler = edge.Headers(secure, edge.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, edge.Contain(log, mux))))
+	a.handler = edge.Headers(secure, edge.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, edge.Contain(log, named(cfg, mux)))))
 	return a, nil
+}
+
+// named keeps pages of other sites away from a sandbox that only this machine can reach, whatever their names lead to.
+// Notices are believed from nobody, and may come to any name.
+func named(cfg config.Config, all http.Handler) http.Handler {
+	if cfg.Mode != config.Sandbox || cfg.SandboxRemote {
+		return all
+	}
+	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
+	mux := http.NewServeMux()
+	mux.Handle(webhookPath, all)
+	mux.Handle("/", edge.OwnHosts([]string{public.Hostname()}, all))
+	return mux
 }
 
 func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *graph.TrustedDocuments) {
