@@ -67,7 +67,7 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	sql, rows := statement()
 	attrs := []slog.Attr{slog.String("sql", sql), slog.Int64("rows", rows), slog.Duration("took", took)}
 	if level == slog.LevelWarn {
-		attrs = append(attrs, slog.Int64("leftOut", l.slow.leftOut.Swap(0)))
+		attrs = append(attrs, slog.Int64("left_out", l.slow.leftOut.Swap(0)))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", reason(err)))

@@ -131,7 +131,7 @@ func TestAThousandSlowStatementsAreAFewLines(t *testing.T) {
 		if lines := strings.Count(log.String(), "slow statement"); lines < 3 || lines > 20 {
 			t.Errorf("%d lines", lines)
 		}
-		if !strings.Contains(log.String(), "leftOut=0") {
+		if !strings.Contains(log.String(), "left_out=0") {
 			t.Errorf("logged:\n%s", log)
 		}
 	})

@@ -115,5 +115,5 @@ func (n news) to(log *slog.Logger) *slog.Logger {
 		n.leftOut.Add(1)
 		return slog.New(slog.DiscardHandler)
 	}
-	return log.With("leftOut", n.leftOut.Swap(0))
+	return log.With("left_out", n.leftOut.Swap(0))
 }

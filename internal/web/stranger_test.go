@@ -38,7 +38,9 @@ func (l *lines) count(t *testing.T) (written, leftOut int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for decoder := json.NewDecoder(&l.text); decoder.More(); written++ {
-		var line struct{ LeftOut int }
+		var line struct {
+			LeftOut int `json:"left_out"`
+		}
 		if err := decoder.Decode(&line); err != nil {
 			t.Fatal(err)
 		}
