@@ -52,6 +52,10 @@ func TestNullIsRefusedWhereNoneFits(t *testing.T) {
 			}
 		}
 	}
+	list := `mutation($v: Points) { spendPoints(input: {userId: "minji", amount: [$v], reference: "r2"}) { amount } }`
+	for _, value := range []any{nil, 1} {
+		w.wantCode(w.ask("boss", list, "v", value), point.InvalidArgument)
+	}
 	kinds := `query($v: [PointTransactionKind!] = [CHARGE]) { viewer { pointTransactions(kinds: $v) { edges { cursor } } } }`
 	w.wantCode(w.ask("minji", kinds, "v", nil), "") // here it fits
 	for _, value := range []any{nil, true} {

@@ -136,8 +136,8 @@ func wantsValue(arguments ast.ArgumentList, variable string) bool {
 }
 
 func valueWanted(value *ast.Value, variable string) bool {
-	if value.Kind == ast.Variable {
-		return value.Raw == variable && value.ExpectedType.NonNull
+	if value.Kind == ast.Variable { // in a list where none belongs it has no type, and is refused later
+		return value.Raw == variable && value.ExpectedType != nil && value.ExpectedType.NonNull
 	}
 	return slices.ContainsFunc(value.Children, func(child *ast.ChildValue) bool { return valueWanted(child.Value, variable) })
 }
