@@ -105,7 +105,7 @@ func damages() map[string]string {
 		"UPDATE charge_orders SET accepted_imp_uid = 'imp_0' WHERE imp_uid IS NOT NULL":                   "what an operator accepted has its ADJUST line",
 		`INSERT INTO point_transactions SELECT 'copy', user_id, 99, 'ADJUST', amount, balance_after, imp_uid, cancellation_id,
 			reference, reverses_id, description, created_at, 'sora' FROM point_transactions WHERE seq = 1`: "no payment is credited and accepted by hand",
-		"INSERT INTO refunds SELECT 'copy', imp_uid, 'minji', 'r-1', 1, 0, '', 'sora', 'HELD', created_at, NULL FROM resolutions": "no payment is given back by an operator and accepted by hand",
+		"INSERT INTO refunds SELECT 'copy', imp_uid, 'minji', 'r-1', 1, 0, '', 'sora', 'HELD', created_at, NULL FROM resolutions": "no payment is accepted by hand while or after it is given back",
 		"UPDATE charge_orders SET bonus_points = 0":                                                        bonus,
 		"UPDATE payments SET status = 'paid', problem = '' WHERE problem <> ''":                            credited,
 		"UPDATE payments SET status = 'cancelled', cancelled_amount = 1, problem = '' WHERE problem <> ''": credited,

@@ -158,9 +158,6 @@ func apply(tx *gorm.DB, r rules, answer Payment) (books, error) {
 	if err == nil && written.line == nil && payment.everPaid() {
 		err = written.followUncredited(tx, r.now)
 	}
-	if err == nil && payment.CancelledAmount > 0 {
-		err = written.confirmReleased(tx, r.now)
-	}
 	return written, err
 }
 

@@ -21,15 +21,20 @@ func (b *books) clawBack(tx *gorm.DB, now time.Time) error {
 	if ended, err := b.endRefund(tx, news, now); err != nil || (len(news) == 0 && !ended) {
 		return err
 	}
-	slices.SortFunc(news, func(x, y Cancellation) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID)) })
 	before := Payment{Cancellations: booked}.cancelledInHistory()
-	for _, c := range news {
+	for _, c := range inOrder(news) {
 		if err := b.book(tx, c, before, now); err != nil {
 			return err
 		}
 		before += c.Amount
 	}
 	return expireDue(tx, b.order.UserID, now) // what the refund held and nobody has taken
+}
+
+func inOrder(cancellations []Cancellation) []Cancellation {
+	return slices.SortedFunc(slices.Values(cancellations), func(x, y Cancellation) int {
+		return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID))
+	})
 }
 
 // booked are the payment's cancellations in the books. Most payments have none, and Sync is asked of them often.
@@ -61,8 +66,11 @@ func (p Payment) beyond(booked []Cancellation) []Cancellation {
 // refund is of all that was left, so what was cancelled since counts as one.
 func (b *books) followUncredited(tx *gorm.DB, now time.Time) error {
 	refund, open, err := openRefund(tx, b.payment.ImpUID)
-	if err != nil || !open {
+	if err != nil {
 		return err
+	}
+	if !open {
+		return b.confirmUncredited(tx, now)
 	}
 	var news []Cancellation
 	if since := b.payment.CancelledAmount - refund.CancelledBefore; since > 0 {
@@ -72,6 +80,21 @@ func (b *books) followUncredited(tx *gorm.DB, now time.Time) error {
 	p.Problem = NoProblem // it had one before it was refunded, which says nothing about the refund
 	if status := refund.outcome(p, news, now); status != refund.Status {
 		return refund.set(tx, status, now)
+	}
+	return nil
+}
+
+// confirmUncredited looks for released refunds among all cancellations: those of such a payment are not booked.
+func (b *books) confirmUncredited(tx *gorm.DB, now time.Time) error {
+	if !b.payment.soundHistory() {
+		return nil
+	}
+	before := int64(0)
+	for _, c := range inOrder(b.payment.Cancellations) {
+		if err := b.confirmReleased(tx, c, before, now); err != nil {
+			return err
+		}
+		before += c.Amount
 	}
 	return nil
 }
@@ -109,6 +132,9 @@ func (b *books) book(tx *gorm.DB, c Cancellation, before int64, now time.Time) e
 		VALUES (?, ?, ?, ?, ?)`, b.payment.ImpUID, c.ID, c.Amount, c.Reason, c.At).Error
 	if err != nil {
 		return fmt.Errorf("book cancellation: %w", err)
+	}
+	if err := b.confirmReleased(tx, c, before, now); err != nil {
+		return err
 	}
 	points := b.order.pointsOf(before+c.Amount) - b.order.pointsOf(before)
 	if points == 0 { // a few won may be worth no whole point; the next cancellation makes up for it

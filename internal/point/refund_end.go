@@ -1,7 +1,6 @@
 package point
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -104,28 +103,20 @@ func (r Refund) set(tx *gorm.DB, status RefundStatus, now time.Time) error {
 		(SELECT id FROM point_transactions WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, r.ImpUID).Error
 }
 
-// confirmReleased makes refunds DONE that were released and have happened all the same, because the gateway took longer
-// than we believed. Each cancellation is one refund's, and first that of one which is DONE already.
-func (b *books) confirmReleased(tx *gorm.DB, now time.Time) error {
+// confirmReleased makes the refund DONE that was released and has happened all the same as c, because the gateway took
+// longer than we believed. It is known by its amount, its reason, and what was cancelled before: with another checksum the
+// gateway would have refused it. Of those alike one can have happened.
+func (b *books) confirmReleased(tx *gorm.DB, c Cancellation, before int64, now time.Time) error {
 	refunds, err := refundsOf(tx, b.payment.ImpUID)
-	if err != nil {
+	refunds = slices.DeleteFunc(refunds, func(r Refund) bool {
+		return r.open() || r.Amount != c.Amount || r.Reason != c.Reason || r.CancelledBefore != before
+	})
+	happened := slices.ContainsFunc(refunds, func(r Refund) bool { return r.Status == RefundDone })
+	if err != nil || happened || len(refunds) == 0 {
 		return err
 	}
-	slices.SortStableFunc(refunds, func(x, y Refund) int { return cmp.Compare(x.Status, y.Status) }) // DONE, then RELEASED
-	for _, c := range b.payment.Cancellations {
-		i := slices.IndexFunc(refunds, func(r Refund) bool { return !r.open() && r.Amount == c.Amount && r.Reason == c.Reason })
-		if i < 0 {
-			continue
-		}
-		if refunds[i].Status == RefundReleased {
-			err := tx.Exec("UPDATE refunds SET status = ?, ended_at = ? WHERE id = ?", RefundDone, now, refunds[i].ID).Error
-			if err != nil {
-				return err
-			}
-		}
-		refunds = slices.Delete(refunds, i, i+1)
-	}
-	return nil
+	return tx.Exec("UPDATE refunds SET status = ?, ended_at = ? WHERE id = ? AND status = ?",
+		RefundDone, now, refunds[0].ID, RefundReleased).Error
 }
 
 // OpenRefunds are those under way, the oldest first. Whoever syncs their payments ends those whose time has come.

@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"pointcharge/internal/point"
+	"pointcharge/internal/sandbox"
 )
 
 // delayed keeps the next cancellation somewhere on its way to the gateway, until it arrives.
@@ -87,5 +89,100 @@ func TestAnOperatorsReleasedRefundThatHappensAllTheSameIsDone(t *testing.T) {
 		w.sync(wrong)
 		w.wantRefund(point.Transaction{ImpUID: &wrong}, r.Reference, point.RefundDone)
 		w.wantProblems(nil)
+	})
+}
+
+// cancelFor cancels at the console for the reason that our own refunds give.
+func (w *world) cancelFor(impUID string, won, left int64) {
+	w.Helper()
+	_, err := w.Gateway.Cancel(w.Context(), point.Cancel{ImpUID: impUID, Currency: "KRW", Amount: won, Checksum: left, Reason: "변심"})
+	w.must(err)
+	w.sync(impUID)
+}
+
+// TestAnEarlierCancellationIsNotTheRefund, however alike: what Iamport refused is not done.
+func TestAnEarlierCancellationIsNotTheRefund(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		charge := charged(w)
+		w.cancelFor(*charge.ImpUID, 1000, 5000)
+		f.onCancel(func(rw http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(rw, `{"code":1,"message":"취소기간이 지났습니다.","response":null}`)
+		})
+		_, err := w.Refund(w.Context(), byAdmin(asks(charge, 1000, "r-1")))
+		w.wantCode(err, point.RefundNotPossible)
+		w.sync(*charge.ImpUID)
+		w.wantRefund(charge, "r-1", point.RefundReleased)
+	})
+}
+
+// TestACancellationIsTheRefundThatFitsItsPlace: the checksum of the other one would have been wrong.
+func TestACancellationIsTheRefundThatFitsItsPlace(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		charge := charged(w)
+		delayed(w, f)
+		w.refund(byAdmin(asks(charge, 1000, "r-1")))
+		w.consoleCancel(*charge.ImpUID, 500)
+		w.wantRefund(charge, "r-1", point.RefundReleased)
+		arrive := delayed(w, f)
+		w.refund(byAdmin(asks(charge, 1000, "r-2")))
+		clock.pass(patience)
+		w.sync(*charge.ImpUID)
+		w.wantRefund(charge, "r-2", point.RefundReleased)
+		arrive()
+		w.sync(*charge.ImpUID)
+		w.wantRefund(charge, "r-1", point.RefundReleased)
+		w.wantRefund(charge, "r-2", point.RefundDone)
+	})
+}
+
+// TestAHistoryThatContradictsItselfConfirmsNothing: the item is of the refund under way, and is there before the sum.
+func TestAHistoryThatContradictsItselfConfirmsNothing(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		charge := charged(w)
+		w.consoleCancel(*charge.ImpUID, 500)
+		delayed(w, f)
+		w.refund(byAdmin(asks(charge, 1000, "r-1")))
+		clock.pass(patience)
+		w.sync(*charge.ImpUID)
+		w.wantRefund(charge, "r-1", point.RefundReleased)
+		pending(w, f, *charge.ImpUID, "500")
+		w.refund(byAdmin(asks(charge, 1000, "r-2")))
+		w.wantRefund(charge, "r-2", point.RefundAccepted)
+		w.edit(*charge.ImpUID, func(p *sandbox.Payment) {
+			p.CancelHistory = append(p.CancelHistory, sandbox.Cancellation{PGTID: "C2", Amount: "1000", CancelledAt: p.CancelledAt + 1,
+				Reason: "변심", CancellationID: "can_2"})
+		})
+		w.sync(*charge.ImpUID)
+		w.wantRefund(charge, "r-1", point.RefundReleased)
+		w.edit(*charge.ImpUID, func(p *sandbox.Payment) { p.CancelAmount = "1500" })
+		w.sync(*charge.ImpUID)
+		w.wantRefund(charge, "r-1", point.RefundReleased)
+		w.wantRefund(charge, "r-2", point.RefundDone)
+	})
+}
+
+// TestARefundThatTurnsUpAfterAllWasAccepted: the operator gave points when the refund seemed never to have been made.
+func TestARefundThatTurnsUpAfterAllWasAccepted(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *front) {
+		clock := w.stopClock()
+		wrong, _ := mispaid(w)
+		arrive := delayed(w, f)
+		w.resolve(decision(wrong, point.RefundIt))
+		r := w.wantOpenRefunds(1)[0]
+		clock.pass(patience)
+		w.sync(wrong)
+		w.resolve(decision(wrong, point.Accept))
+		clock.pass(time.Second)
+		arrive()
+		w.sync(wrong)
+		w.wantRefund(point.Transaction{ImpUID: &wrong}, r.Reference, point.RefundDone)
+		w.wantProblems(map[string]point.Problem{wrong: point.AcceptedCancelled})
+		w.wantBalance("minji", 4000)
 	})
 }
