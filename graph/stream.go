@@ -140,8 +140,8 @@ type result struct {
 	refused bool
 }
 
+// encode leaves gqlgen's data field out when nothing was executed.
 func encode(response *graphql.Response) result {
-	// gqlgen's Response always has a data field, which must not be there when nothing was executed.
 	text, err := json.Marshal(struct {
 		Errors gqlerror.List   `json:"errors,omitempty"`
 		Data   json.RawMessage `json:"data,omitempty"`

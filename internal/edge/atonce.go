@@ -31,6 +31,9 @@ func (a *AtOnce) Enter(user string, address netip.Addr) (leave func(), ok bool) 
 			return nil, false
 		}
 	}
+	if a.underWay == nil {
+		a.underWay = map[any]int{}
+	}
 	a.count(bounds, 1)
 	return func() {
 		a.mu.Lock()
@@ -53,9 +56,6 @@ func (a *AtOnce) bounds(user string, address netip.Addr) map[any]int {
 
 // count is called with mu locked.
 func (a *AtOnce) count(keys map[any]int, change int) {
-	if a.underWay == nil {
-		a.underWay = map[any]int{}
-	}
 	for key := range keys {
 		a.underWay[key] += change
 		if a.underWay[key] == 0 {

@@ -27,23 +27,26 @@ const (
 	lookUpPause = 10 * time.Second
 	// maxLookUps is how many run at a time when LookUps does not say.
 	maxLookUps = 16
-	// maxReads is how many notices ask our own database at a time whether they mean us. The rest of its connections is
-	// for those who wait at a screen.
+	// maxReads is how many webhooks, and how many landings, ask our own database at a time whether they mean us, and
+	// maxQueue how many of each do or wait to. The rest of its connections is for the API.
 	maxReads = 4
+	maxQueue = 1000
 )
 
 // bounds are those of look-ups.
 type bounds struct {
 	often    *edge.Buckets[string] // by order, and by payment in the books
 	inFlight *semaphore.Weighted
-	reading  *semaphore.Weighted
+	webhooks reads
+	landings reads
 }
 
 func newBounds(lookUps int64) bounds {
 	return bounds{
 		often:    edge.NewBuckets[string](rate.Every(lookUpPause), lookUpBurst),
 		inFlight: semaphore.NewWeighted(cmp.Or(lookUps, maxLookUps)),
-		reading:  semaphore.NewWeighted(maxReads),
+		webhooks: newReads(),
+		landings: newReads(),
 	}
 }
 
@@ -54,7 +57,7 @@ func (s *Server) admit(ctx context.Context, n notice) (release func(), err error
 	if wait > 0 {
 		// Forged notices with invented payments must not use up what the order's real payment needs: its cancellation
 		// would be late.
-		ours, err := s.read(ctx, func() (bool, error) { return s.Points.KnownPayment(ctx, n.MerchantUID, n.ImpUID) })
+		ours, err := s.bounds.reading(n).do(ctx, func() (bool, error) { return s.Points.KnownPayment(ctx, n.MerchantUID, n.ImpUID) })
 		if err != nil {
 			return nil, err
 		}
@@ -77,19 +80,45 @@ func (s *Server) allowed(r *http.Request) bool {
 	return len(s.Senders) == 0 || edge.Within(s.Senders, edge.Client(r.Context()))
 }
 
-// read lets few notices ask the database at a time. It waits while others do, until ctx ends.
-func (s *Server) read(ctx context.Context, ask func() (bool, error)) (bool, error) {
-	if err := s.bounds.reading.Acquire(ctx, 1); err != nil {
+// reads bounds how many ask the database at a time.
+type reads struct{ queue, running *semaphore.Weighted }
+
+func newReads() reads { return reads{semaphore.NewWeighted(maxQueue), semaphore.NewWeighted(maxReads)} }
+
+// reading is for payers who wait at a screen, or for all others: a flood of forged webhooks must not keep payers waiting.
+func (b bounds) reading(n notice) reads {
+	if n.landed {
+		return b.landings
+	}
+	return b.webhooks
+}
+
+// do waits while others ask, until ctx ends. It refuses with RATE_LIMITED when too many wait.
+func (r reads) do(ctx context.Context, ask func() (bool, error)) (bool, error) {
+	if !r.queue.TryAcquire(1) {
+		return false, &point.Error{Code: point.RateLimited, Message: "There are too many notices.", RetryAfter: 1}
+	}
+	defer r.queue.Release(1)
+	if err := r.running.Acquire(ctx, 1); err != nil {
 		return false, fmt.Errorf("wait for other notices to be read: %w", err)
 	}
-	defer s.bounds.reading.Release(1)
+	defer r.running.Release(1)
 	return ask()
 }
 
-// limited answers 503 to addresses that come more often than Limit allows.
+// wait is how long the caller of r has to wait, having come more often than Limit allows.
+func (s *Server) wait(r *http.Request) time.Duration {
+	if len(s.Senders) > 0 && s.allowed(r) {
+		return 0
+	}
+	return s.Limit.Take("", edge.Client(r.Context()))
+}
+
+// limited answers 503 to those who have to wait.
 func (s *Server) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if wait := s.Limit.Take("", edge.Client(r.Context())); wait > 0 {
+		if wait := s.wait(r); wait > 0 {
+			s.news.to(s.Log).Warn("too many requests", "path", r.URL.Path, "address", edge.Client(r.Context()).String())
 			w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
@@ -101,7 +130,7 @@ func (s *Server) limited(next http.HandlerFunc) http.HandlerFunc {
 // seconds rounds up: who comes back on time must not come too early.
 func seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
 
-// news is what strangers can make us write into the log: a few lines a second.
+// news is what others can make us write into the log as often as they like: a few lines a second are written.
 type news struct {
 	few     *rate.Limiter
 	leftOut *atomic.Int64 // since the last line

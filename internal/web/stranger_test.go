@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,6 +69,12 @@ func TestStrangersFillNoLog(t *testing.T) {
 	if written < 20 || written > most || written+leftOut > 3*each {
 		t.Errorf("%d lines that say %d were left out, want %d lines at most", written, leftOut, most)
 	}
+	for deadline := time.Now().Add(20 * time.Second); leftOut == 0 && time.Now().Before(deadline); _, leftOut = logged.count(t) {
+		w.webhook(jsonType, "{}")
+	}
+	if leftOut < 3*each-most {
+		t.Errorf("the next line says that %d were left out", leftOut)
+	}
 }
 
 // TestAFloodLeavesTheDatabaseToOthers: whoever asks only whether an order is ours gets few connections of it.
@@ -96,28 +105,69 @@ func TestAFloodLeavesTheDatabaseToOthers(t *testing.T) {
 	}
 }
 
+// TestPayersDoNotQueueBehindAFlood: a landing is answered while webhooks wait for the database.
+func TestPayersDoNotQueueBehindAFlood(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, databasetest.New(t, databasetest.Postgres))
+	merchantUID := w.order("minji")
+	impUID := w.pay(merchantUID)
+	over, hanging := make(chan struct{}), make(chan struct{}, 20)
+	w.must(w.points.DB.Callback().Query().Before("gorm:query").Register("hang", func(tx *gorm.DB) {
+		if text := fmt.Sprint(tx.Statement.Clauses["WHERE"].Expression); strings.Contains(text, "nobodys") {
+			hanging <- struct{}{}
+			<-over
+		}
+	}))
+	var senders sync.WaitGroup
+	for i := range 20 {
+		senders.Go(func() { w.webhook(jsonType, notice(fmt.Sprint("imp_", i), fmt.Sprint("nobodys", i), "paid")) })
+	}
+	for range 4 {
+		<-hanging
+	}
+	w.wantLanding(ids(impUID, merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=paid")
+	close(over)
+	senders.Wait()
+}
+
+// rarely lets an address come three times an hour.
+func (w *world) rarely(set ...func(*web.Server)) {
+	w.Helper()
+	rare := edge.Rate{Limit: rate.Every(time.Hour), Burst: 3}
+	limit := func(s *web.Server) { s.Limit = edge.NewLimit(rare, rare) }
+	w.url = w.start(loopback().Identify(w.routes(w.points, "https://shop.example", append(set, limit)...)))
+}
+
 func TestAnAddressThatComesTooOftenIsToldToWait(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	rare := edge.Rate{Limit: rate.Every(time.Hour), Burst: 3}
-	routes := w.routes(w.points, "https://shop.example", func(s *web.Server) { s.Limit = edge.NewLimit(rare, rare) })
-	w.url = w.start(loopback().Identify(routes))
+	w.rarely()
 	merchantUID := w.order("minji")
 	const stranger, iamport = "203.0.113.5", "52.78.100.19"
 	for range 3 {
 		w.wantStatus(w.webhookFrom(notice("imp_1", "nobodys", "paid"), stranger), http.StatusOK)
 	}
-	for _, path := range []string{"/webhooks/iamport", "/payments/return", "/readyz"} {
-		method := http.MethodGet
-		if path == "/webhooks/iamport" {
-			method = http.MethodPost
+	ready := w.request(http.MethodGet, "/readyz", "", "")
+	ready.Header.Set("X-Forwarded-For", stranger)
+	for _, a := range []answer{w.webhookFrom(notice("imp_1", "nobodys", "paid"), stranger), w.do(ready)} {
+		if wait, err := strconv.Atoi(a.header.Get("Retry-After")); a.status != http.StatusServiceUnavailable || err != nil || wait < 3000 || wait > 3600 {
+			t.Errorf("%d, Retry-After %d, %v", a.status, wait, err)
 		}
-		request := w.request(method, path, jsonType, notice("imp_1", "nobodys", "paid"))
-		request.Header.Set("X-Forwarded-For", stranger)
-		if a := w.do(request); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "3600" {
-			t.Errorf("%s: %d, Retry-After %q", path, a.status, a.header.Get("Retry-After"))
-		}
+	}
+	landing := w.request(http.MethodGet, "/payments/return?merchant_uid=nobodys&imp_uid=imp_1", "", "")
+	landing.Header.Set("X-Forwarded-For", stranger)
+	if a := w.do(landing); a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Location"), "status=unavailable") {
+		t.Errorf("%d to %s", a.status, a.header.Get("Location"))
 	}
 	w.wantStatus(w.webhookFrom(notice(w.pay(merchantUID), merchantUID, "paid"), iamport), http.StatusOK)
 	w.wantBalance("minji", 5000)
+}
+
+func TestIamportItselfMayComeAsOftenAsItLikes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.rarely(func(s *web.Server) { s.Senders = []netip.Prefix{netip.MustParsePrefix("52.78.100.19/32")} })
+	for range 10 {
+		w.wantStatus(w.webhookFrom(notice("imp_1", "nobodys", "paid"), "52.78.100.19"), http.StatusOK)
+	}
 }

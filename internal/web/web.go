@@ -28,8 +28,8 @@ type Server struct {
 	// Senders are who may send webhooks, by what edge.Proxies.Identify found; everybody, if there are none. Iamport's
 	// addresses have changed before (contract §2.3), and being one of them proves nothing: every payment is looked up.
 	Senders []netip.Prefix
-	// Limit is how often an address may come. It is nil where addresses may be a proxy's: whoever floods us from behind it
-	// would keep Iamport's notices out. Who comes too often gets 503 and may try again.
+	// Limit is how often an address may come; Senders as often as they like. It is nil where addresses may be a proxy's:
+	// whoever floods us from behind it would keep Iamport's notices out. Who comes too often gets 503 and may try again.
 	Limit *edge.Limit
 	// LookUps is how many look-ups webhooks and landings may have under way at a time; default 16. The rest of the
 	// gateway is for those who wait at a screen.
@@ -39,7 +39,8 @@ type Server struct {
 	Patience time.Duration
 
 	bounds    bounds
-	news      news
+	news      news // of strangers
+	faults    news // of ours
 	notices   singleflight.Group
 	readiness singleflight.Group
 	abandoned sync.WaitGroup // look-ups whose callers hung up
@@ -52,10 +53,10 @@ func (s *Server) Wait() { s.abandoned.Wait() }
 // Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
 // GET /readyz. Call it once.
 func (s *Server) Register(mux *http.ServeMux) {
-	s.bounds, s.news = newBounds(s.LookUps), newNews()
+	s.bounds, s.news, s.faults = newBounds(s.LookUps), newNews(), newNews()
 	s.Patience = cmp.Or(s.Patience, patience)
 	mux.HandleFunc("POST /webhooks/iamport", s.limited(s.webhook))
-	mux.HandleFunc("GET /payments/return", s.limited(s.landing))
+	mux.HandleFunc("GET /payments/return", s.landing)
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.limited(s.ready))
 }
@@ -66,10 +67,14 @@ func (s *Server) Register(mux *http.ServeMux) {
 // paid, ready, failed, cancelled (Iamport's words), mismatch, unknown, unavailable.
 func (s *Server) landing(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"), Status: "landing"}
+	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"), Status: "landing", landed: true}
 	target := *s.FrontendURL
 	answer := target.Query()
-	answer.Set("status", s.land(r.Context(), n))
+	status := "unavailable"
+	if s.wait(r) == 0 {
+		status = s.land(r.Context(), n)
+	}
+	answer.Set("status", status)
 	answer.Del("merchantUid")
 	if point.ValidID(n.MerchantUID) {
 		answer.Set("merchantUid", n.MerchantUID)
@@ -94,7 +99,7 @@ func (s *Server) land(ctx context.Context, n notice) string {
 		s.news.to(s.Log).Warn("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
 		return "unavailable"
 	case err != nil:
-		s.Log.Error("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
+		s.faults.to(s.Log).Error("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
 		return "unavailable"
 	case payment.MerchantUID != n.MerchantUID: // two halves of two payments
 		return "unknown"
@@ -109,8 +114,9 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready says that the database answers, and no more: anybody may ask, and all who ask at once share an answer. How the jobs are doing is in the metrics; a job that
-// lags makes no server less ready, since to take it out of service would not bring Iamport back.
+// ready says that the database answers, and no more: anybody may ask, and all who ask at once share an answer. How the
+// jobs are doing is in the metrics; a job that lags makes no server less ready, since to take it out of service would not
+// bring Iamport back.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	shared := context.WithoutCancel(r.Context())
 	_, err, _ := s.readiness.Do("", func() (any, error) { return nil, s.ping(shared) })
@@ -127,7 +133,7 @@ func (s *Server) ping(ctx context.Context) error {
 	var one int
 	err := s.Points.DB.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error
 	if err != nil {
-		s.Log.Error("not ready", "err", err)
+		s.faults.to(s.Log).Error("not ready", "err", err)
 	}
 	return err
 }

@@ -29,6 +29,8 @@ type notice struct {
 	MerchantUID    string `json:"merchant_uid"`
 	Status         string `json:"status"`
 	CancellationID string `json:"cancellation_id"`
+
+	landed bool // it is the address of a payer's browser, who waits
 }
 
 // webhook answers Iamport: 200 for everything that a resend cannot help, 400 or 413 for a body that is
@@ -54,17 +56,19 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		s.news.to(log).Info("webhook: special event, nothing to do", "event", n.Event)
 		return
 	}
-	payment, err := s.sync(r.Context(), n)
+	_, err = s.sync(r.Context(), n)
+	if r.Context().Err() != nil { // nobody is there to be answered
+		return
+	}
 	switch point.CodeOf(err) {
 	case "":
-		log.Info("webhook: synced", "payment", payment.Status, "problem", payment.Problem)
 	case point.NotFound:
 		s.news.to(log).Warn("webhook: no order of ours", "err", err)
 	case point.RateLimited:
 		s.news.to(log).Warn("webhook: too many notices, a resend would help", "err", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 	default: // also a payment that Iamport does not know (yet) of an order that we do
-		log.Error("webhook: not synced, a resend would help", "err", err)
+		s.faults.to(log).Error("webhook: not synced, a resend would help", "err", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 	}
 }
@@ -110,7 +114,7 @@ func (n notice) plausible() bool {
 func (s *Server) sync(ctx context.Context, n notice) (point.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
-	known, err := s.read(ctx, func() (bool, error) { return s.Points.Known(ctx, n.MerchantUID) })
+	known, err := s.bounds.reading(n).do(ctx, func() (bool, error) { return s.Points.Known(ctx, n.MerchantUID) })
 	if err != nil {
 		return point.Payment{}, err
 	}
@@ -144,7 +148,12 @@ func (s *Server) syncShared(ctx context.Context, n notice) (point.Payment, error
 		return point.Payment{}, err
 	}
 	defer release()
-	return s.Points.Sync(ctx, n.ImpUID)
+	payment, err := s.Points.Sync(ctx, n.ImpUID)
+	if err == nil {
+		s.Log.Info("notice: synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "status", n.Status,
+			"payment", payment.Status, "problem", payment.Problem)
+	}
+	return payment, err
 }
 
 func (n notice) key() string {

@@ -44,7 +44,7 @@ func TestSettingsCannotBreakOut(t *testing.T) {
 func TestPageIsProtected(t *testing.T) {
 	t.Parallel()
 	page := ask(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/")
-	want := map[string]string{"Content-Security-Policy": policy(sdk), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+	want := map[string]string{"Content-Security-Policy": policy(sdk), "Cache-Control": "no-store"}
 	for name, value := range want {
 		if got := page.Header().Get(name); got != value {
 			t.Errorf("%s: %q, want %q", name, got, value)
