@@ -88,7 +88,7 @@ func named(cfg config.Config, all http.Handler) http.Handler {
 	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
 	mux := http.NewServeMux()
 	mux.Handle(webhookPath, all)
-	mux.Handle("/", edge.OwnHosts([]string{public.Hostname()}, all))
+	mux.Handle("/", edge.OwnHosts([]string{public.Host}, all))
 	return mux
 }
 

@@ -97,7 +97,7 @@ type Config struct {
 	WebhookAllow   Senders  `env:"WEBHOOK_ALLOW" sandbox:"<everybody>" live:"<everybody>" help:"who may send webhooks: addresses or networks; the word iamport stands for Iamport's three"`
 	// The limits are rate.Inf when they are off.
 	RateLimitUser    Rate `env:"RATE_LIMIT_USER" sandbox:"off" live:"20/s burst 60" help:"API requests of one user: 20/s, 30/m burst 10 or off; roles service and admin have no limits"`
-	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"100/s burst 300" help:"API requests from one address (of IPv6, from one /64); without TRUSTED_PROXIES, of all callers without a token together"`
+	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"100/s burst 300" help:"requests from one address (of IPv6, from one /64), webhooks and landings included; without TRUSTED_PROXIES, API requests of all callers without a token together"`
 	RateLimitGateway Rate `env:"RATE_LIMIT_GATEWAY" sandbox:"off" live:"30/m burst 15" help:"mutations of one user that may ask Iamport; one address has ten times as many"`
 
 	LogFormat     LogFormat `env:"LOG_FORMAT" sandbox:"text" live:"json" help:"text or json"`
