@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -24,7 +23,6 @@ func Limited(limit *edge.Limit, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Retry-After", strconv.Itoa(refusal.RetryAfter))
 		refuse(w, http.StatusTooManyRequests, refusal)
 	})
 }
@@ -36,18 +34,14 @@ func Bounded(bound *edge.AtOnce, next http.Handler) http.Handler {
 		if user, ok := counted(r.Context()); ok {
 			leave, ok := bound.Enter(user, edge.Client(r.Context()))
 			if !ok {
-				refuseLater(w)
+				refuse(w, http.StatusTooManyRequests,
+					&point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
 				return
 			}
 			defer leave()
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func refuseLater(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "1")
-	refuse(w, http.StatusTooManyRequests, &point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
 }
 
 // RefuseOrigin answers 403 to the pages of sites that may not call.
@@ -58,6 +52,9 @@ func RefuseOrigin(w http.ResponseWriter, _ *http.Request) {
 // refuse answers before anything of GraphQL is looked at.
 func refuse(w http.ResponseWriter, status int, refusal *point.Error) {
 	w.Header().Set("Content-Type", "application/json")
+	if refusal.RetryAfter != 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(refusal.RetryAfter))
+	}
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"errors": []any{map[string]any{"message": refusal.Message, "extensions": extensions(refusal)}},
@@ -74,7 +71,7 @@ func take(ctx context.Context, limit *edge.Limit) *point.Error {
 	if wait == 0 {
 		return nil
 	}
-	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: seconds(wait)}
+	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: edge.Seconds(wait)}
 }
 
 // counted is the user whose calls the caller's are, "" without a good token. Trusted backends and operators are not
@@ -86,9 +83,6 @@ func counted(ctx context.Context) (user string, ok bool) {
 	}
 	return caller.UserID, !caller.Has(auth.RoleService) && !caller.Has(auth.RoleAdmin)
 }
-
-// seconds rounds up: who comes back on time must not come too early.
-func seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
 
 // apart are the mutations that never ask the gateway. Every other one is counted by gatewayLimit, also one that
 // somebody adds and forgets to think of it.

@@ -45,7 +45,7 @@ func (a *AtOnce) Enter(user string, address netip.Addr) (leave func(), ok bool) 
 // bounds are for whom a call is counted, and how many they may have.
 func (a *AtOnce) bounds(user string, address netip.Addr) map[any]int {
 	bounds := map[any]int{}
-	if address.IsValid() && (user == "" || !a.Shared) {
+	if countsAddress(user, address, a.Shared) {
 		bounds[neighbourhood(address)] = a.Address
 	}
 	if user != "" {

@@ -33,13 +33,13 @@ func NewLimit(user, address Rate) *Limit {
 }
 
 // Take counts one more call and returns 0, or how long to wait before the next try. A call without a user (the empty
-// one) is counted by its address only, one without an address, or from a Shared one, by its user only. IPv6 is counted by networks of 64
-// bits.
+// one) is counted by its address only, one without an address, or from a Shared one, by its user only. IPv6 is counted
+// by networks of 64 bits.
 func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
 	if l == nil {
 		return 0
 	}
-	if address.IsValid() && (user == "" || !l.Shared) {
+	if countsAddress(user, address, l.Shared) {
 		wait = l.addresses.Take(neighbourhood(address))
 	}
 	if wait == 0 && user != "" {
@@ -47,3 +47,11 @@ func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
 	}
 	return wait
 }
+
+// countsAddress tells whether a call is counted by its address.
+func countsAddress(user string, address netip.Addr, shared bool) bool {
+	return address.IsValid() && (user == "" || !shared)
+}
+
+// Seconds rounds up: who comes back on time must not come too early.
+func Seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }

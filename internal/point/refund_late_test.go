@@ -31,18 +31,24 @@ func delayed(w *world, f *front) (arrive func()) {
 	}
 }
 
+// givenUp asks for a refund that does not arrive, until it is released.
+func (w *world) givenUp(f *front, clock *clock, in point.RefundInput) (arrive func()) {
+	w.Helper()
+	arrive = delayed(w, f)
+	r := w.refund(in)
+	clock.pass(patience)
+	w.sync(r.ImpUID)
+	w.wantRefund(point.Transaction{ImpUID: &r.ImpUID}, in.Reference, point.RefundReleased)
+	return arrive
+}
+
 // TestAReleasedRefundThatHappensAllTheSameIsDone: whoever asks what became of it must not hear that it was never made.
 func TestAReleasedRefundThatHappensAllTheSameIsDone(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *front) {
 		clock := w.stopClock()
 		charge := charged(w)
-		arrive := delayed(w, f)
-		w.refund(asks(charge, 1000, "r-1"))
-		clock.pass(patience)
-		w.sync(*charge.ImpUID)
-		w.wantRefund(charge, "r-1", point.RefundReleased)
-		arrive()
+		w.givenUp(f, clock, asks(charge, 1000, "r-1"))()
 		for range 2 {
 			w.sync(*charge.ImpUID)
 			w.wantRefund(charge, "r-1", point.RefundDone)
@@ -57,10 +63,7 @@ func TestOneCancellationMakesOneRefundDone(t *testing.T) {
 	eachBehindFront(t, func(w *world, f *front) {
 		clock := w.stopClock()
 		charge := charged(w)
-		delayed(w, f)
-		w.refund(asks(charge, 1000, "r-1"))
-		clock.pass(patience)
-		w.sync(*charge.ImpUID)
+		w.givenUp(f, clock, asks(charge, 1000, "r-1"))
 		f.say(f.gateway.ServeHTTP)
 		w.refund(asks(charge, 1000, "r-2"))
 		w.sync(*charge.ImpUID)
@@ -72,22 +75,29 @@ func TestOneCancellationMakesOneRefundDone(t *testing.T) {
 	})
 }
 
+// givenUpByOperator is givenUp for a refund that an operator decided on.
+func (w *world) givenUpByOperator(f *front, clock *clock, impUID string) (arrive func(), reference string) {
+	w.Helper()
+	arrive = delayed(w, f)
+	w.resolve(decision(impUID, point.RefundIt))
+	reference = w.wantOpenRefunds(1)[0].Reference
+	clock.pass(patience)
+	w.sync(impUID)
+	w.wantRefund(point.Transaction{ImpUID: &impUID}, reference, point.RefundReleased)
+	return arrive, reference
+}
+
 // TestAnOperatorsReleasedRefundThatHappensAllTheSameIsDone, too: its payment gave no points.
 func TestAnOperatorsReleasedRefundThatHappensAllTheSameIsDone(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *front) {
 		clock := w.stopClock()
 		wrong, _ := mispaid(w)
-		arrive := delayed(w, f)
-		w.resolve(decision(wrong, point.RefundIt))
-		r := w.wantOpenRefunds(1)[0]
-		clock.pass(patience)
-		w.sync(wrong)
-		w.wantRefund(point.Transaction{ImpUID: &wrong}, r.Reference, point.RefundReleased)
+		arrive, reference := w.givenUpByOperator(f, clock, wrong)
 		w.wantProblems(map[string]point.Problem{wrong: point.WrongAmount})
 		arrive()
 		w.sync(wrong)
-		w.wantRefund(point.Transaction{ImpUID: &wrong}, r.Reference, point.RefundDone)
+		w.wantRefund(point.Transaction{ImpUID: &wrong}, reference, point.RefundDone)
 		w.wantProblems(nil)
 	})
 }
@@ -126,12 +136,7 @@ func TestACancellationIsTheRefundThatFitsItsPlace(t *testing.T) {
 		w.refund(byAdmin(asks(charge, 1000, "r-1")))
 		w.consoleCancel(*charge.ImpUID, 500)
 		w.wantRefund(charge, "r-1", point.RefundReleased)
-		arrive := delayed(w, f)
-		w.refund(byAdmin(asks(charge, 1000, "r-2")))
-		clock.pass(patience)
-		w.sync(*charge.ImpUID)
-		w.wantRefund(charge, "r-2", point.RefundReleased)
-		arrive()
+		w.givenUp(f, clock, byAdmin(asks(charge, 1000, "r-2")))()
 		w.sync(*charge.ImpUID)
 		w.wantRefund(charge, "r-1", point.RefundReleased)
 		w.wantRefund(charge, "r-2", point.RefundDone)
@@ -145,11 +150,7 @@ func TestAHistoryThatContradictsItselfConfirmsNothing(t *testing.T) {
 		clock := w.stopClock()
 		charge := charged(w)
 		w.consoleCancel(*charge.ImpUID, 500)
-		delayed(w, f)
-		w.refund(byAdmin(asks(charge, 1000, "r-1")))
-		clock.pass(patience)
-		w.sync(*charge.ImpUID)
-		w.wantRefund(charge, "r-1", point.RefundReleased)
+		w.givenUp(f, clock, byAdmin(asks(charge, 1000, "r-1")))
 		pending(w, f, *charge.ImpUID, "500")
 		w.refund(byAdmin(asks(charge, 1000, "r-2")))
 		w.wantRefund(charge, "r-2", point.RefundAccepted)
@@ -172,16 +173,12 @@ func TestARefundThatTurnsUpAfterAllWasAccepted(t *testing.T) {
 	eachBehindFront(t, func(w *world, f *front) {
 		clock := w.stopClock()
 		wrong, _ := mispaid(w)
-		arrive := delayed(w, f)
-		w.resolve(decision(wrong, point.RefundIt))
-		r := w.wantOpenRefunds(1)[0]
-		clock.pass(patience)
-		w.sync(wrong)
+		arrive, reference := w.givenUpByOperator(f, clock, wrong)
 		w.resolve(decision(wrong, point.Accept))
 		clock.pass(time.Second)
 		arrive()
 		w.sync(wrong)
-		w.wantRefund(point.Transaction{ImpUID: &wrong}, r.Reference, point.RefundDone)
+		w.wantRefund(point.Transaction{ImpUID: &wrong}, reference, point.RefundDone)
 		w.wantProblems(map[string]point.Problem{wrong: point.AcceptedCancelled})
 		w.wantBalance("minji", 4000)
 	})

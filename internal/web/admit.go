@@ -67,7 +67,7 @@ func (s *Server) admit(ctx context.Context, n notice) (release func(), err error
 	}
 	if wait > 0 {
 		return nil, &point.Error{Code: point.RateLimited, Message: "There are too many notices about this order.",
-			RetryAfter: seconds(wait)}
+			RetryAfter: edge.Seconds(wait)}
 	}
 	if err := s.bounds.inFlight.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for other look-ups to end: %w", err)
@@ -119,16 +119,13 @@ func (s *Server) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if wait := s.wait(r); wait > 0 {
 			s.news.to(s.Log).Warn("too many requests", "path", r.URL.Path, "address", edge.Client(r.Context()).String())
-			w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
+			w.Header().Set("Retry-After", strconv.Itoa(edge.Seconds(wait)))
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
 		next(w, r)
 	}
 }
-
-// seconds rounds up: who comes back on time must not come too early.
-func seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
 
 // news is what others can make us write into the log as often as they like: a few lines a second are written.
 type news struct {
