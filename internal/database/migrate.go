@@ -19,19 +19,44 @@ import (
 var migrations embed.FS
 
 // Migrate applies the migrations that the database at db has not seen, each in a transaction of its own. Servers that
-// start together take turns, on both dialects; a server that finds the work done by another returns at once.
+// start together take turns, on both dialects; a server that finds the work done by another returns at once. A database
+// that a newer program has migrated is refused.
 func Migrate(ctx context.Context, db *gorm.DB) error {
-	files, err := fs.Sub(migrations, "migrations/"+db.Name())
+	files, err := migrationFiles(db)
 	if err != nil {
-		return fmt.Errorf("migrate database: %w", err)
+		return err
 	}
 	return migrate(ctx, db, files)
 }
 
 func migrate(ctx context.Context, db *gorm.DB, files fs.FS) error {
+	provider, err := newProvider(db, files)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return withContextError(ctx, fmt.Errorf("migrate database: %w", err))
+	}
+	current, err := currentVersion(ctx, db) // after Up, which may have waited for another server's migration
+	if err != nil {
+		return err
+	}
+	return refuseNewer(current, provider)
+}
+
+// migrationFiles returns the migrations of the database's dialect.
+func migrationFiles(db *gorm.DB) (fs.FS, error) {
+	files, err := fs.Sub(migrations, "migrations/"+db.Name())
+	if err != nil {
+		return nil, fmt.Errorf("migrate database: %w", err)
+	}
+	return files, nil
+}
+
+func newProvider(db *gorm.DB, files fs.FS) (*goose.Provider, error) {
 	pool, err := db.DB()
 	if err != nil {
-		return fmt.Errorf("migrate database: %w", err)
+		return nil, fmt.Errorf("migrate database: %w", err)
 	}
 	dialect, migrationLock := goose.DialectPostgres, lock.SessionLocker(postgresMigrationLock{})
 	if db.Name() == "sqlite" {
@@ -40,12 +65,9 @@ func migrate(ctx context.Context, db *gorm.DB, files fs.FS) error {
 	provider, err := goose.NewProvider(dialect, pool, files,
 		goose.WithSessionLocker(migrationLock), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return fmt.Errorf("migrate database: %w", err)
+		return nil, fmt.Errorf("migrate database: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return withContextError(ctx, fmt.Errorf("migrate database: %w", err))
-	}
-	return nil
+	return provider, nil
 }
 
 // postgresMigrationLock is an advisory lock of the session. Nothing but a simultaneous start depends on it: on an engine
