@@ -5,15 +5,25 @@ import (
 	"time"
 )
 
-// Prepare is a Schedule whose ticks come from the test.
+// Prepare returns a Schedule whose ticks come from the test.
 var Prepare = prepare
+
+// Repeat is the loop of one job.
+var Repeat = repeat
 
 // Tick is one tick of every job.
 func (s *Schedule) Tick(ctx context.Context) {
 	for _, job := range s.jobs {
-		s.tick(ctx, job)
+		s.runIfDue(ctx, job)
 	}
 }
 
-// Hurry lets no run take longer than d.
-func (s *Schedule) Hurry(d time.Duration) { s.patience = d }
+// SetRunTimeout lets no run take longer than d.
+func (s *Schedule) SetRunTimeout(d time.Duration) { s.runTimeout = d }
+
+// NewRunning returns a Schedule with one goroutine, which ends when ended is closed.
+func NewRunning(ended <-chan struct{}) *Schedule {
+	s := &Schedule{stop: func() {}}
+	s.running.Go(func() { <-ended })
+	return s
+}

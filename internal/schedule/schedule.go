@@ -1,6 +1,6 @@
-// Package schedule runs the jobs that nobody asks for, such as the sweep: each on one server of many at a time, without
-// a leader. A job is due when its row in the table jobs says so, and belongs to whoever moves that time on. If that
-// server stops, it gives the job back; if it dies, the job is due again one interval later. So jobs must bear to be run
+// Package schedule runs recurring jobs such as the sweep: each on one server of many at a time, without a leader. A job
+// is due when its row in the table jobs says so, and belongs to the server that moves that time on. A server that stops
+// gives its job back; when a server dies, the job is due again one interval later. So a job must tolerate to be run
 // twice at once.
 package schedule
 
@@ -10,30 +10,30 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
-	"github.com/go-co-op/gocron/v2"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
-// Job is work that is done again and again.
+// Job is work that recurs.
 type Job struct {
 	Name  string
-	Every time.Duration // not on this server when zero
+	Every time.Duration // zero: not on this server
 	Run   func(context.Context) error
 }
 
 const (
-	// maxRun is how long a run may take: days of reconciliation, and never for ever.
-	maxRun = time.Hour
-	// closePatience is how long Close waits for runs under way, whose context has ended.
-	closePatience = 10 * time.Second
-	// writePatience is how long it may take to write how a run ended, whose own time may be over.
-	writePatience = 5 * time.Second
+	// runTimeout is how long a run may take: enough for days of reconciliation, and never for ever.
+	runTimeout = time.Hour
+	// closeTimeout is how long Close waits for runs under way, whose context has ended.
+	closeTimeout = 10 * time.Second
+	// recordTimeout is how long it may take to record how a run ended, whose own time may be over.
+	recordTimeout = 5 * time.Second
 )
 
-// State is how a job is doing, on whichever server it ran. Times are UTC.
+// State tells how a job is doing, whichever server ran it. Times are UTC.
 type State struct {
 	Name        string `gorm:"primaryKey"`
 	CreatedAt   time.Time
@@ -48,7 +48,7 @@ type State struct {
 // TableName is the table's name in SQL.
 func (State) TableName() string { return "jobs" }
 
-// Lag is how much longer ago than its interval the job last succeeded; zero when it is on time.
+// Lag returns how much longer ago than its interval the job last succeeded; zero when it is on time.
 func (s State) Lag(now time.Time) time.Duration {
 	last := s.CreatedAt
 	if s.SucceededAt != nil {
@@ -64,39 +64,32 @@ func (s State) Failing() bool {
 
 // Schedule is a set of jobs that run.
 type Schedule struct {
-	db    *gorm.DB
-	jobs  []Job
-	log   *slog.Logger
-	clock func() time.Time
-	cron  gocron.Scheduler
-	// patience is how long a run may take.
-	patience time.Duration
+	db         *gorm.DB
+	jobs       []Job
+	log        *slog.Logger
+	clock      func() time.Time
+	runTimeout time.Duration
+	stop       context.CancelFunc // ends the runs under way
+	running    sync.WaitGroup     // one goroutine for each job
 }
 
-// Start begins to run the jobs, those that are due at once. The Schedule must be closed.
+// Start runs each job at once, if it is due, and then at its intervals. The end of ctx does not stop the jobs: Close
+// does, and must be called.
 func Start(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger) (*Schedule, error) {
 	s, err := prepare(ctx, db, jobs, log, time.Now)
 	if err != nil {
 		return nil, err
 	}
-	if s.cron, err = gocron.NewScheduler(gocron.WithLocation(time.UTC), gocron.WithStopTimeout(closePatience)); err != nil {
-		return nil, err
-	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, job := range s.jobs {
-		// A tick while the last run goes on is left out.
-		_, err := s.cron.NewJob(gocron.DurationJob(job.Every), gocron.NewTask(func(ctx context.Context) { s.tick(ctx, job) }),
-			gocron.WithSingletonMode(gocron.LimitModeReschedule), gocron.WithStartAt(gocron.WithStartImmediately()))
-		if err != nil {
-			return nil, errors.Join(err, s.cron.Shutdown())
-		}
+		s.running.Go(func() { repeat(ctx, job.Every, func() { s.runIfDue(ctx, job) }) })
 	}
-	s.cron.Start()
 	return s, nil
 }
 
-// prepare is a Schedule whose jobs have their rows, and that does nothing yet.
+// prepare returns a Schedule whose jobs have their rows, and that does nothing yet.
 func prepare(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger, clock func() time.Time) (*Schedule, error) {
-	s := &Schedule{db: db, log: log, clock: clock, patience: maxRun}
+	s := &Schedule{db: db, log: log, clock: clock, runTimeout: runTimeout}
 	for _, job := range jobs {
 		if job.Every > 0 {
 			s.jobs = append(s.jobs, job)
@@ -105,10 +98,41 @@ func prepare(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger, clo
 	return s, s.register(ctx)
 }
 
-// Close ends the runs under way and waits for them, ten seconds at most.
-func (s *Schedule) Close() error { return s.cron.Shutdown() }
+// repeat calls do at once and at every interval until ctx ends. Ticks that fall into a call are left out, so that a call
+// longer than the interval is followed by a pause.
+func repeat(ctx context.Context, interval time.Duration, do func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		do()
+		select { // drop the tick that came during the call
+		case <-ticker.C:
+		default:
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+}
 
-// States are those of this server's jobs, in their order.
+// Close ends the runs under way and waits for them, ten seconds at most.
+func (s *Schedule) Close() error {
+	s.stop()
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(closeTimeout):
+		return fmt.Errorf("jobs still run %s after they were asked to stop", closeTimeout)
+	}
+}
+
+// States returns the states of this server's jobs, in the order given to Start.
 func (s *Schedule) States(ctx context.Context) ([]State, error) {
 	states := make([]State, len(s.jobs))
 	for i, job := range s.jobs {
@@ -124,7 +148,7 @@ func (s *Schedule) States(ctx context.Context) ([]State, error) {
 
 func (s *Schedule) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
-// register makes the rows of jobs that have none yet.
+// register inserts the rows of jobs that have none yet.
 func (s *Schedule) register(ctx context.Context) error {
 	now := s.now()
 	for _, job := range s.jobs {
@@ -136,25 +160,25 @@ func (s *Schedule) register(ctx context.Context) error {
 	return nil
 }
 
-// tick runs the job if it is due and no other server has taken it, and writes down how it ended.
-func (s *Schedule) tick(ctx context.Context, job Job) {
+// runIfDue runs the job if it is due and no other server has claimed it, and records how it ended.
+func (s *Schedule) runIfDue(ctx context.Context, job Job) {
 	started := s.now()
-	ours, err := s.claim(ctx, job, started)
-	if err == nil && !ours {
+	claimed, err := s.claim(ctx, job, started)
+	if err == nil && !claimed {
 		return
 	}
 	if err == nil {
-		err = s.contained(ctx, job)
+		err = s.runRecovered(ctx, job)
 	}
-	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience)
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	if err := s.end(write, job, started, err, ctx.Err() != nil); err != nil {
-		s.log.ErrorContext(ctx, "how a job ended was not written", "job", job.Name, "err", err)
+	if err := s.recordEnd(record, job, started, err, ctx.Err() != nil); err != nil {
+		s.log.ErrorContext(ctx, "cannot record how a job ended", "job", job.Name, "err", err)
 	}
 }
 
-// end writes how the run ended. What was cut short because the server stops is no failure of the job's.
-func (s *Schedule) end(ctx context.Context, job Job, started time.Time, failure error, stopping bool) error {
+// recordEnd records how the run ended. A run that was cut short because the server stops is no failure of the job's.
+func (s *Schedule) recordEnd(ctx context.Context, job Job, started time.Time, failure error, stopping bool) error {
 	var returned error
 	if stopping && failure != nil {
 		returned = s.giveBack(ctx, job, started)
@@ -165,13 +189,14 @@ func (s *Schedule) end(ctx context.Context, job Job, started time.Time, failure 
 	if failure != nil {
 		s.log.ErrorContext(ctx, "job failed", "job", job.Name, "err", failure)
 	}
-	return errors.Join(returned, s.conclude(ctx, job, failure))
+	return errors.Join(returned, s.recordResult(ctx, job, failure))
 }
 
-// claim moves the time on at which the job is due, if that has come. A little less than the interval, because the next
-// tick may come a little early. A time further ahead was written by a clock that was wrong, and so were ends of runs
-// that have not come yet: they count from now on.
-func (s *Schedule) claim(ctx context.Context, job Job, now time.Time) (ours bool, err error) {
+// claim moves on the time at which the job is due, if that time has come, and tells whether this server may run it. It
+// adds a little less than the interval, because the next tick may come a little early. A due time more than one
+// interval ahead was written by a server with a wrong clock, and is ignored. The same goes for ends of runs that lie in
+// the future: they count as of now.
+func (s *Schedule) claim(ctx context.Context, job Job, now time.Time) (claimed bool, err error) {
 	done := s.db.WithContext(ctx).Exec(`UPDATE jobs SET due_at = ?, started_at = ?,
 			succeeded_at = CASE WHEN succeeded_at > ? THEN ? ELSE succeeded_at END,
 			failed_at = CASE WHEN failed_at > ? THEN ? ELSE failed_at END
@@ -185,7 +210,8 @@ func (s *Schedule) giveBack(ctx context.Context, job Job, started time.Time) err
 	return s.db.WithContext(ctx).Exec("UPDATE jobs SET due_at = ? WHERE name = ? AND started_at = ?", s.now(), job.Name, started).Error
 }
 
-func (s *Schedule) conclude(ctx context.Context, job Job, failure error) error {
+// recordResult records a success or a failure.
+func (s *Schedule) recordResult(ctx context.Context, job Job, failure error) error {
 	if failure == nil {
 		return s.db.WithContext(ctx).Exec("UPDATE jobs SET succeeded_at = ? WHERE name = ?", s.now(), job.Name).Error
 	}
@@ -193,9 +219,9 @@ func (s *Schedule) conclude(ctx context.Context, job Job, failure error) error {
 		s.now(), fmt.Sprintf("%.500q", failure), job.Name).Error
 }
 
-// contained runs the job for as long as it may, and makes an error of a panic, which must not end the server.
-func (s *Schedule) contained(ctx context.Context, job Job) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+// runRecovered runs the job for as long as it may, and makes an error of a panic, which must not end the server.
+func (s *Schedule) runRecovered(ctx context.Context, job Job) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.runTimeout)
 	defer cancel()
 	defer func() {
 		if cause := recover(); cause != nil {

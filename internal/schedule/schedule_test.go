@@ -143,7 +143,7 @@ func TestARunThatTakesTooLongHasFailed(t *testing.T) {
 	t.Parallel()
 	eachFleet(t, func(f *fleet) {
 		s := f.server(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
-		s.Hurry(time.Millisecond)
+		s.SetRunTimeout(time.Millisecond)
 		s.Tick(f.Context())
 		if state := f.state(s); !state.Failing() || !strings.Contains(state.Error, "deadline exceeded") {
 			f.Fatalf("unexpected state %+v", state)
