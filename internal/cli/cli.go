@@ -1,0 +1,169 @@
+// Package cli is the command line of the program: it finds the command that was asked for, prepares what that command
+// declares to need, and runs it.
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/config"
+	"pointcharge/internal/database"
+	"pointcharge/internal/point"
+	"pointcharge/internal/server"
+)
+
+// Program is the program in its surroundings. Stdout gets what a command prints and the server's log, Stderr the logs of
+// the other commands: what they print may be read by programs.
+type Program struct {
+	Version        string
+	Getenv         func(string) string
+	Stdout, Stderr io.Writer
+}
+
+// UsageError is a mistake in the program's arguments or its environment.
+type UsageError struct{ error }
+
+func (e UsageError) Unwrap() error { return e.error }
+
+// Run does what args say, until ctx ends. The error is a UsageError when the mistake lies in args or the environment.
+func (p Program) Run(ctx context.Context, args []string) error {
+	name := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		name, args = args[0], args[1:]
+	} else if len(args) > 0 && isHelp(args[0]) {
+		return printUsage(p.Stdout)
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return p.start(ctx, c, args)
+		}
+	}
+	if name == "help" {
+		return printUsage(p.Stdout)
+	}
+	return UsageError{fmt.Errorf("there is no command %q; try pointcharge -h", name)}
+}
+
+// start runs a command, unless its arguments ask for help.
+func (p Program) start(ctx context.Context, c command, args []string) error {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(p.Stdout)
+	flags.Usage = func() {
+		fmt.Fprintf(p.Stdout, "Usage: pointcharge %s %s\n\n%s\n", c.name, c.args, c.help)
+		flags.PrintDefaults()
+	}
+	t := c.setUp(flags)
+	err := parse(flags, args, c.operands, t.check)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err == nil {
+		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr})
+	}
+	if _, ok := errors.AsType[config.Errors](err); ok {
+		return UsageError{fmt.Errorf("the environment is not right:\n%w", err)}
+	}
+	return err
+}
+
+// parse reads the flags, counts the operands that follow them, and checks the flags together.
+func parse(flags *flag.FlagSet, args []string, operands int, check func() error) error {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil {
+		return UsageError{err}
+	}
+	if flags.NArg() != operands {
+		flags.Usage()
+		return UsageError{fmt.Errorf("%s takes %s, not %d", flags.Name(), plural(operands, "argument", "arguments"), flags.NArg())}
+	}
+	if check == nil {
+		return nil
+	}
+	if err := check(); err != nil {
+		return UsageError{err}
+	}
+	return nil
+}
+
+// runWithNeeds prepares what the command needs, runs it, and closes what was opened.
+func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources) (err error) {
+	if n >= configuration {
+		if r.cfg, err = config.Load(p.Getenv); err != nil {
+			return err
+		}
+	}
+	if n >= books {
+		if r.db, err = server.OpenDatabase(ctx, r.cfg, server.NewLog(r.cfg, p.Stderr), database.CheckVersion); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, database.Close(r.db)) }()
+	}
+	if n >= service {
+		points, closeIdleConnections := server.NewService(r.cfg, r.db, server.NewLog(r.cfg, p.Stderr))
+		defer closeIdleConnections()
+		r.points = points
+	}
+	return t.run(ctx, r)
+}
+
+// needs is what is prepared before a command runs. Each value includes those before it.
+type needs int
+
+const (
+	nothing       needs = iota
+	configuration       // the environment, checked
+	books               // the database, of this program's version and of the configured mode
+	service             // the domain, with Iamport behind it
+)
+
+// resources are what a command works with. What it does not need is zero.
+type resources struct {
+	operands       []string // the arguments after the flags
+	version        string
+	stdout, stderr io.Writer
+	cfg            config.Config
+	db             *gorm.DB
+	points         *point.Service
+}
+
+// task is a command whose flags have been declared.
+type task struct {
+	check func() error // of the flags together, before anything is opened; may be nil
+	run   func(context.Context, resources) error
+}
+
+// withoutFlags sets up a command that has no flags.
+func withoutFlags(run func(context.Context, resources) error) func(*flag.FlagSet) task {
+	return func(*flag.FlagSet) task { return task{run: run} }
+}
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
+
+func printUsage(w io.Writer) error {
+	fmt.Fprint(w, "Usage: pointcharge [COMMAND] [-h]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-9s %-44s %s\n", c.name, c.args, firstLine(c.help))
+	}
+	_, err := fmt.Fprint(w, "\nSettings come from the environment; see pointcharge serve -h.\n")
+	return err
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// plural is a number with the noun, and perhaps the verb, that follow it.
+func plural[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

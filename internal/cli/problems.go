@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+// setUpProblems lists the payments that an operator has to look at; with -of, what operators decided about one payment.
+// With -json it prints one object a line.
+func setUpProblems(flags *flag.FlagSet) task {
+	asJSON := flags.Bool("json", false, "one JSON object a line instead of text")
+	impUID := flags.String("of", "", "list what operators decided about the payment with this imp_uid instead")
+	return task{run: func(ctx context.Context, r resources) error {
+		if *impUID != "" {
+			return listResolutions(ctx, r.stdout, r.points, *impUID, *asJSON)
+		}
+		return listProblems(ctx, r.stdout, r.points, *asJSON)
+	}}
+}
+
+func listProblems(ctx context.Context, w io.Writer, points *point.Service, asJSON bool) error {
+	n, objects := 0, json.NewEncoder(w)
+	for p, err := range points.Problems(ctx) {
+		if err == nil && asJSON {
+			err = objects.Encode(newProblemJSON(p))
+		} else if err == nil {
+			err = printProblem(w, p)
+		}
+		if err != nil {
+			return err
+		}
+		n++
+	}
+	if asJSON {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "%s a problem\n", plural(n, "payment has", "payments have"))
+	return err
+}
+
+func printProblem(w io.Writer, p point.Payment) error {
+	_, err := fmt.Fprintf(w, "%s  %-18s order %s, user %q: %s, %d %s, cancelled %d, seen %s\n", p.ImpUID, p.Problem, p.MerchantUID,
+		p.UserID, p.Status, p.Amount, p.Currency, p.CancelledAmount, p.SyncedAt.Format(time.RFC3339))
+	return err
+}
+
+func newProblemJSON(p point.Payment) problemJSON {
+	return problemJSON{p.ImpUID, p.Problem, p.MerchantUID, p.UserID, p.Status, p.Amount, p.CancelledAmount, p.Currency, p.PaidAt, p.SyncedAt}
+}
+
+// listResolutions prints what was decided about a payment, the oldest first.
+func listResolutions(ctx context.Context, w io.Writer, points *point.Service, impUID string, asJSON bool) error {
+	decisions, err := points.Resolutions(ctx, impUID)
+	if err != nil {
+		return err
+	}
+	objects := json.NewEncoder(w)
+	for _, r := range decisions {
+		if asJSON {
+			err = objects.Encode(resolutionJSON(r))
+		} else {
+			_, err = fmt.Fprintf(w, "%s  %-7s %s by %s: %s\n", r.CreatedAt.Format(time.RFC3339), r.Action, r.Problem, r.Operator, r.Reason)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolutionJSON is a decision as other programs read it.
+type resolutionJSON struct {
+	ID              string        `json:"id"`
+	ImpUID          string        `json:"impUid"`
+	Problem         point.Problem `json:"problem"`
+	CancelledAmount int64         `json:"cancelledAmount"`
+	DepositCount    int           `json:"depositCount"`
+	Action          point.Action  `json:"action"`
+	Reason          string        `json:"reason"`
+	Operator        string        `json:"operator"`
+	TransactionID   *string       `json:"transactionId"`
+	CreatedAt       time.Time     `json:"createdAt"`
+}
+
+// problemJSON is a payment with a problem as other programs read it. Amounts are in the currency's minor unit.
+type problemJSON struct {
+	ImpUID          string              `json:"impUid"`
+	Problem         point.Problem       `json:"problem"`
+	MerchantUID     string              `json:"merchantUid"`
+	UserID          string              `json:"userId"`
+	Status          point.PaymentStatus `json:"status"`
+	Amount          int64               `json:"amount"`
+	CancelledAmount int64               `json:"cancelledAmount"`
+	Currency        string              `json:"currency"`
+	PaidAt          *time.Time          `json:"paidAt"`
+	SyncedAt        time.Time           `json:"syncedAt"`
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+// reconcileFlags are the flags of the command reconcile.
+type reconcileFlags struct {
+	from, to  string
+	csv, json string // files; - is the standard output
+	list      bool
+	open      bool
+}
+
+// setUpReconcile compares the books with Iamport's lists, prints what differs and exports it.
+func setUpReconcile(flags *flag.FlagSet) task {
+	var f reconcileFlags
+	flags.StringVar(&f.from, "from", "", "a date, or a time as 2026-11-01T09:00:00Z; UTC (default: where the last scheduled run ended, less an hour; once a day 90 days ago)")
+	flags.StringVar(&f.to, "to", "", "a date, which counts to its end, or a time (default: now)")
+	flags.StringVar(&f.csv, "csv", "", "write the differences to this file as CSV; - is the standard output")
+	flags.StringVar(&f.json, "json", "", "write the run and its differences to this file as JSON; - is the standard output")
+	flags.BoolVar(&f.list, "list", false, "print the newest runs instead")
+	flags.BoolVar(&f.open, "open", false, "print instead what the server's own runs found, is not healed and is no problem")
+	var from, to time.Time
+	return task{
+		check: func() (err error) {
+			from, to, err = f.period()
+			return err
+		},
+		run: func(ctx context.Context, r resources) error {
+			switch {
+			case f.list:
+				return listReconciliations(ctx, r.stdout, r.points)
+			case f.open:
+				return listOpenDifferences(ctx, r.stdout, r.points)
+			}
+			return f.reconcile(ctx, r, from, to)
+		},
+	}
+}
+
+// reconcile runs a reconciliation and reports it, also one that failed: with what it found until then, and after the
+// caller has left. It fails if something differs.
+func (f reconcileFlags) reconcile(ctx context.Context, r resources, from, to time.Time) error {
+	var run point.Reconciliation
+	var failure error
+	if f.from == "" {
+		run, failure = r.points.ReconcileDue(ctx)
+	} else {
+		run, failure = r.points.Reconcile(ctx, from, to)
+	}
+	if run.ID == "" {
+		return failure
+	}
+	text := r.stdout
+	if f.csv == "-" || f.json == "-" { // nothing else belongs among the data
+		text = io.Discard
+	}
+	report := runReport{run, r.points.Differences(context.WithoutCancel(ctx), run.ID)}
+	err := errors.Join(failure, report.print(text), export(f.csv, r.stdout, report.csv), export(f.json, r.stdout, report.json))
+	if err == nil && run.Differences > 0 {
+		err = fmt.Errorf("the books and Iamport do not agree: %s", plural(run.Differences, "difference", "differences"))
+	}
+	return err
+}
+
+// period checks the flags, and returns the time to reconcile; zero is the default.
+func (f reconcileFlags) period() (from, to time.Time, err error) {
+	limited := f.from != "" || f.to != ""
+	switch {
+	case (f.list || f.open) && (limited || f.csv != "" || f.json != "" || f.list && f.open):
+		return from, to, errors.New("-list and -open cannot be combined with other flags")
+	case f.csv == "-" && f.json == "-":
+		return from, to, errors.New("only one of -csv and -json can go to the standard output")
+	case !limited:
+		return from, to, nil
+	case f.from == "":
+		return from, to, errors.New("-to needs -from")
+	}
+	if from, err = parseTime(f.from, 0); err != nil {
+		return from, to, err
+	}
+	if to, err = parseTime(cmp.Or(f.to, time.Now().Format(time.RFC3339)), 24*time.Hour-time.Second); err == nil && !from.Before(to) {
+		err = errors.New("-from must be before -to, and before now")
+	}
+	return from, to, err
+}
+
+// parseTime reads a time, or a date, to which it adds.
+func parseTime(text string, add time.Duration) (time.Time, error) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.Add(add), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, fmt.Errorf("%q is neither a date (2026-11-01) nor a time (2026-11-01T09:00:00Z)", text)
+	}
+	return at, nil
+}
+
+func listReconciliations(ctx context.Context, w io.Writer, points *point.Service) error {
+	runs, err := points.Reconciliations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		fmt.Fprintf(w, "%s %s\n", run.StartedAt.Format(time.RFC3339), summarize(run))
+	}
+	_, err = fmt.Fprintf(w, "%s\n", plural(len(runs), "run", "runs"))
+	return err
+}
+
+// listOpenDifferences prints the open differences. It does not fail for them: the next run looks at them again.
+func listOpenDifferences(ctx context.Context, w io.Writer, points *point.Service) error {
+	open, err := points.OpenDifferences(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range open {
+		if err := printDifference(w, d); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(w, "%s open\n", plural(len(open), "difference is", "differences are"))
+	return err
+}
+
+// summarize describes a run in one line.
+func summarize(run point.Reconciliation) string {
+	end := ""
+	switch {
+	case run.Error != "":
+		end = "; failed: " + run.Error
+	case run.FinishedAt == nil:
+		end = "; not finished"
+	}
+	if run.Note != "" {
+		end += "; " + run.Note
+	}
+	return fmt.Sprintf("from %s to %s: %d listed, %d compared, %d healed, %s%s", run.FromAt.Format(time.RFC3339),
+		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Healed, plural(run.Differences, "difference", "differences"), end)
+}

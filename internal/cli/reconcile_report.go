@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strconv"
+	"strings"
+
+	"pointcharge/internal/point"
+)
+
+// export writes a report to a file, or to stdout; to nowhere if there is no path.
+func export(path string, stdout io.Writer, write func(io.Writer) error) error {
+	switch path {
+	case "":
+		return nil
+	case "-":
+		return write(stdout)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator names it
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file), file.Close())
+}
+
+// runReport reports one run. Its differences are read as they are written: there may be many.
+type runReport struct {
+	run         point.Reconciliation
+	differences iter.Seq2[point.Difference, error]
+}
+
+// each calls write for each difference, until it fails.
+func (r runReport) each(write func(point.Difference) error) error {
+	for d, err := range r.differences {
+		if err == nil {
+			err = write(d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r runReport) print(w io.Writer) error {
+	err := r.each(func(d point.Difference) error { return printDifference(w, d) })
+	_, writeErr := fmt.Fprintln(w, summarize(r.run))
+	return errors.Join(err, writeErr)
+}
+
+func printDifference(w io.Writer, d point.Difference) error {
+	outcome := "differs"
+	if d.Healed {
+		outcome = "healed"
+	}
+	_, err := fmt.Fprintf(w, "%-7s %s %s: ours %q, Iamport's %q\n", outcome, d.Kind, d.ImpUID, d.Ours, d.Theirs)
+	return err
+}
+
+func (r runReport) csv(w io.Writer) error {
+	rows := csv.NewWriter(w)
+	if err := rows.Write([]string{"imp_uid", "merchant_uid", "kind", "healed", "ours", "theirs"}); err != nil {
+		return err
+	}
+	err := r.each(func(d point.Difference) error {
+		row := []string{d.ImpUID, d.MerchantUID, string(d.Kind), strconv.FormatBool(d.Healed), d.Ours, d.Theirs}
+		for i := range row {
+			row[i] = escapeCSVFormula(row[i])
+		}
+		return rows.Write(row)
+	})
+	rows.Flush()
+	return errors.Join(err, rows.Error())
+}
+
+// escapeCSVFormula keeps a spreadsheet from taking a value for a formula: some values come from other people.
+func escapeCSVFormula(value string) string {
+	if value != "" && strings.ContainsRune("=+-@\t\r\n", rune(value[0])) {
+		return "'" + value
+	}
+	return value
+}
+
+func (r runReport) json(w io.Writer) error {
+	head, err := json.Marshal(map[string]any{
+		"id": r.run.ID, "from": r.run.FromAt, "to": r.run.ToAt, "startedAt": r.run.StartedAt, "finishedAt": r.run.FinishedAt,
+		"listed": r.run.Listed, "compared": r.run.Compared, "healed": r.run.Healed, "differences": r.run.Differences,
+		"note": r.run.Note, "error": r.run.Error,
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "{\"run\": %s, \"differences\": [", head); err != nil {
+		return err
+	}
+	separator := "\n"
+	err = r.each(func(d point.Difference) error {
+		line, err := json.Marshal(map[string]any{"impUid": d.ImpUID, "merchantUid": d.MerchantUID, "kind": d.Kind,
+			"healed": d.Healed, "ours": d.Ours, "theirs": d.Theirs})
+		if err == nil {
+			_, err = fmt.Fprint(w, separator, string(line))
+		}
+		separator = ",\n"
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(w, "]}\n")
+	return err
+}

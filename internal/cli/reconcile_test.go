@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"errors"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+func TestADateCountsToItsEnd(t *testing.T) {
+	t.Parallel()
+	from, to, err := reconcileFlags{from: "2026-11-01", to: "2026-11-01"}.period()
+	if err != nil || from.Format(time.RFC3339) != "2026-11-01T00:00:00Z" || to.Format(time.RFC3339) != "2026-11-01T23:59:59Z" {
+		t.Errorf("%s, %s, %v", from, to, err)
+	}
+}
+
+func TestCSVHoldsNoFormulas(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"} {
+		if got := escapeCSVFormula(value); got != "'"+value {
+			t.Errorf("%q became %q", value, got)
+		}
+	}
+	for _, value := range []string{"", "imp_1", "paid 5000 KRW", "a=1"} {
+		if got := escapeCSVFormula(value); got != value {
+			t.Errorf("%q became %q", value, got)
+		}
+	}
+}
+
+// cut yields a difference and then fails.
+func cut(err error) iter.Seq2[point.Difference, error] {
+	return func(yield func(point.Difference, error) bool) {
+		_ = yield(point.Difference{ImpUID: "imp_1"}, nil) && yield(point.Difference{}, err)
+	}
+}
+
+func TestAReportThatCannotBeReadFails(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the database is gone")
+	r := runReport{differences: cut(lost)}
+	var out strings.Builder
+	if errs := []error{r.print(&out), r.csv(&out), r.json(&out)}; slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, lost) }) {
+		t.Errorf("got %v", errs)
+	}
+	if err := export(filepath.Join(t.TempDir(), "no", "such"), &out, r.csv); err == nil {
+		t.Error("a file in no folder was written")
+	}
+}

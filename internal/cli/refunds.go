@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"pointcharge/internal/point"
+)
+
+// setUpRefunds syncs the payments of open refunds and lists those refunds, or releases one by an operator's decision.
+func setUpRefunds(flags *flag.FlagSet) task {
+	release := flags.String("release", "", "the refund that will never come; its points become spendable again")
+	return task{run: func(ctx context.Context, r resources) error {
+		if *release == "" {
+			return listRefunds(ctx, r.stdout, r.points)
+		}
+		refund, err := r.points.ReleaseRefund(ctx, *release)
+		if err == nil {
+			_, err = fmt.Fprintf(r.stdout, "refund %s is %s\n", refund.ID, refund.Status)
+		}
+		return err
+	}}
+}
+
+// listRefunds lists the open refunds also when the look-up of some failed, and then fails.
+func listRefunds(ctx context.Context, w io.Writer, points *point.Service) error {
+	failure := points.SyncRefunds(ctx)
+	open, err := points.OpenRefunds(ctx)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	for _, r := range open {
+		fmt.Fprintf(w, "refund %s of payment %s: %d, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
+	}
+	_, err = fmt.Fprintf(w, "%s under way\n", plural(len(open), "refund is", "refunds are"))
+	return errors.Join(failure, err)
+}

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"pointcharge/internal/point"
+)
+
+// setUpResolve carries out what an operator decided about a payment.
+func setUpResolve(flags *flag.FlagSet) task {
+	in := point.ResolveInput{}
+	chosen := map[point.Action]*bool{
+		point.RefundIt: flags.Bool("refund", false, "give all its money back at Iamport"),
+		point.Accept:   flags.Bool("accept", false, "keep the money and give points by hand; of a credited payment, accept the books"),
+		point.Ignore:   flags.Bool("ignore", false, "leave it as it is"),
+	}
+	flags.StringVar(&in.Reason, "reason", "", "why, for Iamport's console and for people")
+	flags.StringVar(&in.Operator, "by", "", "who decides")
+	flags.StringVar(&in.UserID, "user", "", "with -accept: who gets the points; the order's user by default")
+	flags.Int64Var(&in.Points, "points", 0, "with -accept: how many; one for each won by default")
+	flags.Func("account", "with -refund of a virtual account's payment: HOLDER,BANK,NUMBER,PHONE", func(text string) (err error) {
+		in.Account, err = parseRefundAccount(text)
+		return err
+	})
+	return task{
+		check: func() (err error) {
+			in.Action, err = chooseAction(chosen)
+			return err
+		},
+		run: func(ctx context.Context, r resources) error {
+			in.ImpUID = r.operands[0]
+			payment, err := r.points.Resolve(ctx, in)
+			if err != nil {
+				return err
+			}
+			return printResolved(r.stdout, in, payment)
+		},
+	}
+}
+
+func printResolved(w io.Writer, in point.ResolveInput, payment point.Payment) error {
+	_, err := fmt.Fprintf(w, "payment %s: %s by %s; now %s, %d %s, cancelled %d\n", payment.ImpUID, in.Action, in.Operator,
+		payment.Status, payment.Amount, payment.Currency, payment.CancelledAmount)
+	if err == nil && in.Action == point.RefundIt && payment.CancelledAmount < payment.Amount {
+		_, err = fmt.Fprintln(w, "the refund is under way; pointcharge refunds tells what becomes of it")
+	}
+	return err
+}
+
+// chooseAction returns the one action whose flag is set.
+func chooseAction(chosen map[point.Action]*bool) (action point.Action, err error) {
+	for a, set := range chosen {
+		if *set && action != "" {
+			return "", errors.New("choose one of -refund, -accept and -ignore")
+		}
+		if *set {
+			action = a
+		}
+	}
+	if action == "" {
+		return "", errors.New("say -refund, -accept or -ignore")
+	}
+	return action, nil
+}
+
+func parseRefundAccount(text string) (*point.RefundAccount, error) {
+	parts := strings.Split(text, ",")
+	if len(parts) != 4 {
+		return nil, errors.New("it must be HOLDER,BANK,NUMBER,PHONE")
+	}
+	return &point.RefundAccount{Holder: parts[0], Bank: parts[1], Number: parts[2], Phone: parts[3]}, nil
+}

@@ -1,0 +1,17 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// runVersion prints the version that the linker was given, or else the module's.
+func runVersion(_ context.Context, r resources) error {
+	version := r.version
+	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
+		version = info.Main.Version
+	}
+	_, err := fmt.Fprintln(r.stdout, "pointcharge", version)
+	return err
+}

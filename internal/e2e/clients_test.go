@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+
+	testdb "pointcharge/internal/database/databasetest"
+	"pointcharge/internal/point"
+)
+
+// clientRead is what one of the clients in graph/audit/clients.mjs has read.
+type clientRead struct {
+	Viewer struct {
+		ID      string
+		Balance int64
+	}
+	Line            string // of the charge that it made
+	Amount          int64
+	Repeated, Wrong struct{ Code, TransactionID string } // the extensions of what was refused
+}
+
+// clients lets each make a charge of its own, repeat it, and ask for what does not exist.
+func clients(t *testing.T, env environment) map[string]clientRead {
+	t.Helper()
+	needNode(t)
+	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(env))
+	arguments := []string{s.url + "/graphql", s.token}
+	for range 3 {
+		arguments = append(arguments, s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000))
+	}
+	var read map[string]clientRead
+	if printed := runNode(t, "clients.mjs", arguments...); json.Unmarshal([]byte(printed), &read) != nil {
+		t.Fatalf("the clients say:\n%s", printed)
+	}
+	return read
+}
+
+// TestClientsReadDataAndCodes: with the statuses of the first edition, too, of which 294 and 422 are new to clients.
+func TestClientsReadDataAndCodes(t *testing.T) {
+	t.Parallel()
+	for _, draft := range []string{"false", "true"} {
+		t.Run("GRAPHQL_HTTP_DRAFT="+draft, func(t *testing.T) {
+			t.Parallel()
+			read, lines := clients(t, environment{"GRAPHQL_HTTP_DRAFT": draft}), map[string]bool{}
+			for i, name := range []string{"apollo", "urql", "request"} {
+				r := read[name]
+				lines[r.Line] = true
+				if r.Viewer.ID != "minji" || r.Viewer.Balance != 5_000*int64(i+1) || r.Amount != 5_000 {
+					t.Errorf("%s read other data: %+v", name, r)
+				}
+				if r.Repeated.Code != string(point.PaymentAlreadyCharged) || r.Repeated.TransactionID != r.Line {
+					t.Errorf("%s cannot find the line of a repeated charge: %+v", name, r)
+				}
+				if r.Wrong.Code != string(point.InvalidArgument) {
+					t.Errorf("%s read no code of a wrong query: %+v", name, r)
+				}
+			}
+			if len(lines) != 3 {
+				t.Errorf("the clients share lines: %+v", read)
+			}
+		})
+	}
+}

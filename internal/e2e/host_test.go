@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// at sends a request that names another host than the one it goes to.
+func (s *visitor) at(host, method, path, body string) (status int, text string) {
+	s.Helper()
+	request, err := http.NewRequestWithContext(s.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	request.Host = host
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return response.StatusCode, string(answer)
+}
+
+// TestNoNameOfAnotherSiteLeadsToTheSandbox: the page of a site whose name leads to 127.0.0.1 would be of the same origin
+// as the storefront, and could read the tokens in it.
+func TestNoNameOfAnotherSiteLeadsToTheSandbox(t *testing.T) {
+	t.Parallel()
+	s := openWith(t, environment{"PUBLIC_URL": "https://Tunnel.example"})
+	for path, body := range map[string]string{"/": "", "/playground": "", "/storefront/charge.js": "", "/sandbox/sandbox-payments": "{}",
+		"/graphql": products, "/graphql/stream": products, "/healthz": ""} {
+		method := http.MethodGet
+		if body != "" {
+			method = http.MethodPost
+		}
+		if status, text := s.at("evil.example:8080", method, path, body); status != http.StatusMisdirectedRequest || strings.Contains(text, s.token) {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	for _, host := range []string{"tunnel.example", "tunnel.example:443", "localhost:3000"} {
+		if status, text := s.at(host, http.MethodPost, "/graphql", products); status != http.StatusOK || !strings.Contains(text, "points-5000") {
+			t.Errorf("%s: %d %s", host, status, text)
+		}
+	}
+	if status, text := s.at("evil.example", http.MethodPost, "/webhooks/iamport", `{"imp_uid":"imp_1","merchant_uid":"nobodys"}`); status != http.StatusOK {
+		t.Errorf("a notice: %d %s", status, text)
+	}
+}
+
+func TestASandboxForOthersAnswersToAnyName(t *testing.T) {
+	t.Parallel()
+	s := openWith(t, environment{"SANDBOX_REMOTE": "true"})
+	if status, text := s.at("sandbox.lan", http.MethodPost, "/graphql", products); status != http.StatusOK {
+		t.Errorf("%d %s", status, text)
+	}
+}

@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	testdb "pointcharge/internal/database/databasetest"
+	"pointcharge/internal/point"
+)
+
+// beside is an environment for a command that asks the sandbox inside the running server.
+func (s *visitor) beside() environment {
+	return s.env.with(environment{"ADDR": strings.TrimPrefix(s.url, "http://")})
+}
+
+func TestReconcileHealsAndThenAgrees(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(s *visitor) {
+		impUID := s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
+		text, err := finish(t, s.beside(), "reconcile")
+		if err != nil || !strings.Contains(text, "healed  MISSING_HERE "+impUID) || !strings.Contains(text, "1 healed, 0 differences\n") {
+			t.Errorf("%v\n%s", err, text)
+		}
+		s.wantBalance(s.token, 5_000)
+		text, err = finish(t, s.beside(), "reconcile", "-from", time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly))
+		if err != nil || !strings.Contains(text, ": 1 listed, 1 compared, 0 healed, 0 differences\n") {
+			t.Errorf("%v\n%s", err, text)
+		}
+		text, err = finish(t, s.beside(), "reconcile", "-list")
+		if err != nil || strings.Count(text, " from ") != 2 || !strings.HasSuffix(text, "\n2 runs\n") {
+			t.Errorf("%v\n%s", err, text)
+		}
+	})
+}
+
+// exported is what -json writes.
+type exported struct {
+	Run         struct{ Listed, Healed, Differences int64 }
+	Differences []struct {
+		ImpUID, MerchantUID, Kind, Ours, Theirs string
+		Healed                                  bool
+	}
+}
+
+func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(s *visitor) {
+		strange := s.pay("=1+1", 5_000)
+		s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
+		dir := t.TempDir()
+		text, err := finish(t, s.beside(), "reconcile", "-csv", filepath.Join(dir, "a.csv"), "-json", filepath.Join(dir, "a.json"))
+		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 difference") || !strings.Contains(text, "differs MISSING_HERE "+strange) {
+			t.Errorf("%v\n%s", err, text)
+		}
+		var found exported
+		data, err := os.ReadFile(filepath.Join(dir, "a.json"))
+		if err == nil {
+			err = json.Unmarshal(data, &found)
+		}
+		if err != nil || found.Run.Listed != 2 || found.Run.Differences != 1 || len(found.Differences) != 2 {
+			t.Fatalf("%v\n%s", err, data)
+		}
+		table, err := os.ReadFile(filepath.Join(dir, "a.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(strings.NewReader(string(table))).ReadAll()
+		if err != nil || len(rows) != 3 {
+			t.Fatalf("%v\n%s", err, table)
+		}
+		for i, d := range found.Differences {
+			if row := rows[i+1]; row[0] != d.ImpUID || row[2] != d.Kind || (d.ImpUID == strange && row[1] != "'=1+1") || row[5] != d.Theirs {
+				t.Errorf("CSV says %q, JSON %+v", row, d)
+			}
+		}
+		text, err = finish(t, s.beside(), "reconcile", "-json", "-")
+		if again := (exported{}); err != nil || json.Unmarshal([]byte(text), &again) != nil || again.Run.Listed != 2 || again.Run.Differences != 0 {
+			t.Errorf("%v\n%s", err, text)
+		}
+	})
+}
+
+func TestReconcileFailsAndSaysSoWhenIamportIsDown(t *testing.T) {
+	t.Parallel()
+	env := sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"ADDR": "127.0.0.1:1"}) // nobody listens there
+	text, err := finish(t, env, "reconcile")
+	if point.CodeOf(err) != point.GatewayUnavailable || isUsageError(err) || !strings.Contains(text, "failed: GATEWAY_UNAVAILABLE") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestReconcileRefusesWrongFlags(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"now", "-x", "-from yesterday", "-to 2026-11-01", "-from 2026-11-02 -to 2026-11-01", "-from 2999-01-01",
+		"-from 2026-11-01 -to soon", "-csv - -json -", "-list -csv -", "-list -open", "-open -json -", "-open -from 2026-11-01", "-list -from 2026-11-01"} {
+		args := strings.Fields("reconcile " + args)
+		if _, err := finish(t, sandboxOn("file:"+t.TempDir()+"/test.db"), args...); !isUsageError(err) {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}

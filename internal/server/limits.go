@@ -1,0 +1,80 @@
+package server
+
+import (
+	"golang.org/x/time/rate"
+
+	"pointcharge/graph"
+	"pointcharge/internal/config"
+	"pointcharge/internal/edge"
+)
+
+const (
+	// noticeCalls is how many of the gatewayCalls may be look-ups that a webhook or a payment return asked for.
+	noticeCalls = gatewayCalls / 4
+	// usersPerAddress is how many users of one address may ask the gateway as often as one of them may: phones share
+	// the addresses of their carrier.
+	usersPerAddress = 10
+	// operationsOfUser and operationsOfAddress are how many may be under way at a time, answers that are not yet read
+	// included. A browser has six connections to a server.
+	operationsOfUser    = 16
+	operationsOfAddress = operationsOfUser * usersPerAddress
+)
+
+// newRequestLimit limits all requests to the API and, where addresses are known, to the webhook and the other routes.
+func newRequestLimit(cfg config.Config) *edge.Limit {
+	return newLimit(cfg, edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
+}
+
+// newGatewayLimit limits the mutations that may ask Iamport. Where requests are not counted by address, these are not
+// either.
+func newGatewayLimit(cfg config.Config) *edge.Limit {
+	user := edge.Rate(cfg.RateLimitGateway)
+	address := edge.Rate{Limit: user.Limit * usersPerAddress, Burst: user.Burst * usersPerAddress}
+	if user.Limit == rate.Inf || cfg.RateLimitAddress.Limit == rate.Inf {
+		address.Limit = rate.Inf
+	}
+	return newLimit(cfg, user, address)
+}
+
+// newOperationLimit keeps answers that the client does not read from filling the memory. The sandbox has no limits.
+func newOperationLimit(cfg config.Config) *edge.AtOnce {
+	if cfg.Mode != config.Live {
+		return nil
+	}
+	return &edge.AtOnce{User: operationsOfUser, Address: operationsOfAddress, Shared: isAddressShared(cfg)}
+}
+
+func newLimit(cfg config.Config, user, address edge.Rate) *edge.Limit {
+	limit := edge.NewLimit(user, address)
+	limit.Shared = isAddressShared(cfg)
+	return limit
+}
+
+// isAddressShared tells whether all clients may arrive from one address: that of a proxy which TRUSTED_PROXIES does not
+// name.
+func isAddressShared(cfg config.Config) bool { return len(cfg.TrustedProxies) == 0 }
+
+// graphLimits are the settings as the API takes them.
+func graphLimits(s config.GraphQL) graph.Limits {
+	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Name: s.MaxName, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
+		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
+		EventCost: s.MaxEventCost, Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
+}
+
+// readTrustedDocuments reads the configured file. Serve calls it before it opens anything, because a wrong file is a
+// mistake in the settings.
+func readTrustedDocuments(s config.GraphQL) (*graph.TrustedDocuments, error) {
+	if s.TrustedDocuments == "" {
+		return nil, nil
+	}
+	trusted, err := graph.ReadTrustedDocuments(s.TrustedDocuments, graphLimits(s), s.TrustedDocumentsMode == config.Report)
+	if err != nil {
+		return nil, wrongSetting("TRUSTED_DOCUMENTS", err)
+	}
+	return trusted, nil
+}
+
+// wrongSetting is the error for a setting of which only the server finds that it is wrong.
+func wrongSetting(name string, err error) error {
+	return config.Errors{{Name: name, Problem: "is wrong: " + err.Error()}}
+}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"gorm.io/gorm"
+
+	"pointcharge/graph"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/config"
+	"pointcharge/internal/edge"
+	"pointcharge/internal/feed"
+	"pointcharge/internal/point"
+	"pointcharge/internal/schedule"
+	"pointcharge/internal/web"
+)
+
+// parts are the parts of a running server.
+type parts struct {
+	cfg                  config.Config
+	log                  *slog.Logger
+	points               *point.Service
+	web                  *web.Server
+	feed                 *feed.Feed
+	registry             *prometheus.Registry
+	handler              http.Handler
+	token                string // a development token, in sandbox mode
+	closeIdleConnections func() // of the client of Iamport
+	stopSandbox          func() // ends the pretend Iamport, if there is one
+
+	schedule *schedule.Schedule // nil until startJobs
+}
+
+// assemble makes the parts and the handler in front of them. The caller must close the parts.
+func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.TrustedDocuments, log *slog.Logger) (*parts, error) {
+	verifier, err := newVerifier(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	frontend, err := url.Parse(cfg.FrontendURL)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{cfg: cfg, log: log, registry: prometheus.NewRegistry(), stopSandbox: func() {}}
+	p.points, p.closeIdleConnections = NewService(cfg, db, log)
+	p.feed = feed.New(feed.Config{Points: p.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
+		Rate: edge.Rate(cfg.StreamRate)})
+	limit := newRequestLimit(cfg)
+	p.web = &web.Server{Points: p.points, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls, Log: log}
+	if len(cfg.TrustedProxies) > 0 {
+		p.web.Limit = limit
+	}
+	mux := http.NewServeMux()
+	p.web.Register(mux)
+	p.addAPI(mux, verifier, limit, trusted)
+	if cfg.Mode == config.Sandbox {
+		if err := p.addSandbox(ctx, mux); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.addPlayground(mux); err != nil {
+		return nil, err
+	}
+	if cfg.Mode == config.Live && len(cfg.TrustedProxies) == 0 {
+		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
+	}
+	p.handler = wrap(mux, p.middleware())
+	return p, nil
+}
+
+// newVerifier returns the verifier of users' tokens, by the key set or the secret that is configured.
+func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
+	if cfg.AuthJWKSURL != "" {
+		return auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)
+	}
+	return auth.NewHS256([]byte(cfg.AuthHS256Secret.Reveal()), cfg.AuthIssuer, cfg.AuthAudience), nil
+}
+
+// startJobs starts what runs beside the requests.
+func (p *parts) startJobs(ctx context.Context) (err error) {
+	p.schedule, err = schedule.Start(ctx, p.points.DB, jobs(p.cfg, p.points, p.log), p.log)
+	return err
+}
+
+// close ends what runs beside the requests. No request may be under way any more.
+func (p *parts) close() {
+	if p.schedule != nil {
+		if err := p.schedule.Close(); err != nil {
+			p.log.Error("cannot end the jobs", "err", err)
+		}
+	}
+	p.feed.Close()
+	p.web.Wait()
+	p.closeIdleConnections()
+	p.stopSandbox()
+}

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"pointcharge/graph"
+	"pointcharge/graph/playground"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/config"
+	"pointcharge/internal/edge"
+)
+
+const (
+	// webhookPath is where internal/web takes Iamport's notices.
+	webhookPath = "/webhooks/iamport"
+	// iamportSDK is the script of Iamport's payment window (contract §4).
+	iamportSDK = "https://cdn.iamport.kr/v1/iamport.js"
+)
+
+// addAPI adds the GraphQL API: operations, and subscriptions as streams.
+func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *graph.TrustedDocuments) {
+	resolver := &graph.Resolver{Points: p.points, Shop: checkoutDefaults(p.cfg), Log: p.log, Feed: p.feed,
+		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), Draft: p.cfg.HTTPDraft,
+		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}
+	chain := apiMiddleware(p.cfg, verifier, limit)
+	mux.Handle("/graphql", wrap(graph.Bounded(newOperationLimit(p.cfg), resolver.Handler()), chain))
+	mux.Handle("/graphql/stream", wrap(resolver.StreamHandler(graph.Pace{}), chain))
+}
+
+// addPlayground adds the GraphQL playground, if it is configured.
+func (p *parts) addPlayground(mux *http.ServeMux) error {
+	if !p.cfg.Playground {
+		return nil
+	}
+	page, err := playground.Handler(playground.Options{Path: "/playground", Endpoint: "/graphql", Token: p.token,
+		ProductID: "points-5000", Sandbox: gatewayURL(p.cfg)})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/playground", page)
+	mux.Handle("/playground/", page)
+	return nil
+}
+
+// checkoutDefaults are the fields that all checkouts have in common.
+func checkoutDefaults(cfg config.Config) graph.Checkout {
+	return graph.Checkout{
+		SDKURL:      sdkURL(cfg),
+		UserCode:    cfg.IamportUserCode,
+		ChannelKey:  cfg.IamportChannelKey,
+		RedirectURL: cfg.PublicURL + "/payments/return",
+		NoticeURL:   cfg.PublicURL + webhookPath,
+	}
+}
+
+// sdkURL is the address of the script that the browser loads: Iamport's own, or the pretend one.
+func sdkURL(cfg config.Config) string {
+	switch gateway, _ := url.Parse(cfg.IamportURL); {
+	case cfg.Mode == config.Live: // IAMPORT_URL may be a proxy with a fixed address; browsers need none
+		return iamportSDK
+	case cfg.IamportURL == "":
+		return cfg.PublicURL + sandboxPath + "/iamport.js"
+	case strings.HasSuffix(gateway.Hostname(), ".iamport.kr"):
+		return iamportSDK
+	}
+	return cfg.IamportURL + "/iamport.js"
+}
