@@ -1,7 +1,7 @@
 package layout
 
-// arrows are the imports that ARCHITECTURE.md allows: who may import what of ours. A folder below one of these belongs
-// to it; a new room gets a line here. "." is server.go.
+// arrows are the imports that ARCHITECTURE.md allows: who may import what of ours. A folder below
+// one of these belongs to it; a new room gets a line here. "." is server.go.
 func arrows() map[string][]string {
 	return map[string][]string{
 		".":            {"internal/cli"},
@@ -44,8 +44,8 @@ func arrows() map[string][]string {
 	}
 }
 
-// testArrows are what tests may import besides. A domain and the packages that map to it are tested against the pretend
-// Iamport, through the real client.
+// testArrows are what tests may import besides. A domain and the packages that map to it are tested
+// against the pretend Iamport, through the real client.
 func testArrows() map[string][]string {
 	return map[string][]string{
 		"internal/point":     {"internal/iamport", "internal/sandbox"},

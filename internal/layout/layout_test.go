@@ -199,8 +199,8 @@ func checkShares(sizes []int) []string {
 	return found
 }
 
-// checkVariables finds state that two servers in one process would share. Tests may share, and so may
-// databasetest: one throwaway PostgreSQL serves all tests of a package.
+// checkVariables finds state that two servers in one process would share. Tests may share, and so
+// may databasetest: one throwaway PostgreSQL serves all tests of a package.
 func (s source) checkVariables() {
 	for _, decl := range s.Decls {
 		group, ok := decl.(*ast.GenDecl)
@@ -216,8 +216,8 @@ func (s source) checkVariables() {
 	}
 }
 
-// constantEnough allows interface checks, sentinel errors, compiled patterns, and the version that the
-// linker fills in (-ldflags "-X main.version=…").
+// constantEnough allows interface checks, sentinel errors, compiled patterns, and the version that
+// the linker fills in (-ldflags "-X main.version=…").
 func (s source) constantEnough(v *ast.ValueSpec) bool {
 	name := v.Names[0].Name
 	switch {
