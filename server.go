@@ -1,5 +1,5 @@
-// Command pointcharge sells points: a person pays through Iamport (아임포트), and the payment becomes points,
-// exactly once. Run it without arguments for a sandbox that needs nothing else.
+// Command pointcharge sells points: a person pays through Iamport (아임포트), and the payment becomes
+// points, exactly once. Run it without arguments for a sandbox that needs nothing else.
 package main
 
 import (

@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// setUpAudit proves the books. With -metrics it prints a gauge for each invariant in Prometheus' text format, as
-// node_exporter's textfile collector reads them.
+// setUpAudit proves the books. With -metrics it prints a gauge for each invariant in Prometheus'
+// text format, as node_exporter's textfile collector reads them.
 func setUpAudit(flags *flag.FlagSet) task {
 	metrics := flags.Bool("metrics", false, "print a Prometheus metric for each invariant instead of the rows")
 	return task{run: func(ctx context.Context, r resources) error {

@@ -1,5 +1,5 @@
-// Package cli is the command line of the program: it finds the command that was asked for, prepares what that command
-// declares to need, and runs it.
+// Package cli is the command line of the program: it finds the command that was asked for, prepares
+// what that command declares to need, and runs it.
 package cli
 
 import (
@@ -18,8 +18,8 @@ import (
 	"pointcharge/internal/server"
 )
 
-// Program is the program in its surroundings. Stdout gets what a command prints and the server's log, Stderr the logs of
-// the other commands: what they print may be read by programs.
+// Program is the program in its surroundings. Stdout gets what a command prints and the server's
+// log, Stderr the logs of the other commands: what they print may be read by programs.
 type Program struct {
 	Version        string
 	Getenv         func(string) string
@@ -31,7 +31,8 @@ type UsageError struct{ error }
 
 func (e UsageError) Unwrap() error { return e.error }
 
-// Run does what args say, until ctx ends. The error is a UsageError when the mistake lies in args or the environment.
+// Run does what args say, until ctx ends. The error is a UsageError when the mistake lies in args
+// or the environment.
 func (p Program) Run(ctx context.Context, args []string) error {
 	name := "serve"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {

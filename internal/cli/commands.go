@@ -14,7 +14,8 @@ type command struct {
 	setUp            func(*flag.FlagSet) task
 }
 
-// commands are all commands. Only serve and migrate migrate the database; the others refuse one of another version.
+// commands are all commands. Only serve and migrate migrate the database; the others refuse one of
+// another version.
 func commands() []command {
 	return []command{
 		{"serve", "", "Run the server. This is also what happens without a command.\n\n" + config.Help(),

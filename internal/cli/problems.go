@@ -11,8 +11,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// setUpProblems lists the payments that an operator has to look at; with -of, what operators decided about one payment.
-// With -json it prints one object a line.
+// setUpProblems lists the payments that an operator has to look at; with -of, what operators
+// decided about one payment. With -json it prints one object a line.
 func setUpProblems(flags *flag.FlagSet) task {
 	asJSON := flags.Bool("json", false, "one JSON object a line instead of text")
 	impUID := flags.String("of", "", "list what operators decided about the payment with this imp_uid instead")
@@ -88,7 +88,8 @@ type resolutionJSON struct {
 	CreatedAt       time.Time     `json:"createdAt"`
 }
 
-// problemJSON is a payment with a problem as other programs read it. Amounts are in the currency's minor unit.
+// problemJSON is a payment with a problem as other programs read it. Amounts are in the currency's
+// minor unit.
 type problemJSON struct {
 	ImpUID          string              `json:"impUid"`
 	Problem         point.Problem       `json:"problem"`

@@ -47,8 +47,8 @@ func setUpReconcile(flags *flag.FlagSet) task {
 	}
 }
 
-// reconcile runs a reconciliation and reports it, also one that failed: with what it found until then, and after the
-// caller has left. It fails if something differs.
+// reconcile runs a reconciliation and reports it, also one that failed: with what it found until
+// then, and after the caller has left. It fails if something differs.
 func (f reconcileFlags) reconcile(ctx context.Context, r resources, from, to time.Time) error {
 	var run point.Reconciliation
 	var failure error
@@ -118,7 +118,8 @@ func listReconciliations(ctx context.Context, w io.Writer, points *point.Service
 	return err
 }
 
-// listOpenDifferences prints the open differences. It does not fail for them: the next run looks at them again.
+// listOpenDifferences prints the open differences. It does not fail for them: the next run looks at
+// them again.
 func listOpenDifferences(ctx context.Context, w io.Writer, points *point.Service) error {
 	open, err := points.OpenDifferences(ctx)
 	if err != nil {

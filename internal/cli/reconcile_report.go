@@ -79,7 +79,8 @@ func (r runReport) csv(w io.Writer) error {
 	return errors.Join(err, rows.Error())
 }
 
-// escapeCSVFormula keeps a spreadsheet from taking a value for a formula: some values come from other people.
+// escapeCSVFormula keeps a spreadsheet from taking a value for a formula: some values come from
+// other people.
 func escapeCSVFormula(value string) string {
 	if value != "" && strings.ContainsRune("=+-@\t\r\n", rune(value[0])) {
 		return "'" + value

@@ -11,7 +11,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// setUpRefunds syncs the payments of open refunds and lists those refunds, or releases one by an operator's decision.
+// setUpRefunds syncs the payments of open refunds and lists those refunds, or releases one by an
+// operator's decision.
 func setUpRefunds(flags *flag.FlagSet) task {
 	release := flags.String("release", "", "the refund that will never come; its points become spendable again")
 	return task{run: func(ctx context.Context, r resources) error {

@@ -13,8 +13,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// attack is a request that must be refused. What each costs the processor is measured in graph, where nothing runs
-// beside it.
+// attack is a request that must be refused. What each costs the processor is measured in graph,
+// where nothing runs beside it.
 type attack struct {
 	method, path, body string // path and query of the address
 	headers            []string

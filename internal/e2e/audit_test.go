@@ -11,8 +11,9 @@ import (
 
 const auditFolder = "../../graph/audit"
 
-// needNode skips a test that runs a script of that folder where there is no Node, or not what the scripts need. With
-// -short it does, too: CI runs everything three times, and these say the same each time.
+// needNode skips a test that runs a script of that folder where there is no Node, or not what the
+// scripts need. With -short it does, too: CI runs everything three times, and these say the same
+// each time.
 func needNode(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -56,8 +57,8 @@ func TestAuditOfGraphQLOverHTTP(t *testing.T) {
 	}
 }
 
-// The suite follows the draft before the first edition: it is these two that GRAPHQL_HTTP_DRAFT answers otherwise, on
-// purpose, and that prove the test above can fail.
+// The suite follows the draft before the first edition: it is these two that GRAPHQL_HTTP_DRAFT
+// answers otherwise, on purpose, and that prove the test above can fail.
 func TestAuditFindsWhatTheDraftSwitchChanges(t *testing.T) {
 	t.Parallel()
 	printed := audits(t, environment{"GRAPHQL_HTTP_DRAFT": "true"})

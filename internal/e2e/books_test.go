@@ -24,7 +24,8 @@ func TestAuditFindsCleanBooksRight(t *testing.T) {
 	})
 }
 
-// broken is a database whose books somebody has changed by hand: a line gives one point more than its payment.
+// broken is a database whose books somebody has changed by hand: a line gives one point more than
+// its payment.
 func broken(t *testing.T) (environment, *gorm.DB) {
 	t.Helper()
 	env := sandboxOn(testdb.URL(t, testdb.SQLite))

@@ -49,8 +49,9 @@ func browse(t *testing.T, address, folder string) (saw sighting) {
 	return saw
 }
 
-// TestABrowserChargesInThePlaygroundAndTheStorefront runs the playground's first tab, every operation of it, and buys
-// twice in the storefront: by card, and by a virtual account whose deposit the open page learns of by its stream.
+// TestABrowserChargesInThePlaygroundAndTheStorefront runs the playground's first tab, every
+// operation of it, and buys twice in the storefront: by card, and by a virtual account whose
+// deposit the open page learns of by its stream.
 func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	t.Parallel()
 	needBrowser(t)

@@ -160,8 +160,8 @@ func TestTheWindowTakesNoOtherAmountThanWasRegistered(t *testing.T) {
 	})
 }
 
-// TestThePhonesBrowserLandsOnTheFrontEnd follows the redirect flow: the window is a page of its own, and leads back
-// through the server to the front end.
+// TestThePhonesBrowserLandsOnTheFrontEnd follows the redirect flow: the window is a page of its
+// own, and leads back through the server to the front end.
 func TestThePhonesBrowserLandsOnTheFrontEnd(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {

@@ -35,7 +35,8 @@ func clients(t *testing.T, env environment) map[string]clientRead {
 	return read
 }
 
-// TestClientsReadDataAndCodes: with the statuses of the first edition, too, of which 294 and 422 are new to clients.
+// TestClientsReadDataAndCodes: with the statuses of the first edition, too, of which 294 and 422
+// are new to clients.
 func TestClientsReadDataAndCodes(t *testing.T) {
 	t.Parallel()
 	for _, draft := range []string{"false", "true"} {

@@ -71,8 +71,8 @@ func TestARefusalOfAnotherSiteIsAnAnswer(t *testing.T) {
 	}
 }
 
-// TestALongAddressIsRefusedByItsLimit: net/http has one of its own, for the whole header, whose refusal no client of
-// GraphQL understands.
+// TestALongAddressIsRefusedByItsLimit: net/http has one of its own, for the whole header, whose
+// refusal no client of GraphQL understands.
 func TestALongAddressIsRefusedByItsLimit(t *testing.T) {
 	t.Parallel()
 	s := openWith(t, nil)
@@ -139,7 +139,8 @@ func TestF13AForgedAddressIsNoWayAroundTheLimit(t *testing.T) {
 	}
 }
 
-// TestStrangersShareALimitWhereNoProxyIsNamed: all is from 127.0.0.1, as behind a proxy that nobody told the server of.
+// TestStrangersShareALimitWhereNoProxyIsNamed: all is from 127.0.0.1, as behind a proxy that nobody
+// told the server of.
 func TestStrangersShareALimitWhereNoProxyIsNamed(t *testing.T) {
 	t.Parallel()
 	s := openWith(t, environment{"RATE_LIMIT_ADDRESS": "1/m burst 2", "RATE_LIMIT_GATEWAY": "1/m burst 1", "CORS_ORIGINS": "https://shop.example"})

@@ -28,8 +28,8 @@ func (s *visitor) at(host, method, path, body string) (status int, text string) 
 	return response.StatusCode, string(answer)
 }
 
-// TestNoNameOfAnotherSiteLeadsToTheSandbox: the page of a site whose name leads to 127.0.0.1 would be of the same origin
-// as the storefront, and could read the tokens in it.
+// TestNoNameOfAnotherSiteLeadsToTheSandbox: the page of a site whose name leads to 127.0.0.1 would
+// be of the same origin as the storefront, and could read the tokens in it.
 func TestNoNameOfAnotherSiteLeadsToTheSandbox(t *testing.T) {
 	t.Parallel()
 	s := openWith(t, environment{"PUBLIC_URL": "https://Tunnel.example"})

@@ -19,7 +19,8 @@ const (
 		id status } }`
 )
 
-// cancelAtIamport takes a payment back as a person at Iamport's console does, over its REST interface, with the webhook.
+// cancelAtIamport takes a payment back as a person at Iamport's console does, over its REST
+// interface, with the webhook.
 func (s *visitor) cancelAtIamport(impUID string, won int64) {
 	s.Helper()
 	var token struct {
@@ -52,8 +53,9 @@ func (s *visitor) credited(product string, won int64) order {
 	return s.read(s.token, o.MerchantUID)
 }
 
-// TestTheLedgersWholeLife charges, spends, takes a part of that back, refunds another charge, and cancels the first
-// payment at Iamport, whose points are gone by then. The books are audited when the server has stopped.
+// TestTheLedgersWholeLife charges, spends, takes a part of that back, refunds another charge, and
+// cancels the first payment at Iamport, whose points are gone by then. The books are audited when
+// the server has stopped.
 func TestTheLedgersWholeLife(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
@@ -98,7 +100,8 @@ func (s *visitor) refundsOnce(o order) {
 	}
 }
 
-// TestAConsoleCancelInPartsIsTakenBackOnce also when its webhook is lost and the payment is synced by hand.
+// TestAConsoleCancelInPartsIsTakenBackOnce also when its webhook is lost and the payment is synced
+// by hand.
 func TestAConsoleCancelInPartsIsTakenBackOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {

@@ -23,9 +23,9 @@ func liveOn(databaseURL string) environment {
 		"AUTH_HS256_SECRET": liveSecret, "PUBLIC_URL": "https://points.example", "FRONTEND_URL": "https://shop.example"}
 }
 
-// liveServer is a server in live mode whose gateway is ours. A gateway must be https in live mode, which a test
-// cannot serve to a client that trusts only real authorities, so this is the one place that reaches behind the
-// environment.
+// liveServer is a server in live mode whose gateway is ours. A gateway must be https in live mode,
+// which a test cannot serve to a client that trusts only real authorities, so this is the one place
+// that reaches behind the environment.
 type liveServer struct {
 	*visitor
 	gateway *sandbox.Sandbox
@@ -83,7 +83,8 @@ func TestF20LiveModeDoesNotSeeTestPayments(t *testing.T) {
 	})
 }
 
-// TestF20LiveModeRefusesTestPayments is for a gateway that shows them all the same, as Iamport did until 2026.
+// TestF20LiveModeRefusesTestPayments is for a gateway that shows them all the same, as Iamport did
+// until 2026.
 func TestF20LiveModeRefusesTestPayments(t *testing.T) {
 	t.Parallel()
 	showing := func(next http.Handler) http.Handler {

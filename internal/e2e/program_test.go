@@ -77,7 +77,8 @@ func (p *program) wait() {
 	}
 }
 
-// stop asks the program to end, as a signal does, and waits until it has, with everything it started.
+// stop asks the program to end, as a signal does, and waits until it has, with everything it
+// started.
 func (p *program) stop() {
 	p.Helper()
 	p.cancel()
@@ -96,8 +97,8 @@ func (p *program) wantNothingLeft() {
 	}
 }
 
-// goroutines are the stacks of those that carry the program's label, which every goroutine inherits from the one
-// that started it, also in libraries.
+// goroutines are the stacks of those that carry the program's label, which every goroutine inherits
+// from the one that started it, also in libraries.
 func (p *program) goroutines() string {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
@@ -173,7 +174,8 @@ func sandboxOn(databaseURL string) environment {
 	return environment{"ADDR": "127.0.0.1:0", "DATABASE_URL": databaseURL}
 }
 
-// eachDatabase runs test on a database of each dialect, and audits its books when everything else has stopped.
+// eachDatabase runs test on a database of each dialect, and audits its books when everything else
+// has stopped.
 func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	eachDialect(t, testdb.URL, test)
@@ -220,7 +222,8 @@ func ours(url, dialect string) string {
 	return url
 }
 
-// wantNoSession fails if a program that has ended left a session in its database. PostgreSQL is given time to notice.
+// wantNoSession fails if a program that has ended left a session in its database. PostgreSQL is
+// given time to notice.
 func wantNoSession(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	if db.Name() != testdb.Postgres {

@@ -24,8 +24,8 @@ type contest struct {
 	won                 atomic.Int64
 }
 
-// TestF2EveryEntranceAtOnce lets ten mutations of the owner, ten webhooks, four landings and four mutations of a
-// stranger race for each of fifty payments.
+// TestF2EveryEntranceAtOnce lets ten mutations of the owner, ten webhooks, four landings and four
+// mutations of a stranger race for each of fifty payments.
 func TestF2EveryEntranceAtOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
@@ -102,7 +102,8 @@ func (c *contest) steal() {
 	c.wantCode(c.charge(c.stranger, c.impUID), point.PaymentNotFound)
 }
 
-// wantOneChargeEach reads the ledger: as many lines as payments, each of another one, each after the one below.
+// wantOneChargeEach reads the ledger: as many lines as payments, each of another one, each after
+// the one below.
 func (s *visitor) wantOneChargeEach() {
 	s.Helper()
 	edges := s.ask(s.token, readWallet).Data.Viewer.PointTransactions.Edges

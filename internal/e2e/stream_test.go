@@ -19,7 +19,8 @@ type following struct {
 	lines *bufio.Scanner
 }
 
-// follow opens a stream that continues after the line with that number, and returns when the server listens.
+// follow opens a stream that continues after the line with that number, and returns when the server
+// listens.
 func (s *visitor) follow(token, after string, headers ...string) *following {
 	s.Helper()
 	body := `{"query":"subscription { viewerTransactionAdded(after: ` + after + `) { seq kind amount order { merchantUid } } }"}`

@@ -65,7 +65,8 @@ func (s *visitor) deposit(impUID string, body map[string]any) {
 	}
 }
 
-// TestF8AnAccountThatTheServerIssuedIsCreditedWithNobodysBrowserOpen: only the deposit's webhook tells of it.
+// TestF8AnAccountThatTheServerIssuedIsCreditedWithNobodysBrowserOpen: only the deposit's webhook
+// tells of it.
 func TestF8AnAccountThatTheServerIssuedIsCreditedWithNobodysBrowserOpen(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {

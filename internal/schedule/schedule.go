@@ -1,7 +1,7 @@
-// Package schedule runs recurring jobs such as the sweep: each on one server of many at a time, without a leader. A job
-// is due when its row in the table jobs says so, and belongs to the server that moves that time on. A server that stops
-// gives its job back; when a server dies, the job is due again one interval later. So a job must tolerate to be run
-// twice at once.
+// Package schedule runs recurring jobs such as the sweep: each on one server of many at a time,
+// without a leader. A job is due when its row in the table jobs says so, and belongs to the server
+// that moves that time on. A server that stops gives its job back; when a server dies, the job is
+// due again one interval later. So a job must tolerate to be run twice at once.
 package schedule
 
 import (
@@ -48,7 +48,8 @@ type State struct {
 // TableName is the table's name in SQL.
 func (State) TableName() string { return "jobs" }
 
-// Lag returns how much longer ago than its interval the job last succeeded; zero when it is on time.
+// Lag returns how much longer ago than its interval the job last succeeded; zero when it is on
+// time.
 func (s State) Lag(now time.Time) time.Duration {
 	last := s.CreatedAt
 	if s.SucceededAt != nil {
@@ -73,8 +74,8 @@ type Schedule struct {
 	running    sync.WaitGroup     // one goroutine for each job
 }
 
-// Start runs each job at once, if it is due, and then at its intervals. The end of ctx does not stop the jobs: Close
-// does, and must be called.
+// Start runs each job at once, if it is due, and then at its intervals. The end of ctx does not
+// stop the jobs: Close does, and must be called.
 func Start(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger) (*Schedule, error) {
 	s, err := prepare(ctx, db, jobs, log, time.Now)
 	if err != nil {
@@ -98,8 +99,8 @@ func prepare(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger, clo
 	return s, s.register(ctx)
 }
 
-// repeat calls do at once and at every interval until ctx ends. Ticks that fall into a call are left out, so that a call
-// longer than the interval is followed by a pause.
+// repeat calls do at once and at every interval until ctx ends. Ticks that fall into a call are
+// left out, so that a call longer than the interval is followed by a pause.
 func repeat(ctx context.Context, interval time.Duration, do func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -177,7 +178,8 @@ func (s *Schedule) runIfDue(ctx context.Context, job Job) {
 	}
 }
 
-// recordEnd records how the run ended. A run that was cut short because the server stops is no failure of the job's.
+// recordEnd records how the run ended. A run that was cut short because the server stops is no
+// failure of the job's.
 func (s *Schedule) recordEnd(ctx context.Context, job Job, started time.Time, failure error, stopping bool) error {
 	var returned error
 	if stopping && failure != nil {
@@ -192,10 +194,10 @@ func (s *Schedule) recordEnd(ctx context.Context, job Job, started time.Time, fa
 	return errors.Join(returned, s.recordResult(ctx, job, failure))
 }
 
-// claim moves on the time at which the job is due, if that time has come, and tells whether this server may run it. It
-// adds a little less than the interval, because the next tick may come a little early. A due time more than one
-// interval ahead was written by a server with a wrong clock, and is ignored. The same goes for ends of runs that lie in
-// the future: they count as of now.
+// claim moves on the time at which the job is due, if that time has come, and tells whether this
+// server may run it. It adds a little less than the interval, because the next tick may come a
+// little early. A due time more than one interval ahead was written by a server with a wrong clock,
+// and is ignored. The same goes for ends of runs that lie in the future: they count as of now.
 func (s *Schedule) claim(ctx context.Context, job Job, now time.Time) (claimed bool, err error) {
 	done := s.db.WithContext(ctx).Exec(`UPDATE jobs SET due_at = ?, started_at = ?,
 			succeeded_at = CASE WHEN succeeded_at > ? THEN ? ELSE succeeded_at END,
@@ -219,7 +221,8 @@ func (s *Schedule) recordResult(ctx context.Context, job Job, failure error) err
 		s.now(), fmt.Sprintf("%.500q", failure), job.Name).Error
 }
 
-// runRecovered runs the job for as long as it may, and makes an error of a panic, which must not end the server.
+// runRecovered runs the job for as long as it may, and makes an error of a panic, which must not
+// end the server.
 func (s *Schedule) runRecovered(ctx context.Context, job Job) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.runTimeout)
 	defer cancel()

@@ -119,7 +119,8 @@ func TestAStoppedServersJobIsDueAtOnce(t *testing.T) {
 	})
 }
 
-// TestAStoppedServerGivesBackOnlyItsOwnRun: its job took so long that another server has begun the next run.
+// TestAStoppedServerGivesBackOnlyItsOwnRun: its job took so long that another server has begun the
+// next run.
 func TestAStoppedServerGivesBackOnlyItsOwnRun(t *testing.T) {
 	t.Parallel()
 	eachFleet(t, func(f *fleet) {

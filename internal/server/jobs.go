@@ -29,7 +29,8 @@ func jobs(cfg config.Config, points *point.Service, log *slog.Logger) []schedule
 	}
 }
 
-// reconcileDue runs the scheduled reconciliation. It logs what it found, because no caller waits for the result.
+// reconcileDue runs the scheduled reconciliation. It logs what it found, because no caller waits
+// for the result.
 func reconcileDue(ctx context.Context, points *point.Service, log *slog.Logger) error {
 	run, failure := points.ReconcileDue(ctx)
 	open, err := points.OpenDifferences(context.WithoutCancel(ctx))
@@ -63,8 +64,8 @@ const (
 	maxBatches = 200
 )
 
-// RunBatches calls do until it finds less than a full batch, and returns how many rows it found in all. A failure of one
-// batch does not stop the next; the first failure is returned.
+// RunBatches calls do until it finds less than a full batch, and returns how many rows it found in
+// all. A failure of one batch does not stop the next; the first failure is returned.
 func RunBatches(ctx context.Context, do func(ctx context.Context, limit int) (int, error)) (found int, err error) {
 	var first error
 	for range maxBatches {

@@ -9,24 +9,26 @@ import (
 )
 
 const (
-	// noticeCalls is how many of the gatewayCalls may be look-ups that a webhook or a payment return asked for.
+	// noticeCalls is how many of the gatewayCalls may be look-ups that a webhook or a payment
+	// return asked for.
 	noticeCalls = gatewayCalls / 4
-	// usersPerAddress is how many users of one address may ask the gateway as often as one of them may: phones share
-	// the addresses of their carrier.
+	// usersPerAddress is how many users of one address may ask the gateway as often as one of them
+	// may: phones share the addresses of their carrier.
 	usersPerAddress = 10
-	// operationsOfUser and operationsOfAddress are how many may be under way at a time, answers that are not yet read
-	// included. A browser has six connections to a server.
+	// operationsOfUser and operationsOfAddress are how many may be under way at a time, answers
+	// that are not yet read included. A browser has six connections to a server.
 	operationsOfUser    = 16
 	operationsOfAddress = operationsOfUser * usersPerAddress
 )
 
-// newRequestLimit limits all requests to the API and, where addresses are known, to the webhook and the other routes.
+// newRequestLimit limits all requests to the API and, where addresses are known, to the webhook and
+// the other routes.
 func newRequestLimit(cfg config.Config) *edge.Limit {
 	return newLimit(cfg, edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
 }
 
-// newGatewayLimit limits the mutations that may ask Iamport. Where requests are not counted by address, these are not
-// either.
+// newGatewayLimit limits the mutations that may ask Iamport. Where requests are not counted by
+// address, these are not either.
 func newGatewayLimit(cfg config.Config) *edge.Limit {
 	user := edge.Rate(cfg.RateLimitGateway)
 	address := edge.Rate{Limit: user.Limit * usersPerAddress, Burst: user.Burst * usersPerAddress}
@@ -36,7 +38,8 @@ func newGatewayLimit(cfg config.Config) *edge.Limit {
 	return newLimit(cfg, user, address)
 }
 
-// newOperationLimit keeps answers that the client does not read from filling the memory. The sandbox has no limits.
+// newOperationLimit keeps answers that the client does not read from filling the memory. The
+// sandbox has no limits.
 func newOperationLimit(cfg config.Config) *edge.AtOnce {
 	if cfg.Mode != config.Live {
 		return nil
@@ -50,8 +53,8 @@ func newLimit(cfg config.Config, user, address edge.Rate) *edge.Limit {
 	return limit
 }
 
-// isAddressShared tells whether all clients may arrive from one address: that of a proxy which TRUSTED_PROXIES does not
-// name.
+// isAddressShared tells whether all clients may arrive from one address: that of a proxy which
+// TRUSTED_PROXIES does not name.
 func isAddressShared(cfg config.Config) bool { return len(cfg.TrustedProxies) == 0 }
 
 // graphLimits are the settings as the API takes them.
@@ -61,8 +64,8 @@ func graphLimits(s config.GraphQL) graph.Limits {
 		EventCost: s.MaxEventCost, Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
 }
 
-// readTrustedDocuments reads the configured file. Serve calls it before it opens anything, because a wrong file is a
-// mistake in the settings.
+// readTrustedDocuments reads the configured file. Serve calls it before it opens anything, because
+// a wrong file is a mistake in the settings.
 func readTrustedDocuments(s config.GraphQL) (*graph.TrustedDocuments, error) {
 	if s.TrustedDocuments == "" {
 		return nil, nil

@@ -19,7 +19,8 @@ import (
 // metricsTimeout is how long a scrape may take; most of it waits for the database.
 const metricsTimeout = 5 * time.Second
 
-// serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop is called.
+// serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop
+// is called.
 func serveMetrics(p *parts) (stop func(), err error) {
 	if p.cfg.MetricsAddr == "" {
 		return func() {}, nil

@@ -30,10 +30,12 @@ func (p *parts) middleware() []middleware {
 		func(next http.Handler) http.Handler {
 			return edge.Headers(strings.HasPrefix(p.cfg.PublicURL, "https://"), next)
 		},
-		// Finds the client's address behind TRUSTED_PROXIES. Before all that limits or logs by address.
+		// Finds the client's address behind TRUSTED_PROXIES. Before all that limits or logs by
+		// address.
 		edge.Proxies(p.cfg.TrustedProxies).Identify,
-		// Measures time by route and status. After identify, which passes a request of its own on, because the router
-		// writes the route's name into the request that it gets; before recoverPanics, to count its answers.
+		// Measures time by route and status. After identify, which passes a request of its own on,
+		// because the router writes the route's name into the request that it gets; before
+		// recoverPanics, to count its answers.
 		func(next http.Handler) http.Handler { return instrument(p.registry, next) },
 		// Logs a panic and answers for it. Inside instrument, outside all that may panic.
 		func(next http.Handler) http.Handler { return edge.Contain(p.log, next) },
@@ -45,20 +47,22 @@ func (p *parts) middleware() []middleware {
 // apiMiddleware is the chain in front of the GraphQL API, behind the one of all routes.
 func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *edge.Limit) []middleware {
 	return []middleware{
-		// Answers preflights and refuses other origins. First, so that a page may read the refusals that follow.
+		// Answers preflights and refuses other origins. First, so that a page may read the refusals
+		// that follow.
 		func(next http.Handler) http.Handler {
 			return edge.CrossOrigin(cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), next)
 		},
 		// Verifies the token, if there is one. Before the limits, which count by user.
 		verifier.Middleware,
-		// Counts requests by user or address. Last, so that only readable requests of known callers are counted.
+		// Counts requests by user or address. Last, so that only readable requests of known callers
+		// are counted.
 		func(next http.Handler) http.Handler { return graph.Limited(limit, next) },
 	}
 }
 
-// restrictHosts answers only requests to the server's own names, if it is a sandbox that only this machine can reach.
-// Else a page of another site, whose name leads here, could read what is in it. Webhooks may come to any name: nothing
-// in them is believed.
+// restrictHosts answers only requests to the server's own names, if it is a sandbox that only this
+// machine can reach. Else a page of another site, whose name leads here, could read what is in it.
+// Webhooks may come to any name: nothing in them is believed.
 func restrictHosts(cfg config.Config, next http.Handler) http.Handler {
 	if cfg.Mode != config.Sandbox || cfg.SandboxRemote {
 		return next

@@ -72,7 +72,8 @@ func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *grap
 	return p, nil
 }
 
-// newVerifier returns the verifier of users' tokens, by the key set or the secret that is configured.
+// newVerifier returns the verifier of users' tokens, by the key set or the secret that is
+// configured.
 func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
 	if cfg.AuthJWKSURL != "" {
 		return auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)

@@ -20,10 +20,12 @@ import (
 // sandboxPath is where the server mounts the pretend Iamport in sandbox mode.
 const sandboxPath = "/sandbox"
 
-// demoTokenLife is how long the development tokens that the server prints and its storefront carries are valid.
+// demoTokenLife is how long the development tokens that the server prints and its storefront
+// carries are valid.
 const demoTokenLife = 24 * time.Hour
 
-// addSandbox adds what only sandbox mode has: the pretend Iamport, five products, the storefront and its users' tokens.
+// addSandbox adds what only sandbox mode has: the pretend Iamport, five products, the storefront
+// and its users' tokens.
 func (p *parts) addSandbox(ctx context.Context, mux *http.ServeMux) error {
 	if err := installProducts(ctx, p.points); err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package server puts the parts of the program together and runs them: routes, middleware, jobs, metrics, and in
-// sandbox mode the pretend Iamport.
+// Package server puts the parts of the program together and runs them: routes, middleware, jobs,
+// metrics, and in sandbox mode the pretend Iamport.
 package server
 
 import (
@@ -15,14 +15,14 @@ import (
 	"pointcharge/internal/database"
 )
 
-// shutdownTimeout is how long requests in flight may take once the server was asked to stop. It is longer than the
-// longest of them: an operation or a webhook ends within 30 seconds.
+// shutdownTimeout is how long requests in flight may take once the server was asked to stop. It is
+// longer than the longest of them: an operation or a webhook ends within 30 seconds.
 const shutdownTimeout = 35 * time.Second
 
-// Serve runs the server: it listens, migrates and serves. When ctx ends it stops accepting, waits for the requests in
-// flight, stops what runs beside them and closes the database. In sandbox mode the pretend Iamport goes down with the
-// listener: a charge that has not asked it by then is told to try again, as with the real one down. An error is a
-// config.Errors if a setting is wrong.
+// Serve runs the server: it listens, migrates and serves. When ctx ends it stops accepting, waits
+// for the requests in flight, stops what runs beside them and closes the database. In sandbox mode
+// the pretend Iamport goes down with the listener: a charge that has not asked it by then is told
+// to try again, as with the real one down. An error is a config.Errors if a setting is wrong.
 func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log := NewLog(cfg, stdout)
 	trusted, err := readTrustedDocuments(cfg.GraphQL) //nolint:contextcheck // it reads a file
@@ -56,8 +56,8 @@ func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	}
 	defer stopMetrics()
 	server := newHTTPServer(p.handler, log)
-	// In sandbox mode the gateway is this very server, which would wait five seconds for connections to itself that
-	// were opened and never used.
+	// In sandbox mode the gateway is this very server, which would wait five seconds for
+	// connections to itself that were opened and never used.
 	server.RegisterOnShutdown(p.closeIdleConnections)
 	server.RegisterOnShutdown(p.feed.Close)
 	return serveUntilDone(ctx, server, listener)

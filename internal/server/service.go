@@ -18,8 +18,8 @@ import (
 // gatewayCalls is how many calls to Iamport are under way at most; the others wait.
 const gatewayCalls = 64
 
-// OpenDatabase opens the configured database, has prepare migrate its schema or check its version, and makes sure that
-// the database belongs to the configured mode.
+// OpenDatabase opens the configured database, has prepare migrate its schema or check its version,
+// and makes sure that the database belongs to the configured mode.
 func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	prepare func(context.Context, *gorm.DB) error) (*gorm.DB, error) {
 	db, err := database.Open(ctx, cfg.DatabaseURL.Reveal(), log)
@@ -35,8 +35,8 @@ func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	return db, nil
 }
 
-// NewService returns the domain with Iamport behind it. closeIdleConnections closes the connections to Iamport that wait
-// for the next call.
+// NewService returns the domain with Iamport behind it. closeIdleConnections closes the connections
+// to Iamport that wait for the next call.
 func NewService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point.Service, closeIdleConnections func()) {
 	transport := iamport.NewTransport(gatewayCalls)
 	gateway := iamport.New(iamport.Config{
@@ -58,7 +58,8 @@ func NewService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point
 	return points, transport.CloseIdleConnections
 }
 
-// gatewayURL is Iamport's address; in sandbox mode by default this server, where the pretend one is mounted.
+// gatewayURL is Iamport's address; in sandbox mode by default this server, where the pretend one is
+// mounted.
 func gatewayURL(cfg config.Config) string {
 	if cfg.IamportURL != "" {
 		return cfg.IamportURL
