@@ -1,5 +1,5 @@
-// Package cli is the command line of the program: it finds the command that was asked for, prepares
-// what that command declares to need, and runs it.
+// Package cli is the command line of the program. It finds the command, opens the resources that
+// the command declares to need, and runs it.
 package cli
 
 import (
@@ -31,8 +31,8 @@ type UsageError struct{ error }
 
 func (e UsageError) Unwrap() error { return e.error }
 
-// Run does what args say, until ctx ends. The error is a UsageError when the mistake lies in args
-// or the environment.
+// Run runs the command that args name, until ctx ends. The error is a UsageError when the mistake
+// lies in args or the environment.
 func (p Program) Run(ctx context.Context, args []string) error {
 	name := "serve"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
@@ -93,7 +93,7 @@ func parse(flags *flag.FlagSet, args []string, operands int, check func() error)
 	return nil
 }
 
-// runWithNeeds prepares what the command needs, runs it, and closes what was opened.
+// runWithNeeds opens the resources that the command needs, runs it, and closes them.
 func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources) (err error) {
 	if n >= configuration {
 		if r.cfg, err = config.Load(p.Getenv); err != nil {
@@ -114,7 +114,7 @@ func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources)
 	return t.run(ctx, r)
 }
 
-// needs is what is prepared before a command runs. Each value includes those before it.
+// needs says which resources a command needs. Each value includes those before it.
 type needs int
 
 const (
@@ -124,7 +124,7 @@ const (
 	service             // the domain, with Iamport behind it
 )
 
-// resources are what a command works with. What it does not need is zero.
+// resources are open while a command runs. Those that it does not need are zero.
 type resources struct {
 	operands       []string // the arguments after the flags
 	version        string

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// runProgram runs the program without any settings, and returns what it printed.
+// runProgram runs the program without any settings, and returns its standard output.
 func runProgram(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
 	var out bytes.Buffer

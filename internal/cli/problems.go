@@ -54,7 +54,7 @@ func newProblemJSON(p point.Payment) problemJSON {
 	return problemJSON{p.ImpUID, p.Problem, p.MerchantUID, p.UserID, p.Status, p.Amount, p.CancelledAmount, p.Currency, p.PaidAt, p.SyncedAt}
 }
 
-// listResolutions prints what was decided about a payment, the oldest first.
+// listResolutions prints the decisions about a payment, the oldest first.
 func listResolutions(ctx context.Context, w io.Writer, points *point.Service, impUID string, asJSON bool) error {
 	decisions, err := points.Resolutions(ctx, impUID)
 	if err != nil {

@@ -20,7 +20,7 @@ type reconcileFlags struct {
 	open      bool
 }
 
-// setUpReconcile compares the books with Iamport's lists, prints what differs and exports it.
+// setUpReconcile compares the books with Iamport's lists, prints the differences and exports them.
 func setUpReconcile(flags *flag.FlagSet) task {
 	var f reconcileFlags
 	flags.StringVar(&f.from, "from", "", "a date, or a time as 2026-11-01T09:00:00Z; UTC (default: where the last scheduled run ended, less an hour; once a day 90 days ago)")

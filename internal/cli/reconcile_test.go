@@ -34,8 +34,8 @@ func TestCSVHoldsNoFormulas(t *testing.T) {
 	}
 }
 
-// cut yields a difference and then fails.
-func cut(err error) iter.Seq2[point.Difference, error] {
+// failAfterFirst yields a difference and then fails.
+func failAfterFirst(err error) iter.Seq2[point.Difference, error] {
 	return func(yield func(point.Difference, error) bool) {
 		_ = yield(point.Difference{ImpUID: "imp_1"}, nil) && yield(point.Difference{}, err)
 	}
@@ -44,7 +44,7 @@ func cut(err error) iter.Seq2[point.Difference, error] {
 func TestAReportThatCannotBeReadFails(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("the database is gone")
-	r := runReport{differences: cut(lost)}
+	r := runReport{differences: failAfterFirst(lost)}
 	var out strings.Builder
 	if errs := []error{r.print(&out), r.csv(&out), r.json(&out)}; slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, lost) }) {
 		t.Errorf("got %v", errs)

@@ -11,7 +11,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// setUpResolve carries out what an operator decided about a payment.
+// setUpResolve carries out an operator's decision about a payment.
 func setUpResolve(flags *flag.FlagSet) task {
 	in := point.ResolveInput{}
 	chosen := map[point.Action]*bool{

@@ -31,7 +31,7 @@ func needNode(t *testing.T) {
 	}
 }
 
-// runNode returns what a script printed.
+// runNode runs a script and returns its output.
 func runNode(t *testing.T, script string, arguments ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "node", append([]string{script}, arguments...)...)
@@ -43,7 +43,7 @@ func runNode(t *testing.T, script string, arguments ...string) string {
 	return string(printed)
 }
 
-func audits(t *testing.T, env environment) string {
+func runAudits(t *testing.T, env environment) string {
 	t.Helper()
 	needNode(t)
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(env))
@@ -52,7 +52,7 @@ func audits(t *testing.T, env environment) string {
 
 func TestAuditOfGraphQLOverHTTP(t *testing.T) {
 	t.Parallel()
-	if printed := audits(t, nil); printed != "61 audits, 61 passed\n" {
+	if printed := runAudits(t, nil); printed != "61 audits, 61 passed\n" {
 		t.Errorf("the audits say:\n%s", printed)
 	}
 }
@@ -61,7 +61,7 @@ func TestAuditOfGraphQLOverHTTP(t *testing.T) {
 // answers otherwise, on purpose, and that prove the test above can fail.
 func TestAuditFindsWhatTheDraftSwitchChanges(t *testing.T) {
 	t.Parallel()
-	printed := audits(t, environment{"GRAPHQL_HTTP_DRAFT": "true"})
+	printed := runAudits(t, environment{"GRAPHQL_HTTP_DRAFT": "true"})
 	for _, want := range []string{"423L ", "86EE ", "61 audits, 59 passed\n"} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("no %q in what the audits say:\n%s", want, printed)

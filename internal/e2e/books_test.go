@@ -15,7 +15,7 @@ import (
 func TestAuditFindsCleanBooksRight(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		s.credited("points-10000", 10_000)
+		s.chargePaid("points-10000", 10_000)
 		text, err := finish(t, s.env, "audit")
 		want := "the books are right: " + strconv.Itoa(len(point.Invariants())) + " invariants hold\n"
 		if err != nil || text != want {
@@ -24,13 +24,13 @@ func TestAuditFindsCleanBooksRight(t *testing.T) {
 	})
 }
 
-// broken is a database whose books somebody has changed by hand: a line gives one point more than
-// its payment.
-func broken(t *testing.T) (environment, *gorm.DB) {
+// openBrokenBooks returns a database whose books were changed by hand: a line gives one point more
+// than its payment.
+func openBrokenBooks(t *testing.T) (environment, *gorm.DB) {
 	t.Helper()
 	env := sandboxOn(testdb.URL(t, testdb.SQLite))
 	s := openShop(t, env)
-	s.credited("points-5000", 5_000)
+	s.chargePaid("points-5000", 5_000)
 	s.client.CloseIdleConnections()
 	s.stop()
 	db := testdb.Open(t, env["DATABASE_URL"])
@@ -44,7 +44,7 @@ func broken(t *testing.T) (environment, *gorm.DB) {
 
 func TestAuditPrintsEveryFindingAndFails(t *testing.T) {
 	t.Parallel()
-	env, db := broken(t)
+	env, db := openBrokenBooks(t)
 	findings, err := point.Audit(t.Context(), db)
 	if err != nil || len(findings) == 0 {
 		t.Fatalf("%v, %v", findings, err)
@@ -63,16 +63,17 @@ func TestAuditPrintsEveryFindingAndFails(t *testing.T) {
 	}
 }
 
-// gauge is a line of Prometheus' text format.
-var gauge = regexp.MustCompile(`^pointcharge_audit_findings\{invariant="([^"\\]+)"\} (\d+)$`)
+// gaugeLine is a line of Prometheus' text format.
+var gaugeLine = regexp.MustCompile(`^pointcharge_audit_findings\{invariant="([^"\\]+)"\} (\d+)$`)
 
-// gauges reads what audit -metrics printed, and fails for a line that Prometheus would not take.
-func gauges(t *testing.T, text string) map[string]int {
+// parseGauges reads the output of audit -metrics, and fails for a line that Prometheus would
+// refuse.
+func parseGauges(t *testing.T, text string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
 	for text := range strings.Lines(text) {
 		text = strings.TrimSuffix(text, "\n")
-		match := gauge.FindStringSubmatch(text)
+		match := gaugeLine.FindStringSubmatch(text)
 		if match == nil {
 			if !strings.HasPrefix(text, "# HELP pointcharge_audit_findings ") && text != "# TYPE pointcharge_audit_findings gauge" {
 				t.Errorf("no metric: %q", text)
@@ -90,7 +91,7 @@ func TestAuditHasAMetricForEachInvariant(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	found := gauges(t, text)
+	found := parseGauges(t, text)
 	for _, invariant := range point.Invariants() {
 		if rows, ok := found[invariant]; !ok || rows != 0 {
 			t.Errorf("%s: %d, %v", invariant, rows, ok)
@@ -103,7 +104,7 @@ func TestAuditHasAMetricForEachInvariant(t *testing.T) {
 
 func TestAuditsMetricsCountTheFindings(t *testing.T) {
 	t.Parallel()
-	env, db := broken(t)
+	env, db := openBrokenBooks(t)
 	want := map[string]int{}
 	findings, err := point.Audit(t.Context(), db)
 	if err != nil {
@@ -116,7 +117,7 @@ func TestAuditsMetricsCountTheFindings(t *testing.T) {
 	if err == nil || isUsageError(err) {
 		t.Errorf("it ended with %v", err)
 	}
-	for invariant, rows := range gauges(t, text) {
+	for invariant, rows := range parseGauges(t, text) {
 		if rows != want[invariant] {
 			t.Errorf("%s: %d, want %d", invariant, rows, want[invariant])
 		}
@@ -126,13 +127,13 @@ func TestAuditsMetricsCountTheFindings(t *testing.T) {
 func TestExpireWritesWhatIsDueOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		s.credited("points-10000", 10_000)
+		s.chargePaid("points-10000", 10_000)
 		db := testdb.Open(s.T, s.env["DATABASE_URL"])
 		err := db.Exec(`UPDATE point_lots SET expires_at = (SELECT MIN(created_at) FROM point_transactions) WHERE kind = 'BONUS'`).Error
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.wantBalance(s.token, 10_000) // gone before anybody wrote so
+		s.wantBalance(s.token, 10_000) // gone before the EXPIRE line is written
 		for _, want := range []string{"expired points of 1 user\n", "expired points of 0 users\n"} {
 			if text, err := finish(t, s.env, "expire"); err != nil || text != want {
 				t.Errorf("%q, %v; want %q", text, err, want)

@@ -28,8 +28,8 @@ func needBrowser(t *testing.T) string {
 	return ""
 }
 
-// sighting is what graph/audit/browser.mjs saw.
-type sighting struct {
+// browserReport is the report of graph/audit/browser.mjs.
+type browserReport struct {
 	Problems   []string // console messages, exceptions, breaches of the policy, requests to others
 	Playground struct {
 		Viewer, Kind                       string
@@ -41,7 +41,7 @@ type sighting struct {
 	}
 }
 
-func browse(t *testing.T, address, folder string) (saw sighting) {
+func runBrowser(t *testing.T, address, folder string) (saw browserReport) {
 	t.Helper()
 	if printed := runNode(t, "browser.mjs", needBrowser(t), address, folder); json.Unmarshal([]byte(printed), &saw) != nil {
 		t.Fatalf("the browser says:\n%s", printed)
@@ -56,7 +56,7 @@ func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	t.Parallel()
 	needBrowser(t)
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)))
-	saw := browse(t, s.url, t.TempDir())
+	saw := runBrowser(t, s.url, t.TempDir())
 	for _, problem := range saw.Problems {
 		t.Error(problem)
 	}
@@ -69,7 +69,7 @@ func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 		t.Errorf("the storefront showed %+v", shop)
 	}
 	s.wantBalance(s.token, 5_000)
-	s.wantBalance(s.as("junho"), 15_100)
+	s.wantBalance(s.tokenFor("junho"), 15_100)
 }
 
 // TestABrowserNoticesWhatIsWrongWithAPage proves that the test above can fail.
@@ -83,7 +83,7 @@ func TestABrowserNoticesWhatIsWrongWithAPage(t *testing.T) {
 			<script>eval("1")</script><script>onload = () => { document.title = "done" }; throw new Error("surprise")</script>`))
 	}))
 	t.Cleanup(page.Close)
-	problems := strings.Join(browse(t, page.URL, "watch").Problems, "\n")
+	problems := strings.Join(runBrowser(t, page.URL, "watch").Problems, "\n")
 	for _, want := range []string{"outside: http://elsewhere.example/a.png", "console: complaint", "console: policy: script-src eval", "exception: Error: surprise"} {
 		if !strings.Contains(problems, want) {
 			t.Errorf("no %q among the problems:\n%s", want, problems)

@@ -24,7 +24,7 @@ func TestAChargeFromTheClickToThePoints(t *testing.T) {
 			edges[0].Node.Kind != "BONUS" || edges[1].Node.ID != r.Data.CreatePointTransaction.ID {
 			t.Errorf("unexpected history: %+v", history)
 		}
-		if o = s.read(s.token, o.MerchantUID); o.Status != "PAID" || o.Transaction.ID != r.Data.CreatePointTransaction.ID {
+		if o = s.readOrder(s.token, o.MerchantUID); o.Status != "PAID" || o.Transaction.ID != r.Data.CreatePointTransaction.ID {
 			t.Errorf("unexpected order: %+v", o)
 		}
 	})
@@ -48,7 +48,7 @@ func TestF3F35ARepeatedChargeNamesTheLine(t *testing.T) {
 // window is a payment window that a browser has opened.
 type window struct{ sandbox, session string }
 
-// outcome is what the window tells the page that opened it.
+// outcome is the window's message to the page that opened it.
 type outcome struct {
 	Rsp *struct {
 		ImpUID  string `json:"imp_uid"`
@@ -77,7 +77,7 @@ func (s *visitor) openWindow(o order, flow string, changed map[string]any) windo
 	return w
 }
 
-func (s *visitor) decide(w window, decision map[string]any) outcome {
+func (s *visitor) answerWindow(w window, decision map[string]any) outcome {
 	s.Helper()
 	var ended outcome
 	s.postJSON(w.sandbox+"/checkout/"+w.session+"/answer", decision, &ended)
@@ -89,7 +89,7 @@ func TestF31PaymentsThatTheWebhookReportsAreCreditedOnce(t *testing.T) {
 	eachShop(t, func(s *visitor) {
 		for i, action := range []string{"pay", "pay_silently", "pay_twice_told"} {
 			o := s.buy(s.token, "points-5000")
-			ended := s.decide(s.openWindow(o, "overlay", nil), map[string]any{"action": action})
+			ended := s.answerWindow(s.openWindow(o, "overlay", nil), map[string]any{"action": action})
 			credited := s.awaitStatus(s.token, o.MerchantUID, "PAID")
 			if credited.Transaction == nil || (ended.Rsp == nil) != (action == "pay_silently") {
 				t.Fatalf("%s: order %+v, outcome %+v", action, credited, ended)
@@ -107,8 +107,8 @@ func TestF37TheBrowserAloneCreditsWhenTheWebhookIsLost(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.buy(s.token, "points-5000")
-		ended := s.decide(s.openWindow(o, "overlay", nil), map[string]any{"action": "pay_untold"})
-		if status := s.read(s.token, o.MerchantUID).Status; status != "PENDING" {
+		ended := s.answerWindow(s.openWindow(o, "overlay", nil), map[string]any{"action": "pay_untold"})
+		if status := s.readOrder(s.token, o.MerchantUID).Status; status != "PENDING" {
 			t.Errorf("nobody told, and yet the order is %s", status)
 		}
 		s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), "")
@@ -121,9 +121,9 @@ func TestWindowsThatDoNotPayGiveNothing(t *testing.T) {
 	eachShop(t, func(s *visitor) {
 		for _, action := range []string{"fail", "close"} {
 			o := s.buy(s.token, "points-5000")
-			ended := s.decide(s.openWindow(o, "overlay", nil), map[string]any{"action": action})
+			ended := s.answerWindow(s.openWindow(o, "overlay", nil), map[string]any{"action": action})
 			s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), point.PaymentNotPaid)
-			if status := s.read(s.token, o.MerchantUID).Status; status != "PENDING" {
+			if status := s.readOrder(s.token, o.MerchantUID).Status; status != "PENDING" {
 				t.Errorf("%s: the order is %s", action, status)
 			}
 		}
@@ -138,9 +138,9 @@ func TestF24OtherAmountsAndCurrenciesGiveNothing(t *testing.T) {
 			{"action": "pay", "amount": 1}, {"action": "pay", "amount": 5_001}, {"action": "pay", "currency": "USD"},
 		} {
 			o := s.buy(s.token, "points-5000")
-			ended := s.decide(s.openWindow(o, "overlay", nil), decision)
+			ended := s.answerWindow(s.openWindow(o, "overlay", nil), decision)
 			s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), point.PaymentMismatch)
-			if o = s.read(s.token, o.MerchantUID); o.Status != "PENDING" || o.Transaction != nil {
+			if o = s.readOrder(s.token, o.MerchantUID); o.Status != "PENDING" || o.Transaction != nil {
 				t.Errorf("%v: the order is %+v", decision, o)
 			}
 		}
@@ -168,7 +168,7 @@ func TestThePhonesBrowserLandsOnTheFrontEnd(t *testing.T) {
 		s := openShop(t, sandboxOn(database).with(environment{"FRONTEND_URL": "https://shop.example/wallet"}))
 		for action, want := range map[string]string{"pay_untold": "paid", "fail": "failed"} {
 			o := s.buy(s.token, "points-5000")
-			ended := s.decide(s.openWindow(o, "redirect", nil), map[string]any{"action": action})
+			ended := s.answerWindow(s.openWindow(o, "redirect", nil), map[string]any{"action": action})
 			landed := s.send(http.MethodGet, ended.Redirect, "")
 			to := "https://shop.example/wallet?" + url.Values{"merchantUid": {o.MerchantUID}, "status": {want}}.Encode()
 			if landed.status != http.StatusSeeOther || landed.header.Get("Location") != to {
@@ -184,7 +184,7 @@ func TestF8AVirtualAccountIsCreditedWithItsDeposit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.buy(s.token, "points-5000")
-		ended := s.decide(s.openWindow(o, "overlay", map[string]any{"pay_method": "vbank"}), map[string]any{"action": "pay"})
+		ended := s.answerWindow(s.openWindow(o, "overlay", map[string]any{"pay_method": "vbank"}), map[string]any{"action": "pay"})
 		waiting := s.awaitStatus(s.token, o.MerchantUID, "WAITING_DEPOSIT")
 		if waiting.VirtualAccount == nil || waiting.VirtualAccount.Number == "" || !ended.Rsp.Success {
 			t.Fatalf("order %+v, outcome %+v", waiting, ended.Rsp)

@@ -8,7 +8,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// clientRead is what one of the clients in graph/audit/clients.mjs has read.
+// clientRead is the data that one of the clients in graph/audit/clients.mjs has read.
 type clientRead struct {
 	Viewer struct {
 		ID      string
@@ -19,8 +19,8 @@ type clientRead struct {
 	Repeated, Wrong struct{ Code, TransactionID string } // the extensions of what was refused
 }
 
-// clients lets each make a charge of its own, repeat it, and ask for what does not exist.
-func clients(t *testing.T, env environment) map[string]clientRead {
+// runClients lets each client make a charge, repeat it, and ask for an unknown field.
+func runClients(t *testing.T, env environment) map[string]clientRead {
 	t.Helper()
 	needNode(t)
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(env))
@@ -42,7 +42,7 @@ func TestClientsReadDataAndCodes(t *testing.T) {
 	for _, draft := range []string{"false", "true"} {
 		t.Run("GRAPHQL_HTTP_DRAFT="+draft, func(t *testing.T) {
 			t.Parallel()
-			read, lines := clients(t, environment{"GRAPHQL_HTTP_DRAFT": draft}), map[string]bool{}
+			read, lines := runClients(t, environment{"GRAPHQL_HTTP_DRAFT": draft}), map[string]bool{}
 			for i, name := range []string{"apollo", "urql", "request"} {
 				r := read[name]
 				lines[r.Line] = true

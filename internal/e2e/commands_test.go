@@ -75,12 +75,12 @@ func TestMigrateMakesTheTables(t *testing.T) {
 func TestTokenOpensTheServer(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		if r := s.ask(s.as("seoyeon", "-for", "1m"), readWallet); r.Data.Viewer.ID != "seoyeon" {
+		if r := s.ask(s.tokenFor("seoyeon", "-for", "1m"), readWallet); r.Data.Viewer.ID != "seoyeon" {
 			t.Errorf("got %s", r.text)
 		}
 		const all = `{ chargeProducts(includeInactive: true) { id } }`
-		s.wantCode(s.ask(s.as("seoyeon", "-role", "service"), all), point.Forbidden)
-		s.wantCode(s.ask(s.as("boss", "-role", "admin"), all), "")
+		s.wantCode(s.ask(s.tokenFor("seoyeon", "-role", "service"), all), point.Forbidden)
+		s.wantCode(s.ask(s.tokenFor("boss", "-role", "admin"), all), "")
 	})
 }
 
@@ -160,7 +160,7 @@ func TestTheSandboxAloneServesAServer(t *testing.T) {
 		if own := s.send(http.MethodGet, s.url+"/sandbox/iamport.js", ""); own.status != http.StatusNotFound {
 			t.Errorf("the server serves a sandbox of its own: %d", own.status)
 		}
-		s.decide(s.openWindow(o, "overlay", nil), map[string]any{"action": "pay_silently"})
+		s.answerWindow(s.openWindow(o, "overlay", nil), map[string]any{"action": "pay_silently"})
 		s.awaitStatus(s.token, o.MerchantUID, "PAID") // by the webhook, to the checkout's notice_url
 		s.wantBalance(s.token, 5_000)
 	})

@@ -10,14 +10,14 @@ import (
 	"pointcharge/internal/point"
 )
 
-func openWith(t *testing.T, settings environment) *visitor {
+func openShopWith(t *testing.T, settings environment) *visitor {
 	t.Helper()
 	return openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(settings))
 }
 
 func TestAnswersCarryTheirHeaders(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, nil)
+	s := openShopWith(t, nil)
 	const api = "default-src 'none'; frame-ancestors 'none'"
 	for path, policy := range map[string]string{
 		"/graphql": api, "/healthz": api, "/payments/return": api, "/nowhere": api, "/sandbox/nowhere": api,
@@ -43,7 +43,7 @@ func TestAnswersCarryTheirHeaders(t *testing.T) {
 
 func TestLiveModeAsksBrowsersForTLS(t *testing.T) {
 	t.Parallel()
-	s := openLive(t, testdb.URL(t, testdb.SQLite), asItIs)
+	s := openLive(t, testdb.URL(t, testdb.SQLite), withoutFront)
 	if got := s.send(http.MethodGet, s.url+"/healthz", "").header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
 		t.Errorf("it says %q", got)
 	}
@@ -51,7 +51,7 @@ func TestLiveModeAsksBrowsersForTLS(t *testing.T) {
 
 func TestReadsByGETPassTheCrossOriginRules(t *testing.T) {
 	t.Parallel()
-	s := openFor(t, "https://shop.example")
+	s := openShopForOrigins(t, "https://shop.example")
 	for origin, may := range map[string]bool{"https://shop.example": true, "https://evil.example": false} {
 		a := s.send(http.MethodGet, s.url+"/graphql?query=%7B__typename%7D", "", "Origin", origin, "Sec-Fetch-Site", "cross-site")
 		if allowed := a.header.Get("Access-Control-Allow-Origin") == origin; a.status == http.StatusForbidden || allowed != may {
@@ -62,7 +62,7 @@ func TestReadsByGETPassTheCrossOriginRules(t *testing.T) {
 
 func TestARefusalOfAnotherSiteIsAnAnswer(t *testing.T) {
 	t.Parallel()
-	s := openFor(t, "")
+	s := openShopForOrigins(t, "")
 	for _, path := range []string{"/graphql", "/graphql/stream"} {
 		a := s.send(http.MethodPost, s.url+path, products, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
 		if a.status != http.StatusForbidden || a.header.Get("Content-Type") != "application/json" || !strings.Contains(a.text, `"code":"FORBIDDEN"`) {
@@ -75,7 +75,7 @@ func TestARefusalOfAnotherSiteIsAnAnswer(t *testing.T) {
 // refusal no client of GraphQL understands.
 func TestALongAddressIsRefusedByItsLimit(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, nil)
+	s := openShopWith(t, nil)
 	const query = "?query=%7B__typename%7D%23"
 	for length, want := range map[int]int{8192: http.StatusOK, 8193: http.StatusRequestURITooLong} {
 		a := s.send(http.MethodGet, s.url+"/graphql"+query+strings.Repeat("x", length+1-len(query)), "")
@@ -88,7 +88,7 @@ func TestALongAddressIsRefusedByItsLimit(t *testing.T) {
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, origins := range []string{"", "https://shop.example", "*"} {
-		s := openFor(t, origins)
+		s := openShopForOrigins(t, origins)
 		for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
 			for _, site := range []string{"cross-site", "same-site", ""} {
 				a := s.send(http.MethodPost, s.url+"/graphql", products, "Content-Type", contentType, "Origin", "https://evil.example", "Sec-Fetch-Site", site)
@@ -102,7 +102,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 
 func TestTokensAreReadFromTheirHeaderOnly(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, nil)
+	s := openShopWith(t, nil)
 	body := `{"query":"{ viewer { balance } }","access_token":"` + s.token + `"}`
 	for _, query := range []string{"", "?access_token=" + s.token, "?token=" + s.token} {
 		a := s.send(http.MethodPost, s.url+"/graphql"+query, body, "Cookie", "token="+s.token+"; Authorization=Bearer "+s.token)
@@ -112,8 +112,9 @@ func TestTokensAreReadFromTheirHeaderOnly(t *testing.T) {
 	}
 }
 
-// through asks as a client of a proxy on this machine does, who wrote claim into the header.
-func (s *visitor) through(client, claim string) answer {
+// sendThroughProxy asks as a client of a proxy on this machine does, who wrote claim into the
+// header.
+func (s *visitor) sendThroughProxy(client, claim string) answer {
 	s.Helper()
 	return s.send(http.MethodPost, s.url+"/graphql", products, "X-Forwarded-For", strings.TrimPrefix(claim+", "+client, ", "),
 		"Origin", "https://shop.example")
@@ -121,20 +122,20 @@ func (s *visitor) through(client, claim string) answer {
 
 func TestF13AForgedAddressIsNoWayAroundTheLimit(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, environment{"TRUSTED_PROXIES": "127.0.0.1", "RATE_LIMIT_ADDRESS": "1/m burst 3", "CORS_ORIGINS": "https://shop.example"})
+	s := openShopWith(t, environment{"TRUSTED_PROXIES": "127.0.0.1", "RATE_LIMIT_ADDRESS": "1/m burst 3", "CORS_ORIGINS": "https://shop.example"})
 	for i := range 3 {
-		if a := s.through("203.0.113.5", fmt.Sprintf("198.51.100.%d", i)); a.status != http.StatusOK {
+		if a := s.sendThroughProxy("203.0.113.5", fmt.Sprintf("198.51.100.%d", i)); a.status != http.StatusOK {
 			t.Errorf("request %d: %d %s", i, a.status, a.text)
 		}
 	}
-	a := s.through("203.0.113.5", "198.51.100.9")
+	a := s.sendThroughProxy("203.0.113.5", "198.51.100.9")
 	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(a.text, `"code":"RATE_LIMITED"`) {
 		t.Errorf("%d %v %s", a.status, a.header, a.text)
 	}
 	if a.header.Get("Access-Control-Allow-Origin") != "https://shop.example" || a.header.Get("Access-Control-Expose-Headers") != "Retry-After" {
 		t.Errorf("the shop's page cannot read it: %v", a.header)
 	}
-	if a := s.through("203.0.113.6", ""); a.status != http.StatusOK {
+	if a := s.sendThroughProxy("203.0.113.6", ""); a.status != http.StatusOK {
 		t.Errorf("another client: %d %s", a.status, a.text)
 	}
 }
@@ -143,34 +144,34 @@ func TestF13AForgedAddressIsNoWayAroundTheLimit(t *testing.T) {
 // told the server of.
 func TestStrangersShareALimitWhereNoProxyIsNamed(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, environment{"RATE_LIMIT_ADDRESS": "1/m burst 2", "RATE_LIMIT_GATEWAY": "1/m burst 1", "CORS_ORIGINS": "https://shop.example"})
+	s := openShopWith(t, environment{"RATE_LIMIT_ADDRESS": "1/m burst 2", "RATE_LIMIT_GATEWAY": "1/m burst 1", "CORS_ORIGINS": "https://shop.example"})
 	var last answer
 	for i := range 3 {
-		last = s.through(fmt.Sprintf("198.51.100.%d", i), "")
+		last = s.sendThroughProxy(fmt.Sprintf("198.51.100.%d", i), "")
 	}
 	if last.status != http.StatusTooManyRequests {
 		t.Errorf("a forged header is a way around it: %d %s", last.status, last.text)
 	}
 	for i := range 12 { // more than an address may ask the gateway
-		s.wantCode(s.charge(s.as(fmt.Sprint("user-", i)), "imp_unknown"), point.PaymentNotFound)
+		s.wantCode(s.charge(s.tokenFor(fmt.Sprint("user-", i)), "imp_unknown"), point.PaymentNotFound)
 	}
 }
 
 func TestLiveModeSaysThatNoProxyIsNamed(t *testing.T) {
 	t.Parallel()
 	const warning = "TRUSTED_PROXIES is not set"
-	live := openLive(t, testdb.URL(t, testdb.SQLite), asItIs)
+	live := openLive(t, testdb.URL(t, testdb.SQLite), withoutFront)
 	if !strings.Contains(live.stdout.text(), warning) {
 		t.Errorf("it says:\n%s", live.stdout.text())
 	}
-	if sandbox := openWith(t, nil); strings.Contains(sandbox.stdout.text(), warning) {
+	if sandbox := openShopWith(t, nil); strings.Contains(sandbox.stdout.text(), warning) {
 		t.Errorf("the sandbox needs none:\n%s", sandbox.stdout.text())
 	}
 }
 
 func TestUsersAreLimited(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, environment{"RATE_LIMIT_USER": "1/m burst 5", "RATE_LIMIT_GATEWAY": "1/m burst 2"})
+	s := openShopWith(t, environment{"RATE_LIMIT_USER": "1/m burst 5", "RATE_LIMIT_GATEWAY": "1/m burst 2"})
 	for range 2 {
 		s.wantCode(s.charge(s.token, "imp_unknown"), point.PaymentNotFound)
 	}
@@ -182,12 +183,12 @@ func TestUsersAreLimited(t *testing.T) {
 	if a := s.send(http.MethodPost, s.url+"/graphql", products, "Authorization", "Bearer "+s.token); a.status != http.StatusTooManyRequests {
 		t.Errorf("the sixth request: %d %s", a.status, a.text)
 	}
-	s.wantCode(s.charge(s.as("junho"), "imp_unknown"), point.PaymentNotFound)
+	s.wantCode(s.charge(s.tokenFor("junho"), "imp_unknown"), point.PaymentNotFound)
 }
 
 func TestF12OnlyIamportsAddressesWhenAskedFor(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, environment{"WEBHOOK_ALLOW": "iamport", "TRUSTED_PROXIES": "127.0.0.1"})
+	s := openShopWith(t, environment{"WEBHOOK_ALLOW": "iamport", "TRUSTED_PROXIES": "127.0.0.1"})
 	const body = `{"imp_uid":"imp_1234567890","merchant_uid":"merchant_1234567890","status":"paid"}`
 	for client, want := range map[string]int{"52.78.100.19": 200, "52.78.48.223": 200, "52.78.5.241": 200, "203.0.113.5": 403,
 		"52.78.100.19, 203.0.113.5": 403, "203.0.113.5, 52.78.5.241": 200} {

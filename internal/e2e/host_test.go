@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// at sends a request that names another host than the one it goes to.
-func (s *visitor) at(host, method, path, body string) (status int, text string) {
+// sendToHost sends a request that names another host than the one it goes to.
+func (s *visitor) sendToHost(host, method, path, body string) (status int, text string) {
 	s.Helper()
 	request, err := http.NewRequestWithContext(s.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -32,31 +32,31 @@ func (s *visitor) at(host, method, path, body string) (status int, text string) 
 // be of the same origin as the storefront, and could read the tokens in it.
 func TestNoNameOfAnotherSiteLeadsToTheSandbox(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, environment{"PUBLIC_URL": "https://Tunnel.example"})
+	s := openShopWith(t, environment{"PUBLIC_URL": "https://Tunnel.example"})
 	for path, body := range map[string]string{"/": "", "/playground": "", "/storefront/charge.js": "", "/sandbox/sandbox-payments": "{}",
 		"/graphql": products, "/graphql/stream": products, "/healthz": ""} {
 		method := http.MethodGet
 		if body != "" {
 			method = http.MethodPost
 		}
-		if status, text := s.at("evil.example:8080", method, path, body); status != http.StatusMisdirectedRequest || strings.Contains(text, s.token) {
+		if status, text := s.sendToHost("evil.example:8080", method, path, body); status != http.StatusMisdirectedRequest || strings.Contains(text, s.token) {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
 	}
 	for _, host := range []string{"tunnel.example", "tunnel.example:443", "localhost:3000"} {
-		if status, text := s.at(host, http.MethodPost, "/graphql", products); status != http.StatusOK || !strings.Contains(text, "points-5000") {
+		if status, text := s.sendToHost(host, http.MethodPost, "/graphql", products); status != http.StatusOK || !strings.Contains(text, "points-5000") {
 			t.Errorf("%s: %d %s", host, status, text)
 		}
 	}
-	if status, text := s.at("evil.example", http.MethodPost, "/webhooks/iamport", `{"imp_uid":"imp_1","merchant_uid":"nobodys"}`); status != http.StatusOK {
+	if status, text := s.sendToHost("evil.example", http.MethodPost, "/webhooks/iamport", `{"imp_uid":"imp_1","merchant_uid":"nobodys"}`); status != http.StatusOK {
 		t.Errorf("a notice: %d %s", status, text)
 	}
 }
 
 func TestASandboxForOthersAnswersToAnyName(t *testing.T) {
 	t.Parallel()
-	s := openWith(t, environment{"SANDBOX_REMOTE": "true"})
-	if status, text := s.at("sandbox.lan", http.MethodPost, "/graphql", products); status != http.StatusOK {
+	s := openShopWith(t, environment{"SANDBOX_REMOTE": "true"})
+	if status, text := s.sendToHost("sandbox.lan", http.MethodPost, "/graphql", products); status != http.StatusOK {
 		t.Errorf("%d %s", status, text)
 	}
 }

@@ -26,7 +26,7 @@ func TestALostPaymentIsCreditedWithoutAHand(t *testing.T) {
 func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"METRICS_ADDR": "127.0.0.1:0", "SWEEP_EVERY": "1s"}))
-	s.wantStray()
+	s.payWrongAmount()
 	url := "http://" + s.printed(`metrics listener started.* addr=(\S+)`) + "/metrics"
 	for _, want := range []string{
 		`(?m)^pointcharge_problems 1$`,
@@ -63,7 +63,7 @@ func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
 		if got := s.printed(`level=WARN msg="the books and Iamport did not agree" run=\S+ healed=0 differences=1 open=(\S+)`); got != "map[UNREADABLE:1]" {
 			t.Errorf("logged was %q", got)
 		}
-		text, err := finish(t, s.beside(), "reconcile", "-open")
+		text, err := finish(t, s.besideServer(), "reconcile", "-open")
 		if err != nil || !strings.HasPrefix(text, "differs UNREADABLE "+impUID+": ") || !strings.HasSuffix(text, "\n1 difference is open\n") {
 			t.Errorf("%q, %v", text, err)
 		}
@@ -90,8 +90,8 @@ func (s *visitor) awaitMatch(url, pattern string) {
 	}
 }
 
-// wantStray pays for an order of minji's with another amount, and has the server look at it.
-func (s *visitor) wantStray() (impUID string) {
+// payWrongAmount pays for an order of minji's with another amount, and has the server look at it.
+func (s *visitor) payWrongAmount() (impUID string) {
 	s.Helper()
 	o := s.buy(s.token, "points-5000")
 	impUID = s.pay(o.MerchantUID, 4_000)
@@ -105,7 +105,7 @@ func (s *visitor) wantStray() (impUID string) {
 func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		impUID := s.wantStray()
+		impUID := s.payWrongAmount()
 		env := s.env.with(environment{"IAMPORT_URL": s.url + "/sandbox"})
 		text, err := finish(t, env, "problems")
 		if err != nil || !strings.Contains(text, impUID+"  AMOUNT") || !strings.HasSuffix(text, "1 payment has a problem\n") {
@@ -137,7 +137,7 @@ func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
 func TestAnOperatorAcceptsWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		impUID := s.wantStray()
+		impUID := s.payWrongAmount()
 		env := s.env.with(environment{"IAMPORT_URL": s.url + "/sandbox"})
 		if text, err := finish(t, env, "resolve", "-accept", "-points", "3500", "-reason", "합의", "-by", "sora", impUID); err != nil {
 			t.Errorf("%q, %v", text, err)

@@ -45,12 +45,12 @@ func (s *visitor) wantWallet(balance, spendable, debt int64) {
 	}
 }
 
-// credited buys a product and returns its order, with the line.
-func (s *visitor) credited(product string, won int64) order {
+// chargePaid buys a product and returns its order, with the line.
+func (s *visitor) chargePaid(product string, won int64) order {
 	s.Helper()
 	o := s.buy(s.token, product)
 	s.wantCode(s.charge(s.token, s.pay(o.MerchantUID, won)), "")
-	return s.read(s.token, o.MerchantUID)
+	return s.readOrder(s.token, o.MerchantUID)
 }
 
 // TestTheLedgersWholeLife charges, spends, takes a part of that back, refunds another charge, and
@@ -59,8 +59,8 @@ func (s *visitor) credited(product string, won int64) order {
 func TestTheLedgersWholeLife(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		service := s.as("orders", "-role", "service")
-		first, second := s.credited("points-5000", 5_000), s.credited("points-10000", 10_000) // with 100 on top
+		service := s.tokenFor("orders", "-role", "service")
+		first, second := s.chargePaid("points-5000", 5_000), s.chargePaid("points-10000", 10_000) // with 100 on top
 		s.wantWallet(15_100, 15_100, 0)
 		spent := s.ask(service, fmt.Sprintf(spendPoints, 4_000), "r", "order-1").Data.SpendPoints
 		if len(spent.Sources) != 2 || spent.BalanceAfter != 11_100 {
@@ -70,7 +70,7 @@ func TestTheLedgersWholeLife(t *testing.T) {
 		if back.Kind != "SPEND_CANCEL" || back.BalanceAfter != 12_100 {
 			t.Errorf("unexpected cancellation: %+v", back)
 		}
-		s.refundsOnce(s.credited("points-30000", 30_000))
+		s.refundsOnce(s.chargePaid("points-30000", 30_000))
 		s.wantWallet(12_100, 12_100, 0)
 		s.cancelAtIamport(second.Transaction.ImpUID, 10_000)
 		s.awaitStatus(s.token, second.MerchantUID, "CANCELLED")
@@ -79,7 +79,7 @@ func TestTheLedgersWholeLife(t *testing.T) {
 		s.awaitStatus(s.token, first.MerchantUID, "CANCELLED")
 		s.wantWallet(-3_000, 0, 3_000)
 		s.wantCode(s.ask(service, fmt.Sprintf(spendPoints, 1), "r", "order-2"), point.InsufficientPoints)
-		s.credited("points-5000", 5_000)
+		s.chargePaid("points-5000", 5_000)
 		s.wantWallet(2_000, 2_000, 0)
 	})
 }
@@ -95,7 +95,7 @@ func (s *visitor) refundsOnce(o order) {
 	if a, b := clicks[0].Data.CancelPointTransaction, clicks[1].Data.CancelPointTransaction; a.Status != "DONE" || a != b {
 		s.Errorf("unexpected refunds: %s %s", clicks[0].text, clicks[1].text)
 	}
-	if o = s.read(s.token, o.MerchantUID); o.Status != "CANCELLED" {
+	if o = s.readOrder(s.token, o.MerchantUID); o.Status != "CANCELLED" {
 		s.Errorf("the order is %s", o.Status)
 	}
 }
@@ -105,7 +105,7 @@ func (s *visitor) refundsOnce(o order) {
 func TestAConsoleCancelInPartsIsTakenBackOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		o := s.credited("points-10000", 10_000)
+		o := s.chargePaid("points-10000", 10_000)
 		s.cancelAtIamport(o.Transaction.ImpUID, 3_000)
 		s.awaitStatus(s.token, o.MerchantUID, "PARTIALLY_CANCELLED")
 		s.wantWallet(7_070, 7_070, 0)

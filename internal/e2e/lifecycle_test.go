@@ -25,7 +25,7 @@ func TestTwoServersStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 		}
 		starting.Wait()
 		for _, s := range servers { // each on its own sandbox, both on the same books
-			s.connect()
+			s.newClient()
 			s.wantCode(s.charge(s.token, s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)), "")
 		}
 		servers[0].wantBalance(servers[0].token, 10_000)
@@ -47,7 +47,7 @@ func newSlowGateway(t *testing.T) *slowGateway {
 	server := httptest.NewServer(g)
 	t.Cleanup(g.Close)
 	t.Cleanup(server.Close)
-	t.Cleanup(g.release) // first: whoever waits for an answer must get one
+	t.Cleanup(g.release) // first: callers that wait for an answer must get one
 	g.url = server.URL
 	return g
 }
@@ -87,7 +87,7 @@ func TestStopWaitsForRequestsInFlightAndTakesNoNewOnes(t *testing.T) {
 	})
 }
 
-// wantRefused dials until nobody listens any more.
+// wantRefused dials until the server no longer listens.
 func (s *visitor) wantRefused() {
 	s.Helper()
 	for deadline := time.Now().Add(testTimeout); ; {
@@ -142,7 +142,7 @@ func TestARestartKeepsTheBooksAndTheShop(t *testing.T) {
 	eachEmptyDatabase(t, func(t *testing.T, database string) {
 		s := openShop(t, sandboxOn(database))
 		s.wantCode(s.charge(s.token, s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)), "")
-		s.ask(s.as("boss", "-role", "admin"), `mutation { upsertChargeProduct(input: {id: "points-5000", name: "dearer", price: 6000, points: 5000}) { id } }`)
+		s.ask(s.tokenFor("boss", "-role", "admin"), `mutation { upsertChargeProduct(input: {id: "points-5000", name: "dearer", price: 6000, points: 5000}) { id } }`)
 		s.client.CloseIdleConnections()
 		s.stop()
 		s = openShop(t, sandboxOn(database))

@@ -46,14 +46,14 @@ func openLive(t *testing.T, database string, front func(http.Handler) http.Handl
 	cfg.IamportURL = iamport.URL
 	p := launch(t, func(ctx context.Context, stdout io.Writer) error { return server.Serve(ctx, cfg, stdout) })
 	s := &visitor{program: p, env: env, url: p.printed(`listens on (\S+)`)}
-	s.connect()
-	s.token = s.as("minji")
-	s.wantCode(s.ask(s.as("boss", "-role", "admin"),
+	s.newClient()
+	s.token = s.tokenFor("minji")
+	s.wantCode(s.ask(s.tokenFor("boss", "-role", "admin"),
 		`mutation { upsertChargeProduct(input: {id: "p", name: "포인트", price: 5000, points: 5000}) { id } }`), "")
 	return &liveServer{visitor: s, gateway: gateway, product: "p"}
 }
 
-func asItIs(h http.Handler) http.Handler { return h }
+func withoutFront(h http.Handler) http.Handler { return h }
 
 func eachLive(t *testing.T, front func(http.Handler) http.Handler, test func(s *liveServer)) {
 	t.Helper()
@@ -62,7 +62,7 @@ func eachLive(t *testing.T, front func(http.Handler) http.Handler, test func(s *
 
 func TestLiveModeSellsPoints(t *testing.T) {
 	t.Parallel()
-	eachLive(t, asItIs, func(s *liveServer) {
+	eachLive(t, withoutFront, func(s *liveServer) {
 		o := s.buy(s.token, s.product)
 		if o.Checkout["notice_url"] != "https://points.example/webhooks/iamport" ||
 			o.Checkout["m_redirect_url"] != "https://points.example/payments/return" || o.Checkout["userCode"] != "imp12345678" {
@@ -75,7 +75,7 @@ func TestLiveModeSellsPoints(t *testing.T) {
 
 func TestF20LiveModeDoesNotSeeTestPayments(t *testing.T) {
 	t.Parallel()
-	eachLive(t, asItIs, func(s *liveServer) {
+	eachLive(t, withoutFront, func(s *liveServer) {
 		o := s.buy(s.token, s.product)
 		test := s.gateway.Put(sandbox.Payment{MerchantUID: o.MerchantUID, Amount: "5000", Sandbox: true})
 		s.wantCode(s.charge(s.token, test.ImpUID), point.PaymentNotFound)
@@ -107,7 +107,7 @@ func TestF20LiveModeRefusesTestPayments(t *testing.T) {
 
 func TestLiveModeHasNothingOfTheSandbox(t *testing.T) {
 	t.Parallel()
-	eachLive(t, asItIs, func(s *liveServer) {
+	eachLive(t, withoutFront, func(s *liveServer) {
 		for _, path := range []string{"/", "/storefront/charge.js", "/playground", "/playground/", "/sandbox/", "/sandbox/iamport.js",
 			"/sandbox/users/getToken", "/sandbox/sandbox-payments", "/sandbox/checkout"} {
 			for _, method := range []string{http.MethodGet, http.MethodPost} {
@@ -125,7 +125,7 @@ func TestLiveModeHasNothingOfTheSandbox(t *testing.T) {
 
 func TestLiveModePrintsNoTokenAndNoSecret(t *testing.T) {
 	t.Parallel()
-	eachLive(t, asItIs, func(s *liveServer) {
+	eachLive(t, withoutFront, func(s *liveServer) {
 		s.wantCode(s.charge(s.token, "imp_unknown"), point.PaymentNotFound)
 		s.stop()
 		for _, secret := range []string{"token", "eyJ", liveSecret, "live-imp-secret", "live-key", "storefront", "playground"} {
@@ -139,7 +139,7 @@ func TestLiveModePrintsNoTokenAndNoSecret(t *testing.T) {
 // TestLiveModeDoesNotBelieveTheDevelopmentSecret: everybody can read it in the source.
 func TestLiveModeDoesNotBelieveTheDevelopmentSecret(t *testing.T) {
 	t.Parallel()
-	eachLive(t, asItIs, func(s *liveServer) {
+	eachLive(t, withoutFront, func(s *liveServer) {
 		sandboxToken, err := finish(t, environment{}, "token", "-user", "minji", "-role", "admin")
 		if err != nil {
 			t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 
 const products = `{"query":"{ chargeProducts { id } }"}`
 
-// from asks the API as a page of origin does.
-func (s *visitor) from(origin string) answer {
+// sendFromOrigin asks the API as a page of origin does.
+func (s *visitor) sendFromOrigin(origin string) answer {
 	s.Helper()
 	return s.send(http.MethodPost, s.url+"/graphql", products, "Origin", origin, "Sec-Fetch-Site", "cross-site")
 }
@@ -24,7 +24,7 @@ func (s *visitor) preflight(origin string) answer {
 // wantOrigin fails unless the origin's pages may call, or may not.
 func (s *visitor) wantOrigin(origin string, may bool) {
 	s.Helper()
-	asked, preflight := s.from(origin), s.preflight(origin)
+	asked, preflight := s.sendFromOrigin(origin), s.preflight(origin)
 	allowed := asked.header.Get("Access-Control-Allow-Origin")
 	if may && (asked.status != http.StatusOK || allowed != origin || preflight.header.Get("Access-Control-Allow-Headers") == "") {
 		s.Errorf("%s may not call: %d, allowed %q, preflight %v", origin, asked.status, allowed, preflight.header)
@@ -34,14 +34,14 @@ func (s *visitor) wantOrigin(origin string, may bool) {
 	}
 }
 
-func openFor(t *testing.T, origins string) *visitor {
+func openShopForOrigins(t *testing.T, origins string) *visitor {
 	t.Helper()
 	return openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"CORS_ORIGINS": origins}))
 }
 
 func TestNoOtherOriginMayCallByDefault(t *testing.T) {
 	t.Parallel()
-	s := openFor(t, "")
+	s := openShopForOrigins(t, "")
 	s.wantOrigin("https://evil.example", false)
 	s.wantOrigin("null", false)
 	if own := s.send(http.MethodPost, s.url+"/graphql", products, "Origin", s.url, "Sec-Fetch-Site", "same-origin"); own.status != http.StatusOK {
@@ -54,7 +54,7 @@ func TestNoOtherOriginMayCallByDefault(t *testing.T) {
 
 func TestListedOriginsMayCall(t *testing.T) {
 	t.Parallel()
-	s := openFor(t, "https://shop.example,https://admin.example:8443")
+	s := openShopForOrigins(t, "https://shop.example,https://admin.example:8443")
 	s.wantOrigin("https://shop.example", true)
 	s.wantOrigin("https://admin.example:8443", true)
 	s.wantOrigin("http://shop.example", false)
@@ -63,5 +63,5 @@ func TestListedOriginsMayCall(t *testing.T) {
 
 func TestEveryOriginMayCallWhenTheSandboxSaysSo(t *testing.T) {
 	t.Parallel()
-	openFor(t, "*").wantOrigin("https://anything.example", true)
+	openShopForOrigins(t, "*").wantOrigin("https://anything.example", true)
 }

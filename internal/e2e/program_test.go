@@ -59,7 +59,7 @@ func start(t *testing.T, env environment, args ...string) *program {
 	})
 }
 
-// finish runs the program with args, to its end, and returns what it printed.
+// finish runs the program with args, to its end, and returns its standard output.
 func finish(t *testing.T, env environment, args ...string) (stdout string, err error) {
 	t.Helper()
 	p := start(t, env, args...)
@@ -113,7 +113,7 @@ func (p *program) goroutines() string {
 	return strings.Join(ours, "\n\n")
 }
 
-// printed waits until the program has printed what matches, and returns the first group.
+// printed waits until the output matches the pattern, and returns the first group.
 func (p *program) printed(pattern string) string {
 	p.Helper()
 	timeout := time.After(testTimeout)
@@ -158,7 +158,7 @@ func (o *output) text() string {
 	return text
 }
 
-// environment is what the program sees of the machine.
+// environment holds the environment variables of the program.
 type environment map[string]string
 
 func (e environment) get(name string) string { return e[name] }
@@ -187,7 +187,7 @@ func eachEmptyDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	eachDialect(t, testdb.EmptyURL, test)
 }
 
-// eachEmptyDatabaseUnaudited is for what leaves the database without tables.
+// eachEmptyDatabaseUnaudited is for programs that leave the database without tables.
 func eachEmptyDatabaseUnaudited(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	for _, dialect := range []string{testdb.SQLite, testdb.Postgres} {
@@ -204,9 +204,9 @@ func eachDialect(t *testing.T, address func(testing.TB, string) string, test fun
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			url := address(t, dialect)
-			db := testdb.Open(t, ours(url, dialect))
+			db := testdb.Open(t, withTestName(url, dialect))
 			t.Cleanup(func() {
-				audit(t, db)
+				wantCleanBooks(t, db)
 				wantNoSession(t, db)
 			})
 			test(t, url)
@@ -214,8 +214,9 @@ func eachDialect(t *testing.T, address func(testing.TB, string) string, test fun
 	}
 }
 
-// ours names the test's own sessions in the database, so that they are not taken for a program's.
-func ours(url, dialect string) string {
+// withTestName names the test's own sessions in the database, so that they are not taken for a
+// program's.
+func withTestName(url, dialect string) string {
 	if dialect == testdb.Postgres {
 		url += "&application_name=test" // there are parameters already
 	}
@@ -246,7 +247,7 @@ func wantNoSession(t *testing.T, db *gorm.DB) {
 	}
 }
 
-func audit(t *testing.T, db *gorm.DB) {
+func wantCleanBooks(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	findings, err := point.Audit(context.Background(), db)
 	if err != nil {

@@ -16,8 +16,8 @@ const (
 	racesAtOnce    = 3 // payments that are fought over at the same time, each by 28 callers
 )
 
-// contest is one payment that everybody reports at once.
-type contest struct {
+// race is one payment that 28 callers report at once.
+type race struct {
 	*visitor
 	impUID, merchantUID string
 	stranger            string
@@ -29,7 +29,7 @@ type contest struct {
 func TestF2EveryEntranceAtOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		stranger := s.as("junho")
+		stranger := s.tokenFor("junho")
 		turns := make(chan struct{}, racesAtOnce)
 		var contests sync.WaitGroup
 		for range racingPayments {
@@ -37,7 +37,7 @@ func TestF2EveryEntranceAtOnce(t *testing.T) {
 			contests.Go(func() {
 				defer func() { <-turns }()
 				merchantUID := s.buy(s.token, "points-5000").MerchantUID
-				c := &contest{visitor: s, impUID: s.pay(merchantUID, 5_000), merchantUID: merchantUID, stranger: stranger}
+				c := &race{visitor: s, impUID: s.pay(merchantUID, 5_000), merchantUID: merchantUID, stranger: stranger}
 				c.run()
 			})
 		}
@@ -48,7 +48,7 @@ func TestF2EveryEntranceAtOnce(t *testing.T) {
 	})
 }
 
-func (c *contest) run() {
+func (c *race) run() {
 	start := make(chan struct{})
 	var callers sync.WaitGroup
 	caller := func(times int, call func(i int)) {
@@ -67,7 +67,7 @@ func (c *contest) run() {
 	}
 }
 
-func (c *contest) mutate() {
+func (c *race) mutate() {
 	switch r := c.charge(c.token, c.impUID); r.code() {
 	case "":
 		c.won.Add(1)
@@ -77,28 +77,28 @@ func (c *contest) mutate() {
 	}
 }
 
-func (c *contest) notify(i int) {
+func (c *race) notify(i int) {
 	contentType, body := "application/json", fmt.Sprintf(`{"imp_uid":%q,"merchant_uid":%q,"status":"paid"}`, c.impUID, c.merchantUID)
 	if i%2 == 1 {
 		contentType = "application/x-www-form-urlencoded"
 		body = url.Values{"imp_uid": {c.impUID}, "merchant_uid": {c.merchantUID}, "status": {"paid"}}.Encode()
 	}
-	a, err := c.try(http.MethodPost, c.url+"/webhooks/iamport", body, "Content-Type", contentType)
+	a, err := c.trySend(http.MethodPost, c.url+"/webhooks/iamport", body, "Content-Type", contentType)
 	if err != nil || a.status != http.StatusOK {
 		c.Errorf("webhook: %d %s, %v", a.status, a.text, err)
 	}
 }
 
-func (c *contest) land() {
+func (c *race) land() {
 	query := url.Values{"imp_uid": {c.impUID}, "merchant_uid": {c.merchantUID}}
-	a, err := c.try(http.MethodGet, c.url+"/payments/return?"+query.Encode(), "")
+	a, err := c.trySend(http.MethodGet, c.url+"/payments/return?"+query.Encode(), "")
 	landed := url.Values{"merchantUid": {c.merchantUID}, "status": {"paid"}}
 	if err != nil || a.header.Get("Location") != c.url+"?"+landed.Encode() {
 		c.Errorf("landing: %d, to %s, %v", a.status, a.header.Get("Location"), err)
 	}
 }
 
-func (c *contest) steal() {
+func (c *race) steal() {
 	c.wantCode(c.charge(c.stranger, c.impUID), point.PaymentNotFound)
 }
 

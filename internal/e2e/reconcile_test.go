@@ -13,8 +13,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// beside is an environment for a command that asks the sandbox inside the running server.
-func (s *visitor) beside() environment {
+// besideServer is an environment for a command that asks the sandbox inside the running server.
+func (s *visitor) besideServer() environment {
 	return s.env.with(environment{"ADDR": strings.TrimPrefix(s.url, "http://")})
 }
 
@@ -22,23 +22,23 @@ func TestReconcileHealsAndThenAgrees(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		impUID := s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
-		text, err := finish(t, s.beside(), "reconcile")
+		text, err := finish(t, s.besideServer(), "reconcile")
 		if err != nil || !strings.Contains(text, "healed  MISSING_HERE "+impUID) || !strings.Contains(text, "1 healed, 0 differences\n") {
 			t.Errorf("%v\n%s", err, text)
 		}
 		s.wantBalance(s.token, 5_000)
-		text, err = finish(t, s.beside(), "reconcile", "-from", time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly))
+		text, err = finish(t, s.besideServer(), "reconcile", "-from", time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly))
 		if err != nil || !strings.Contains(text, ": 1 listed, 1 compared, 0 healed, 0 differences\n") {
 			t.Errorf("%v\n%s", err, text)
 		}
-		text, err = finish(t, s.beside(), "reconcile", "-list")
+		text, err = finish(t, s.besideServer(), "reconcile", "-list")
 		if err != nil || strings.Count(text, " from ") != 2 || !strings.HasSuffix(text, "\n2 runs\n") {
 			t.Errorf("%v\n%s", err, text)
 		}
 	})
 }
 
-// exported is what -json writes.
+// exported is the JSON that -json writes.
 type exported struct {
 	Run         struct{ Listed, Healed, Differences int64 }
 	Differences []struct {
@@ -53,7 +53,7 @@ func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
 		strange := s.pay("=1+1", 5_000)
 		s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
 		dir := t.TempDir()
-		text, err := finish(t, s.beside(), "reconcile", "-csv", filepath.Join(dir, "a.csv"), "-json", filepath.Join(dir, "a.json"))
+		text, err := finish(t, s.besideServer(), "reconcile", "-csv", filepath.Join(dir, "a.csv"), "-json", filepath.Join(dir, "a.json"))
 		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 difference") || !strings.Contains(text, "differs MISSING_HERE "+strange) {
 			t.Errorf("%v\n%s", err, text)
 		}
@@ -78,7 +78,7 @@ func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
 				t.Errorf("CSV says %q, JSON %+v", row, d)
 			}
 		}
-		text, err = finish(t, s.beside(), "reconcile", "-json", "-")
+		text, err = finish(t, s.besideServer(), "reconcile", "-json", "-")
 		if again := (exported{}); err != nil || json.Unmarshal([]byte(text), &again) != nil || again.Run.Listed != 2 || again.Run.Differences != 0 {
 			t.Errorf("%v\n%s", err, text)
 		}
@@ -87,7 +87,7 @@ func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
 
 func TestReconcileFailsAndSaysSoWhenIamportIsDown(t *testing.T) {
 	t.Parallel()
-	env := sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"ADDR": "127.0.0.1:1"}) // nobody listens there
+	env := sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"ADDR": "127.0.0.1:1"}) // no server listens there
 	text, err := finish(t, env, "reconcile")
 	if point.CodeOf(err) != point.GatewayUnavailable || isUsageError(err) || !strings.Contains(text, "failed: GATEWAY_UNAVAILABLE") {
 		t.Errorf("%v\n%s", err, text)

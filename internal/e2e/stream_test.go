@@ -12,16 +12,16 @@ import (
 	"pointcharge/internal/point"
 )
 
-// following is an open stream of the viewer's lines.
-type following struct {
+// openStream is an open stream of the viewer's lines.
+type openStream struct {
 	*visitor
 	*http.Response
 	lines *bufio.Scanner
 }
 
-// follow opens a stream that continues after the line with that number, and returns when the server
-// listens.
-func (s *visitor) follow(token, after string, headers ...string) *following {
+// openStream opens a stream that continues after the line with that number, and returns when the
+// server listens.
+func (s *visitor) openStream(token, after string, headers ...string) *openStream {
 	s.Helper()
 	body := `{"query":"subscription { viewerTransactionAdded(after: ` + after + `) { seq kind amount order { merchantUid } } }"}`
 	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, s.url+"/graphql/stream", strings.NewReader(body))
@@ -39,11 +39,11 @@ func (s *visitor) follow(token, after string, headers ...string) *following {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { response.Body.Close() })
-	return &following{s, response, bufio.NewScanner(response.Body)}
+	return &openStream{s, response, bufio.NewScanner(response.Body)}
 }
 
-// added is a line as the stream brings it.
-type added struct {
+// streamedLine is a line as the stream brings it.
+type streamedLine struct {
 	Seq    int
 	Kind   string
 	Amount int64
@@ -51,7 +51,7 @@ type added struct {
 }
 
 // next is the next line, or false when the stream was cut; it is never complete here.
-func (f *following) next() (added, bool) {
+func (f *openStream) next() (streamedLine, bool) {
 	f.Helper()
 	for f.lines.Scan() {
 		data, ok := strings.CutPrefix(f.lines.Text(), "data: ")
@@ -59,17 +59,17 @@ func (f *following) next() (added, bool) {
 			continue
 		}
 		var result struct {
-			Data struct{ ViewerTransactionAdded added }
+			Data struct{ ViewerTransactionAdded streamedLine }
 		}
 		if err := json.Unmarshal([]byte(data), &result); err != nil || result.Data.ViewerTransactionAdded.Seq == 0 {
 			f.Fatalf("no line: %s", data)
 		}
 		return result.Data.ViewerTransactionAdded, true
 	}
-	return added{}, false
+	return streamedLine{}, false
 }
 
-func (f *following) want(seq int, kind string) added {
+func (f *openStream) want(seq int, kind string) streamedLine {
 	f.Helper()
 	line, ok := f.next()
 	if !ok || line.Seq != seq || line.Kind != kind {
@@ -83,9 +83,9 @@ func TestAPageThatWaitsForADepositLearnsOfIt(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		page, other := openShop(t, sandboxOn(database)), openShop(t, sandboxOn(database)) // two servers of a fleet
 		o := other.buy(other.token, "points-10000")
-		impUID := other.decide(other.openWindow(o, "overlay", map[string]any{"pay_method": "vbank"}), map[string]any{"action": "pay"}).Rsp.ImpUID
+		impUID := other.answerWindow(other.openWindow(o, "overlay", map[string]any{"pay_method": "vbank"}), map[string]any{"action": "pay"}).Rsp.ImpUID
 		other.awaitStatus(other.token, o.MerchantUID, "WAITING_DEPOSIT")
-		stranger, waiting := page.follow(page.as("junho"), "null"), page.follow(page.token, "null")
+		stranger, waiting := page.openStream(page.tokenFor("junho"), "null"), page.openStream(page.token, "null")
 		other.postJSON(other.url+"/sandbox/sandbox-payments/"+impUID+"/pay", nil, nil)
 		if line := waiting.want(1, "CHARGE"); line.Amount != 10_000 || line.Order.MerchantUID != o.MerchantUID {
 			t.Errorf("unexpected line: %+v", line)
@@ -96,7 +96,7 @@ func TestAPageThatWaitsForADepositLearnsOfIt(t *testing.T) {
 		if page.err != nil {
 			t.Errorf("it had to be cut off: %v", page.err)
 		}
-		for _, f := range []*following{stranger, waiting} {
+		for _, f := range []*openStream{stranger, waiting} {
 			if line, ok := f.next(); ok {
 				t.Errorf("a line too many: %+v", line)
 			}
@@ -118,7 +118,7 @@ func TestAStreamSurvivesARestart(t *testing.T) {
 			}
 		}
 		s := openShop(t, sandboxOn(database).with(environment{"STREAM_POLL": "50ms"}))
-		f := s.follow(s.token, "null")
+		f := s.openStream(s.token, "null")
 		enter(1, 3)
 		for seq := 1; seq <= 2; seq++ { // the third may be on its way when the server goes
 			f.want(seq, "ADJUST")
@@ -127,7 +127,7 @@ func TestAStreamSurvivesARestart(t *testing.T) {
 		s.stop()
 		enter(4, 80)
 		s = openShop(t, sandboxOn(database).with(environment{"STREAM_POLL": "50ms"}))
-		f = s.follow(s.token, "2")
+		f = s.openStream(s.token, "2")
 		for seq := 3; seq <= 80; seq++ {
 			f.want(seq, "ADJUST")
 		}
@@ -138,12 +138,12 @@ func TestAStreamSurvivesARestart(t *testing.T) {
 
 func TestStreamsAreForListedOriginsOnly(t *testing.T) {
 	t.Parallel()
-	s := openFor(t, "https://shop.example")
-	listed := s.follow(s.token, "null", "Origin", "https://shop.example", "Sec-Fetch-Site", "cross-site")
+	s := openShopForOrigins(t, "https://shop.example")
+	listed := s.openStream(s.token, "null", "Origin", "https://shop.example", "Sec-Fetch-Site", "cross-site")
 	if allowed := listed.Header.Get("Access-Control-Allow-Origin"); listed.StatusCode != http.StatusOK || allowed != "https://shop.example" {
 		t.Errorf("a listed origin: %d, allowed %q", listed.StatusCode, allowed)
 	}
-	other := s.follow(s.token, "null", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
+	other := s.openStream(s.token, "null", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
 	if other.StatusCode != http.StatusForbidden {
 		t.Errorf("another origin: %d", other.StatusCode)
 	}

@@ -26,7 +26,7 @@ type vbankOrder struct {
 	VirtualAccount                 *struct{ Bank, Number, Holder, DepositBy string }
 }
 
-func (s *visitor) vbank(query, merchantUID string) vbankReply {
+func (s *visitor) changeAccount(query, merchantUID string) vbankReply {
 	s.Helper()
 	r := s.ask(s.token, query, "m", merchantUID)
 	s.wantCode(r, "")
@@ -37,8 +37,8 @@ func (s *visitor) vbank(query, merchantUID string) vbankReply {
 	return out
 }
 
-// attempt is the imp_uid of the order's newest payment, as the gateway has it.
-func (s *visitor) attempt(merchantUID string) string {
+// newestPayment is the imp_uid of the order's newest payment, as the gateway has it.
+func (s *visitor) newestPayment(merchantUID string) string {
 	s.Helper()
 	var granted struct {
 		Response struct {
@@ -58,7 +58,7 @@ func (s *visitor) attempt(merchantUID string) string {
 	return found.Response.ImpUID
 }
 
-func (s *visitor) deposit(impUID string, body map[string]any) {
+func (s *visitor) payDeposit(impUID string, body map[string]any) {
 	s.Helper()
 	if a := s.postJSON(s.url+"/sandbox/sandbox-payments/"+impUID+"/deposit", body, nil); a.status != http.StatusOK {
 		s.Fatalf("the bank refused: %s", a.text)
@@ -71,14 +71,14 @@ func TestF8AnAccountThatTheServerIssuedIsCreditedWithNobodysBrowserOpen(t *testi
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.ask(s.token, openVbank, "p", "points-10000").Data.CreateChargeOrder
-		issued := s.vbank(issueVbank, o.MerchantUID).Data.IssueVirtualAccount
-		again := s.vbank(issueVbank, o.MerchantUID).Data.IssueVirtualAccount
+		issued := s.changeAccount(issueVbank, o.MerchantUID).Data.IssueVirtualAccount
+		again := s.changeAccount(issueVbank, o.MerchantUID).Data.IssueVirtualAccount
 		if a := issued.VirtualAccount; issued.Status != "WAITING_DEPOSIT" || a == nil || a.Bank != "신한은행" || a.Holder != "포인트차지" ||
 			a.DepositBy != issued.ExpiresAt || again.VirtualAccount.Number != a.Number {
 			t.Fatalf("unexpected orders %+v, %+v", issued, again)
 		}
 		s.wantBalance(s.token, 0)
-		s.deposit(s.attempt(o.MerchantUID), map[string]any{"amount": 10_000})
+		s.payDeposit(s.newestPayment(o.MerchantUID), map[string]any{"amount": 10_000})
 		s.awaitStatus(s.token, o.MerchantUID, "PAID")
 		s.wantBalance(s.token, 10_100)
 	})
@@ -88,10 +88,10 @@ func TestF8AnAccountFromTheWindowIsCreditedWithNobodysBrowserOpen(t *testing.T) 
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.buy(s.token, "points-5000")
-		s.decide(s.openWindow(o, "overlay", map[string]any{"pay_method": "vbank"}), map[string]any{"action": "pay_silently"})
+		s.answerWindow(s.openWindow(o, "overlay", map[string]any{"pay_method": "vbank"}), map[string]any{"action": "pay_silently"})
 		s.awaitStatus(s.token, o.MerchantUID, "WAITING_DEPOSIT")
 		s.wantBalance(s.token, 0)
-		s.deposit(s.attempt(o.MerchantUID), map[string]any{"amount": 5_000})
+		s.payDeposit(s.newestPayment(o.MerchantUID), map[string]any{"amount": 5_000})
 		s.awaitStatus(s.token, o.MerchantUID, "PAID")
 		s.wantBalance(s.token, 5_000)
 	})
@@ -101,11 +101,11 @@ func TestARevokedAccountTakesNoDeposit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.ask(s.token, openVbank, "p", "points-5000").Data.CreateChargeOrder
-		s.vbank(issueVbank, o.MerchantUID)
-		if revoked := s.vbank(revokeVbank, o.MerchantUID).Data.RevokeVirtualAccount; revoked.Status != "PENDING" || revoked.VirtualAccount != nil {
+		s.changeAccount(issueVbank, o.MerchantUID)
+		if revoked := s.changeAccount(revokeVbank, o.MerchantUID).Data.RevokeVirtualAccount; revoked.Status != "PENDING" || revoked.VirtualAccount != nil {
 			t.Errorf("unexpected order %+v", revoked)
 		}
-		address := s.url + "/sandbox/sandbox-payments/" + s.attempt(o.MerchantUID) + "/deposit"
+		address := s.url + "/sandbox/sandbox-payments/" + s.newestPayment(o.MerchantUID) + "/deposit"
 		if a := s.postJSON(address, map[string]any{"amount": 5_000}, nil); a.status != http.StatusConflict {
 			t.Errorf("the deposit: %d %s", a.status, a.text)
 		}
@@ -118,9 +118,9 @@ func TestAWrongDepositIsKeptForTheOperator(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.ask(s.token, openVbank, "p", "points-5000").Data.CreateChargeOrder
-		s.vbank(issueVbank, o.MerchantUID)
-		impUID := s.attempt(o.MerchantUID)
-		s.deposit(impUID, map[string]any{"amount": 4_999, "force": true})
+		s.changeAccount(issueVbank, o.MerchantUID)
+		impUID := s.newestPayment(o.MerchantUID)
+		s.payDeposit(impUID, map[string]any{"amount": 4_999, "force": true})
 		s.printed(`(problem=DEPOSIT)`)
 		s.wantCode(s.charge(s.token, impUID), point.PaymentMismatch)
 		s.wantBalance(s.token, 0)

@@ -13,7 +13,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// visitor is what a front end knows of a running server: its address and a user's token.
+// visitor is a front end of a running server: it knows the address and a user's token.
 type visitor struct {
 	*program
 	env    environment
@@ -28,13 +28,13 @@ func openShop(t *testing.T, env environment) *visitor {
 	s := &visitor{program: start(t, env), env: env}
 	s.url = s.printed(`listens on (\S+)`)
 	s.token = s.printed(`token +(\S+)\n`)
-	s.connect()
+	s.newClient()
 	return s
 }
 
-// connect makes a client that hangs up before the server is asked to stop: else Shutdown would wait
-// five seconds for connections that were opened and never used.
-func (s *visitor) connect() {
+// newClient makes a client that hangs up before the server is asked to stop: else Shutdown would
+// wait five seconds for connections that were opened and never used.
+func (s *visitor) newClient() {
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: transport, Timeout: testTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -47,8 +47,8 @@ func eachShop(t *testing.T, test func(s *visitor)) {
 	eachDatabase(t, func(t *testing.T, url string) { test(openShop(t, sandboxOn(url))) })
 }
 
-// as is a token for another user, from the command line.
-func (s *visitor) as(user string, flags ...string) string {
+// tokenFor returns a token for another user, from the command line.
+func (s *visitor) tokenFor(user string, flags ...string) string {
 	s.Helper()
 	token, err := finish(s.T, s.env, append([]string{"token", "-user", user}, flags...)...)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *visitor) as(user string, flags ...string) string {
 	return strings.TrimSpace(token)
 }
 
-// answer is what a client gets.
+// answer is the server's answer to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -66,15 +66,15 @@ type answer struct {
 
 func (s *visitor) send(method, url, body string, headers ...string) answer {
 	s.Helper()
-	a, err := s.try(method, url, body, headers...)
+	a, err := s.trySend(method, url, body, headers...)
 	if err != nil {
 		s.Fatal(err)
 	}
 	return a
 }
 
-// try sends a request with headers in pairs of name and value.
-func (s *visitor) try(method, url, body string, headers ...string) (answer, error) {
+// trySend sends a request with headers in pairs of name and value.
+func (s *visitor) trySend(method, url, body string, headers ...string) (answer, error) {
 	request, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -170,7 +170,7 @@ func (s *visitor) ask(token, query string, variables ...string) reply {
 	if err != nil {
 		s.Fatal(err)
 	}
-	a, err := s.try(http.MethodPost, s.url+"/graphql", string(body), "Authorization", "Bearer "+token)
+	a, err := s.trySend(http.MethodPost, s.url+"/graphql", string(body), "Authorization", "Bearer "+token)
 	r := reply{text: a.text}
 	if err == nil {
 		err = json.Unmarshal([]byte(a.text), &r)
@@ -239,7 +239,7 @@ func (s *visitor) wantBalance(token string, points int64) {
 	}
 }
 
-func (s *visitor) read(token, merchantUID string) order {
+func (s *visitor) readOrder(token, merchantUID string) order {
 	s.Helper()
 	r := s.ask(token, readOrder, "m", merchantUID)
 	if r.code() != "" || r.Data.ChargeOrder == nil {
@@ -248,11 +248,11 @@ func (s *visitor) read(token, merchantUID string) order {
 	return *r.Data.ChargeOrder
 }
 
-// awaitStatus asks until somebody else, the webhook, has moved the order. Each try is a round trip.
+// awaitStatus reads the order until a webhook or a job has moved it. Each try is a round trip.
 func (s *visitor) awaitStatus(token, merchantUID, status string) order {
 	s.Helper()
 	for deadline := time.Now().Add(testTimeout); ; runtime.Gosched() {
-		o := s.read(token, merchantUID)
+		o := s.readOrder(token, merchantUID)
 		if o.Status == status {
 			return o
 		}

@@ -81,13 +81,13 @@ func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*aut
 	return auth.NewHS256([]byte(cfg.AuthHS256Secret.Reveal()), cfg.AuthIssuer, cfg.AuthAudience), nil
 }
 
-// startJobs starts what runs beside the requests.
+// startJobs starts the jobs that run beside the requests.
 func (p *parts) startJobs(ctx context.Context) (err error) {
 	p.schedule, err = schedule.Start(ctx, p.points.DB, jobs(p.cfg, p.points, p.log), p.log)
 	return err
 }
 
-// close ends what runs beside the requests. No request may be under way any more.
+// close ends the jobs, streams and look-ups. It must be called after the last request has ended.
 func (p *parts) close() {
 	if p.schedule != nil {
 		if err := p.schedule.Close(); err != nil {

@@ -13,7 +13,7 @@ import (
 // unknown roles, and configurations in which another party signs.
 func SignToken(cfg config.Config, user string, role auth.Role, life time.Duration) (string, error) {
 	if cfg.AuthHS256Secret.IsZero() {
-		return "", errors.New("tokens are signed by whoever serves AUTH_JWKS_URL, not here")
+		return "", errors.New("tokens are signed by the issuer of AUTH_JWKS_URL, not here")
 	}
 	if role != auth.RoleUser && role != auth.RoleService && role != auth.RoleAdmin {
 		return "", fmt.Errorf("there is no role %q: user, service or admin", role)
