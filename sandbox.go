@@ -16,6 +16,7 @@ import (
 	"pointcharge/internal/config"
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 	"pointcharge/internal/web/storefront"
 )
 
@@ -123,7 +124,7 @@ func runSandbox(ctx context.Context, i invocation) error {
 	key := i.flags.String("key", "", "the imp_key to accept; any when empty")
 	secret := i.flags.String("secret", "", "the imp_secret to accept; any when empty")
 	faults := i.flags.String("faults", "", "what goes wrong: seed=7,rate=0.3 or hang=0.1,429=1:2,down=1, by name[=rate[:count][@route]]\n"+
-		"names: "+strings.Join(sandbox.Names(), " "))
+		"names: "+strings.Join(fault.Names(), " "))
 	if err := i.parse(0); err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func runSandbox(ctx context.Context, i invocation) error {
 }
 
 func setFaults(pretend *sandbox.Sandbox, text string) error {
-	plan, err := sandbox.ParsePlan(text)
+	plan, err := fault.Parse(text)
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func setFaults(pretend *sandbox.Sandbox, text string) error {
 
 // releaseFaults ends hangs, for which a server that shuts down would wait.
 func releaseFaults(pretend *sandbox.Sandbox) {
-	_ = pretend.SetFaults(sandbox.Plan{}) // nothing has no mistake
+	_ = pretend.SetFaults(fault.Plan{}) // nothing has no mistake
 }
 
 // serveUntil serves until ctx ends, then stops accepting and waits for the requests in flight.

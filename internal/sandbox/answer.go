@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 // choice is a button of the checkout page: how the payment ends, and who is told.
@@ -140,7 +142,7 @@ func (s *Sandbox) decide(window *session, chosen choice, in decision) *outcome {
 // settle ends the payment. Two windows of one order may be open; only one of them can be paid.
 func (s *Sandbox) settle(impUID string, chosen choice, in decision) (*record, *refusal) {
 	now, why := s.now().Unix(), chosen.refusal
-	var f fault
+	var f fault.Fault
 	settled, err := s.store.update(impUID, now, func(r *record) error {
 		if why == nil && s.store.everPaidLocked(r.MerchantUID) {
 			why = errAlreadyPaid

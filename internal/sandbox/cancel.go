@@ -10,8 +10,6 @@ import (
 	"strconv"
 )
 
-const cancelRoute = "POST /payments/cancel"
-
 // cancellation is what POST /payments/cancel asks for.
 type cancellation struct {
 	ImpUID      string

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 // controlPath is where faults are switched. A sandbox that is mounted at /sandbox and one that stands alone both
@@ -50,8 +52,8 @@ func (s *Sandbox) putFaults(w http.ResponseWriter, r *http.Request) {
 }
 
 // readPlan takes no field that it does not know: a fault with a typing error would be one that never happens.
-func readPlan(text []byte) (Plan, error) {
-	var p Plan
+func readPlan(text []byte) (fault.Plan, error) {
+	var p fault.Plan
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&p)
@@ -60,7 +62,7 @@ func readPlan(text []byte) (Plan, error) {
 
 // deleteFaults answers DELETE /faults: nothing goes wrong any more, and the sandbox is up. What is due later stays so.
 func (s *Sandbox) deleteFaults(w http.ResponseWriter, r *http.Request) {
-	s.faults.replace(Plan{})
+	s.faults.Replace(fault.Plan{})
 	s.getFaults(w, r)
 }
 

@@ -2,31 +2,33 @@ package sandbox
 
 import (
 	"sync"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 // tell sends the notice to its addresses, or what a fault makes of it. Before says that somebody waits at the
 // payment window, whose answer can be held until the webhook was answered.
 func (s *Sandbox) tell(r *record, n notice, to []string, before bool) {
-	f := s.faults.draw(aWebhook, r.identity()+" "+n.Status, func(f Fault) bool {
-		return len(to) > 0 && (f.Name != FaultWebhookFirst || before)
+	f := s.faults.Draw(fault.OnWebhook, r.identity()+" "+n.Status, func(f fault.Rule) bool {
+		return len(to) > 0 && (f.Name != fault.WebhookFirst || before)
 	})
-	switch f.name {
-	case FaultWebhookNever:
+	switch f.Name {
+	case fault.WebhookNever:
 		return
-	case FaultWebhookFirst:
+	case fault.WebhookFirst:
 		s.tellNow(n, to)
 		return
-	case FaultWebhookLate:
+	case fault.WebhookLate:
 		if s.agenda.later(lateWebhook, func() { s.send(n, to) }) {
 			return
 		}
-	case FaultWebhookTwice:
+	case fault.WebhookTwice:
 		s.send(n, to)
-	case FaultWebhookForged:
+	case fault.WebhookForged:
 		for _, lie := range s.lies(n) {
 			s.send(lie, to)
 		}
-	case FaultWebhookForm:
+	case fault.WebhookForm:
 		n.form = true
 	}
 	s.send(n, to)

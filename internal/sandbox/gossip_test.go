@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
 // told presses pay under the plan and returns the webhooks that came of it.
@@ -28,7 +29,7 @@ func TestFaultWebhookNever(t *testing.T) {
 	g, got := told(t, "webhook-never")
 	equal(t, len(got), 0)
 	equal(t, g.Flush(), 0)
-	g.wantInjected(sandbox.FaultWebhookNever, 1)
+	g.wantInjected(fault.WebhookNever, 1)
 }
 
 func TestFaultWebhookTwice(t *testing.T) {
@@ -36,7 +37,7 @@ func TestFaultWebhookTwice(t *testing.T) {
 	g, got := told(t, "webhook-twice")
 	equal(t, len(got), 2)
 	equal(t, got[0], got[1])
-	g.wantInjected(sandbox.FaultWebhookTwice, 1)
+	g.wantInjected(fault.WebhookTwice, 1)
 }
 
 func TestFaultWebhookForm(t *testing.T) {
@@ -44,7 +45,7 @@ func TestFaultWebhookForm(t *testing.T) {
 	g, got := told(t, "webhook-form")
 	equal(t, len(got), 1)
 	equal(t, got[0].ContentType, "application/x-www-form-urlencoded")
-	g.wantInjected(sandbox.FaultWebhookForm, 1)
+	g.wantInjected(fault.WebhookForm, 1)
 }
 
 func TestFaultWebhookForgedTellsTheTruthAndThreeLies(t *testing.T) {
@@ -72,7 +73,7 @@ func TestFaultWebhookForgedTellsTheTruthAndThreeLies(t *testing.T) {
 	}
 	slices.Sort(lies)
 	equal(t, lies, []string{"imp_uid", "merchant_uid", "none", "status"})
-	g.wantInjected(sandbox.FaultWebhookForged, 1)
+	g.wantInjected(fault.WebhookForged, 1)
 }
 
 func TestFaultWebhookFirstHoldsTheBrowsersAnswer(t *testing.T) {
@@ -100,7 +101,7 @@ func TestFaultWebhookFirstHoldsTheBrowsersAnswer(t *testing.T) {
 	}
 	close(release)
 	<-answered
-	g.wantInjected(sandbox.FaultWebhookFirst, 1)
+	g.wantInjected(fault.WebhookFirst, 1)
 }
 
 func TestFaultWebhookFirstIsNothingWhereNobodyWaits(t *testing.T) {
@@ -110,7 +111,7 @@ func TestFaultWebhookFirstIsNothingWhereNobodyWaits(t *testing.T) {
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
 	g.Notify("imp_1")
 	equal(t, len(g.notices()), 1)
-	g.wantInjected(sandbox.FaultWebhookFirst, 0)
+	g.wantInjected(fault.WebhookFirst, 0)
 }
 
 func TestFaultWebhookLateComesAnHourLater(t *testing.T) {

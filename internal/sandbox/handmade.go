@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"unicode/utf8"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 const maxImpUID = 32 // characters (contract §1.4)
@@ -39,14 +41,14 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 // makePayment is Put for payments that may go wrong. Nobody sees one paid before it went wrong.
 func (s *Sandbox) makePayment(p Payment) Payment {
 	old, known := s.store.get(p.ImpUID)
-	if s.faults.now.Load() == nil || cmp.Or(p.Status, Paid) != Paid || known && old.PaidAt != 0 {
+	if !s.faults.Active() || cmp.Or(p.Status, Paid) != Paid || known && old.PaidAt != 0 {
 		return s.Put(p)
 	}
 	unpaid := p
 	unpaid.Status = Ready
 	p.ImpUID = s.Put(unpaid).ImpUID
 	now := s.now().Unix()
-	var f fault
+	var f fault.Fault
 	r, err := s.store.update(p.ImpUID, now, func(r *record) error {
 		r.Payment = p.filled(now)
 		f = s.spoil(r)

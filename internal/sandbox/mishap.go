@@ -4,32 +4,34 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 // spoil lets a payment that becomes paid go wrong. It is called under the store's lock.
-func (s *Sandbox) spoil(r *record) fault {
-	if skew := int64(s.skew(r.identity()) / time.Second); skew != 0 {
+func (s *Sandbox) spoil(r *record) fault.Fault {
+	if skew := int64(s.faults.Skew(r.identity()) / time.Second); skew != 0 {
 		r.StartedAt, r.PaidAt = r.StartedAt+skew, r.PaidAt+skew
 	}
-	f := s.faults.draw(aPayment, r.identity(), func(f Fault) bool {
-		return f.Name != FaultSecondDeposit || r.PayMethod == "vbank"
+	f := s.faults.Draw(fault.OnPayment, r.identity(), func(f fault.Rule) bool {
+		return f.Name != fault.SecondDeposit || r.PayMethod == "vbank"
 	})
-	switch f.name {
-	case FaultWrongAmount:
+	switch f.Name {
+	case fault.WrongAmount:
 		amount, _ := parseMoney(string(r.Amount))
 		if amount -= moneyUnit; amount <= 0 {
 			amount += 2 * moneyUnit
 		}
 		r.Amount = amount.number()
-	case FaultWrongCurrency:
+	case fault.WrongCurrency:
 		if r.Currency == "KRW" {
 			r.Currency = "USD"
 		} else {
 			r.Currency = "KRW"
 		}
-	case FaultUnreadable:
+	case fault.Unreadable:
 		r.Currency = unreadable + r.Currency
-	case FaultFailedThenPaid:
+	case fault.FailedThenPaid:
 		r.Status, r.FailedAt, r.PaidAt, r.FailReason = Failed, r.PaidAt, 0, Text(errDeclined.message)
 	}
 	return f
@@ -37,21 +39,21 @@ func (s *Sandbox) spoil(r *record) fault {
 
 // followUp arranges what comes later of a payment that went wrong. An agenda that is full takes no more: the payment
 // stays as it is.
-func (s *Sandbox) followUp(r *record, f fault) {
+func (s *Sandbox) followUp(r *record, f fault.Fault) {
 	id := r.ImpUID
-	switch f.name {
-	case FaultFailedThenPaid:
-		told := f.random.IntN(2) == 0
+	switch f.Name {
+	case fault.FailedThenPaid:
+		told := f.Random.IntN(2) == 0
 		s.agenda.later(latePayment, func() { s.approve(id, told) })
-	case FaultConsoleCancel:
+	case fault.ConsoleCancel:
 		amount, err := parseMoney(string(r.Amount))
 		if half := amount / moneyUnit / 2 * moneyUnit; err == nil && half > 0 {
 			s.agenda.later(firstHalf, func() { s.cancelAtConsole(id, half) })
 		}
 		s.agenda.later(secondHalf, func() { s.cancelAtConsole(id, 0) })
-	case FaultSecondDeposit:
+	case fault.SecondDeposit:
 		s.agenda.later(lateDeposit, func() { s.secondDeposit(id) })
-	case FaultUnreadable:
+	case fault.Unreadable:
 		s.agenda.later(legible, func() { s.clear(id) })
 	}
 }
@@ -70,7 +72,7 @@ func (s *Sandbox) clear(impUID string) {
 // approve is the late approval of a payment that failed. If the buyer has paid in another window since, the order is
 // paid twice, as it happens.
 func (s *Sandbox) approve(impUID string, told bool) {
-	if r, _, err := s.pay(impUID, func(*record) fault { return fault{} }); err == nil && told {
+	if r, _, err := s.pay(impUID, func(*record) fault.Fault { return fault.Fault{} }); err == nil && told {
 		s.notify(r)
 	}
 }

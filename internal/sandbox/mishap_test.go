@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
 // paidUnder presses pay under the plan and returns what the browser and Iamport say.
@@ -22,14 +23,14 @@ func TestFaultWrongAmount(t *testing.T) {
 	g, _, p := paidUnder(t, "wrong-amount")
 	equal(t, p.Amount, "4999")
 	equal(t, p.Status, sandbox.Paid)
-	g.wantInjected(sandbox.FaultWrongAmount, 1)
+	g.wantInjected(fault.WrongAmount, 1)
 }
 
 func TestFaultWrongCurrency(t *testing.T) {
 	t.Parallel()
 	g, _, p := paidUnder(t, "wrong-currency")
 	equal(t, p.Currency, "USD")
-	g.wantInjected(sandbox.FaultWrongCurrency, 1)
+	g.wantInjected(fault.WrongCurrency, 1)
 }
 
 func TestFaultFailedThenPaid(t *testing.T) {
@@ -94,7 +95,7 @@ func TestFaultSecondDeposit(t *testing.T) {
 	equal(t, p.Amount, "5000")
 	equal(t, len(p.DepositHistory), 2)
 	equal(t, p.DepositHistory[1].Amount, "5000")
-	g.wantInjected(sandbox.FaultSecondDeposit, 1)
+	g.wantInjected(fault.SecondDeposit, 1)
 }
 
 func TestFaultUnreadable(t *testing.T) {
@@ -104,7 +105,7 @@ func TestFaultUnreadable(t *testing.T) {
 	equal(t, p.Currency, "?KRW")
 	listed := into[page](g, g.get("/payments/status/paid"))
 	equal(t, listed.List[0].Currency, "?KRW")
-	g.wantInjected(sandbox.FaultUnreadable, 1)
+	g.wantInjected(fault.Unreadable, 1)
 	g.clock.advance(10 * time.Minute)
 	equal(t, g.Deliver(), 1)
 	p, _ = g.Payment(p.ImpUID)

@@ -22,7 +22,7 @@ func (s *Sandbox) routes() {
 	s.handle("POST /payments/prepare", s.authorized(s.createPreparation))
 	s.handle("PUT /payments/prepare", s.authorized(s.replacePreparation))
 	s.handle("GET /payments/prepare/{merchant_uid}", s.authorized(s.getPreparation))
-	s.handle(cancelRoute, s.authorized(s.postCancel))
+	s.handle("POST /payments/cancel", s.authorized(s.postCancel))
 	s.handle("POST /vbanks", s.authorized(s.postVbank))
 	s.handle("DELETE /vbanks/{imp_uid}", s.authorized(s.deleteVbank))
 

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 // Config says how the pretend Iamport behaves. The zero value accepts every merchant and sends no
@@ -49,7 +51,7 @@ type Sandbox struct {
 	store    *store
 	courier  *courier
 	agenda   agenda
-	faults   faults
+	faults   *fault.Injector
 
 	mu       sync.Mutex // guards the two below
 	prepared *bounded[preparation]
@@ -78,15 +80,15 @@ func New(config Config) *Sandbox {
 		sessions: newBounded[*session](maxSessions),
 	}
 	s.agenda.now = config.Now
-	s.faults.log, s.faults.injected = config.Log, map[string]int{}
+	s.faults = fault.NewInjector(config.Log)
 	s.routes()
 	return s
 }
 
 // ServeHTTP answers Iamport's REST interface, the browser and the sandbox's own routes.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.faults.down.Load() && !isControl(r.URL.Path) {
-		s.faults.count("down", r.URL.Path)
+	if s.faults.Down() && !isControl(r.URL.Path) {
+		s.faults.Count("down", r.URL.Path)
 		reset(w)
 		return
 	}
@@ -150,7 +152,7 @@ func (s *Sandbox) Pay(impUID string) error {
 	return nil
 }
 
-func (s *Sandbox) pay(impUID string, spoil func(*record) fault) (r *record, f fault, err error) {
+func (s *Sandbox) pay(impUID string, spoil func(*record) fault.Fault) (r *record, f fault.Fault, err error) {
 	now := s.now().Unix()
 	r, err = s.store.update(impUID, now, func(r *record) error {
 		if r.PaidAt != 0 {
@@ -184,7 +186,7 @@ func (s *Sandbox) Wait() { s.courier.wait() }
 // Close switches the faults off, drops what they put off, and waits for the webhooks under way, five seconds at most;
 // it sends no more. The rest keeps answering.
 func (s *Sandbox) Close() {
-	s.faults.replace(Plan{})
+	s.faults.Replace(fault.Plan{})
 	s.agenda.close()
 	s.courier.close()
 }

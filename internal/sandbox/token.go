@@ -61,7 +61,7 @@ func (s *Sandbox) getToken(w http.ResponseWriter, r *http.Request) {
 	}
 	now := s.now()
 	token, expiresAt := s.tokens.issue(now)
-	off := s.skew("POST /users/getToken")
+	off := s.faults.Skew("POST /users/getToken")
 	s.succeed(w, http.StatusOK, map[string]any{
 		"access_token": token, "now": now.Add(off).Unix(), "expired_at": expiresAt.Add(off).Unix(),
 	})

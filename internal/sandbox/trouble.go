@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 const (
@@ -21,17 +23,9 @@ func (s *Sandbox) troubled(route string, answer http.HandlerFunc) http.HandlerFu
 	if !isIamports(route) {
 		return answer
 	}
-	can := func(f Fault) bool {
-		switch f.Name {
-		case FaultUnauthorized:
-			return f.covers(route) && route != "POST /users/getToken"
-		case FaultCancelPending:
-			return f.covers(route) && route == cancelRoute
-		}
-		return f.covers(route)
-	}
+	covers := func(r fault.Rule) bool { return r.Covers(route) }
 	return func(w http.ResponseWriter, r *http.Request) {
-		if s.faults.now.Load() == nil {
+		if !s.faults.Active() {
 			answer(w, r)
 			return
 		}
@@ -41,46 +35,46 @@ func (s *Sandbox) troubled(route string, answer http.HandlerFunc) http.HandlerFu
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		request := exactly(r, body)
-		if s.faults.settles(request) {
+		if s.faults.TakeSuccess(request) {
 			answer(w, r)
 			return
 		}
-		s.inject(s.faults.draw(aRequest, s.about(route, r), can), request, w, r, answer)
+		s.inject(s.faults.Draw(fault.OnRequest, s.about(route, r), covers), request, w, r, answer)
 	}
 }
 
 // inject answers as the fault wants it; without a fault, as ever.
-func (s *Sandbox) inject(f fault, request string, w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
-	switch f.name {
-	case FaultLatency:
-		f.wait(r, time.Duration(f.random.Int64N(int64(maxLatency))))
+func (s *Sandbox) inject(f fault.Fault, request string, w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
+	switch f.Name {
+	case fault.Latency:
+		hang(f, r, time.Duration(f.Random.Int64N(int64(maxLatency))))
 		answer(w, r)
-	case FaultHang:
-		f.wait(r, maxHang)
+	case fault.Hang:
+		hang(f, r, maxHang)
 		reset(w)
-	case FaultReset:
+	case fault.Reset:
 		reset(w)
-	case FaultTooMany:
+	case fault.TooMany:
 		w.Header().Set("Retry-After", "1")
 		s.fail(w, http.StatusTooManyRequests, -1, "Too Many Requests")
-	case FaultServerError:
-		s.faults.owe(request)
+	case fault.ServerError:
+		s.faults.OweSuccess(request)
 		s.fail(w, http.StatusInternalServerError, -1, "Internal Server Error")
-	case FaultHTML:
+	case fault.HTML:
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n")
-	case FaultTruncated:
+	case fault.Truncated:
 		kept := newKept()
 		answer(kept, r)
 		kept.sendHalf(w)
-	case FaultUnauthorized:
+	case fault.Unauthorized:
 		s.ExpireToken()
 		answer(w, r)
-	case FaultLost:
+	case fault.Lost:
 		answer(newKept(), r)
 		reset(w)
-	case FaultCancelPending:
+	case fault.CancelPending:
 		s.authorized(s.postCancelPending)(w, r)
 	default:
 		answer(w, r)
@@ -88,12 +82,12 @@ func (s *Sandbox) inject(f fault, request string, w http.ResponseWriter, r *http
 }
 
 // wait ends when the caller leaves and when the fault is switched off, too.
-func (f fault) wait(r *http.Request, patience time.Duration) {
+func hang(f fault.Fault, r *http.Request, patience time.Duration) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-f.over:
+	case <-f.Over:
 	case <-r.Context().Done():
 	}
 }

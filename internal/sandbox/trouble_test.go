@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
 // suffer lets go wrong what the plan says.
 func (g *gateway) suffer(plan string) {
 	g.t.Helper()
-	p, err := sandbox.ParsePlan(plan)
+	p, err := fault.Parse(plan)
 	if err == nil {
 		err = g.SetFaults(p)
 	}
@@ -66,11 +67,11 @@ func TestFaultsThatAnswer(t *testing.T) {
 		status int
 		text   string
 	}{
-		sandbox.FaultTooMany:      {429, `"message":"Too Many Requests"`},
-		sandbox.FaultServerError:  {500, `"message":"Internal Server Error"`},
-		sandbox.FaultHTML:         {502, "<html>"},
-		sandbox.FaultUnauthorized: {401, `"message":"Unauthorized"`},
-		sandbox.FaultLatency:      {200, `"imp_uid":"imp_1"`},
+		fault.TooMany:      {429, `"message":"Too Many Requests"`},
+		fault.ServerError:  {500, `"message":"Internal Server Error"`},
+		fault.HTML:         {502, "<html>"},
+		fault.Unauthorized: {401, `"message":"Unauthorized"`},
+		fault.Latency:      {200, `"imp_uid":"imp_1"`},
 	} {
 		g, look := troubled(t, name)
 		status, text, err := look()
@@ -83,38 +84,38 @@ func TestFaultsThatAnswer(t *testing.T) {
 
 func TestFaultResetBreaksTheConnection(t *testing.T) {
 	t.Parallel()
-	g, look := troubled(t, sandbox.FaultReset)
+	g, look := troubled(t, fault.Reset)
 	if _, _, err := look(); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
 		t.Errorf("got %v", err)
 	}
-	g.wantInjected(sandbox.FaultReset, 1)
+	g.wantInjected(fault.Reset, 1)
 }
 
 func TestFaultTruncatedSendsHalf(t *testing.T) {
 	t.Parallel()
-	g, look := troubled(t, sandbox.FaultTruncated)
+	g, look := troubled(t, fault.Truncated)
 	status, text, err := look()
 	if !errors.Is(err, io.ErrUnexpectedEOF) || status != 200 || !strings.HasPrefix(text, `{"code":0`) {
 		t.Errorf("got %d %q %v", status, text, err)
 	}
-	g.wantInjected(sandbox.FaultTruncated, 1)
+	g.wantInjected(fault.Truncated, 1)
 }
 
 func TestFaultServerErrorIsOverForTheSameRequest(t *testing.T) {
 	t.Parallel()
-	g, look := troubled(t, sandbox.FaultServerError)
+	g, look := troubled(t, fault.ServerError)
 	var got []int
 	for range 4 {
 		status, _, _ := look()
 		got = append(got, status)
 	}
 	equal(t, got, []int{500, 200, 500, 200})
-	g.wantInjected(sandbox.FaultServerError, 2)
+	g.wantInjected(fault.ServerError, 2)
 }
 
 func TestFaultUnauthorizedEndsWithANewToken(t *testing.T) {
 	t.Parallel()
-	g, look := troubled(t, sandbox.FaultUnauthorized+"=1:1")
+	g, look := troubled(t, fault.Unauthorized+"=1:1")
 	before := g.token()
 	status, _, _ := look()
 	equal(t, status, 401)
@@ -126,13 +127,13 @@ func TestFaultUnauthorizedEndsWithANewToken(t *testing.T) {
 
 func TestFaultHangEndsWhenTheCallerLeaves(t *testing.T) {
 	t.Parallel()
-	g, _ := troubled(t, sandbox.FaultHang)
+	g, _ := troubled(t, fault.Hang)
 	ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer leave()
 	if _, _, err := g.try(ctx, "", http.MethodPost, "/payments/cancel", `{}`); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	g.wantInjected(sandbox.FaultHang, 1)
+	g.wantInjected(fault.Hang, 1)
 }
 
 // TestHangsEndWithTheirFault hangs on a route of Iamport's, and would go on for half a minute.
@@ -142,13 +143,13 @@ func TestHangsEndWithTheirFault(t *testing.T) {
 		func(g *gateway) { g.suffer("") },
 		func(g *gateway) { g.Close() },
 	} {
-		g, look := troubled(t, sandbox.FaultHang)
+		g, look := troubled(t, fault.Hang)
 		done := make(chan error)
 		go func() {
 			_, _, err := look()
 			done <- err
 		}()
-		for g.Faults().Injected[sandbox.FaultHang] == 0 {
+		for g.Faults().Injected[fault.Hang] == 0 {
 			runtime.Gosched()
 		}
 		end(g)
@@ -174,7 +175,7 @@ func TestFaultLostComesAfterTheEffect(t *testing.T) {
 	equal(t, p.CancelAmount, "100")
 	status, _, _ := g.try(t.Context(), token, http.MethodGet, "/payments/prepare/next", "")
 	equal(t, status, 200)
-	g.wantInjected(sandbox.FaultLost, 2)
+	g.wantInjected(fault.Lost, 2)
 }
 
 func TestFaultKeepsToItsRouteAndCount(t *testing.T) {
@@ -216,7 +217,7 @@ func TestDownClosesEveryConnection(t *testing.T) {
 // TestFaultCancelPendingHappensLater: the provider accepts it, and ten minutes later it is done and the webhook comes.
 func TestFaultCancelPendingHappensLater(t *testing.T) {
 	t.Parallel()
-	g, _ := troubled(t, sandbox.FaultCancelPending)
+	g, _ := troubled(t, fault.CancelPending)
 	a := g.cancel(`{"imp_uid":"imp_1","amount":1000,"checksum":5000}`)
 	g.expect(a, http.StatusOK, 0)
 	p, _ := g.Payment("imp_1")
@@ -226,13 +227,13 @@ func TestFaultCancelPendingHappensLater(t *testing.T) {
 	p, _ = g.Payment("imp_1")
 	equal(t, p.CancelAmount.String()+p.Status, "1000cancelled")
 	equal(t, len(g.notices()), 1)
-	g.wantInjected(sandbox.FaultCancelPending, 1)
+	g.wantInjected(fault.CancelPending, 1)
 }
 
 // TestFaultCancelPendingIsDropped when something else was cancelled meanwhile, and refuses at once what cannot be.
 func TestFaultCancelPendingIsDropped(t *testing.T) {
 	t.Parallel()
-	g, _ := troubled(t, sandbox.FaultCancelPending)
+	g, _ := troubled(t, fault.CancelPending)
 	g.expect(g.cancel(`{"imp_uid":"imp_1","checksum":4000}`), http.StatusOK, 1)
 	g.expect(g.cancel(`{"imp_uid":"imp_9"}`), http.StatusOK, 1)
 	g.expect(g.cancel(`{"imp_uid":"imp_1","amount":1000,"checksum":5000}`), http.StatusOK, 0)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 const maxVbankHolder = 16 // characters (contract §1.8)
@@ -123,7 +125,7 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 	if err != nil || sum <= 0 {
 		return errAmount
 	}
-	now, f := s.now().Unix(), fault{}
+	now, f := s.now().Unix(), fault.Fault{}
 	paid, err := s.store.update(impUID, now, func(r *record) error {
 		wanted, err := parseMoney(string(r.Amount))
 		switch {

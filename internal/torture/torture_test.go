@@ -25,6 +25,7 @@ import (
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
 var (
@@ -167,8 +168,8 @@ func (r *run) allUp(ctx context.Context) bool {
 
 // shop lets people pay while everything goes wrong.
 func (r *run) shop(ctx context.Context) {
-	plan := sandbox.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag),
-		Faults: []sandbox.Fault{{Name: sandbox.FaultCancelPending, Rate: json.Number(*rateFlag)}}}
+	plan := fault.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag),
+		Rules: []fault.Rule{{Name: fault.CancelPending, Rate: json.Number(*rateFlag)}}}
 	if err := r.gateway.SetFaults(plan); err != nil {
 		r.Error(err)
 	}
@@ -202,7 +203,7 @@ func (r *run) faultSeed() uint64 {
 
 // calm ends what goes wrong. What Iamport has put off happens now; in a deaf run nobody hears of it.
 func (r *run) calm(ctx context.Context) {
-	if err := r.gateway.SetFaults(sandbox.Plan{}); err != nil {
+	if err := r.gateway.SetFaults(fault.Plan{}); err != nil {
 		r.Error(err)
 	}
 	r.allUp(ctx)

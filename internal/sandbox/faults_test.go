@@ -8,19 +8,8 @@ import (
 	"testing"
 
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
-
-func TestParsePlan(t *testing.T) {
-	t.Parallel()
-	got, err := sandbox.ParsePlan("seed=7, rate=0.3,hang=0.1,429=1:2@POST /payments/prepare,webhook-late,down=1")
-	equal(t, err, nil)
-	equal(t, got, sandbox.Plan{Seed: 7, Rate: "0.3", Down: true, Faults: []sandbox.Fault{
-		{Name: "hang", Rate: "0.1"}, {Name: "429", Rate: "1", Count: 2, Route: "POST /payments/prepare"}, {Name: "webhook-late"},
-	}})
-	nothing, err := sandbox.ParsePlan("")
-	equal(t, err, nil)
-	equal(t, nothing, sandbox.Plan{})
-}
 
 func TestPlansWithMistakesAreRefused(t *testing.T) {
 	t.Parallel()
@@ -41,7 +30,7 @@ func TestPlansWithMistakesAreRefused(t *testing.T) {
 		"webhook-late=1@GET *":      "it happens to a webhook, which has no route",
 		strings.Repeat("429,", 101): "there are 101 faults",
 	} {
-		p, err := sandbox.ParsePlan(text)
+		p, err := fault.Parse(text)
 		if err == nil {
 			err = g.SetFaults(p)
 		}
@@ -49,7 +38,7 @@ func TestPlansWithMistakesAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	equal(t, g.Faults().Faults, []sandbox.Fault{})
+	equal(t, g.Faults().Rules, []fault.Rule{})
 }
 
 const overJSON = `{"seed":7,"faults":[{"name":"429","rate":0.5,"count":2,"route":"GET /payments/{imp_uid}"}]}`
@@ -77,7 +66,7 @@ func TestFaultsOverHTTPRefuseNonsense(t *testing.T) {
 	}
 	g.expect(g.call(http.MethodPut, "/faults", overJSON, "Content-Type: text/plain"), 415, -1)
 	g.expect(g.call(http.MethodPut, "/faults", `{"faults":[`+strings.Repeat(" ", 70_000)+`]}`), 413, -1)
-	equal(t, g.Faults().Faults[0].Name, "429")
+	equal(t, g.Faults().Rules[0].Name, "429")
 }
 
 func TestFaultsAnswerWhileDown(t *testing.T) {
@@ -155,7 +144,7 @@ func TestRatesAreKept(t *testing.T) {
 	}
 	g.Wait()
 	injected := g.Faults().Injected
-	if never, late := injected[sandbox.FaultWebhookNever], injected[sandbox.FaultWebhookLate]; never < n*15/100 || never > n*25/100 || late < n*45/100 || late > n*55/100 {
+	if never, late := injected[fault.WebhookNever], injected[fault.WebhookLate]; never < n*15/100 || never > n*25/100 || late < n*45/100 || late > n*55/100 {
 		t.Errorf("of %d, %v", n, injected)
 	}
 }
@@ -171,7 +160,7 @@ func TestARateIsSharedByAllFaultsOfAKind(t *testing.T) {
 	}
 	g.Wait()
 	injected := g.Faults().Injected
-	for _, name := range []string{sandbox.FaultWebhookNever, sandbox.FaultWebhookTwice, sandbox.FaultWebhookLate, sandbox.FaultWebhookForged, sandbox.FaultWebhookForm} {
+	for _, name := range []string{fault.WebhookNever, fault.WebhookTwice, fault.WebhookLate, fault.WebhookForged, fault.WebhookForm} {
 		if got := injected[name]; got < n*7/100 || got > n*13/100 {
 			t.Errorf("%s happened %d times of %d, want about a tenth", name, got, n)
 		}
