@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// cancellation is what POST /payments/cancel asks for.
-type cancellation struct {
+// cancelRequest is what POST /payments/cancel asks for.
+type cancelRequest struct {
 	ImpUID      string
 	MerchantUID string      // used only where there is no ImpUID
 	Amount      json.Number // none or 0 is all that is left
@@ -36,15 +36,15 @@ func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	accepted, found := s.store.get(s.payment(c))
+	accepted, found := s.store.get(s.impUIDToCancel(c))
 	if !found {
 		s.answerCancel(w, nil, errNothingToCancel)
 		return
 	}
-	_, err := c.judge(accepted.Payment)
+	_, err := c.amountToCancel(accepted.Payment)
 	if err == nil {
 		c.Notify = true
-		s.agenda.later(lateCancel, func() {
+		s.scheduler.schedule(pendingCancelDelay, func() {
 			if _, err := s.cancelPayment(c); err != nil {
 				s.log.Info("sandbox: a pending cancellation was dropped", "imp_uid", c.ImpUID, "err", err)
 			}
@@ -53,17 +53,17 @@ func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 	s.answerCancel(w, accepted, err)
 }
 
-func (s *Sandbox) readCancellation(w http.ResponseWriter, r *http.Request) (cancellation, bool) {
-	in, ok := s.read(w, r)
+func (s *Sandbox) readCancellation(w http.ResponseWriter, r *http.Request) (cancelRequest, bool) {
+	in, ok := s.readFields(w, r)
 	if !ok {
-		return cancellation{}, false
+		return cancelRequest{}, false
 	}
 	if in["imp_uid"] == "" && in["merchant_uid"] == "" {
-		s.fail(w, http.StatusBadRequest, -1, "imp_uid 또는 merchant_uid가 필요합니다.")
-		return cancellation{}, false
+		s.writeFailure(w, http.StatusBadRequest, -1, "imp_uid 또는 merchant_uid가 필요합니다.")
+		return cancelRequest{}, false
 	}
 	notify, _ := strconv.ParseBool(in["enable_webhook"])
-	return cancellation{
+	return cancelRequest{
 		ImpUID: in["imp_uid"], MerchantUID: in["merchant_uid"],
 		Amount: json.Number(in["amount"]), Checksum: json.Number(in["checksum"]),
 		Reason: in["reason"], Notify: notify,
@@ -72,25 +72,25 @@ func (s *Sandbox) readCancellation(w http.ResponseWriter, r *http.Request) (canc
 
 func (s *Sandbox) answerCancel(w http.ResponseWriter, r *record, err error) {
 	switch {
-	case errors.Is(err, errAmount):
-		s.fail(w, http.StatusBadRequest, -1, err.Error())
+	case errors.Is(err, errInvalidAmount):
+		s.writeFailure(w, http.StatusBadRequest, -1, err.Error())
 	case err != nil:
-		s.fail(w, http.StatusOK, 1, err.Error())
+		s.writeFailure(w, http.StatusOK, 1, err.Error())
 	default:
-		s.succeed(w, http.StatusOK, &r.Payment)
+		s.writeResponse(w, http.StatusOK, &r.Payment)
 	}
 }
 
-func (s *Sandbox) cancelPayment(c cancellation) (*record, error) {
+func (s *Sandbox) cancelPayment(c cancelRequest) (*record, error) {
 	now := s.now().Unix()
-	cancelled, err := s.store.update(s.payment(c), now, func(r *record) error {
-		amount, err := c.judge(r.Payment)
+	cancelled, err := s.store.update(s.impUIDToCancel(c), now, func(r *record) error {
+		amount, err := c.amountToCancel(r.Payment)
 		if err != nil {
 			return err
 		}
-		return r.cancel(newCancellation(amount.number(), c.Reason, now), amount)
+		return r.addCancellation(newCancellation(amount.number(), c.Reason, now), amount)
 	})
-	if errors.Is(err, errNoPayment) {
+	if errors.Is(err, errPaymentNotFound) {
 		return nil, errNothingToCancel
 	}
 	if err == nil && c.Notify {
@@ -99,9 +99,9 @@ func (s *Sandbox) cancelPayment(c cancellation) (*record, error) {
 	return cancelled, err
 }
 
-// payment is the imp_uid that is meant. An imp_uid wins, also a wrong one; of an order's attempts
+// impUIDToCancel is the imp_uid that is meant. An imp_uid wins, also a wrong one; of an order's attempts
 // it is the paid one (contract §1.6).
-func (s *Sandbox) payment(c cancellation) string {
+func (s *Sandbox) impUIDToCancel(c cancelRequest) string {
 	if c.ImpUID != "" {
 		return c.ImpUID
 	}
@@ -115,13 +115,13 @@ func (s *Sandbox) payment(c cancellation) string {
 	return ""
 }
 
-// judge is the amount to take back from p, or why nothing is.
-func (c cancellation) judge(p Payment) (money, error) {
+// amountToCancel is the amount to take back from p, or why nothing is.
+func (c cancelRequest) amountToCancel(p Payment) (money, error) {
 	amount, err := parseMoney(cmp.Or(string(c.Amount), "0"))
 	if err != nil || amount < 0 {
-		return 0, errAmount
+		return 0, errInvalidAmount
 	}
-	left, err := p.left()
+	left, err := p.cancellableAmount()
 	if err != nil {
 		return 0, err
 	}
@@ -144,8 +144,8 @@ func (c cancellation) judge(p Payment) (money, error) {
 	return amount, nil
 }
 
-// left is what can still be cancelled: more than nothing.
-func (p Payment) left() (money, error) {
+// cancellableAmount is what can still be cancelled: more than nothing.
+func (p Payment) cancellableAmount() (money, error) {
 	if p.Status != Paid && p.Status != Cancelled {
 		return 0, errNotPaid
 	}
@@ -163,8 +163,8 @@ func (p Payment) left() (money, error) {
 	return amount - cancelled, nil
 }
 
-// cancel writes the cancellation down; the status is cancelled also for a part (contract §0.3).
-func (r *record) cancel(c Cancellation, amount money) error {
+// addCancellation writes the cancellation down; the status is cancelled also for a part (contract §0.3).
+func (r *record) addCancellation(c Cancellation, amount money) error {
 	before, err := parseMoney(string(r.CancelAmount))
 	if err != nil {
 		return err

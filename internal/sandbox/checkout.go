@@ -21,10 +21,10 @@ type session struct {
 	id, impUID string
 	order      order
 	overlay    bool   // in an iframe over the shop's page, rather than in its place
-	shop       string // the origin of the page that asked; the only one told or allowed to frame
+	shopOrigin string // the origin of the page that asked; the only one told or allowed to frame
 
-	mu   sync.Mutex
-	done *outcome
+	mu      sync.Mutex
+	outcome *outcome
 }
 
 func parsePages() *template.Template {
@@ -47,8 +47,8 @@ func (s *Sandbox) openCheckout(w http.ResponseWriter, r *http.Request) {
 	if !s.readJSON(w, r, &in) {
 		return
 	}
-	window := &session{id: rand.Text(), order: in.Params, overlay: in.Flow != "redirect", shop: shopOrigin(r)}
-	why := s.refuse(in.Params)
+	window := &session{id: rand.Text(), order: in.Params, overlay: in.Flow != "redirect", shopOrigin: shopOrigin(r)}
+	why := s.checkOrder(in.Params)
 	switch {
 	case s.config.UserCode != "" && s.config.UserCode != in.UserCode:
 		why = errUserCode
@@ -56,21 +56,21 @@ func (s *Sandbox) openCheckout(w http.ResponseWriter, r *http.Request) {
 		why = errPageOrigin // a file: page can neither be told nor allowed to frame
 	}
 	if why != nil {
-		s.write(w, http.StatusUnprocessableEntity, window.refused(why))
+		s.writeJSON(w, http.StatusUnprocessableEntity, window.refusedOutcome(why))
 		return
 	}
 	channel := "pc"
 	if in.Channel == "mobile" {
 		channel = in.Channel
 	}
-	s.open(window, r.UserAgent(), channel)
-	s.write(w, http.StatusCreated, map[string]string{"session": window.id})
+	s.openSession(window, r.UserAgent(), channel)
+	s.writeJSON(w, http.StatusCreated, map[string]string{"session": window.id})
 }
 
-func (s *Sandbox) open(window *session, userAgent, channel string) {
+func (s *Sandbox) openSession(window *session, userAgent, channel string) {
 	now := s.now().Unix()
 	notices := slices.Compact(slices.Sorted(slices.Values(window.order.NoticeURL)))
-	window.impUID = s.store.put(window.order.ready(userAgent, channel, now), notices, now).ImpUID
+	window.impUID = s.store.put(window.order.newPayment(userAgent, channel, now), notices, now).ImpUID
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions.put(window.id, window)
@@ -102,21 +102,21 @@ func shopOrigin(r *http.Request) string {
 
 // showCheckout answers GET /checkout/{session} with the page where the person decides.
 func (s *Sandbox) showCheckout(w http.ResponseWriter, r *http.Request) {
-	window, ok := s.session(r)
+	window, ok := s.findSession(r)
 	if !ok {
 		s.render(w, http.StatusNotFound, "", "gone.html", nil)
 		return
 	}
 	ancestors := ""
 	if window.overlay {
-		ancestors = window.shop
+		ancestors = window.shopOrigin
 	}
 	o := window.order
 	amount, _ := o.amount()
 	s.render(w, http.StatusOK, ancestors, "checkout.html", map[string]any{
 		"Shop": ancestors, "Name": cmp.Or(o.Name, "주문"), "MerchantUID": o.MerchantUID, "ImpUID": window.impUID,
 		"Buyer": o.BuyerName, "PayMethod": cmp.Or(o.PayMethod, "card"), "Vbank": o.PayMethod == "vbank",
-		"Amount": amount.number(), "Grouped": grouped(string(amount.number())), "Currency": o.currency(),
+		"Amount": amount.number(), "Grouped": groupThousands(string(amount.number())), "Currency": o.currency(),
 	})
 }
 
@@ -139,7 +139,7 @@ func (s *Sandbox) render(w http.ResponseWriter, status int, ancestors, name stri
 	_, _ = page.WriteTo(w)
 }
 
-func (s *Sandbox) session(r *http.Request) (*session, bool) {
+func (s *Sandbox) findSession(r *http.Request) (*session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sessions.get(r.PathValue("session"))
@@ -161,8 +161,8 @@ func serveFile(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeFileFS(w, r, files, "assets/"+name)
 }
 
-// grouped puts commas between the thousands.
-func grouped(number string) string {
+// groupThousands puts commas between the thousands.
+func groupThousands(number string) string {
 	whole, fraction, found := strings.Cut(number, ".")
 	for at := len(whole) - 3; at > 0; at -= 3 {
 		whole = whole[:at] + "," + whole[at:]

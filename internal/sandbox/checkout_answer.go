@@ -10,29 +10,29 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// choice is a button of the checkout page: how the payment ends, and who is told.
-type choice struct {
-	refusal *refusal // none pays
-	notices int      // webhooks
-	silent  bool     // the browser never hears of it
+// ending is a button of the checkout page: how the payment ends, and who is told.
+type ending struct {
+	refusal      *refusal // none pays
+	notices      int      // webhooks
+	callbackLost bool     // the browser never hears of it
 }
 
-func choiceOf(action string) (choice, bool) {
+func endingOf(action string) (ending, bool) {
 	switch action {
 	case "pay":
-		return choice{notices: 1}, true
+		return ending{notices: 1}, true
 	case "pay_twice_told":
-		return choice{notices: 2}, true
+		return ending{notices: 2}, true
 	case "pay_untold":
-		return choice{notices: 0}, true
+		return ending{notices: 0}, true
 	case "pay_silently":
-		return choice{notices: 1, silent: true}, true
+		return ending{notices: 1, callbackLost: true}, true
 	case "fail": // an interactive failure sends no webhook (contract §2.2)
-		return choice{refusal: errDeclined}, true
+		return ending{refusal: errDeclined}, true
 	case "close":
-		return choice{refusal: errClosed}, true
+		return ending{refusal: errClosed}, true
 	}
-	return choice{}, false
+	return ending{}, false
 }
 
 // outcome is how a window ended. A silent one has no Rsp.
@@ -94,17 +94,17 @@ func (s *Sandbox) answerCheckout(w http.ResponseWriter, r *http.Request) {
 	if !s.readJSON(w, r, &in) {
 		return
 	}
-	window, ok := s.session(r)
+	window, ok := s.findSession(r)
 	if !ok {
-		s.fail(w, http.StatusNotFound, 1, "만료된 결제창입니다.")
+		s.writeFailure(w, http.StatusNotFound, 1, "만료된 결제창입니다.")
 		return
 	}
-	chosen, ok := choiceOf(in.Action)
+	chosen, ok := endingOf(in.Action)
 	if amount, err := in.amount(); !ok || err != nil || amount < 0 || len(in.Currency) > 3 {
-		s.fail(w, http.StatusBadRequest, -1, "action, amount, currency를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1, "action, amount, currency를 확인하세요.")
 		return
 	}
-	s.write(w, http.StatusOK, s.decide(window, chosen, in))
+	s.writeJSON(w, http.StatusOK, s.endWindow(window, chosen, in))
 }
 
 // amount is what to pay instead; 0 leaves what was asked for.
@@ -115,32 +115,32 @@ func (d decision) amount() (money, error) {
 	return parseMoney(string(d.Amount))
 }
 
-func (s *Sandbox) decide(window *session, chosen choice, in decision) *outcome {
+func (s *Sandbox) endWindow(window *session, chosen ending, in decision) *outcome {
 	window.mu.Lock()
 	defer window.mu.Unlock()
-	if window.done != nil {
-		return window.done
+	if window.outcome != nil {
+		return window.outcome
 	}
-	settled, why := s.settle(window.impUID, chosen, in)
+	settled, why := s.settlePayment(window.impUID, chosen, in)
 	switch {
 	case why != nil:
-		window.done = window.refused(why)
-	case chosen.silent:
-		window.done = &outcome{}
+		window.outcome = window.refusedOutcome(why)
+	case chosen.callbackLost:
+		window.outcome = &outcome{}
 	default:
-		window.done = window.returned(success(settled.Payment, window.order))
+		window.outcome = window.outcomeOf(successRsp(settled.Payment, window.order))
 	}
 	// The browser's answer and the webhooks race, as they do at Iamport (contract §2.3).
 	for range chosen.notices {
 		if why == nil {
-			s.announce(settled, true)
+			s.sendWebhook(settled, true)
 		}
 	}
-	return window.done
+	return window.outcome
 }
 
-// settle ends the payment. Two windows of one order may be open; only one of them can be paid.
-func (s *Sandbox) settle(impUID string, chosen choice, in decision) (*record, *refusal) {
+// settlePayment ends the payment. Two windows of one order may be open; only one of them can be paid.
+func (s *Sandbox) settlePayment(impUID string, chosen ending, in decision) (*record, *refusal) {
 	now, why := s.now().Unix(), chosen.refusal
 	var f fault.Fault
 	settled, err := s.store.update(impUID, now, func(r *record) error {
@@ -149,24 +149,24 @@ func (s *Sandbox) settle(impUID string, chosen choice, in decision) (*record, *r
 		}
 		r.settle(why, in, now)
 		if r.Status == Paid {
-			f = s.spoil(r)
+			f = s.injectPaymentFault(r)
 		}
 		if r.Status == Failed && why == nil {
 			why = errDeclined
 		}
 		return nil
 	})
-	if errors.Is(err, errNoPayment) {
-		return nil, errForgotten
+	if errors.Is(err, errPaymentNotFound) {
+		return nil, errPaymentForgotten
 	}
-	s.followUp(settled, f)
+	s.scheduleFollowUp(settled, f)
 	return settled, why
 }
 
 func (r *record) settle(why *refusal, in decision, now int64) {
 	if why != nil {
 		r.Status, r.FailReason = Failed, Text(why.message)
-		r.Payment = r.stamped(now)
+		r.Payment = r.withStatusTime(now)
 		return
 	}
 	if amount, _ := in.amount(); amount > 0 {
@@ -178,10 +178,10 @@ func (r *record) settle(why *refusal, in decision, now int64) {
 	if r.PayMethod != "vbank" { // its money comes later, or never
 		r.Status = Paid
 	}
-	r.Payment = r.withMethod(now).stamped(now)
+	r.Payment = r.withMethodDetails(now).withStatusTime(now)
 }
 
-func success(p Payment, o order) *rsp {
+func successRsp(p Payment, o order) *rsp {
 	return &rsp{
 		ImpUID: Text(p.ImpUID), MerchantUID: p.MerchantUID, Success: true, ImpSuccess: true, Status: p.Status,
 		PaidAmount: p.Amount, Currency: p.Currency, PayMethod: p.PayMethod, PGProvider: p.PGProvider,
@@ -193,17 +193,17 @@ func success(p Payment, o order) *rsp {
 	}
 }
 
-// refused is the outcome of a window that did not open (it has no imp_uid then) or did not pay.
-func (s *session) refused(why *refusal) *outcome {
-	return s.returned(&rsp{
+// refusedOutcome is the outcome of a window that did not open (it has no imp_uid then) or did not pay.
+func (s *session) refusedOutcome(why *refusal) *outcome {
+	return s.outcomeOf(&rsp{
 		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID, ErrorCode: Text(why.code), ErrorMsg: Text(why.message),
 		Status: Failed, PGType: "payment", PaidAmount: "0", Currency: s.order.currency(),
 		PayMethod: s.order.PayMethod, Name: s.order.Name, CustomData: s.order.CustomData,
 	})
 }
 
-// returned adds where the browser goes with the answer, in the redirect flow (contract §4).
-func (s *session) returned(answer *rsp) *outcome {
+// outcomeOf adds where the browser goes with the answer, in the redirect flow (contract §4).
+func (s *session) outcomeOf(answer *rsp) *outcome {
 	ended := &outcome{Rsp: answer}
 	u, err := url.Parse(s.order.MRedirectURL)
 	if s.overlay || err != nil || !isWebAddress(s.order.MRedirectURL) {

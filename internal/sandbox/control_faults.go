@@ -11,27 +11,27 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// controlPath is where faults are switched. A sandbox that is mounted at /sandbox and one that stands alone both
+// faultsPath is where faults are switched. A sandbox that is mounted at /sandbox and one that stands alone both
 // answer /sandbox/faults.
-const controlPath = "/faults"
+const faultsPath = "/faults"
 
-func (s *Sandbox) handleFaults() {
+func (s *Sandbox) controlRoutes() {
 	for _, mount := range []string{"", "/sandbox"} {
-		s.handle("GET "+mount+controlPath, s.getFaults)
-		s.handle("PUT "+mount+controlPath, s.putFaults)
-		s.handle("DELETE "+mount+controlPath, s.deleteFaults)
-		s.handle("POST "+mount+controlPath+"/flush", s.flushFaults)
+		s.handle("GET "+mount+faultsPath, s.getFaults)
+		s.handle("PUT "+mount+faultsPath, s.putFaults)
+		s.handle("DELETE "+mount+faultsPath, s.deleteFaults)
+		s.handle("POST "+mount+faultsPath+"/flush", s.flushFaults)
 	}
 }
 
-func isControl(path string) bool {
+func isFaultsPath(path string) bool {
 	path = strings.TrimPrefix(path, "/sandbox")
-	return path == controlPath || path == controlPath+"/flush"
+	return path == faultsPath || path == faultsPath+"/flush"
 }
 
 // getFaults answers GET /faults with a Report.
 func (s *Sandbox) getFaults(w http.ResponseWriter, _ *http.Request) {
-	s.write(w, http.StatusOK, s.Faults())
+	s.writeJSON(w, http.StatusOK, s.Faults())
 }
 
 // putFaults answers PUT /faults, which is SetFaults with a Plan.
@@ -40,19 +40,19 @@ func (s *Sandbox) putFaults(w http.ResponseWriter, r *http.Request) {
 	if !s.readJSON(w, r, &text) {
 		return
 	}
-	plan, err := readPlan(text)
+	plan, err := decodePlan(text)
 	if err == nil {
 		err = s.SetFaults(plan)
 	}
 	if err != nil {
-		s.fail(w, http.StatusBadRequest, -1, err.Error())
+		s.writeFailure(w, http.StatusBadRequest, -1, err.Error())
 		return
 	}
 	s.getFaults(w, r)
 }
 
-// readPlan takes no field that it does not know: a fault with a typing error would be one that never happens.
-func readPlan(text []byte) (fault.Plan, error) {
+// decodePlan takes no field that it does not know: a fault with a typing error would be one that never happens.
+func decodePlan(text []byte) (fault.Plan, error) {
 	var p fault.Plan
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -68,15 +68,15 @@ func (s *Sandbox) deleteFaults(w http.ResponseWriter, r *http.Request) {
 
 // flushFaults answers POST /faults/flush, which is Flush, with how much happened.
 func (s *Sandbox) flushFaults(w http.ResponseWriter, _ *http.Request) {
-	s.write(w, http.StatusOK, map[string]int{"flushed": s.Flush()})
+	s.writeJSON(w, http.StatusOK, map[string]int{"flushed": s.Flush()})
 }
 
 // listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. It wants no token.
 func (s *Sandbox) listSandboxPayments(w http.ResponseWriter, r *http.Request) {
-	s.writePage(w, r, s.oldestFirst())
+	s.writePage(w, r, s.sortedByCreation())
 }
 
-func (s *Sandbox) oldestFirst() []*record {
+func (s *Sandbox) sortedByCreation() []*record {
 	all := s.store.all()
 	slices.SortFunc(all, func(a, b *record) int { return cmp.Compare(a.seq, b.seq) })
 	return all

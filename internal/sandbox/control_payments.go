@@ -27,19 +27,19 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	}
 	p := in.Payment
 	p.Sandbox = in.Sandbox == nil || *in.Sandbox
-	if !p.plausible() {
-		s.fail(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid를 확인하세요.")
+	if !p.valid() {
+		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid를 확인하세요.")
 		return
 	}
-	made := s.makePayment(p)
+	made := s.createPayment(p)
 	if in.Webhook {
 		s.Notify(made.ImpUID)
 	}
-	s.succeed(w, http.StatusOK, made)
+	s.writeResponse(w, http.StatusOK, made)
 }
 
-// makePayment is Put for payments that may go wrong. Nobody sees one paid before it went wrong.
-func (s *Sandbox) makePayment(p Payment) Payment {
+// createPayment is Put for payments that may go wrong. Nobody sees one paid before it went wrong.
+func (s *Sandbox) createPayment(p Payment) Payment {
 	old, known := s.store.get(p.ImpUID)
 	if !s.faults.Active() || cmp.Or(p.Status, Paid) != Paid || known && old.PaidAt != 0 {
 		return s.Put(p)
@@ -50,14 +50,14 @@ func (s *Sandbox) makePayment(p Payment) Payment {
 	now := s.now().Unix()
 	var f fault.Fault
 	r, err := s.store.update(p.ImpUID, now, func(r *record) error {
-		r.Payment = p.filled(now)
-		f = s.spoil(r)
+		r.Payment = p.withDefaults(now)
+		f = s.injectPaymentFault(r)
 		return nil
 	})
 	if err != nil { // forgotten already, among too many
 		return s.Put(p)
 	}
-	s.followUp(r, f)
+	s.scheduleFollowUp(r, f)
 	return r.Payment
 }
 
@@ -66,18 +66,18 @@ func (s *Sandbox) makePayment(p Payment) Payment {
 func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("imp_uid")
 	switch err := s.Pay(id); {
-	case errors.Is(err, errNoPayment):
-		s.fail(w, http.StatusNotFound, 1, err.Error())
+	case errors.Is(err, errPaymentNotFound):
+		s.writeFailure(w, http.StatusNotFound, 1, err.Error())
 	case err != nil:
-		s.fail(w, http.StatusConflict, 1, err.Error())
+		s.writeFailure(w, http.StatusConflict, 1, err.Error())
 	default:
 		p, _ := s.Payment(id)
-		s.succeed(w, http.StatusOK, p)
+		s.writeResponse(w, http.StatusOK, p)
 	}
 }
 
-// plausible tells whether Iamport could have such a payment.
-func (p Payment) plausible() bool {
+// valid tells whether Iamport could have such a payment.
+func (p Payment) valid() bool {
 	amount, err := parseMoney(string(p.Amount))
 	_, known := timeColumn(p.Status)
 	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) &&

@@ -40,15 +40,15 @@ type Report struct {
 // Faults returns the present plan and how often each fault really happened.
 func (s *Sandbox) Faults() Report {
 	plan, injected := s.faults.Report()
-	return Report{Plan: plan, Injected: injected, Later: s.agenda.length()}
+	return Report{Plan: plan, Injected: injected, Later: s.scheduler.pending()}
 }
 
 // faultyRoutes are the routes that faults can happen to: Iamport's own.
 func (s *Sandbox) faultyRoutes() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.requests)), func(route string) bool { return !isIamports(route) })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.requests)), func(route string) bool { return !isIamportRoute(route) })
 }
 
-func isIamports(route string) bool {
+func isIamportRoute(route string) bool {
 	_, path, _ := strings.Cut(route, " ")
 	return strings.HasPrefix(path, "/users/") || path == "/payments" ||
 		strings.HasPrefix(path, "/payments/") || strings.HasPrefix(path, "/vbanks")
@@ -56,7 +56,7 @@ func isIamports(route string) bool {
 
 // identity names the payment in a way that a second run with the same seed can have again.
 func (r *record) identity() string {
-	if r.made {
+	if r.generatedID {
 		return "#" + string(Won(r.seq))
 	}
 	return r.ImpUID

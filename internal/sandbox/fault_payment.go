@@ -8,8 +8,8 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// spoil lets a payment that becomes paid go wrong. It is called under the store's lock.
-func (s *Sandbox) spoil(r *record) fault.Fault {
+// injectPaymentFault lets a payment that becomes paid go wrong. It is called under the store's lock.
+func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
 	if skew := int64(s.faults.Skew(r.identity()) / time.Second); skew != 0 {
 		r.StartedAt, r.PaidAt = r.StartedAt+skew, r.PaidAt+skew
 	}
@@ -30,48 +30,48 @@ func (s *Sandbox) spoil(r *record) fault.Fault {
 			r.Currency = "KRW"
 		}
 	case fault.Unreadable:
-		r.Currency = unreadable + r.Currency
+		r.Currency = unknownCurrencyMark + r.Currency
 	case fault.FailedThenPaid:
 		r.Status, r.FailedAt, r.PaidAt, r.FailReason = Failed, r.PaidAt, 0, Text(errDeclined.message)
 	}
 	return f
 }
 
-// followUp arranges what comes later of a payment that went wrong. An agenda that is full takes no more: the payment
+// scheduleFollowUp arranges what comes later of a payment that went wrong. An agenda that is full takes no more: the payment
 // stays as it is.
-func (s *Sandbox) followUp(r *record, f fault.Fault) {
+func (s *Sandbox) scheduleFollowUp(r *record, f fault.Fault) {
 	id := r.ImpUID
 	switch f.Name {
 	case fault.FailedThenPaid:
 		told := f.Random.IntN(2) == 0
-		s.agenda.later(latePayment, func() { s.approve(id, told) })
+		s.scheduler.schedule(approvalDelay, func() { s.approveLate(id, told) })
 	case fault.ConsoleCancel:
 		amount, err := parseMoney(string(r.Amount))
 		if half := amount / moneyUnit / 2 * moneyUnit; err == nil && half > 0 {
-			s.agenda.later(firstHalf, func() { s.cancelAtConsole(id, half) })
+			s.scheduler.schedule(firstCancelDelay, func() { s.cancelAtConsole(id, half) })
 		}
-		s.agenda.later(secondHalf, func() { s.cancelAtConsole(id, 0) })
+		s.scheduler.schedule(secondCancelDelay, func() { s.cancelAtConsole(id, 0) })
 	case fault.SecondDeposit:
-		s.agenda.later(lateDeposit, func() { s.secondDeposit(id) })
+		s.scheduler.schedule(secondDepositDelay, func() { s.repeatDeposit(id) })
 	case fault.Unreadable:
-		s.agenda.later(legible, func() { s.clear(id) })
+		s.scheduler.schedule(unreadableFor, func() { s.restoreCurrency(id) })
 	}
 }
 
-// unreadable makes a currency one that nobody knows.
-const unreadable = "?"
+// unknownCurrencyMark makes a currency one that nobody knows.
+const unknownCurrencyMark = "?"
 
-// clear makes a payment readable again. Nobody is told.
-func (s *Sandbox) clear(impUID string) {
+// restoreCurrency makes a payment readable again. Nobody is told.
+func (s *Sandbox) restoreCurrency(impUID string) {
 	_, _ = s.store.update(impUID, s.now().Unix(), func(r *record) error {
-		r.Currency = strings.TrimPrefix(r.Currency, unreadable)
+		r.Currency = strings.TrimPrefix(r.Currency, unknownCurrencyMark)
 		return nil
 	})
 }
 
-// approve is the late approval of a payment that failed. If the buyer has paid in another window since, the order is
+// approveLate is the late approval of a payment that failed. If the buyer has paid in another window since, the order is
 // paid twice, as it happens.
-func (s *Sandbox) approve(impUID string, told bool) {
+func (s *Sandbox) approveLate(impUID string, told bool) {
 	if r, _, err := s.pay(impUID, func(*record) fault.Fault { return fault.Fault{} }); err == nil && told {
 		s.notify(r)
 	}
@@ -83,12 +83,12 @@ func (s *Sandbox) cancelAtConsole(impUID string, amount money) {
 	}
 }
 
-// secondDeposit puts the payment's amount into its virtual account once more. Its amount stays: only deposit_history
+// repeatDeposit puts the payment's amount into its virtual account once more. Its amount stays: only deposit_history
 // tells (contract §1.4).
-func (s *Sandbox) secondDeposit(impUID string) {
+func (s *Sandbox) repeatDeposit(impUID string) {
 	now := s.now().Unix()
 	again := func(at int64, r *record) Deposit {
-		return Deposit{PGTID: "D" + digits(20), Amount: r.Amount, DepositorName: strings.TrimSpace(string(r.BuyerName)), DepositedAt: at}
+		return Deposit{PGTID: "D" + randomDigits(20), Amount: r.Amount, DepositorName: strings.TrimSpace(string(r.BuyerName)), DepositedAt: at}
 	}
 	r, err := s.store.update(impUID, now, func(r *record) error {
 		if len(r.DepositHistory) == 0 {

@@ -28,11 +28,11 @@ func parseMoney(text string) (money, error) {
 	whole, fraction, _ := strings.Cut(digits, ".")
 	fraction = strings.TrimRight(fraction, "0")
 	if len(fraction) > moneyDecimals || strings.Trim(whole+fraction, "0123456789") != "" {
-		return 0, errAmount
+		return 0, errInvalidAmount
 	}
 	units, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || units > maxWhole {
-		return 0, errAmount
+		return 0, errInvalidAmount
 	}
 	part, _ := strconv.Atoi((fraction + "0000")[:moneyDecimals])
 	sum := money(units)*moneyUnit + money(part)
@@ -48,8 +48,8 @@ func (m money) number() json.Number {
 	return json.Number(strings.TrimRight(strings.TrimRight(text, "0"), "."))
 }
 
-// digits are n random decimal digits, as in Iamport's ids.
-func digits(n int) string {
+// randomDigits are n random decimal digits, as in Iamport's ids.
+func randomDigits(n int) string {
 	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 	number, _ := rand.Int(rand.Reader, limit) // crypto/rand ends the program rather than fail
 	text := number.String()

@@ -49,8 +49,8 @@ func (a *addresses) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
-// refuse is why the window does not open for the order, or nil.
-func (s *Sandbox) refuse(o order) *refusal {
+// checkOrder is why the window does not open for the order, or nil.
+func (s *Sandbox) checkOrder(o order) *refusal {
 	amount, err := o.amount()
 	switch {
 	case !validMerchantUID(o.MerchantUID):
@@ -65,7 +65,7 @@ func (s *Sandbox) refuse(o order) *refusal {
 		return errAlreadyPaid
 	}
 	// A registered order opens for its amount only (contract §1.7).
-	if p, ok := s.preparationOf(o.MerchantUID); ok && !p.allows(amount, o.currency()) {
+	if p, ok := s.findPreparation(o.MerchantUID); ok && !p.matches(amount, o.currency()) {
 		return errPrepared
 	}
 	return nil
@@ -76,18 +76,18 @@ func (o order) amount() (money, error) { return parseMoney(string(o.Amount)) }
 
 func (o order) currency() string { return cmp.Or(o.Currency, "KRW") }
 
-// ready is the unpaid payment that exists from the moment the window opens.
-func (o order) ready(userAgent, channel string, now int64) Payment {
+// newPayment is the unpaid payment that exists from the moment the window opens.
+func (o order) newPayment(userAgent, channel string, now int64) Payment {
 	amount, _ := o.amount() // refuse has seen it
 	provider, _, _ := bytes.Cut([]byte(o.PG), []byte("."))
 	return Payment{
 		MerchantUID: o.MerchantUID, Sandbox: true, Status: Ready,
-		Amount: amount.number(), Currency: o.currency(), PayMethod: cut(o.PayMethod, 20),
-		PGProvider: cut(Text(provider), 16), Channel: Text(channel), Name: cut(o.Name, 40),
-		BuyerName: cut(o.BuyerName, 16), BuyerEmail: cut(o.BuyerEmail, 64), BuyerTel: cut(o.BuyerTel, 16),
-		BuyerAddr: cut(o.BuyerAddr, 128), BuyerPostcode: cut(o.BuyerPostcode, 8),
-		CustomData: o.customData(), CustomerUID: o.CustomerUID, Escrow: o.Escrow, UserAgent: cut(Text(userAgent), 512),
-	}.filled(now)
+		Amount: amount.number(), Currency: o.currency(), PayMethod: truncate(o.PayMethod, 20),
+		PGProvider: truncate(Text(provider), 16), Channel: Text(channel), Name: truncate(o.Name, 40),
+		BuyerName: truncate(o.BuyerName, 16), BuyerEmail: truncate(o.BuyerEmail, 64), BuyerTel: truncate(o.BuyerTel, 16),
+		BuyerAddr: truncate(o.BuyerAddr, 128), BuyerPostcode: truncate(o.BuyerPostcode, 8),
+		CustomData: o.customData(), CustomerUID: o.CustomerUID, Escrow: o.Escrow, UserAgent: truncate(Text(userAgent), 512),
+	}.withDefaults(now)
 }
 
 // customData is kept as JSON text (contract §1.4).
@@ -99,8 +99,8 @@ func (o order) customData() Text {
 	return Text(text.String())
 }
 
-// cut shortens to Iamport's maximum, in characters.
-func cut(t Text, limit int) Text {
+// truncate shortens to Iamport's maximum, in characters.
+func truncate(t Text, limit int) Text {
 	if utf8.RuneCountInString(string(t)) <= limit {
 		return t
 	}

@@ -10,7 +10,7 @@ import (
 const (
 	defaultLimit = 20
 	maxLimit     = 1000
-	window       = 90 * 24 * 60 * 60 // seconds that status looks back at most (contract §1.5)
+	maxPeriod    = 90 * 24 * 60 * 60 // seconds that status looks back at most (contract §1.5)
 )
 
 // statusPayments answers GET /payments/status/{status}: the payments whose time of that status lies
@@ -19,17 +19,17 @@ func (s *Sandbox) statusPayments(w http.ResponseWriter, r *http.Request) {
 	status, query := r.PathValue("status"), r.URL.Query()
 	at, ok := timeColumn(status)
 	if !ok {
-		s.fail(w, http.StatusBadRequest, 1, "payment_status가 올바르지 않습니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "payment_status가 올바르지 않습니다.")
 		return
 	}
-	order, ok := sortings(query.Get("sorting"))
+	order, ok := comparisonFor(query.Get("sorting"))
 	if !ok {
-		s.fail(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
 		return
 	}
-	from, to, ok := period(query, s.now().Unix())
+	from, to, ok := parsePeriod(query, s.now().Unix())
 	if !ok {
-		s.fail(w, http.StatusBadRequest, 1, "조회기간은 최대 90일입니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "조회기간은 최대 90일입니다.")
 		return
 	}
 	found := slices.DeleteFunc(s.store.all(), func(p *record) bool {
@@ -53,25 +53,25 @@ func timeColumn(status string) (at func(*record) int64, ok bool) {
 	return nil, false
 }
 
-// period is from and to in UNIX seconds; without them, the last 90 days.
-func period(query url.Values, now int64) (from, to int64, ok bool) {
-	to, toOK := integer(query, "to", now)
-	from, fromOK := integer(query, "from", to-window)
-	return from, to, toOK && fromOK && 0 <= from && from <= to && to-from <= window
+// parsePeriod is from and to in UNIX seconds; without them, the last 90 days.
+func parsePeriod(query url.Values, now int64) (from, to int64, ok bool) {
+	to, toOK := intParam(query, "to", now)
+	from, fromOK := intParam(query, "from", to-maxPeriod)
+	return from, to, toOK && fromOK && 0 <= from && from <= to && to-from <= maxPeriod
 }
 
 // writePage answers with the page of found that the query asks for, or 400 where there is none.
 func (s *Sandbox) writePage(w http.ResponseWriter, r *http.Request, found []*record) {
-	page, pageOK := integer(r.URL.Query(), "page", 1)
-	limit, limitOK := integer(r.URL.Query(), "limit", defaultLimit)
+	page, pageOK := intParam(r.URL.Query(), "page", 1)
+	limit, limitOK := intParam(r.URL.Query(), "limit", defaultLimit)
 	total := int64(len(found))
 	if !limitOK || limit < 1 || limit > maxLimit {
-		s.fail(w, http.StatusBadRequest, 1, "limit은 1 이상 1000 이하여야 합니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "limit은 1 이상 1000 이하여야 합니다.")
 		return
 	}
 	last := max(1, (total+limit-1)/limit)
 	if !pageOK || page < 1 || page > last {
-		s.fail(w, http.StatusBadRequest, 1, "데이터 범위를 넘어선 page입니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "데이터 범위를 넘어선 page입니다.")
 		return
 	}
 	next := page + 1
@@ -79,13 +79,13 @@ func (s *Sandbox) writePage(w http.ResponseWriter, r *http.Request, found []*rec
 		next = 0
 	}
 	start := (page - 1) * limit
-	s.succeed(w, http.StatusOK, map[string]any{
+	s.writeResponse(w, http.StatusOK, map[string]any{
 		"total": total, "previous": page - 1, "next": next,
 		"list": payments(found[start:min(start+limit, total)]),
 	})
 }
 
-func integer(query url.Values, name string, otherwise int64) (int64, bool) {
+func intParam(query url.Values, name string, otherwise int64) (int64, bool) {
 	text := query.Get(name)
 	if text == "" {
 		return otherwise, true

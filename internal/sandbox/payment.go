@@ -109,23 +109,23 @@ type Promotion struct {
 	Discount json.Number `json:"discount"`
 }
 
-// filled completes what the caller left open, so that a test needs to say only what it is about.
+// withDefaults completes what the caller left open, so that a test needs to say only what it is about.
 // A cancelled payment without a history gets one of a single item, over CancelAmount or in full;
 // an empty history that is not nil stays empty, as after an asynchronous cancel (contract §1.6).
-func (p Payment) filled(now int64) Payment {
+func (p Payment) withDefaults(now int64) Payment {
 	p.Status = cmp.Or(p.Status, Paid)
 	p.Currency = cmp.Or(p.Currency, "KRW")
 	p.PayMethod = cmp.Or(p.PayMethod, "card")
 	p.Channel = cmp.Or(p.Channel, "pc")
 	p.PGProvider = cmp.Or(p.PGProvider, "tosspayments")
-	p.PGTID = cmp.Or(p.PGTID, Text("T"+digits(20)))
+	p.PGTID = cmp.Or(p.PGTID, Text("T"+randomDigits(20)))
 	p.Amount = cmp.Or(p.Amount, "0")
 	p.StartedAt = cmp.Or(p.StartedAt, now)
-	p = p.stamped(now)
+	p = p.withStatusTime(now)
 	if p.Status == Cancelled && p.CancelHistory == nil {
 		p.CancelHistory = []Cancellation{newCancellation(cmp.Or(p.CancelAmount, p.Amount), "", p.CancelledAt)}
 	}
-	p.CancelAmount = cmp.Or(p.CancelAmount, total(p.CancelHistory))
+	p.CancelAmount = cmp.Or(p.CancelAmount, sumCancelled(p.CancelHistory))
 	// Iamport sends empty lists, not null; and a copy keeps the caller's hands off ours.
 	p.CancelHistory = append([]Cancellation{}, p.CancelHistory...)
 	p.DepositHistory = append([]Deposit{}, p.DepositHistory...)
@@ -133,8 +133,8 @@ func (p Payment) filled(now int64) Payment {
 	return p
 }
 
-// stamped sets the time that belongs to the status, unless it is set already.
-func (p Payment) stamped(now int64) Payment {
+// withStatusTime sets the time that belongs to the status, unless it is set already.
+func (p Payment) withStatusTime(now int64) Payment {
 	switch p.Status {
 	case Paid:
 		p.PaidAt = cmp.Or(p.PaidAt, now)
@@ -147,11 +147,11 @@ func (p Payment) stamped(now int64) Payment {
 	return p
 }
 
-// withMethod shows a card, or a virtual account, the way a payment window leaves them behind.
-func (p Payment) withMethod(now int64) Payment {
+// withMethodDetails shows a card, or a virtual account, the way a payment window leaves them behind.
+func (p Payment) withMethodDetails(now int64) Payment {
 	if p.PayMethod == "vbank" {
 		p.VbankCode, p.VbankName, p.VbankHolder = "004", "KB국민은행", "포인트차지"
-		p.VbankNum = Text(digits(14))
+		p.VbankNum = Text(randomDigits(14))
 		p.VbankIssuedAt, p.VbankDate = now, now+7*24*60*60
 		return p
 	}
@@ -160,18 +160,18 @@ func (p Payment) withMethod(now int64) Payment {
 	}
 	credit := int64(0)
 	p.CardCode, p.CardName, p.CardNumber, p.CardType = "361", "BC카드", "94100000****0007", &credit
-	p.ApplyNum = Text(digits(8))
+	p.ApplyNum = Text(randomDigits(8))
 	return p
 }
 
 func newCancellation(amount json.Number, reason string, at int64) Cancellation {
 	return Cancellation{
-		PGTID: "C" + digits(20), Amount: amount, CancelledAt: at,
-		Reason: reason, CancellationID: "can_" + digits(16),
+		PGTID: "C" + randomDigits(20), Amount: amount, CancelledAt: at,
+		Reason: reason, CancellationID: "can_" + randomDigits(16),
 	}
 }
 
-func total(history []Cancellation) json.Number {
+func sumCancelled(history []Cancellation) json.Number {
 	var sum money
 	for _, c := range history {
 		amount, _ := parseMoney(string(c.Amount)) // a test may put nonsense; it counts as nothing

@@ -9,8 +9,8 @@ func (r *refusal) Error() string { return r.message }
 
 // refusals of the REST interface, where the code is a number that says little.
 var (
-	errNoPayment = &refusal{message: "존재하지 않는 결제정보입니다."}
-	errAmount    = &refusal{message: "금액이 올바르지 않습니다."}
+	errPaymentNotFound = &refusal{message: "존재하지 않는 결제정보입니다."}
+	errInvalidAmount   = &refusal{message: "금액이 올바르지 않습니다."}
 )
 
 // refusals of a cancellation, which come with HTTP 200 (contract §1.6).
@@ -25,8 +25,8 @@ var (
 
 // refusals around virtual accounts (contract §1.8).
 var (
-	errNotAwaited   = &refusal{message: "입금대기 상태의 가상계좌가 아닙니다."}
-	errWrongDeposit = &refusal{message: "입금액이 가상계좌의 발급금액과 다릅니다."}
+	errNoOpenAccount = &refusal{message: "입금대기 상태의 가상계좌가 아닙니다."}
+	errWrongDeposit  = &refusal{message: "입금액이 가상계좌의 발급금액과 다릅니다."}
 )
 
 // refusals before the window opens. Only F1002 is a code that Iamport is known to use (contract
@@ -45,7 +45,7 @@ var (
 // refusals at the window. Iamport passes a gateway's codes through verbatim, so nobody may branch
 // on them; these are Toss Payments'.
 var (
-	errDeclined  = &refusal{"REJECT_CARD_PAYMENT", "한도초과 혹은 잔액부족으로 결제에 실패했습니다."}
-	errClosed    = &refusal{"PAY_PROCESS_CANCELED", "사용자가 결제를 취소하였습니다."}
-	errForgotten = &refusal{"SANDBOX_FORGOTTEN", "오래되어 지워진 결제입니다. 다시 시도하세요."}
+	errDeclined         = &refusal{"REJECT_CARD_PAYMENT", "한도초과 혹은 잔액부족으로 결제에 실패했습니다."}
+	errClosed           = &refusal{"PAY_PROCESS_CANCELED", "사용자가 결제를 취소하였습니다."}
+	errPaymentForgotten = &refusal{"SANDBOX_FORGOTTEN", "오래되어 지워진 결제입니다. 다시 시도하세요."}
 )

@@ -16,32 +16,32 @@ const maxBody = 64 << 10 // bytes; Iamport documents no limit, and nothing it ta
 // absent; numbers and booleans keep their JSON text, so that no digit is lost.
 type fields map[string]string
 
-// read decodes the body, or answers why it cannot and returns false.
-func (s *Sandbox) read(w http.ResponseWriter, r *http.Request) (fields, bool) {
-	body, ok := s.readAll(w, r)
+// readFields decodes the body, or answers why it cannot and returns false.
+func (s *Sandbox) readFields(w http.ResponseWriter, r *http.Request) (fields, bool) {
+	body, ok := s.readBody(w, r)
 	if !ok {
 		return nil, false
 	}
-	parse := parseJSON
+	parse := parseJSONFields
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
-		parse = parseForm
+		parse = parseFormFields
 	}
 	in, err := parse(body)
 	if err != nil {
-		s.fail(w, http.StatusBadRequest, -1, "요청 본문을 해석할 수 없습니다.")
+		s.writeFailure(w, http.StatusBadRequest, -1, "요청 본문을 해석할 수 없습니다.")
 		return nil, false
 	}
 	return in, true
 }
 
-func (s *Sandbox) readAll(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+func (s *Sandbox) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	body, err := io.ReadAll(r.Body)
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		s.fail(w, http.StatusRequestEntityTooLarge, -1, "요청 본문이 너무 큽니다.")
+		s.writeFailure(w, http.StatusRequestEntityTooLarge, -1, "요청 본문이 너무 큽니다.")
 		return nil, false
 	}
 	if err != nil {
-		s.fail(w, http.StatusBadRequest, -1, "요청 본문을 읽을 수 없습니다.")
+		s.writeFailure(w, http.StatusBadRequest, -1, "요청 본문을 읽을 수 없습니다.")
 		return nil, false
 	}
 	return body, true
@@ -51,21 +51,21 @@ func (s *Sandbox) readAll(w http.ResponseWriter, r *http.Request) ([]byte, bool)
 // on the content type: that keeps another site's plain form from paying.
 func (s *Sandbox) readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		s.fail(w, http.StatusUnsupportedMediaType, -1, "Content-Type은 application/json이어야 합니다.")
+		s.writeFailure(w, http.StatusUnsupportedMediaType, -1, "Content-Type은 application/json이어야 합니다.")
 		return false
 	}
-	body, ok := s.readAll(w, r)
+	body, ok := s.readBody(w, r)
 	if !ok {
 		return false
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		s.fail(w, http.StatusBadRequest, -1, "요청 본문을 해석할 수 없습니다: "+err.Error())
+		s.writeFailure(w, http.StatusBadRequest, -1, "요청 본문을 해석할 수 없습니다: "+err.Error())
 		return false
 	}
 	return true
 }
 
-func parseForm(body []byte) (fields, error) {
+func parseFormFields(body []byte) (fields, error) {
 	values, err := url.ParseQuery(string(body))
 	in := fields{}
 	for name := range values {
@@ -74,7 +74,7 @@ func parseForm(body []byte) (fields, error) {
 	return in, err
 }
 
-func parseJSON(body []byte) (fields, error) {
+func parseJSONFields(body []byte) (fields, error) {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil {
 		return nil, err

@@ -41,17 +41,17 @@ const (
 
 // Sandbox is the pretend Iamport. It is an http.Handler and safe for concurrent use.
 type Sandbox struct {
-	config   Config
-	log      *slog.Logger
-	now      func() time.Time
-	mux      *http.ServeMux
-	requests map[string]*atomic.Int64 // fixed after New; the counters in it are not
-	pages    *template.Template
-	tokens   tokens
-	store    *store
-	courier  *courier
-	agenda   agenda
-	faults   *fault.Injector
+	config    Config
+	log       *slog.Logger
+	now       func() time.Time
+	mux       *http.ServeMux
+	requests  map[string]*atomic.Int64 // fixed after New; the counters in it are not
+	pages     *template.Template
+	tokens    tokens
+	store     *store
+	sender    *webhookSender
+	scheduler scheduler
+	faults    *fault.Injector
 
 	mu       sync.Mutex // guards the two below
 	prepared *bounded[preparation]
@@ -75,21 +75,21 @@ func New(config Config) *Sandbox {
 		now:      config.Now,
 		pages:    parsePages(),
 		store:    newStore(config.MaxPayments),
-		courier:  newCourier(config),
+		sender:   newWebhookSender(config),
 		prepared: newBounded[preparation](config.MaxPayments),
 		sessions: newBounded[*session](maxSessions),
 	}
-	s.agenda.now = config.Now
+	s.scheduler.now = config.Now
 	s.faults = fault.NewInjector(config.Log)
-	s.routes()
+	s.registerRoutes()
 	return s
 }
 
 // ServeHTTP answers Iamport's REST interface, the browser and the sandbox's own routes.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.faults.Down() && !isControl(r.URL.Path) {
+	if s.faults.Down() && !isFaultsPath(r.URL.Path) {
 		s.faults.Count("down", r.URL.Path)
-		reset(w)
+		resetConnection(w)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -101,7 +101,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // as given, so a plain Payment is a live one. Put sends no webhook.
 func (s *Sandbox) Put(p Payment) Payment {
 	now := s.now().Unix()
-	return s.store.put(p.filled(now), nil, now).Payment
+	return s.store.put(p.withDefaults(now), nil, now).Payment
 }
 
 // Payment is the payment as it is now.
@@ -116,7 +116,7 @@ func (s *Sandbox) Payment(impUID string) (Payment, bool) {
 // All are the payments that the sandbox knows, in order of creation: the truth to compare books with.
 func (s *Sandbox) All() []Payment {
 	all := []Payment{}
-	for _, r := range s.oldestFirst() {
+	for _, r := range s.sortedByCreation() {
 		all = append(all, r.Payment)
 	}
 	return all
@@ -133,7 +133,7 @@ func (s *Sandbox) Notify(impUID string) {
 // Cancel takes back amount, in the payment's currency, as a person at Iamport's console does: with
 // a webhook (contract §2.2). No amount, or 0, is all that is left. It returns the refusal's reason.
 func (s *Sandbox) Cancel(impUID string, amount json.Number) error {
-	_, err := s.cancelPayment(cancellation{ImpUID: impUID, Amount: amount, Reason: "관리자 콘솔 취소", Notify: true})
+	_, err := s.cancelPayment(cancelRequest{ImpUID: impUID, Amount: amount, Reason: "관리자 콘솔 취소", Notify: true})
 	return err
 }
 
@@ -141,11 +141,11 @@ func (s *Sandbox) Cancel(impUID string, amount json.Number) error {
 // virtual account, or the late approval of a failed payment (contract §1.4). It returns the
 // refusal's reason.
 func (s *Sandbox) Pay(impUID string) error {
-	r, f, err := s.pay(impUID, s.spoil)
+	r, f, err := s.pay(impUID, s.injectPaymentFault)
 	if err != nil {
 		return err
 	}
-	s.followUp(r, f)
+	s.scheduleFollowUp(r, f)
 	if r.Status == Paid { // a failure sends no webhook (contract §2.2)
 		s.notify(r)
 	}
@@ -181,12 +181,12 @@ func (s *Sandbox) Requests() map[string]int {
 }
 
 // Wait returns when no webhook is under way.
-func (s *Sandbox) Wait() { s.courier.wait() }
+func (s *Sandbox) Wait() { s.sender.wait() }
 
 // Close switches the faults off, drops what they put off, and waits for the webhooks under way, five seconds at most;
 // it sends no more. The rest keeps answering.
 func (s *Sandbox) Close() {
 	s.faults.Replace(fault.Plan{})
-	s.agenda.close()
-	s.courier.close()
+	s.scheduler.close()
+	s.sender.close()
 }

@@ -10,10 +10,10 @@ import (
 // stores a new one. So readers take a pointer under the lock and encode it after.
 type record struct {
 	Payment
-	seq     int64    // order of creation; settles ties that whole seconds leave open
-	updated int64    // UNIX seconds
-	made    bool     // its imp_uid was made up here
-	notices []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
+	seq         int64    // order of creation; settles ties that whole seconds leave open
+	updated     int64    // UNIX seconds
+	generatedID bool     // its imp_uid was made up here
+	notices     []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
 }
 
 // store is everything anybody paid, or tried to, up to a number of payments.
@@ -34,14 +34,14 @@ func (s *store) get(impUID string) (*record, bool) {
 	return s.byID.get(impUID)
 }
 
-// stranger is the imp_uid of another payment: the oldest, or one that nobody has.
-func (s *store) stranger(impUID string) string {
+// otherPayment is the imp_uid of another payment: the oldest, or one that nobody has.
+func (s *store) otherPayment(impUID string) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if oldest := s.byID.keys; len(oldest) > 0 && oldest[0] != impUID {
 		return oldest[0]
 	}
-	return "imp_" + digits(12)
+	return "imp_" + randomDigits(12)
 }
 
 // attempts are all payments of one order, in order of creation.
@@ -70,19 +70,19 @@ func (s *store) put(p Payment, notices []string, now int64) *record {
 	defer s.mu.Unlock()
 	made := p.ImpUID == ""
 	for p.ImpUID == "" {
-		id := "imp_" + digits(12)
+		id := "imp_" + randomDigits(12)
 		if _, taken := s.byID.get(id); !taken {
 			p.ImpUID = id
 		}
 	}
-	r := &record{Payment: p, notices: notices, updated: now, made: made}
+	r := &record{Payment: p, notices: notices, updated: now, generatedID: made}
 	if old, ok := s.byID.get(p.ImpUID); ok {
-		r.seq, r.notices, r.made = old.seq, old.notices, old.made
+		r.seq, r.notices, r.generatedID = old.seq, old.notices, old.generatedID
 	} else {
 		s.seq++
 		r.seq = s.seq
 	}
-	s.replace(r)
+	s.save(r)
 	return r
 }
 
@@ -92,14 +92,14 @@ func (s *store) update(impUID string, now int64, change func(*record) error) (*r
 	defer s.mu.Unlock()
 	old, ok := s.byID.get(impUID)
 	if !ok {
-		return nil, errNoPayment
+		return nil, errPaymentNotFound
 	}
 	changed := *old
 	changed.updated = now
 	if err := change(&changed); err != nil {
 		return nil, err
 	}
-	s.replace(&changed)
+	s.save(&changed)
 	return &changed, nil
 }
 
@@ -117,21 +117,21 @@ func (s *store) everPaidLocked(merchantUID string) bool {
 	})
 }
 
-func (s *store) replace(r *record) {
+func (s *store) save(r *record) {
 	old, known := s.byID.get(r.ImpUID)
 	if dropped, ok := s.byID.put(r.ImpUID, r); ok {
-		s.unindex(dropped)
+		s.removeFromOrder(dropped)
 	}
 	if known && old.MerchantUID == r.MerchantUID {
 		return
 	}
 	if known {
-		s.unindex(old)
+		s.removeFromOrder(old)
 	}
 	s.byOrder[r.MerchantUID] = append(s.byOrder[r.MerchantUID], r.ImpUID)
 }
 
-func (s *store) unindex(r *record) {
+func (s *store) removeFromOrder(r *record) {
 	ids := s.byOrder[r.MerchantUID]
 	if at := slices.Index(ids, r.ImpUID); at >= 0 {
 		ids = slices.Delete(ids, at, at+1)

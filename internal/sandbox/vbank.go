@@ -19,47 +19,47 @@ const maxVbankHolder = 16 // characters (contract §1.8)
 // several; one that was paid before is refused with a code, in HTTP 200. A channel_key with "inicis" in it is KG Inicis',
 // which needs pg_api_key in the query.
 func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
-	in, ok := s.read(w, r)
+	in, ok := s.readFields(w, r)
 	if !ok {
 		return
 	}
 	now := s.now().Unix()
-	p, notices, ok := in.vbank(now)
+	p, notices, ok := in.vbankPayment(now)
 	if strings.Contains(in["channel_key"], "inicis") { // which is how the sandbox knows
 		ok = ok && r.URL.Query().Get("pg_api_key") != ""
 	}
 	if !ok {
-		s.fail(w, http.StatusBadRequest, -1, "channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url, pg_api_key(이니시스)를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1, "channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url, pg_api_key(이니시스)를 확인하세요.")
 		return
 	}
 	if s.store.everPaid(p.MerchantUID) {
-		s.fail(w, http.StatusOK, 1, errAlreadyPaid.message)
+		s.writeFailure(w, http.StatusOK, 1, errAlreadyPaid.message)
 		return
 	}
-	issued := s.store.put(p.filled(now), notices, now)
+	issued := s.store.put(p.withDefaults(now), notices, now)
 	s.notify(issued)
-	s.succeed(w, http.StatusOK, &issued.Payment)
+	s.writeResponse(w, http.StatusOK, &issued.Payment)
 }
 
-// vbank is the payment that the fields ask for; false where one of them is missing or cannot be.
-func (in fields) vbank(now int64) (p Payment, notices addresses, ok bool) {
+// vbankPayment is the payment that the fields ask for; false where one of them is missing or cannot be.
+func (in fields) vbankPayment(now int64) (p Payment, notices addresses, ok bool) {
 	amount, err := parseMoney(in["amount"])
 	due, dueErr := strconv.ParseInt(in["vbank_due"], 10, 64)
-	noticeErr := notices.parse(in["notice_url"])
+	noticeErr := notices.parseField(in["notice_url"])
 	ok = err == nil && amount > 0 && dueErr == nil && due > now && noticeErr == nil &&
 		in["channel_key"] != "" && in["vbank_code"] != "" && validMerchantUID(in["merchant_uid"]) &&
 		utf8.RuneCountInString(in["vbank_holder"]) <= maxVbankHolder
 	p = Payment{
 		MerchantUID: in["merchant_uid"], Amount: amount.number(), Status: Ready, PayMethod: "vbank", Channel: "api", Sandbox: true,
-		Name: cut(Text(in["name"]), 40), CustomData: Text(in["custom_data"]),
+		Name: truncate(Text(in["name"]), 40), CustomData: Text(in["custom_data"]),
 		VbankCode: Text(in["vbank_code"]), VbankName: bankName(in["vbank_code"]), VbankHolder: Text(in["vbank_holder"]),
-		VbankNum: Text(digits(14)), VbankIssuedAt: now, VbankDate: due,
+		VbankNum: Text(randomDigits(14)), VbankIssuedAt: now, VbankDate: due,
 	}
 	return p, notices, ok
 }
 
-// parse reads notice_url as a field of a flat body: JSON text, or one address as it is.
-func (a *addresses) parse(field string) error {
+// parseField reads notice_url as a field of a flat body: JSON text, or one address as it is.
+func (a *addresses) parseField(field string) error {
 	if field == "" {
 		return nil
 	}
@@ -92,19 +92,19 @@ func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 	now := s.now().Unix()
 	revoked, err := s.store.update(r.PathValue("imp_uid"), now, func(p *record) error {
 		if p.PayMethod != "vbank" || p.Status != Ready {
-			return errNotAwaited
+			return errNoOpenAccount
 		}
 		p.Status, p.FailReason = Failed, "가상계좌 말소"
-		p.Payment = p.stamped(now)
+		p.Payment = p.withStatusTime(now)
 		return nil
 	})
 	switch {
-	case errors.Is(err, errNoPayment):
-		s.fail(w, http.StatusNotFound, 1, err.Error())
+	case errors.Is(err, errPaymentNotFound):
+		s.writeFailure(w, http.StatusNotFound, 1, err.Error())
 	case err != nil:
-		s.fail(w, http.StatusBadRequest, 1, err.Error())
+		s.writeFailure(w, http.StatusBadRequest, 1, err.Error())
 	default:
-		s.succeed(w, http.StatusOK, &revoked.Payment)
+		s.writeResponse(w, http.StatusOK, &revoked.Payment)
 	}
 }
 
@@ -123,33 +123,33 @@ func (s *Sandbox) ForceDeposit(impUID string, amount json.Number) error {
 func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error {
 	sum, err := parseMoney(string(amount))
 	if err != nil || sum <= 0 {
-		return errAmount
+		return errInvalidAmount
 	}
 	now, f := s.now().Unix(), fault.Fault{}
 	paid, err := s.store.update(impUID, now, func(r *record) error {
 		wanted, err := parseMoney(string(r.Amount))
 		switch {
 		case r.PayMethod != "vbank":
-			return errNotAwaited
+			return errNoOpenAccount
 		case !forced && r.Status != Ready:
-			return errNotAwaited
+			return errNoOpenAccount
 		case !forced && (err != nil || sum != wanted):
 			return errWrongDeposit
 		}
 		r.DepositHistory = append(slices.Clip(r.DepositHistory), Deposit{ // readers hold the shorter one
-			PGTID: "D" + digits(20), Amount: sum.number(), DepositorName: "입금자", DepositedAt: now})
+			PGTID: "D" + randomDigits(20), Amount: sum.number(), DepositorName: "입금자", DepositedAt: now})
 		if r.Status != Cancelled {
 			r.Status, r.FailedAt, r.FailReason = Paid, 0, ""
-			r.Payment = r.stamped(now)
+			r.Payment = r.withStatusTime(now)
 		}
 		if !forced {
-			f = s.spoil(r)
+			f = s.injectPaymentFault(r)
 		}
 		return nil
 	})
 	if err == nil {
 		s.notify(paid)
-		s.followUp(paid, f)
+		s.scheduleFollowUp(paid, f)
 	}
 	return err
 }
@@ -166,14 +166,14 @@ func (s *Sandbox) depositSandboxPayment(w http.ResponseWriter, r *http.Request) 
 	}
 	id := r.PathValue("imp_uid")
 	switch err := s.deposit(id, in.Amount, in.Force); {
-	case errors.Is(err, errNoPayment):
-		s.fail(w, http.StatusNotFound, 1, err.Error())
-	case errors.Is(err, errAmount):
-		s.fail(w, http.StatusBadRequest, -1, err.Error())
+	case errors.Is(err, errPaymentNotFound):
+		s.writeFailure(w, http.StatusNotFound, 1, err.Error())
+	case errors.Is(err, errInvalidAmount):
+		s.writeFailure(w, http.StatusBadRequest, -1, err.Error())
 	case err != nil:
-		s.fail(w, http.StatusConflict, 1, err.Error())
+		s.writeFailure(w, http.StatusConflict, 1, err.Error())
 	default:
 		p, _ := s.Payment(id)
-		s.succeed(w, http.StatusOK, p)
+		s.writeResponse(w, http.StatusOK, p)
 	}
 }

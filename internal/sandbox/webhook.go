@@ -22,8 +22,8 @@ const (
 	maxDeliveries  = 64 // at a time; a benchmark may pay thousands of orders at once
 )
 
-// closePatience is how long Close waits for addresses that do not answer.
-const closePatience = 5 * time.Second
+// closeTimeout is how long Close waits for addresses that do not answer.
+const closeTimeout = 5 * time.Second
 
 // notice is the body of a webhook (contract §2.1). It carries no signature: Iamport's does not.
 type notice struct {
@@ -36,10 +36,10 @@ type notice struct {
 }
 
 // notify tells the merchant how the payment stands, without waiting.
-func (s *Sandbox) notify(r *record) { s.announce(r, false) }
+func (s *Sandbox) notify(r *record) { s.sendWebhook(r, false) }
 
-// announce is notify. Before says that a browser waits for the payment's outcome, whose answer a fault may hold.
-func (s *Sandbox) announce(r *record, before bool) {
+// sendWebhook is notify. Before says that a browser waits for the payment's outcome, whose answer a fault may hold.
+func (s *Sandbox) sendWebhook(r *record, before bool) {
 	n := notice{ImpUID: r.ImpUID, MerchantUID: r.MerchantUID, Status: r.Status}
 	if r.Status == Cancelled && len(r.CancelHistory) > 0 {
 		n.CancellationID = r.CancelHistory[len(r.CancelHistory)-1].CancellationID
@@ -48,11 +48,11 @@ func (s *Sandbox) announce(r *record, before bool) {
 	if len(addresses) == 0 && s.config.WebhookURL != "" {
 		addresses = []string{s.config.WebhookURL}
 	}
-	s.tell(r, n, addresses, before)
+	s.sendWithFaults(r, n, addresses, before)
 }
 
-// courier delivers notices: each once, in no particular order, and never to the harm of the payment.
-type courier struct {
+// webhookSender delivers notices: each once, in no particular order, and never to the harm of the payment.
+type webhookSender struct {
 	client *http.Client
 	log    *slog.Logger
 	form   bool
@@ -66,9 +66,9 @@ type courier struct {
 	closed   bool
 }
 
-func newCourier(config Config) *courier {
-	c := &courier{
-		client: cmp.Or(config.Client, newClient()),
+func newWebhookSender(config Config) *webhookSender {
+	c := &webhookSender{
+		client: cmp.Or(config.Client, newWebhookClient()),
 		log:    config.Log,
 		form:   config.WebhookForm,
 		slots:  make(chan struct{}, maxDeliveries),
@@ -78,7 +78,7 @@ func newCourier(config Config) *courier {
 	return c
 }
 
-func newClient() *http.Client {
+func newWebhookClient() *http.Client {
 	return &http.Client{
 		Timeout: connectTimeout + readTimeout,
 		Transport: &http.Transport{
@@ -92,20 +92,20 @@ func newClient() *http.Client {
 	}
 }
 
-func (c *courier) send(address string, n notice) {
-	if c.accept(n) {
-		go c.run(address, n)
+func (c *webhookSender) startSend(address string, n notice) {
+	if c.startDelivery(n) {
+		go c.deliver(address, n)
 	}
 }
 
 // sendNow returns when the notice was answered, or cannot be.
-func (c *courier) sendNow(address string, n notice) {
-	if c.accept(n) {
-		c.run(address, n)
+func (c *webhookSender) sendNow(address string, n notice) {
+	if c.startDelivery(n) {
+		c.deliver(address, n)
 	}
 }
 
-func (c *courier) accept(n notice) bool {
+func (c *webhookSender) startDelivery(n notice) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -116,15 +116,15 @@ func (c *courier) accept(n notice) bool {
 	return true
 }
 
-func (c *courier) run(address string, n notice) {
+func (c *webhookSender) deliver(address string, n notice) {
 	c.slots <- struct{}{}
-	defer c.done()
-	if err := c.deliver(c.life, address, n); err != nil {
+	defer c.endDelivery()
+	if err := c.post(c.life, address, n); err != nil {
 		c.log.Warn("sandbox: webhook failed", "url", address, "imp_uid", n.ImpUID, "status", n.Status, "err", err)
 	}
 }
 
-func (c *courier) done() {
+func (c *webhookSender) endDelivery() {
 	<-c.slots
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,7 +132,7 @@ func (c *courier) done() {
 	c.idle.Broadcast()
 }
 
-func (c *courier) deliver(ctx context.Context, address string, n notice) error {
+func (c *webhookSender) post(ctx context.Context, address string, n notice) error {
 	contentType, body := n.encode(c.form || n.form)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
@@ -165,7 +165,7 @@ func (n notice) encode(form bool) (contentType string, body []byte) {
 	return "application/x-www-form-urlencoded", []byte(values.Encode())
 }
 
-func (c *courier) wait() {
+func (c *webhookSender) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.inFlight > 0 {
@@ -173,11 +173,11 @@ func (c *courier) wait() {
 	}
 }
 
-func (c *courier) close() {
+func (c *webhookSender) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	impatience := time.AfterFunc(closePatience, c.end)
+	impatience := time.AfterFunc(closeTimeout, c.end)
 	c.wait()
 	impatience.Stop()
 	c.end()
