@@ -10,12 +10,12 @@ import (
 	"strconv"
 )
 
-// cancelRequest is what POST /payments/cancel asks for.
+// cancelRequest is the body of POST /payments/cancel.
 type cancelRequest struct {
 	ImpUID      string
-	MerchantUID string      // used only where there is no ImpUID
-	Amount      json.Number // none or 0 is all that is left
-	Checksum    json.Number // what the caller believes is left; none is unchecked
+	MerchantUID string      // used only without an ImpUID
+	Amount      json.Number // empty or 0 is the whole rest
+	Checksum    json.Number // the rest as the caller believes it to be; empty is unchecked
 	Reason      string
 	Notify      bool // send the webhook
 }
@@ -29,8 +29,8 @@ func (s *Sandbox) postCancel(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postCancelPending is postCancel as some providers do it: the cancellation is accepted, nothing shows of it, and it
-// happens later and by webhook (contract §1.6), unless it cannot happen any more by then.
+// postCancelPending is postCancel as some providers do it: the cancellation is accepted without a trace
+// in the answer, and happens later and with a webhook (contract §1.6), unless it has become impossible.
 func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 	c, ok := s.readCancellation(w, r)
 	if !ok {
@@ -46,7 +46,7 @@ func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 		c.Notify = true
 		s.scheduler.schedule(pendingCancelDelay, func() {
 			if _, err := s.cancelPayment(c); err != nil {
-				s.log.Info("sandbox: a pending cancellation was dropped", "imp_uid", c.ImpUID, "err", err)
+				s.log.Info("sandbox: cannot make the pending cancellation", "imp_uid", c.ImpUID, "err", err)
 			}
 		})
 	}
@@ -99,8 +99,8 @@ func (s *Sandbox) cancelPayment(c cancelRequest) (*record, error) {
 	return cancelled, err
 }
 
-// impUIDToCancel is the imp_uid that is meant. An imp_uid wins, also a wrong one; of an order's attempts
-// it is the paid one (contract §1.6).
+// impUIDToCancel returns the imp_uid of the request, even a wrong one, or of the order's paid attempt
+// (contract §1.6).
 func (s *Sandbox) impUIDToCancel(c cancelRequest) string {
 	if c.ImpUID != "" {
 		return c.ImpUID
@@ -115,7 +115,7 @@ func (s *Sandbox) impUIDToCancel(c cancelRequest) string {
 	return ""
 }
 
-// amountToCancel is the amount to take back from p, or why nothing is.
+// amountToCancel returns the amount to cancel of the payment, or the refusal.
 func (c cancelRequest) amountToCancel(p Payment) (money, error) {
 	amount, err := parseMoney(cmp.Or(string(c.Amount), "0"))
 	if err != nil || amount < 0 {
@@ -126,11 +126,11 @@ func (c cancelRequest) amountToCancel(p Payment) (money, error) {
 		return 0, err
 	}
 	if c.Checksum != "" {
-		believed, err := parseMoney(string(c.Checksum))
+		checksum, err := parseMoney(string(c.Checksum))
 		if err != nil {
 			return 0, err
 		}
-		if believed != left {
+		if checksum != left {
 			return 0, errChecksum
 		}
 	}
@@ -144,7 +144,7 @@ func (c cancelRequest) amountToCancel(p Payment) (money, error) {
 	return amount, nil
 }
 
-// cancellableAmount is what can still be cancelled: more than nothing.
+// cancellableAmount returns the rest that can still be cancelled, which is more than 0, or a refusal.
 func (p Payment) cancellableAmount() (money, error) {
 	if p.Status != Paid && p.Status != Cancelled {
 		return 0, errNotPaid
@@ -163,7 +163,7 @@ func (p Payment) cancellableAmount() (money, error) {
 	return amount - cancelled, nil
 }
 
-// addCancellation writes the cancellation down; the status is cancelled also for a part (contract §0.3).
+// addCancellation records the cancellation. The status is cancelled also for a part (contract §0.3).
 func (r *record) addCancellation(c Cancellation, amount money) error {
 	before, err := parseMoney(string(r.CancelAmount))
 	if err != nil {
@@ -171,6 +171,6 @@ func (r *record) addCancellation(c Cancellation, amount money) error {
 	}
 	r.Status, r.CancelledAt, r.CancelReason = Cancelled, c.CancelledAt, Text(c.Reason)
 	r.CancelAmount = (before + amount).number()
-	r.CancelHistory = append(slices.Clip(r.CancelHistory), c) // readers hold the shorter one
+	r.CancelHistory = append(slices.Clip(r.CancelHistory), c) // a copy: readers hold the shorter history
 	return nil
 }

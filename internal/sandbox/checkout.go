@@ -16,12 +16,12 @@ import (
 //go:embed assets pages
 var files embed.FS
 
-// session (결제창) is one open payment window: an order, and in the end what became of it.
+// session (결제창) is one payment window: an order, and its outcome once the window has ended.
 type session struct {
 	id, impUID string
 	order      order
-	overlay    bool   // in an iframe over the shop's page, rather than in its place
-	shopOrigin string // the origin of the page that asked; the only one told or allowed to frame
+	overlay    bool   // an iframe over the shop's page, not a page in its place
+	shopOrigin string // of the page that asked: it alone hears of the outcome and may frame the window
 
 	mu      sync.Mutex
 	outcome *outcome
@@ -31,11 +31,11 @@ func parsePages() *template.Template {
 	return template.Must(template.ParseFS(files, "pages/*.html"))
 }
 
-// openCheckout answers POST /checkout, where iamport.js brings what request_pay was given:
+// openCheckout answers POST /checkout, where iamport.js sends the parameters of request_pay:
 //
 //	{user_code, flow: "overlay"|"redirect", channel: "pc"|"mobile", params: {…}}
 //
-// It answers 201 {session}, or 422 with an outcome where the window must not open.
+// It answers 201 {session}, or 422 with an outcome when the window must not open.
 func (s *Sandbox) openCheckout(w http.ResponseWriter, r *http.Request) {
 	allowAnyShop(w)
 	var in struct {
@@ -53,7 +53,7 @@ func (s *Sandbox) openCheckout(w http.ResponseWriter, r *http.Request) {
 	case s.config.UserCode != "" && s.config.UserCode != in.UserCode:
 		why = errUserCode
 	case window.overlay && r.Header.Get("Origin") == "null":
-		why = errPageOrigin // a file: page can neither be told nor allowed to frame
+		why = errPageOrigin // a file: page can neither get the outcome nor frame the window
 	}
 	if why != nil {
 		s.writeJSON(w, http.StatusUnprocessableEntity, window.refusedOutcome(why))
@@ -76,7 +76,7 @@ func (s *Sandbox) openSession(window *session, userAgent, channel string) {
 	s.sessions.put(window.id, window)
 }
 
-// allowCheckout answers the preflight of a shop on another origin than the sandbox.
+// allowCheckout answers the preflight request of a shop on another origin.
 func (s *Sandbox) allowCheckout(w http.ResponseWriter, _ *http.Request) {
 	allowAnyShop(w)
 	w.Header().Set("Access-Control-Allow-Methods", "POST")
@@ -90,7 +90,7 @@ func allowAnyShop(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 }
 
-// shopOrigin is the Origin header, if it is one that a Content-Security-Policy can carry.
+// shopOrigin returns the Origin header, or "" for one that a Content-Security-Policy cannot carry.
 func shopOrigin(r *http.Request) string {
 	origin := r.Header.Get("Origin")
 	u, err := url.Parse(origin)
@@ -100,7 +100,7 @@ func shopOrigin(r *http.Request) string {
 	return origin
 }
 
-// showCheckout answers GET /checkout/{session} with the page where the person decides.
+// showCheckout answers GET /checkout/{session} with the page where a person chooses the outcome.
 func (s *Sandbox) showCheckout(w http.ResponseWriter, r *http.Request) {
 	window, ok := s.findSession(r)
 	if !ok {
@@ -120,7 +120,7 @@ func (s *Sandbox) showCheckout(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// render writes a page that runs the sandbox's own scripts only, and that only ancestors may frame.
+// render writes a page that runs only the sandbox's scripts, and that only ancestors may frame.
 func (s *Sandbox) render(w http.ResponseWriter, status int, ancestors, name string, data any) {
 	var page bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&page, name, data); err != nil {

@@ -10,11 +10,11 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// ending is a button of the checkout page: how the payment ends, and who is told.
+// ending is a button of the checkout page: how the payment ends, and who hears of it.
 type ending struct {
-	refusal      *refusal // none pays
+	refusal      *refusal // nil pays
 	notices      int      // webhooks
-	callbackLost bool     // the browser never hears of it
+	callbackLost bool     // the browser's callback is not called
 }
 
 func endingOf(action string) (ending, bool) {
@@ -35,15 +35,15 @@ func endingOf(action string) (ending, bool) {
 	return ending{}, false
 }
 
-// outcome is how a window ended. A silent one has no Rsp.
+// outcome is how a window ended. Rsp is nil when the callback is lost.
 type outcome struct {
 	Rsp      *rsp   `json:"rsp"`
 	Redirect string `json:"redirect"` // m_redirect_url with the result, in the redirect flow
 }
 
-// rsp is what the callback of request_pay gets (contract §4). Current SDKs give the first four;
-// older ones the rest too. Success says nothing about money: it is true for a virtual account that
-// was only issued.
+// rsp is the argument of request_pay's callback (contract §4). Current SDKs give the first four fields,
+// older ones the rest too. Success says nothing about money: it is true for a virtual account that was
+// only issued.
 type rsp struct {
 	ImpUID      Text            `json:"imp_uid"`
 	MerchantUID string          `json:"merchant_uid"`
@@ -79,8 +79,8 @@ type rsp struct {
 	VbankDate   int64           `json:"vbank_date"`
 }
 
-// decision is what the checkout page posts: a button, and the amount and currency to pay instead
-// of those asked for.
+// decision is the body that the checkout page posts: a button, and the amount and currency to pay
+// instead of the order's.
 type decision struct {
 	Action   string      `json:"action"`
 	Amount   json.Number `json:"amount"`
@@ -107,7 +107,7 @@ func (s *Sandbox) answerCheckout(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, http.StatusOK, s.endWindow(window, chosen, in))
 }
 
-// amount is what to pay instead; 0 leaves what was asked for.
+// amount returns the amount to pay instead of the order's; 0 keeps the order's.
 func (d decision) amount() (money, error) {
 	if d.Amount == "" {
 		return 0, nil
@@ -139,7 +139,7 @@ func (s *Sandbox) endWindow(window *session, chosen ending, in decision) *outcom
 	return window.outcome
 }
 
-// settlePayment ends the payment. Two windows of one order may be open; only one of them can be paid.
+// settlePayment ends the payment. Of two windows of one order only one can be paid.
 func (s *Sandbox) settlePayment(impUID string, chosen ending, in decision) (*record, *refusal) {
 	now, why := s.now().Unix(), chosen.refusal
 	var f fault.Fault
@@ -185,24 +185,26 @@ func successRsp(p Payment, o order) *rsp {
 	return &rsp{
 		ImpUID: Text(p.ImpUID), MerchantUID: p.MerchantUID, Success: true, ImpSuccess: true, Status: p.Status,
 		PaidAmount: p.Amount, Currency: p.Currency, PayMethod: p.PayMethod, PGProvider: p.PGProvider,
-		EmbProvider: p.EmbPGProvider, PGTID: p.PGTID, PGType: "payment", Name: p.Name, BuyerName: p.BuyerName, BuyerEmail: p.BuyerEmail,
-		BuyerTel: p.BuyerTel, BuyerAddr: p.BuyerAddr, BuyerPost: p.BuyerPostcode, CustomData: o.CustomData,
+		EmbProvider: p.EmbPGProvider, PGTID: p.PGTID, PGType: "payment", Name: p.Name,
+		BuyerName: p.BuyerName, BuyerEmail: p.BuyerEmail, BuyerTel: p.BuyerTel,
+		BuyerAddr: p.BuyerAddr, BuyerPost: p.BuyerPostcode, CustomData: o.CustomData,
 		PaidAt: p.PaidAt, ReceiptURL: p.ReceiptURL, ApplyNum: p.ApplyNum, CardName: p.CardName,
 		CardNumber: p.CardNumber, CardQuota: p.CardQuota, BankName: p.BankName, VbankNum: p.VbankNum,
 		VbankName: p.VbankName, VbankHolder: p.VbankHolder, VbankDate: p.VbankDate,
 	}
 }
 
-// refusedOutcome is the outcome of a window that did not open (it has no imp_uid then) or did not pay.
+// refusedOutcome is the outcome of a window that did not open, which has no imp_uid, or did not pay.
 func (s *session) refusedOutcome(why *refusal) *outcome {
 	return s.outcomeOf(&rsp{
-		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID, ErrorCode: Text(why.code), ErrorMsg: Text(why.message),
+		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID,
+		ErrorCode: Text(why.code), ErrorMsg: Text(why.message),
 		Status: Failed, PGType: "payment", PaidAmount: "0", Currency: s.order.currency(),
 		PayMethod: s.order.PayMethod, Name: s.order.Name, CustomData: s.order.CustomData,
 	})
 }
 
-// outcomeOf adds where the browser goes with the answer, in the redirect flow (contract §4).
+// outcomeOf adds the address that the browser goes to with the answer in the redirect flow (contract §4).
 func (s *session) outcomeOf(answer *rsp) *outcome {
 	ended := &outcome{Rsp: answer}
 	u, err := url.Parse(s.order.MRedirectURL)

@@ -11,8 +11,8 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// faultsPath is where faults are switched. A sandbox that is mounted at /sandbox and one that stands alone both
-// answer /sandbox/faults.
+// faultsPath is the address of the fault plan. A sandbox that is mounted at /sandbox and one that stands
+// alone both answer /sandbox/faults.
 const faultsPath = "/faults"
 
 func (s *Sandbox) controlRoutes() {
@@ -51,7 +51,7 @@ func (s *Sandbox) putFaults(w http.ResponseWriter, r *http.Request) {
 	s.getFaults(w, r)
 }
 
-// decodePlan takes no field that it does not know: a fault with a typing error would be one that never happens.
+// decodePlan refuses unknown fields: a fault with a typing error would never happen.
 func decodePlan(text []byte) (fault.Plan, error) {
 	var p fault.Plan
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -60,13 +60,14 @@ func decodePlan(text []byte) (fault.Plan, error) {
 	return p, err
 }
 
-// deleteFaults answers DELETE /faults: nothing goes wrong any more, and the sandbox is up. What is due later stays so.
+// deleteFaults answers DELETE /faults: the plan is empty and the sandbox up again. What faults have put
+// off still happens.
 func (s *Sandbox) deleteFaults(w http.ResponseWriter, r *http.Request) {
 	s.faults.Replace(fault.Plan{})
 	s.getFaults(w, r)
 }
 
-// flushFaults answers POST /faults/flush, which is Flush, with how much happened.
+// flushFaults answers POST /faults/flush, which is Flush, with its count.
 func (s *Sandbox) flushFaults(w http.ResponseWriter, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, map[string]int{"flushed": s.Flush()})
 }

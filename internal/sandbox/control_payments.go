@@ -11,11 +11,10 @@ import (
 
 const maxImpUID = 32 // characters (contract §1.4)
 
-// postSandboxPayment answers POST /sandbox-payments, which Iamport does not have: it makes a
-// payment without a browser, for benchmarks and for tests in other languages. The body is a payment
-// object of which only merchant_uid and amount are needed; status is paid and sandbox true unless it
-// says otherwise. An imp_uid that exists is replaced. With "webhook": true the merchant is told. It
-// wants no token.
+// postSandboxPayment answers POST /sandbox-payments, which Iamport does not have: it creates a payment
+// without a browser, for benchmarks and for tests in other languages. The body is a payment object of
+// which only merchant_uid and amount are required; status defaults to paid and sandbox to true. A
+// payment with the same imp_uid is replaced. "webhook": true sends the webhook. No token is required.
 func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Payment
@@ -31,14 +30,14 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid를 확인하세요.")
 		return
 	}
-	made := s.createPayment(p)
+	created := s.createPayment(p)
 	if in.Webhook {
-		s.Notify(made.ImpUID)
+		s.Notify(created.ImpUID)
 	}
-	s.writeResponse(w, http.StatusOK, made)
+	s.writeResponse(w, http.StatusOK, created)
 }
 
-// createPayment is Put for payments that may go wrong. Nobody sees one paid before it went wrong.
+// createPayment is Put with faults. A payment appears as paid only after its fault was injected.
 func (s *Sandbox) createPayment(p Payment) Payment {
 	old, known := s.store.get(p.ImpUID)
 	if !s.faults.Active() || cmp.Or(p.Status, Paid) != Paid || known && old.PaidAt != 0 {
@@ -54,7 +53,7 @@ func (s *Sandbox) createPayment(p Payment) Payment {
 		f = s.injectPaymentFault(r)
 		return nil
 	})
-	if err != nil { // forgotten already, among too many
+	if err != nil { // MaxPayments newer ones came meanwhile
 		return s.Put(p)
 	}
 	s.scheduleFollowUp(r, f)
@@ -62,7 +61,7 @@ func (s *Sandbox) createPayment(p Payment) Payment {
 }
 
 // paySandboxPayment answers POST /sandbox-payments/{imp_uid}/pay, which is Pay over HTTP: 404 for an
-// unknown payment, 409 for one that was paid already.
+// unknown payment, 409 for one that was already paid.
 func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("imp_uid")
 	switch err := s.Pay(id); {
@@ -76,7 +75,7 @@ func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// valid tells whether Iamport could have such a payment.
+// valid tells whether such a payment could exist at Iamport.
 func (p Payment) valid() bool {
 	amount, err := parseMoney(string(p.Amount))
 	_, known := timeColumn(p.Status)

@@ -8,13 +8,17 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// injectPaymentFault lets a payment that becomes paid go wrong. It is called under the store's lock.
+// unknownCurrencyMark before a currency makes it one that does not exist.
+const unknownCurrencyMark = "?"
+
+// injectPaymentFault changes a payment that becomes paid as at most one fault wants it, and returns the
+// fault for scheduleFollowUp. The caller holds the store's lock.
 func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
 	if skew := int64(s.faults.Skew(r.identity()) / time.Second); skew != 0 {
 		r.StartedAt, r.PaidAt = r.StartedAt+skew, r.PaidAt+skew
 	}
-	f := s.faults.Draw(fault.OnPayment, r.identity(), func(f fault.Rule) bool {
-		return f.Name != fault.SecondDeposit || r.PayMethod == "vbank"
+	f := s.faults.Draw(fault.OnPayment, r.identity(), func(rule fault.Rule) bool {
+		return rule.Name != fault.SecondDeposit || r.PayMethod == "vbank"
 	})
 	switch f.Name {
 	case fault.WrongAmount:
@@ -37,14 +41,14 @@ func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
 	return f
 }
 
-// scheduleFollowUp arranges what comes later of a payment that went wrong. An agenda that is full takes no more: the payment
-// stays as it is.
+// scheduleFollowUp schedules what the fault does to the payment later. When the scheduler is full, the
+// payment stays as it is.
 func (s *Sandbox) scheduleFollowUp(r *record, f fault.Fault) {
 	id := r.ImpUID
 	switch f.Name {
 	case fault.FailedThenPaid:
-		told := f.Random.IntN(2) == 0
-		s.scheduler.schedule(approvalDelay, func() { s.approveLate(id, told) })
+		notify := f.Random.IntN(2) == 0
+		s.scheduler.schedule(approvalDelay, func() { s.approveLate(id, notify) })
 	case fault.ConsoleCancel:
 		amount, err := parseMoney(string(r.Amount))
 		if half := amount / moneyUnit / 2 * moneyUnit; err == nil && half > 0 {
@@ -58,10 +62,7 @@ func (s *Sandbox) scheduleFollowUp(r *record, f fault.Fault) {
 	}
 }
 
-// unknownCurrencyMark makes a currency one that nobody knows.
-const unknownCurrencyMark = "?"
-
-// restoreCurrency makes a payment readable again. Nobody is told.
+// restoreCurrency makes an unreadable payment readable again. It sends no webhook.
 func (s *Sandbox) restoreCurrency(impUID string) {
 	_, _ = s.store.update(impUID, s.now().Unix(), func(r *record) error {
 		r.Currency = strings.TrimPrefix(r.Currency, unknownCurrencyMark)
@@ -69,35 +70,41 @@ func (s *Sandbox) restoreCurrency(impUID string) {
 	})
 }
 
-// approveLate is the late approval of a payment that failed. If the buyer has paid in another window since, the order is
-// paid twice, as it happens.
-func (s *Sandbox) approveLate(impUID string, told bool) {
-	if r, _, err := s.pay(impUID, func(*record) fault.Fault { return fault.Fault{} }); err == nil && told {
+// approveLate pays a payment that failed. If the buyer has paid in another window since, the order is
+// paid twice, as it happens at Iamport.
+func (s *Sandbox) approveLate(impUID string, notify bool) {
+	noFault := func(*record) fault.Fault { return fault.Fault{} }
+	if r, _, err := s.pay(impUID, noFault); err == nil && notify {
 		s.notify(r)
 	}
 }
 
 func (s *Sandbox) cancelAtConsole(impUID string, amount money) {
 	if err := s.Cancel(impUID, amount.number()); err != nil {
-		s.log.Info("sandbox: nothing left to cancel at the console", "imp_uid", impUID, "err", err)
+		s.log.Info("sandbox: cannot cancel at the console", "imp_uid", impUID, "err", err)
 	}
 }
 
-// repeatDeposit puts the payment's amount into its virtual account once more. Its amount stays: only deposit_history
-// tells (contract §1.4).
+// repeatDeposit puts the payment's amount into its virtual account once more. Only deposit_history
+// shows it: the payment's amount stays (contract §1.4).
 func (s *Sandbox) repeatDeposit(impUID string) {
 	now := s.now().Unix()
-	again := func(at int64, r *record) Deposit {
-		return Deposit{PGTID: "D" + randomDigits(20), Amount: r.Amount, DepositorName: strings.TrimSpace(string(r.BuyerName)), DepositedAt: at}
-	}
 	r, err := s.store.update(impUID, now, func(r *record) error {
 		if len(r.DepositHistory) == 0 {
-			r.DepositHistory = []Deposit{again(r.PaidAt, r)}
+			r.DepositHistory = []Deposit{r.newDeposit(r.PaidAt)}
 		}
-		r.DepositHistory = append(slices.Clip(r.DepositHistory), again(now, r)) // readers hold the shorter one
+		// A copy: readers hold the shorter history.
+		r.DepositHistory = append(slices.Clip(r.DepositHistory), r.newDeposit(now))
 		return nil
 	})
 	if err == nil {
 		s.notify(r)
+	}
+}
+
+func (r *record) newDeposit(at int64) Deposit {
+	return Deposit{
+		PGTID: "D" + randomDigits(20), Amount: r.Amount,
+		DepositorName: strings.TrimSpace(string(r.BuyerName)), DepositedAt: at,
 	}
 }

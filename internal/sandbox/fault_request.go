@@ -15,10 +15,10 @@ import (
 
 const (
 	maxLatency = 500 * time.Millisecond
-	maxHang    = 30 * time.Second // less than the server's patience with an answer
+	maxHang    = 30 * time.Second // less than the timeout that the server gives an answer
 )
 
-// withRequestFaults is answer with the faults that can happen to a request of that route.
+// withRequestFaults lets faults happen to requests of the route, and calls answer for the others.
 func (s *Sandbox) withRequestFaults(route string, answer http.HandlerFunc) http.HandlerFunc {
 	if !isIamportRoute(route) {
 		return answer
@@ -29,7 +29,8 @@ func (s *Sandbox) withRequestFaults(route string, answer http.HandlerFunc) http.
 			answer(w, r)
 			return
 		}
-		body, ok := s.readBody(w, r) // also: while it is unread, the server does not notice that the caller leaves
+		// While the body is unread, the server does not notice that the caller leaves.
+		body, ok := s.readBody(w, r)
 		if !ok {
 			return
 		}
@@ -39,12 +40,16 @@ func (s *Sandbox) withRequestFaults(route string, answer http.HandlerFunc) http.
 			answer(w, r)
 			return
 		}
-		s.injectRequestFault(s.faults.Draw(fault.OnRequest, s.requestIdentity(route, r), covers), request, w, r, answer)
+		f := s.faults.Draw(fault.OnRequest, s.requestIdentity(route, r), covers)
+		if f.Name == fault.ServerError {
+			s.faults.OweSuccess(request)
+		}
+		s.injectRequestFault(f, w, r, answer)
 	}
 }
 
-// injectRequestFault answers as the fault wants it; without a fault, as ever.
-func (s *Sandbox) injectRequestFault(f fault.Fault, request string, w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
+// injectRequestFault acts the fault out; without one it calls answer.
+func (s *Sandbox) injectRequestFault(f fault.Fault, w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 	switch f.Name {
 	case fault.Latency:
 		waitUnlessOver(f, r, time.Duration(f.Random.Int64N(int64(maxLatency))))
@@ -58,12 +63,12 @@ func (s *Sandbox) injectRequestFault(f fault.Fault, request string, w http.Respo
 		w.Header().Set("Retry-After", "1")
 		s.writeFailure(w, http.StatusTooManyRequests, -1, "Too Many Requests")
 	case fault.ServerError:
-		s.faults.OweSuccess(request)
 		s.writeFailure(w, http.StatusInternalServerError, -1, "Internal Server Error")
 	case fault.HTML:
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
-		_, _ = io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n")
+		_, _ = io.WriteString(w, "<html><head><title>502 Bad Gateway</title></head>"+
+			"<body><h1>502 Bad Gateway</h1></body></html>\n")
 	case fault.Truncated:
 		kept := newHeldAnswer()
 		answer(kept, r)
@@ -81,9 +86,9 @@ func (s *Sandbox) injectRequestFault(f fault.Fault, request string, w http.Respo
 	}
 }
 
-// wait ends when the caller leaves and when the fault is switched off, too.
-func waitUnlessOver(f fault.Fault, r *http.Request, patience time.Duration) {
-	timer := time.NewTimer(patience)
+// waitUnlessOver waits, but not longer than the caller does, nor than the fault's plan is active.
+func waitUnlessOver(f fault.Fault, r *http.Request, limit time.Duration) {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -92,7 +97,8 @@ func waitUnlessOver(f fault.Fault, r *http.Request, patience time.Duration) {
 	}
 }
 
-// resetConnection breaks the connection off without an answer: with a TCP reset where it is ours alone.
+// resetConnection closes the connection without an answer. HTTP/1 gets a TCP reset; a connection that
+// other requests share gets an aborted stream.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil { // HTTP/2, or no real connection: the server ends the stream
@@ -104,7 +110,7 @@ func resetConnection(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// heldAnswer is an answer that was not sent.
+// heldAnswer is a ResponseWriter that keeps the answer instead of sending it.
 type heldAnswer struct {
 	header http.Header
 	status int
@@ -113,7 +119,7 @@ type heldAnswer struct {
 
 func newHeldAnswer() *heldAnswer { return &heldAnswer{header: http.Header{}, status: http.StatusOK} }
 
-// Header is that of the answer.
+// Header returns the answer's header.
 func (k *heldAnswer) Header() http.Header { return k.header }
 
 // WriteHeader keeps the status.
@@ -122,7 +128,7 @@ func (k *heldAnswer) WriteHeader(status int) { k.status = status }
 // Write keeps a part of the body.
 func (k *heldAnswer) Write(p []byte) (int, error) { return k.body.Write(p) }
 
-// sendHalf announces the whole answer, sends half of it and breaks off.
+// sendHalf announces the whole answer, sends half of it and aborts the connection.
 func (k *heldAnswer) sendHalf(w http.ResponseWriter) {
 	for name, values := range k.header {
 		w.Header()[name] = values
@@ -134,7 +140,7 @@ func (k *heldAnswer) sendHalf(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// requestIdentity tells requests apart for the draw: by route and ids.
+// requestIdentity names the request for the draw: by its route and ids.
 func (s *Sandbox) requestIdentity(route string, r *http.Request) string {
 	payment, order := r.PathValue("imp_uid"), r.PathValue("merchant_uid")
 	if p, ok := s.store.get(payment); ok {
@@ -146,7 +152,7 @@ func (s *Sandbox) requestIdentity(route string, r *http.Request) string {
 	return fmt.Sprintf("%s %s%s", route, payment, order)
 }
 
-// requestFingerprint tells requests apart to the last byte.
+// requestFingerprint differs for requests that differ in one byte.
 func requestFingerprint(r *http.Request, body []byte) string {
 	sum := fnv.New128a()
 	_, _ = sum.Write(body)

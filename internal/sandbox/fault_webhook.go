@@ -6,13 +6,13 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// sendWithFaults sends the notice to its addresses, or what a fault makes of it. Before says that somebody waits at the
-// payment window, whose answer can be held until the webhook was answered.
-func (s *Sandbox) sendWithFaults(r *record, n notice, to []string, before bool) {
-	f := s.faults.Draw(fault.OnWebhook, r.identity()+" "+n.Status, func(f fault.Rule) bool {
-		return len(to) > 0 && (f.Name != fault.WebhookFirst || before)
-	})
-	switch f.Name {
+// sendWithFaults sends the notice to its addresses, changed by at most one fault. windowWaits says that
+// the payment window waits, so that its answer can be held until the webhook is answered.
+func (s *Sandbox) sendWithFaults(r *record, n notice, to []string, windowWaits bool) {
+	applies := func(rule fault.Rule) bool {
+		return len(to) > 0 && (rule.Name != fault.WebhookFirst || windowWaits)
+	}
+	switch s.faults.Draw(fault.OnWebhook, r.identity()+" "+n.Status, applies).Name {
 	case fault.WebhookNever:
 		return
 	case fault.WebhookFirst:
@@ -25,8 +25,8 @@ func (s *Sandbox) sendWithFaults(r *record, n notice, to []string, before bool) 
 	case fault.WebhookTwice:
 		s.sendAll(n, to)
 	case fault.WebhookForged:
-		for _, lie := range s.forgedNotices(n) {
-			s.sendAll(lie, to)
+		for _, forged := range s.forgedNotices(n) {
+			s.sendAll(forged, to)
 		}
 	case fault.WebhookForm:
 		n.form = true
@@ -40,16 +40,17 @@ func (s *Sandbox) sendAll(n notice, to []string) {
 	}
 }
 
-// sendAllNow returns when every address was told, or cannot be.
+// sendAllNow returns when every address has answered, or its delivery has failed.
 func (s *Sandbox) sendAllNow(n notice, to []string) {
-	var told sync.WaitGroup
+	var deliveries sync.WaitGroup
 	for _, address := range to {
-		told.Go(func() { s.sender.sendNow(address, n) })
+		deliveries.Go(func() { s.sender.sendNow(address, n) })
 	}
-	told.Wait()
+	deliveries.Wait()
 }
 
-// forgedNotices are notices that anybody could send: a webhook has no signature.
+// forgedNotices returns notices with a false status, merchant_uid and imp_uid. Any sender can produce
+// them, because a webhook has no signature.
 func (s *Sandbox) forgedNotices(n notice) []notice {
 	status, order, payment := n, n, n
 	status.Status = Cancelled

@@ -10,7 +10,7 @@ import (
 const maxLookupIDs = 100 // ids in one GET /payments (contract §1.5)
 
 // getPayment answers GET /payments/{imp_uid}. Since 2026-01-26 it alone hides the payments of test
-// channels from those who do not ask for them (contract §0.1).
+// channels, unless include_sandbox is set (contract §0.1).
 func (s *Sandbox) getPayment(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.store.get(r.PathValue("imp_uid"))
 	if included, _ := strconv.ParseBool(r.URL.Query().Get("include_sandbox")); ok && found.Sandbox && !included {
@@ -23,8 +23,8 @@ func (s *Sandbox) getPayment(w http.ResponseWriter, r *http.Request) {
 	s.writeResponse(w, http.StatusOK, &found.Payment)
 }
 
-// listPayments answers GET /payments?imp_uid[]=…&merchant_uid[]=…: 207 where only a part was found,
-// 404 where nothing was (contract §1.5). A merchant_uid stands for its newest attempt.
+// listPayments answers GET /payments?imp_uid[]=…&merchant_uid[]=…: 207 when some are missing, 404 when
+// all are (contract §1.5). A merchant_uid stands for its newest attempt.
 func (s *Sandbox) listPayments(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	byID, byOrder := query["imp_uid[]"], query["merchant_uid[]"]
@@ -65,8 +65,8 @@ func (s *Sandbox) collectPayments(byID, byOrder []string) (found []*record, miss
 	return found, missing
 }
 
-// findPayment answers GET /payments/find/{merchant_uid}[/{status}]: the first hit in the order
-// asked for, which by default is the newest attempt and not the paid one (contract §1.5).
+// findPayment answers GET /payments/find/{merchant_uid}[/{status}] with the first hit of the sorting,
+// which by default is the newest attempt and not the paid one (contract §1.5).
 func (s *Sandbox) findPayment(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.findAttempts(w, r)
 	if ok {
@@ -82,7 +82,8 @@ func (s *Sandbox) findAllPayments(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// findAttempts are the sorted attempts that path and query name, at least one; or it has answered.
+// findAttempts returns the sorted attempts that path and query name, at least one. Otherwise it answers
+// and returns false.
 func (s *Sandbox) findAttempts(w http.ResponseWriter, r *http.Request) ([]*record, bool) {
 	order, ok := comparisonFor(r.URL.Query().Get("sorting"))
 	if !ok {

@@ -11,8 +11,8 @@ import (
 
 const maxNotices = 10 // notice_url of one request_pay
 
-// order is what a shop's page hands to IMP.request_pay (contract §4). All of it is typed by the
-// browser; what the sandbox has no use for is ignored.
+// order is the argument of IMP.request_pay (contract §4). The browser supplies all of it. The sandbox
+// ignores the fields that it has no use for.
 type order struct {
 	PG            string          `json:"pg"`
 	ChannelKey    string          `json:"channelKey"`
@@ -49,7 +49,7 @@ func (a *addresses) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
-// checkOrder is why the window does not open for the order, or nil.
+// checkOrder returns why the window does not open for the order, or nil.
 func (s *Sandbox) checkOrder(o order) *refusal {
 	amount, err := o.amount()
 	switch {
@@ -64,21 +64,21 @@ func (s *Sandbox) checkOrder(o order) *refusal {
 	case s.store.everPaid(o.MerchantUID):
 		return errAlreadyPaid
 	}
-	// A registered order opens for its amount only (contract §1.7).
+	// A registered order opens only for its amount (contract §1.7).
 	if p, ok := s.findPreparation(o.MerchantUID); ok && !p.matches(amount, o.currency()) {
 		return errPrepared
 	}
 	return nil
 }
 
-// amount is the price. Iamport wants a number; the text "1000" is a mistake that must show here.
+// amount returns the price. Iamport wants a number, so the text "1000" is a mistake that must fail here.
 func (o order) amount() (money, error) { return parseMoney(string(o.Amount)) }
 
 func (o order) currency() string { return cmp.Or(o.Currency, "KRW") }
 
-// newPayment is the unpaid payment that exists from the moment the window opens.
+// newPayment returns the unpaid payment that exists from the moment the window opens.
 func (o order) newPayment(userAgent, channel string, now int64) Payment {
-	amount, _ := o.amount() // refuse has seen it
+	amount, _ := o.amount() // checkOrder has accepted it
 	provider, _, _ := bytes.Cut([]byte(o.PG), []byte("."))
 	return Payment{
 		MerchantUID: o.MerchantUID, Sandbox: true, Status: Ready,
@@ -90,7 +90,7 @@ func (o order) newPayment(userAgent, channel string, now int64) Payment {
 	}.withDefaults(now)
 }
 
-// customData is kept as JSON text (contract §1.4).
+// customData returns custom_data as JSON text (contract §1.4).
 func (o order) customData() Text {
 	var text bytes.Buffer
 	if len(o.CustomData) == 0 || bytes.Equal(o.CustomData, []byte("null")) || json.Compact(&text, o.CustomData) != nil {
@@ -99,7 +99,7 @@ func (o order) customData() Text {
 	return Text(text.String())
 }
 
-// truncate shortens to Iamport's maximum, in characters.
+// truncate shortens the text to Iamport's maximum, in characters.
 func truncate(t Text, limit int) Text {
 	if utf8.RuneCountInString(string(t)) <= limit {
 		return t
@@ -107,7 +107,7 @@ func truncate(t Text, limit int) Text {
 	return Text([]rune(string(t))[:limit])
 }
 
-// isWebAddress accepts whole http and https addresses: never javascript:, never a path.
+// isWebAddress accepts complete http and https addresses: never javascript:, never a path.
 func isWebAddress(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// How far a payment has come, in Iamport's words and spelling (contract §1.4).
+// The statuses of a payment, in Iamport's spelling (contract §1.4).
 const (
 	Ready     = "ready"     // 미결제, 가상계좌 발급
 	Paid      = "paid"      // 결제완료
@@ -13,7 +13,7 @@ const (
 	Failed    = "failed"    // 실패
 )
 
-// Text is a string that Iamport sends as null when there is nothing to say.
+// Text is a string that Iamport sends as null when it is empty.
 type Text string
 
 // MarshalJSON writes null for the empty text.
@@ -24,9 +24,9 @@ func (t Text) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// Payment is one attempt to pay, in the shape of Iamport's PaymentAnnotation (contract §1.4).
-// Amounts are decimal numbers of the currency itself (won, dollars) and keep the digits they were
-// given with. Times are UNIX seconds, 0 for what has not happened.
+// Payment is one attempt to pay, in the shape of Iamport's PaymentAnnotation (contract §1.4). Amounts
+// are decimal numbers of the currency itself (won, dollars) and keep the digits they were given with.
+// Times are UNIX seconds, 0 when the event has not happened.
 type Payment struct {
 	ImpUID            string         `json:"imp_uid"`
 	MerchantUID       string         `json:"merchant_uid"`
@@ -65,7 +65,7 @@ type Payment struct {
 	BuyerTel          Text           `json:"buyer_tel"`
 	BuyerAddr         Text           `json:"buyer_addr"`
 	BuyerPostcode     Text           `json:"buyer_postcode"`
-	CustomData        Text           `json:"custom_data"` // JSON text of what request_pay was given
+	CustomData        Text           `json:"custom_data"` // of request_pay, as JSON text
 	UserAgent         Text           `json:"user_agent"`
 	Status            string         `json:"status"`
 	StartedAt         int64          `json:"started_at"`
@@ -94,8 +94,8 @@ type Cancellation struct {
 	ReceiptURL     Text        `json:"receipt_url"`
 }
 
-// Deposit is one item of deposit_history. Iamport has it for fixed unlimited virtual accounts only; the sandbox shows
-// every deposit that was made with Deposit or ForceDeposit.
+// Deposit is one item of deposit_history. Iamport fills it for fixed unlimited virtual accounts only;
+// the sandbox shows every deposit that was made with Deposit or ForceDeposit.
 type Deposit struct {
 	PGTID         string      `json:"pg_tid"`
 	Amount        json.Number `json:"amount"`
@@ -109,8 +109,8 @@ type Promotion struct {
 	Discount json.Number `json:"discount"`
 }
 
-// withDefaults completes what the caller left open, so that a test needs to say only what it is about.
-// A cancelled payment without a history gets one of a single item, over CancelAmount or in full;
+// withDefaults completes the fields that the caller left empty, so that a test says only what it is
+// about. A cancelled payment without a history gets one of a single item, over CancelAmount or in full;
 // an empty history that is not nil stays empty, as after an asynchronous cancel (contract §1.6).
 func (p Payment) withDefaults(now int64) Payment {
 	p.Status = cmp.Or(p.Status, Paid)
@@ -126,14 +126,14 @@ func (p Payment) withDefaults(now int64) Payment {
 		p.CancelHistory = []Cancellation{newCancellation(cmp.Or(p.CancelAmount, p.Amount), "", p.CancelledAt)}
 	}
 	p.CancelAmount = cmp.Or(p.CancelAmount, sumCancelled(p.CancelHistory))
-	// Iamport sends empty lists, not null; and a copy keeps the caller's hands off ours.
+	// Iamport sends empty lists, not null. Copies, so that the caller cannot change ours.
 	p.CancelHistory = append([]Cancellation{}, p.CancelHistory...)
 	p.DepositHistory = append([]Deposit{}, p.DepositHistory...)
 	p.CancelReceiptURLs = append([]string{}, p.CancelReceiptURLs...)
 	return p
 }
 
-// withStatusTime sets the time that belongs to the status, unless it is set already.
+// withStatusTime sets the time of the status, unless it is set already.
 func (p Payment) withStatusTime(now int64) Payment {
 	switch p.Status {
 	case Paid:
@@ -147,7 +147,7 @@ func (p Payment) withStatusTime(now int64) Payment {
 	return p
 }
 
-// withMethodDetails shows a card, or a virtual account, the way a payment window leaves them behind.
+// withMethodDetails adds the card or virtual account that a payment window would have used.
 func (p Payment) withMethodDetails(now int64) Payment {
 	if p.PayMethod == "vbank" {
 		p.VbankCode, p.VbankName, p.VbankHolder = "004", "KB국민은행", "포인트차지"
@@ -174,7 +174,7 @@ func newCancellation(amount json.Number, reason string, at int64) Cancellation {
 func sumCancelled(history []Cancellation) json.Number {
 	var sum money
 	for _, c := range history {
-		amount, _ := parseMoney(string(c.Amount)) // a test may put nonsense; it counts as nothing
+		amount, _ := parseMoney(string(c.Amount)) // a test may put nonsense, which counts as 0
 		sum += amount
 	}
 	return sum.number()

@@ -9,15 +9,16 @@ import (
 
 const maxMerchantUID = 40 // characters (contract §1.4)
 
-// preparation (사전등록) is what an order must cost for its payment window to open (contract §1.7).
+// preparation (사전등록) is the amount that an order must have for its payment window to open
+// (contract §1.7).
 type preparation struct {
 	MerchantUID string      `json:"merchant_uid"`
 	Amount      json.Number `json:"amount"`
-	Currency    Text        `json:"currency"` // none leaves the currency unchecked
+	Currency    Text        `json:"currency"` // empty is unchecked
 }
 
-// createPreparation answers POST /payments/prepare; a second one for the same order is refused with
-// a code, in HTTP 200.
+// createPreparation answers POST /payments/prepare. A second one for the same order is refused with a
+// code, in HTTP 200.
 func (s *Sandbox) createPreparation(w http.ResponseWriter, r *http.Request) {
 	p, ok := s.readPreparation(w, r)
 	if !ok {
@@ -84,7 +85,7 @@ func (s *Sandbox) readPreparation(w http.ResponseWriter, r *http.Request) (prepa
 	return preparation{MerchantUID: in["merchant_uid"], Amount: amount.number(), Currency: Text(in["currency"])}, true
 }
 
-// matches tells whether the window may open for that amount and currency.
+// matches tells whether the window may open for the amount and currency.
 func (p preparation) matches(amount money, currency string) bool {
 	registered, err := parseMoney(string(p.Amount))
 	return err == nil && registered == amount && cmp.Or(string(p.Currency), currency) == currency

@@ -10,10 +10,10 @@ import (
 	"net/url"
 )
 
-const maxBody = 64 << 10 // bytes; Iamport documents no limit, and nothing it takes is longer
+const maxBody = 64 << 10 // bytes; Iamport documents no limit, and none of its requests is longer
 
-// fields are a flat body, JSON or form: every POST and PUT takes both (contract §1.1). A null is
-// absent; numbers and booleans keep their JSON text, so that no digit is lost.
+// fields is a flat body, JSON or form: every POST and PUT takes both (contract §1.1). A null counts as
+// absent. Numbers and booleans keep their JSON text, so that no digit is lost.
 type fields map[string]string
 
 // readFields decodes the body, or answers why it cannot and returns false.
@@ -47,8 +47,8 @@ func (s *Sandbox) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool
 	return body, true
 }
 
-// readJSON decodes a body of the sandbox's own routes into v, or answers why it cannot. It insists
-// on the content type: that keeps another site's plain form from paying.
+// readJSON decodes a body of the sandbox's own routes into v, or answers why it cannot and returns
+// false. It requires the content type, so that a plain form of another site cannot pay.
 func (s *Sandbox) readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		s.writeFailure(w, http.StatusUnsupportedMediaType, -1, "Content-Type은 application/json이어야 합니다.")

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// registerRoutes lists every address of the sandbox. The first block is Iamport's (contract §1), the rest
-// is the sandbox's own and private to iamport.js, the checkout page and tests.
+// registerRoutes lists every address of the sandbox. The first block is Iamport's (contract §1). The
+// rest is the sandbox's own, for iamport.js, the checkout page and tests.
 func (s *Sandbox) registerRoutes() {
 	s.mux, s.requests = http.NewServeMux(), map[string]*atomic.Int64{}
 
@@ -55,7 +55,7 @@ func (s *Sandbox) handle(pattern string, answer http.HandlerFunc) {
 
 // envelope wraps every answer of the REST interface (contract §1.2).
 type envelope struct {
-	Code     int  `json:"code"` // 0 is success, whatever the HTTP status says
+	Code     int  `json:"code"` // 0 is success, whatever the HTTP status is
 	Message  Text `json:"message"`
 	Response any  `json:"response"`
 }
@@ -70,13 +70,14 @@ func (s *Sandbox) writeFailure(w http.ResponseWriter, status, code int, message 
 
 func (s *Sandbox) writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
-	if err != nil { // Put was given an amount that is no number
+	if err != nil { // an amount that is no number, from Put
 		s.log.Error("sandbox: cannot encode an answer", "err", err)
-		status, text = http.StatusInternalServerError, []byte(`{"code":-1,"message":"Internal Server Error","response":null}`)
+		status = http.StatusInternalServerError
+		text = []byte(`{"code":-1,"message":"Internal Server Error","response":null}`)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // a caller that has gone needs no answer
+	_, _ = w.Write(text) // a caller that has left needs no answer
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How much later things happen, by the sandbox's clock.
+// Delays of what faults put off, by the sandbox's clock.
 const (
 	webhookDelay       = time.Hour
 	approvalDelay      = 5 * time.Minute
@@ -19,12 +19,12 @@ const (
 
 const maxTasks = 10_000
 
-// scheduler is what happens later.
+// scheduler runs tasks at their time.
 type scheduler struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	due    []task // soonest first
+	tasks  []task // soonest first
 	timer  *time.Timer
 	closed bool
 }
@@ -34,78 +34,79 @@ type task struct {
 	run func()
 }
 
-// schedule makes an appointment. Where there are too many, or the sandbox is closed, it refuses.
-func (a *scheduler) schedule(in time.Duration, keep func()) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed || len(a.due) >= maxTasks {
+// schedule adds a task. It refuses and returns false when maxTasks wait, or after close.
+func (s *scheduler) schedule(in time.Duration, run func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.tasks) >= maxTasks {
 		return false
 	}
-	at := a.now().Add(in)
-	place, _ := slices.BinarySearchFunc(a.due, at, func(x task, at time.Time) int {
-		if x.at.After(at) {
+	at := s.now().Add(in)
+	place, _ := slices.BinarySearchFunc(s.tasks, at, func(t task, at time.Time) int {
+		if t.at.After(at) {
 			return 1
 		}
-		return -1 // those of the same time stay in order
+		return -1 // tasks of the same time stay in order
 	})
-	a.due = slices.Insert(a.due, place, task{at, keep})
-	a.resetTimer()
+	s.tasks = slices.Insert(s.tasks, place, task{at, run})
+	s.resetTimer()
 	return true
 }
 
-// resetTimer sets the timer for the soonest. It measures real time, whatever the sandbox's clock does: where a test holds
-// that still, the timer finds nothing to do.
-func (a *scheduler) resetTimer() {
-	if a.timer != nil {
-		a.timer.Stop()
+// resetTimer sets the timer for the soonest task. The timer measures real time, whatever the sandbox's
+// clock does: while a test holds that clock still, the timer finds nothing to do.
+func (s *scheduler) resetTimer() {
+	if s.timer != nil {
+		s.timer.Stop()
 	}
-	if len(a.due) > 0 && !a.closed {
-		a.timer = time.AfterFunc(max(a.due[0].at.Sub(a.now()), time.Millisecond), func() { a.runDue(a.isDue) })
+	if len(s.tasks) > 0 && !s.closed {
+		in := max(s.tasks[0].at.Sub(s.now()), time.Millisecond)
+		s.timer = time.AfterFunc(in, func() { s.runDue(s.isDue) })
 	}
 }
 
-func (a *scheduler) isDue(at time.Time) bool { return !at.After(a.now()) }
+func (s *scheduler) isDue(at time.Time) bool { return !at.After(s.now()) }
 
-// runDue does, one after another, what is due, and says how much it was.
-func (a *scheduler) runDue(due func(time.Time) bool) int {
-	for kept := 0; ; kept++ {
-		next, ok := a.takeNext(due)
+// runDue runs the tasks whose time is due, one after another, and returns how many.
+func (s *scheduler) runDue(due func(time.Time) bool) int {
+	for count := 0; ; count++ {
+		run, ok := s.takeNext(due)
 		if !ok {
-			return kept
+			return count
 		}
-		next()
+		run()
 	}
 }
 
-func (a *scheduler) takeNext(due func(time.Time) bool) (func(), bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.due) == 0 || !due(a.due[0].at) {
-		a.resetTimer()
+func (s *scheduler) takeNext(due func(time.Time) bool) (func(), bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.tasks) == 0 || !due(s.tasks[0].at) {
+		s.resetTimer()
 		return nil, false
 	}
-	first := a.due[0].run
-	a.due = slices.Delete(a.due, 0, 1)
+	first := s.tasks[0].run
+	s.tasks = slices.Delete(s.tasks, 0, 1)
 	return first, true
 }
 
-func (a *scheduler) pending() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.due)
+func (s *scheduler) pending() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tasks)
 }
 
-func (a *scheduler) close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed, a.due = true, nil
-	a.resetTimer()
+func (s *scheduler) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed, s.tasks = true, nil
+	s.resetTimer()
 }
 
-// Deliver lets happen what faults have put off and what is due by the sandbox's clock: late webhooks, late payments,
-// cancellations at the console, second deposits. It returns how many; the webhooks among them are under way then
-// (see Wait). On a real clock this happens by itself.
+// Deliver runs what faults have put off and what is due by the sandbox's clock: late webhooks, late
+// payments, cancellations at the console, second deposits. It returns how many; webhooks among them may
+// still be under way (see Wait). On a real clock this happens by itself.
 func (s *Sandbox) Deliver() int { return s.scheduler.runDue(s.scheduler.isDue) }
 
-// Flush is Deliver for all that faults have put off, due or not, in the order of time.
+// Flush is Deliver for everything that faults have put off, due or not, in the order of time.
 func (s *Sandbox) Flush() int { return s.scheduler.runDue(func(time.Time) bool { return true }) }

@@ -14,10 +14,10 @@ import (
 
 const maxVbankHolder = 16 // characters (contract §1.8)
 
-// postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract §1.8). The account waits
-// for its deposit as one from the payment window does, and is told of with the webhook for ready. An order may have
-// several; one that was paid before is refused with a code, in HTTP 200. A channel_key with "inicis" in it is KG Inicis',
-// which needs pg_api_key in the query.
+// postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract §1.8). The
+// account waits for its deposit like one from the payment window, and the webhook for ready is sent. An
+// order may have several accounts; an order that was paid before is refused with a code, in HTTP 200. A
+// channel_key with "inicis" in it belongs to KG Inicis, which needs pg_api_key in the query.
 func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	in, ok := s.readFields(w, r)
 	if !ok {
@@ -25,11 +25,12 @@ func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	}
 	now := s.now().Unix()
 	p, notices, ok := in.vbankPayment(now)
-	if strings.Contains(in["channel_key"], "inicis") { // which is how the sandbox knows
+	if strings.Contains(in["channel_key"], "inicis") {
 		ok = ok && r.URL.Query().Get("pg_api_key") != ""
 	}
 	if !ok {
-		s.writeFailure(w, http.StatusBadRequest, -1, "channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url, pg_api_key(이니시스)를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1,
+			"channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url, pg_api_key(이니시스)를 확인하세요.")
 		return
 	}
 	if s.store.everPaid(p.MerchantUID) {
@@ -41,7 +42,7 @@ func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	s.writeResponse(w, http.StatusOK, &issued.Payment)
 }
 
-// vbankPayment is the payment that the fields ask for; false where one of them is missing or cannot be.
+// vbankPayment returns the payment that the fields ask for, or false when one is missing or invalid.
 func (in fields) vbankPayment(now int64) (p Payment, notices addresses, ok bool) {
 	amount, err := parseMoney(in["amount"])
 	due, dueErr := strconv.ParseInt(in["vbank_due"], 10, 64)
@@ -50,15 +51,16 @@ func (in fields) vbankPayment(now int64) (p Payment, notices addresses, ok bool)
 		in["channel_key"] != "" && in["vbank_code"] != "" && validMerchantUID(in["merchant_uid"]) &&
 		utf8.RuneCountInString(in["vbank_holder"]) <= maxVbankHolder
 	p = Payment{
-		MerchantUID: in["merchant_uid"], Amount: amount.number(), Status: Ready, PayMethod: "vbank", Channel: "api", Sandbox: true,
+		MerchantUID: in["merchant_uid"], Amount: amount.number(), Status: Ready,
+		PayMethod: "vbank", Channel: "api", Sandbox: true,
 		Name: truncate(Text(in["name"]), 40), CustomData: Text(in["custom_data"]),
-		VbankCode: Text(in["vbank_code"]), VbankName: bankName(in["vbank_code"]), VbankHolder: Text(in["vbank_holder"]),
-		VbankNum: Text(randomDigits(14)), VbankIssuedAt: now, VbankDate: due,
+		VbankCode: Text(in["vbank_code"]), VbankName: bankName(in["vbank_code"]),
+		VbankHolder: Text(in["vbank_holder"]), VbankNum: Text(randomDigits(14)), VbankIssuedAt: now, VbankDate: due,
 	}
 	return p, notices, ok
 }
 
-// parseField reads notice_url as a field of a flat body: JSON text, or one address as it is.
+// parseField reads notice_url of a flat body: JSON text, or one plain address.
 func (a *addresses) parseField(field string) error {
 	if field == "" {
 		return nil
@@ -86,8 +88,8 @@ func bankName(code string) Text {
 	return Text("은행 " + code)
 }
 
-// deleteVbank answers DELETE /vbanks/{imp_uid}: the account takes no deposit any more (contract §1.8). What status a
-// revoked account shows is not documented; here it is failed. There is no webhook.
+// deleteVbank answers DELETE /vbanks/{imp_uid}: the account takes no deposit any more (contract §1.8).
+// The status of a revoked account is not documented; here it is failed. No webhook is sent.
 func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 	now := s.now().Unix()
 	revoked, err := s.store.update(r.PathValue("imp_uid"), now, func(p *record) error {
@@ -108,14 +110,14 @@ func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Deposit puts amount into a payment's virtual account, with a webhook, and returns the refusal's reason. As at a bank,
-// an account takes exactly its amount, once; that it is late does not matter.
+// Deposit puts the amount into a payment's virtual account, with a webhook. As at a bank, an account takes
+// exactly its amount, once, also after its deadline. The error is the refusal.
 func (s *Sandbox) Deposit(impUID string, amount json.Number) error {
 	return s.deposit(impUID, amount, false)
 }
 
-// ForceDeposit is Deposit for what a bank should not have taken: another amount, a second deposit, one into an
-// account that was revoked. It shows in deposit_history; the payment's own amount stays as it was issued for.
+// ForceDeposit is Deposit for a deposit that a bank should refuse: another amount, a second deposit, a
+// revoked account. It shows in deposit_history; the payment's amount stays.
 func (s *Sandbox) ForceDeposit(impUID string, amount json.Number) error {
 	return s.deposit(impUID, amount, true)
 }
@@ -136,7 +138,7 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 		case !forced && (err != nil || sum != wanted):
 			return errWrongDeposit
 		}
-		r.DepositHistory = append(slices.Clip(r.DepositHistory), Deposit{ // readers hold the shorter one
+		r.DepositHistory = append(slices.Clip(r.DepositHistory), Deposit{ // a copy: readers hold the shorter one
 			PGTID: "D" + randomDigits(20), Amount: sum.number(), DepositorName: "입금자", DepositedAt: now})
 		if r.Status != Cancelled {
 			r.Status, r.FailedAt, r.FailReason = Paid, 0, ""
@@ -154,8 +156,8 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 	return err
 }
 
-// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit, which is Deposit over HTTP; with
-// "force": true, ForceDeposit. 404 for an unknown payment, 409 for a deposit that a bank would not take.
+// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit, which is Deposit over HTTP, or
+// ForceDeposit with "force": true. 404 for an unknown payment, 409 for a deposit that a bank would refuse.
 func (s *Sandbox) depositSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Amount json.Number `json:"amount"`

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Iamport's patience with a first delivery (contract §2.3).
+// Iamport's timeouts of a first delivery (contract §2.3).
 const (
 	connectTimeout = 10 * time.Second
 	readTimeout    = 30 * time.Second
@@ -25,7 +25,7 @@ const (
 // closeTimeout is how long Close waits for addresses that do not answer.
 const closeTimeout = 5 * time.Second
 
-// notice is the body of a webhook (contract §2.1). It carries no signature: Iamport's does not.
+// notice is the body of a webhook (contract §2.1). Like Iamport's it has no signature.
 type notice struct {
 	ImpUID         string `json:"imp_uid"`
 	MerchantUID    string `json:"merchant_uid"`
@@ -35,11 +35,12 @@ type notice struct {
 	form bool // sent as a form, whatever is configured
 }
 
-// notify tells the merchant how the payment stands, without waiting.
+// notify sends the webhook for the payment's present status without waiting for its delivery.
 func (s *Sandbox) notify(r *record) { s.sendWebhook(r, false) }
 
-// sendWebhook is notify. Before says that a browser waits for the payment's outcome, whose answer a fault may hold.
-func (s *Sandbox) sendWebhook(r *record, before bool) {
+// sendWebhook is notify. windowWaits says that a browser waits for the payment's outcome, whose answer
+// a fault may hold.
+func (s *Sandbox) sendWebhook(r *record, windowWaits bool) {
 	n := notice{ImpUID: r.ImpUID, MerchantUID: r.MerchantUID, Status: r.Status}
 	if r.Status == Cancelled && len(r.CancelHistory) > 0 {
 		n.CancellationID = r.CancelHistory[len(r.CancelHistory)-1].CancellationID
@@ -48,16 +49,16 @@ func (s *Sandbox) sendWebhook(r *record, before bool) {
 	if len(addresses) == 0 && s.config.WebhookURL != "" {
 		addresses = []string{s.config.WebhookURL}
 	}
-	s.sendWithFaults(r, n, addresses, before)
+	s.sendWithFaults(r, n, addresses, windowWaits)
 }
 
-// webhookSender delivers notices: each once, in no particular order, and never to the harm of the payment.
+// webhookSender delivers each notice once, in no particular order. A failed delivery changes no payment.
 type webhookSender struct {
 	client *http.Client
 	log    *slog.Logger
 	form   bool
 	slots  chan struct{}
-	life   context.Context // of every delivery; ends some time after close
+	life   context.Context // of every delivery; ends closeTimeout after close at the latest
 	end    context.CancelFunc
 
 	mu       sync.Mutex
@@ -67,15 +68,15 @@ type webhookSender struct {
 }
 
 func newWebhookSender(config Config) *webhookSender {
-	c := &webhookSender{
+	w := &webhookSender{
 		client: cmp.Or(config.Client, newWebhookClient()),
 		log:    config.Log,
 		form:   config.WebhookForm,
 		slots:  make(chan struct{}, maxDeliveries),
 	}
-	c.life, c.end = context.WithCancel(context.Background())
-	c.idle.L = &c.mu
-	return c
+	w.life, w.end = context.WithCancel(context.Background())
+	w.idle.L = &w.mu
+	return w
 }
 
 func newWebhookClient() *http.Client {
@@ -87,65 +88,66 @@ func newWebhookClient() *http.Client {
 			ResponseHeaderTimeout: readTimeout,
 			MaxIdleConnsPerHost:   maxDeliveries,
 		},
-		// A webhook is told to the address that was configured, nowhere else.
+		// A webhook goes to the configured address, nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-func (c *webhookSender) startSend(address string, n notice) {
-	if c.startDelivery(n) {
-		go c.deliver(address, n)
+// startSend delivers the notice without waiting.
+func (w *webhookSender) startSend(address string, n notice) {
+	if w.startDelivery(n) {
+		go w.deliver(address, n)
 	}
 }
 
-// sendNow returns when the notice was answered, or cannot be.
-func (c *webhookSender) sendNow(address string, n notice) {
-	if c.startDelivery(n) {
-		c.deliver(address, n)
+// sendNow returns when the merchant has answered the notice, or delivery has failed.
+func (w *webhookSender) sendNow(address string, n notice) {
+	if w.startDelivery(n) {
+		w.deliver(address, n)
 	}
 }
 
-func (c *webhookSender) startDelivery(n notice) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		c.log.Warn("sandbox: webhook not sent, the sandbox is closed", "imp_uid", n.ImpUID)
+func (w *webhookSender) startDelivery(n notice) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		w.log.Warn("sandbox: webhook not sent, the sandbox is closed", "imp_uid", n.ImpUID)
 		return false
 	}
-	c.inFlight++
+	w.inFlight++
 	return true
 }
 
-func (c *webhookSender) deliver(address string, n notice) {
-	c.slots <- struct{}{}
-	defer c.endDelivery()
-	if err := c.post(c.life, address, n); err != nil {
-		c.log.Warn("sandbox: webhook failed", "url", address, "imp_uid", n.ImpUID, "status", n.Status, "err", err)
+func (w *webhookSender) deliver(address string, n notice) {
+	w.slots <- struct{}{}
+	defer w.endDelivery()
+	if err := w.post(w.life, address, n); err != nil {
+		w.log.Warn("sandbox: webhook failed", "url", address, "imp_uid", n.ImpUID, "status", n.Status, "err", err)
 	}
 }
 
-func (c *webhookSender) endDelivery() {
-	<-c.slots
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.inFlight--
-	c.idle.Broadcast()
+func (w *webhookSender) endDelivery() {
+	<-w.slots
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inFlight--
+	w.idle.Broadcast()
 }
 
-func (c *webhookSender) post(ctx context.Context, address string, n notice) error {
-	contentType, body := n.encode(c.form || n.form)
+func (w *webhookSender) post(ctx context.Context, address string, n notice) error {
+	contentType, body := n.encode(w.form || n.form)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", contentType)
 	request.Header.Set("User-Agent", "pointcharge-sandbox")
-	response, err := c.client.Do(request)
+	response, err := w.client.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	// The answer's body is ignored (contract §2.3), but read: the connection is wanted again.
+	// The answer's body means nothing (contract §2.3). It is read so that the connection can be reused.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
 	if response.StatusCode >= 300 {
 		return fmt.Errorf("answered %s", response.Status)
@@ -165,21 +167,21 @@ func (n notice) encode(form bool) (contentType string, body []byte) {
 	return "application/x-www-form-urlencoded", []byte(values.Encode())
 }
 
-func (c *webhookSender) wait() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.inFlight > 0 {
-		c.idle.Wait()
+func (w *webhookSender) wait() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.inFlight > 0 {
+		w.idle.Wait()
 	}
 }
 
-func (c *webhookSender) close() {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	impatience := time.AfterFunc(closeTimeout, c.end)
-	c.wait()
-	impatience.Stop()
-	c.end()
-	c.client.CloseIdleConnections()
+func (w *webhookSender) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	timeout := time.AfterFunc(closeTimeout, w.end)
+	w.wait()
+	timeout.Stop()
+	w.end()
+	w.client.CloseIdleConnections()
 }
