@@ -29,8 +29,9 @@ func (s *Sandbox) postCancel(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postCancelPending is postCancel as some providers do it: the cancellation is accepted without a trace
-// in the answer, and happens later and with a webhook (contract §1.6), unless it has become impossible.
+// postCancelPending is postCancel as some providers do it: the cancellation is accepted without a
+// trace in the answer, and happens later and with a webhook (contract §1.6), unless it has become
+// impossible.
 func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 	c, ok := s.readCancellation(w, r)
 	if !ok {
@@ -99,8 +100,8 @@ func (s *Sandbox) cancelPayment(c cancelRequest) (*record, error) {
 	return cancelled, err
 }
 
-// impUIDToCancel returns the imp_uid of the request, even a wrong one, or of the order's paid attempt
-// (contract §1.6).
+// impUIDToCancel returns the imp_uid of the request, even a wrong one, or of the order's paid
+// attempt (contract §1.6).
 func (s *Sandbox) impUIDToCancel(c cancelRequest) string {
 	if c.ImpUID != "" {
 		return c.ImpUID
@@ -144,7 +145,8 @@ func (c cancelRequest) amountToCancel(p Payment) (money, error) {
 	return amount, nil
 }
 
-// cancellableAmount returns the rest that can still be cancelled, which is more than 0, or a refusal.
+// cancellableAmount returns the rest that can still be cancelled, which is more than 0, or a
+// refusal.
 func (p Payment) cancellableAmount() (money, error) {
 	if p.Status != Paid && p.Status != Cancelled {
 		return 0, errNotPaid
@@ -163,7 +165,8 @@ func (p Payment) cancellableAmount() (money, error) {
 	return amount - cancelled, nil
 }
 
-// addCancellation records the cancellation. The status is cancelled also for a part (contract §0.3).
+// addCancellation records the cancellation. The status is cancelled also for a part (contract
+// §0.3).
 func (r *record) addCancellation(c Cancellation, amount money) error {
 	before, err := parseMoney(string(r.CancelAmount))
 	if err != nil {

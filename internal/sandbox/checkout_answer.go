@@ -41,9 +41,9 @@ type outcome struct {
 	Redirect string `json:"redirect"` // m_redirect_url with the result, in the redirect flow
 }
 
-// rsp is the argument of request_pay's callback (contract §4). Current SDKs give the first four fields,
-// older ones the rest too. Success says nothing about money: it is true for a virtual account that was
-// only issued.
+// rsp is the argument of request_pay's callback (contract §4). Current SDKs give the first four
+// fields, older ones the rest too. Success says nothing about money: it is true for a virtual
+// account that was only issued.
 type rsp struct {
 	ImpUID      Text            `json:"imp_uid"`
 	MerchantUID string          `json:"merchant_uid"`
@@ -194,7 +194,8 @@ func successRsp(p Payment, o order) *rsp {
 	}
 }
 
-// refusedOutcome is the outcome of a window that did not open, which has no imp_uid, or did not pay.
+// refusedOutcome is the outcome of a window that did not open, which has no imp_uid, or did not
+// pay.
 func (s *session) refusedOutcome(why *refusal) *outcome {
 	return s.outcomeOf(&rsp{
 		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID,
@@ -204,7 +205,8 @@ func (s *session) refusedOutcome(why *refusal) *outcome {
 	})
 }
 
-// outcomeOf adds the address that the browser goes to with the answer in the redirect flow (contract §4).
+// outcomeOf adds the address that the browser goes to with the answer in the redirect flow
+// (contract §4).
 func (s *session) outcomeOf(answer *rsp) *outcome {
 	ended := &outcome{Rsp: answer}
 	u, err := url.Parse(s.order.MRedirectURL)

@@ -123,7 +123,7 @@ func TestSecondWindowOfAPaidOrderCannotPay(t *testing.T) {
 	late := g.press(two, `{"action":"pay"}`)
 	equal(t, *late.Rsp.ErrorCode, "F1002")
 	equal(t, len(g.notices()), 1)
-	equal(t, into[page](g, g.get("/payments/findAll/order/paid")).Total, 1)
+	equal(t, into[listPage](g, g.get("/payments/findAll/order/paid")).Total, 1)
 }
 
 func TestAnswerOfARedirectGoesToTheRedirectAddress(t *testing.T) {

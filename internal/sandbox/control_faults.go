@@ -2,17 +2,15 @@ package sandbox
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 
 	"pointcharge/internal/sandbox/fault"
 )
 
-// faultsPath is the address of the fault plan. A sandbox that is mounted at /sandbox and one that stands
-// alone both answer /sandbox/faults.
+// faultsPath is the address of the fault plan. A sandbox that is mounted at /sandbox and one that
+// stands alone both answer /sandbox/faults.
 const faultsPath = "/faults"
 
 func (s *Sandbox) controlRoutes() {
@@ -60,8 +58,8 @@ func decodePlan(text []byte) (fault.Plan, error) {
 	return p, err
 }
 
-// deleteFaults answers DELETE /faults: the plan is empty and the sandbox up again. What faults have put
-// off still happens.
+// deleteFaults answers DELETE /faults: the plan is empty and the sandbox up again. What faults have
+// put off still happens.
 func (s *Sandbox) deleteFaults(w http.ResponseWriter, r *http.Request) {
 	s.faults.Replace(fault.Plan{})
 	s.getFaults(w, r)
@@ -70,15 +68,4 @@ func (s *Sandbox) deleteFaults(w http.ResponseWriter, r *http.Request) {
 // flushFaults answers POST /faults/flush, which is Flush, with its count.
 func (s *Sandbox) flushFaults(w http.ResponseWriter, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, map[string]int{"flushed": s.Flush()})
-}
-
-// listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. It wants no token.
-func (s *Sandbox) listSandboxPayments(w http.ResponseWriter, r *http.Request) {
-	s.writePage(w, r, s.sortedByCreation())
-}
-
-func (s *Sandbox) sortedByCreation() []*record {
-	all := s.store.all()
-	slices.SortFunc(all, func(a, b *record) int { return cmp.Compare(a.seq, b.seq) })
-	return all
 }

@@ -11,10 +11,11 @@ import (
 
 const maxImpUID = 32 // characters (contract §1.4)
 
-// postSandboxPayment answers POST /sandbox-payments, which Iamport does not have: it creates a payment
-// without a browser, for benchmarks and for tests in other languages. The body is a payment object of
-// which only merchant_uid and amount are required; status defaults to paid and sandbox to true. A
-// payment with the same imp_uid is replaced. "webhook": true sends the webhook. No token is required.
+// postSandboxPayment answers POST /sandbox-payments, which Iamport does not have: it creates a
+// payment without a browser, for benchmarks and for tests in other languages. The body is a payment
+// object of which only merchant_uid and amount are required; status defaults to paid and sandbox to
+// true. A payment with the same imp_uid is replaced. "webhook": true sends the webhook. No token is
+// required.
 func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Payment
@@ -60,8 +61,8 @@ func (s *Sandbox) createPayment(p Payment) Payment {
 	return r.Payment
 }
 
-// paySandboxPayment answers POST /sandbox-payments/{imp_uid}/pay, which is Pay over HTTP: 404 for an
-// unknown payment, 409 for one that was already paid.
+// paySandboxPayment answers POST /sandbox-payments/{imp_uid}/pay, which is Pay over HTTP: 404 for
+// an unknown payment, 409 for one that was already paid.
 func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("imp_uid")
 	switch err := s.Pay(id); {
@@ -81,4 +82,10 @@ func (p Payment) valid() bool {
 	_, known := timeColumn(p.Status)
 	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) &&
 		utf8.RuneCountInString(p.ImpUID) <= maxImpUID && (p.Status == "" || known && p.Status != "all")
+}
+
+// listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. No token
+// is required.
+func (s *Sandbox) listSandboxPayments(w http.ResponseWriter, r *http.Request) {
+	s.writePage(w, r, s.store.created)
 }

@@ -11,12 +11,12 @@ import (
 // SetFaults makes the plan's faults happen in place of the former plan's, and refuses a plan with a
 // mistake. It ends hangs. What former faults have put off still happens; see Deliver and Flush.
 //
-// fault.Injector describes how a seed decides. A request is told by its route and ids, a webhook by its
-// payment and status, a payment by its id; an imp_uid that the sandbox generated counts as the number of
-// its payment, and a merchant_uid as the first payment of its order. Not reproduced are: payments made by
-// several callers at once, unless they bring their imp_uid; ids that the merchant draws anew, while no
-// payment of theirs exists; which of several equal requests under way is the first, and so which of many
-// takes the last of a count; and the times at which anything arrives.
+// fault.Injector describes how a seed decides. A request is told by its route and ids, a webhook by
+// its payment and status, a payment by its id; an imp_uid that the sandbox generated counts as the
+// number of its payment, and a merchant_uid as the first payment of its order. Not reproduced are:
+// payments made by several callers at once, unless they bring their imp_uid; ids that the merchant
+// draws anew, while no payment of theirs exists; which of several equal requests under way is the
+// first, and so which of many takes the last of a count; and the times at which anything arrives.
 func (s *Sandbox) SetFaults(p fault.Plan) error {
 	if err := p.Check(s.faultyRoutes()); err != nil {
 		return err
@@ -25,8 +25,8 @@ func (s *Sandbox) SetFaults(p fault.Plan) error {
 	return nil
 }
 
-// Down takes the whole sandbox down, so that every connection is closed without an answer, or up again.
-// The routes for faults keep answering.
+// Down takes the whole sandbox down, so that every connection is closed without an answer, or up
+// again. The routes for faults keep answering.
 func (s *Sandbox) Down(down bool) { s.faults.SetDown(down) }
 
 // Report is the present plan, the faults that happened since the sandbox began, and how much is due

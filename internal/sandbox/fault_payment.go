@@ -11,8 +11,8 @@ import (
 // unknownCurrencyMark before a currency makes it one that does not exist.
 const unknownCurrencyMark = "?"
 
-// injectPaymentFault changes a payment that becomes paid as at most one fault wants it, and returns the
-// fault for scheduleFollowUp. The caller holds the store's lock.
+// injectPaymentFault changes a payment that becomes paid as at most one fault wants it, and returns
+// the fault for scheduleFollowUp. The caller holds the store's lock.
 func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
 	if skew := int64(s.faults.Skew(r.identity()) / time.Second); skew != 0 {
 		r.StartedAt, r.PaidAt = r.StartedAt+skew, r.PaidAt+skew
@@ -41,8 +41,8 @@ func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
 	return f
 }
 
-// scheduleFollowUp schedules what the fault does to the payment later. When the scheduler is full, the
-// payment stays as it is.
+// scheduleFollowUp schedules what the fault does to the payment later. When the scheduler is full,
+// the payment stays as it is.
 func (s *Sandbox) scheduleFollowUp(r *record, f fault.Fault) {
 	id := r.ImpUID
 	switch f.Name {
@@ -70,8 +70,8 @@ func (s *Sandbox) restoreCurrency(impUID string) {
 	})
 }
 
-// approveLate pays a payment that failed. If the buyer has paid in another window since, the order is
-// paid twice, as it happens at Iamport.
+// approveLate pays a payment that failed. If the buyer has paid in another window since, the order
+// is paid twice, as it happens at Iamport.
 func (s *Sandbox) approveLate(impUID string, notify bool) {
 	noFault := func(*record) fault.Fault { return fault.Fault{} }
 	if r, _, err := s.pay(impUID, noFault); err == nil && notify {

@@ -103,7 +103,7 @@ func TestFaultUnreadable(t *testing.T) {
 	g, ended, p := paidUnder(t, "unreadable")
 	equal(t, ended.Rsp.Success, true)
 	equal(t, p.Currency, "?KRW")
-	listed := into[page](g, g.get("/payments/status/paid"))
+	listed := into[listPage](g, g.get("/payments/status/paid"))
 	equal(t, listed.List[0].Currency, "?KRW")
 	g.wantInjected(fault.Unreadable, 1)
 	g.clock.advance(10 * time.Minute)
@@ -139,6 +139,6 @@ func TestAllIsTheTruthInOrder(t *testing.T) {
 	one := g.Put(sandbox.Payment{MerchantUID: "a"})
 	two := g.Put(sandbox.Payment{MerchantUID: "b"})
 	equal(t, g.All(), []sandbox.Payment{one, two})
-	got := into[page](g, g.call(http.MethodGet, "/sandbox-payments?limit=1&page=2", ""))
+	got := into[listPage](g, g.call(http.MethodGet, "/sandbox-payments?limit=1&page=2", ""))
 	equal(t, got.List, []sandbox.Payment{two})
 }

@@ -97,8 +97,8 @@ func waitUnlessOver(f fault.Fault, r *http.Request, limit time.Duration) {
 	}
 }
 
-// resetConnection closes the connection without an answer. HTTP/1 gets a TCP reset; a connection that
-// other requests share gets an aborted stream.
+// resetConnection closes the connection without an answer. HTTP/1 gets a TCP reset; a connection
+// that other requests share gets an aborted stream.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil { // HTTP/2, or no real connection: the server ends the stream

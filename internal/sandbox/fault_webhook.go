@@ -6,8 +6,8 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// sendWithFaults sends the notice to its addresses, changed by at most one fault. windowWaits says that
-// the payment window waits, so that its answer can be held until the webhook is answered.
+// sendWithFaults sends the notice to its addresses, changed by at most one fault. windowWaits says
+// that the payment window waits, so that its answer can be held until the webhook is answered.
 func (s *Sandbox) sendWithFaults(r *record, n notice, to []string, windowWaits bool) {
 	applies := func(rule fault.Rule) bool {
 		return len(to) > 0 && (rule.Name != fault.WebhookFirst || windowWaits)
@@ -49,8 +49,8 @@ func (s *Sandbox) sendAllNow(n notice, to []string) {
 	deliveries.Wait()
 }
 
-// forgedNotices returns notices with a false status, merchant_uid and imp_uid. Any sender can produce
-// them, because a webhook has no signature.
+// forgedNotices returns notices with a false status, merchant_uid and imp_uid. Any sender can
+// produce them, because a webhook has no signature.
 func (s *Sandbox) forgedNotices(n notice) []notice {
 	status, order, payment := n, n, n
 	status.Status = Cancelled

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,8 +22,8 @@ func (s *Sandbox) getPayment(w http.ResponseWriter, r *http.Request) {
 	s.writeResponse(w, http.StatusOK, &found.Payment)
 }
 
-// listPayments answers GET /payments?imp_uid[]=…&merchant_uid[]=…: 207 when some are missing, 404 when
-// all are (contract §1.5). A merchant_uid stands for its newest attempt.
+// listPayments answers GET /payments?imp_uid[]=…&merchant_uid[]=…: 207 when some are missing, 404
+// when all are (contract §1.5). A merchant_uid stands for its newest attempt.
 func (s *Sandbox) listPayments(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	byID, byOrder := query["imp_uid[]"], query["merchant_uid[]"]
@@ -60,13 +59,13 @@ func (s *Sandbox) collectPayments(byID, byOrder []string) (found []*record, miss
 			missing = true
 			continue
 		}
-		add(slices.MinFunc(attempts, newestFirst), true)
+		add(slices.MinFunc(attempts, sorting{startedAt, true}.compare), true)
 	}
 	return found, missing
 }
 
-// findPayment answers GET /payments/find/{merchant_uid}[/{status}] with the first hit of the sorting,
-// which by default is the newest attempt and not the paid one (contract §1.5).
+// findPayment answers GET /payments/find/{merchant_uid}[/{status}] with the first hit of the
+// sorting, which by default is the newest attempt and not the paid one (contract §1.5).
 func (s *Sandbox) findPayment(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.findAttempts(w, r)
 	if ok {
@@ -78,14 +77,17 @@ func (s *Sandbox) findPayment(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) findAllPayments(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.findAttempts(w, r)
 	if ok {
-		s.writePage(w, r, found)
+		s.writePage(w, r, func(p pageRequest) ([]*record, int) {
+			start, end := p.bounds(len(found))
+			return found[start:end], len(found)
+		})
 	}
 }
 
-// findAttempts returns the sorted attempts that path and query name, at least one. Otherwise it answers
-// and returns false.
+// findAttempts returns the sorted attempts that path and query name, at least one. Otherwise it
+// answers and returns false.
 func (s *Sandbox) findAttempts(w http.ResponseWriter, r *http.Request) ([]*record, bool) {
-	order, ok := comparisonFor(r.URL.Query().Get("sorting"))
+	order, ok := parseSorting(r.URL.Query().Get("sorting"))
 	if !ok {
 		s.writeFailure(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
 		return nil, false
@@ -98,7 +100,7 @@ func (s *Sandbox) findAttempts(w http.ResponseWriter, r *http.Request) ([]*recor
 		s.writeFailure(w, http.StatusNotFound, 1, errPaymentNotFound.message)
 		return nil, false
 	}
-	slices.SortFunc(found, order)
+	slices.SortFunc(found, order.compare)
 	return found, true
 }
 
@@ -108,28 +110,4 @@ func payments(records []*record) []*Payment {
 		list[i] = &r.Payment
 	}
 	return list
-}
-
-// comparisonFor is the comparison of that name (contract §1.5); ties are settled by creation.
-func comparisonFor(name string) (func(a, b *record) int, bool) {
-	var at func(*record) int64
-	switch name {
-	case "", "-started", "started":
-		at = func(r *record) int64 { return r.StartedAt }
-	case "-paid", "paid":
-		at = func(r *record) int64 { return r.PaidAt }
-	case "-updated", "updated":
-		at = func(r *record) int64 { return r.updated }
-	default:
-		return nil, false
-	}
-	oldestFirst := func(a, b *record) int { return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.seq, b.seq)) }
-	if name == "" || name[0] == '-' {
-		return func(a, b *record) int { return oldestFirst(b, a) }, true
-	}
-	return oldestFirst, true
-}
-
-func newestFirst(a, b *record) int {
-	return cmp.Or(cmp.Compare(b.StartedAt, a.StartedAt), cmp.Compare(b.seq, a.seq))
 }

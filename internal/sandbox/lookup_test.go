@@ -139,9 +139,9 @@ func TestFindAllGivesEveryAttempt(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	attempts(g)
-	all := into[page](g, g.get("/payments/findAll/order"))
+	all := into[listPage](g, g.get("/payments/findAll/order"))
 	equal(t, ids(all.List), []string{"imp_2", "imp_1", "imp_0"})
-	equal(t, ids(into[page](g, g.get("/payments/findAll/order/paid")).List), []string{"imp_1"})
+	equal(t, ids(into[listPage](g, g.get("/payments/findAll/order/paid")).List), []string{"imp_1"})
 	g.expect(g.get("/payments/findAll/other"), 404, 1)
 	g.expect(g.get("/payments/findAll/order?page=2"), 400, 1)
 }

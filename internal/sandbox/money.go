@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// money is an exact amount in ten-thousandths of a currency's main unit; no currency has more than four
-// decimals. Amounts are compared, so a float would not do.
+// money is an exact amount in ten-thousandths of a currency's main unit; no currency has more than
+// four decimals. Amounts are compared, so a float would not do.
 type money int64
 
 const (
@@ -21,7 +21,8 @@ const (
 // Won writes an amount of won for Payment.Amount and Cancel.
 func Won(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }
 
-// parseMoney reads plain decimals such as 1000, -5 and 12.50. It refuses exponents: 1e3 is no price.
+// parseMoney reads plain decimals such as 1000, -5 and 12.50. It refuses exponents: 1e3 is no
+// price.
 func parseMoney(text string) (money, error) {
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, fraction, _ := strings.Cut(digits, ".")

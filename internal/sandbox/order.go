@@ -11,8 +11,8 @@ import (
 
 const maxNotices = 10 // notice_url of one request_pay
 
-// order is the argument of IMP.request_pay (contract §4). The browser supplies all of it. The sandbox
-// ignores the fields that it has no use for.
+// order is the argument of IMP.request_pay (contract §4). The browser supplies all of it. The
+// sandbox ignores the fields that it has no use for.
 type order struct {
 	PG            string          `json:"pg"`
 	ChannelKey    string          `json:"channelKey"`
@@ -71,7 +71,8 @@ func (s *Sandbox) checkOrder(o order) *refusal {
 	return nil
 }
 
-// amount returns the price. Iamport wants a number, so the text "1000" is a mistake that must fail here.
+// amount returns the price. Iamport wants a number, so the text "1000" is a mistake that must fail
+// here.
 func (o order) amount() (money, error) { return parseMoney(string(o.Amount)) }
 
 func (o order) currency() string { return cmp.Or(o.Currency, "KRW") }

@@ -24,9 +24,9 @@ func (t Text) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// Payment is one attempt to pay, in the shape of Iamport's PaymentAnnotation (contract §1.4). Amounts
-// are decimal numbers of the currency itself (won, dollars) and keep the digits they were given with.
-// Times are UNIX seconds, 0 when the event has not happened.
+// Payment is one attempt to pay, in the shape of Iamport's PaymentAnnotation (contract §1.4).
+// Amounts are decimal numbers of the currency itself (won, dollars) and keep the digits they were
+// given with. Times are UNIX seconds, 0 when the event has not happened.
 type Payment struct {
 	ImpUID            string         `json:"imp_uid"`
 	MerchantUID       string         `json:"merchant_uid"`
@@ -94,8 +94,8 @@ type Cancellation struct {
 	ReceiptURL     Text        `json:"receipt_url"`
 }
 
-// Deposit is one item of deposit_history. Iamport fills it for fixed unlimited virtual accounts only;
-// the sandbox shows every deposit that was made with Deposit or ForceDeposit.
+// Deposit is one item of deposit_history. Iamport fills it for fixed unlimited virtual accounts
+// only; the sandbox shows every deposit that was made with Deposit or ForceDeposit.
 type Deposit struct {
 	PGTID         string      `json:"pg_tid"`
 	Amount        json.Number `json:"amount"`
@@ -110,8 +110,9 @@ type Promotion struct {
 }
 
 // withDefaults completes the fields that the caller left empty, so that a test says only what it is
-// about. A cancelled payment without a history gets one of a single item, over CancelAmount or in full;
-// an empty history that is not nil stays empty, as after an asynchronous cancel (contract §1.6).
+// about. A cancelled payment without a history gets one of a single item, over CancelAmount or in
+// full; an empty history that is not nil stays empty, as after an asynchronous cancel (contract
+// §1.6).
 func (p Payment) withDefaults(now int64) Payment {
 	p.Status = cmp.Or(p.Status, Paid)
 	p.Currency = cmp.Or(p.Currency, "KRW")

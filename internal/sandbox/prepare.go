@@ -17,8 +17,8 @@ type preparation struct {
 	Currency    Text        `json:"currency"` // empty is unchecked
 }
 
-// createPreparation answers POST /payments/prepare. A second one for the same order is refused with a
-// code, in HTTP 200.
+// createPreparation answers POST /payments/prepare. A second one for the same order is refused with
+// a code, in HTTP 200.
 func (s *Sandbox) createPreparation(w http.ResponseWriter, r *http.Request) {
 	p, ok := s.readPreparation(w, r)
 	if !ok {

@@ -29,8 +29,8 @@ var (
 	errWrongDeposit  = &refusal{message: "입금액이 가상계좌의 발급금액과 다릅니다."}
 )
 
-// Refusals before the window opens. Only F1002 is a code that Iamport is known to use (contract §1.2);
-// the sandbox's own begin with SANDBOX_.
+// Refusals before the window opens. Only F1002 is a code that Iamport is known to use (contract
+// §1.2); the sandbox's own begin with SANDBOX_.
 var (
 	errAlreadyPaid = &refusal{"F1002", "이미 결제가 이루어진 거래건입니다."}
 	errUserCode    = &refusal{"SANDBOX_USER_CODE", "가맹점 식별코드가 올바르지 않습니다. IMP.init을 확인하세요."}
@@ -42,8 +42,8 @@ var (
 	errPageOrigin  = &refusal{"SANDBOX_ORIGIN", "결제 페이지를 파일이 아니라 http(s) 주소로 여세요."}
 )
 
-// Refusals at the window. Iamport passes a provider's codes through verbatim, so no caller may branch on
-// them; these are Toss Payments'.
+// Refusals at the window. Iamport passes a provider's codes through verbatim, so no caller may
+// branch on them; these are Toss Payments'.
 var (
 	errDeclined         = &refusal{"REJECT_CARD_PAYMENT", "한도초과 혹은 잔액부족으로 결제에 실패했습니다."}
 	errClosed           = &refusal{"PAY_PROCESS_CANCELED", "사용자가 결제를 취소하였습니다."}

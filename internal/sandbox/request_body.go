@@ -12,8 +12,8 @@ import (
 
 const maxBody = 64 << 10 // bytes; Iamport documents no limit, and none of its requests is longer
 
-// fields is a flat body, JSON or form: every POST and PUT takes both (contract §1.1). A null counts as
-// absent. Numbers and booleans keep their JSON text, so that no digit is lost.
+// fields is a flat body, JSON or form: every POST and PUT takes both (contract §1.1). A null counts
+// as absent. Numbers and booleans keep their JSON text, so that no digit is lost.
 type fields map[string]string
 
 // readFields decodes the body, or answers why it cannot and returns false.

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// registerRoutes lists every address of the sandbox. The first block is Iamport's (contract §1). The
-// rest is the sandbox's own, for iamport.js, the checkout page and tests.
+// registerRoutes lists every address of the sandbox. The first block is Iamport's (contract §1).
+// The rest is the sandbox's own, for iamport.js, the checkout page and tests.
 func (s *Sandbox) registerRoutes() {
 	s.mux, s.requests = http.NewServeMux(), map[string]*atomic.Int64{}
 

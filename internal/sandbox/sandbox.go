@@ -1,11 +1,12 @@
 // Package sandbox is a pretend Iamport (아임포트): the REST interface, the webhooks, the browser's
-// iamport.js and a checkout page where a developer chooses how a payment ends. It is for development
-// and tests. It moves no money and keeps everything in memory. Every caller can make payments, and can
-// make it send webhooks to any address. It implements the wire contract (docs/iamport/CONTRACT.md,
-// quoted as "contract §") on its own, and shares no code with the client that is tested against it.
+// iamport.js and a checkout page where a developer chooses how a payment ends. It is for
+// development and tests. It moves no money and keeps everything in memory. Every caller can make
+// payments, and can make it send webhooks to any address. It implements the wire contract
+// (docs/iamport/CONTRACT.md, quoted as "contract §") on its own, and shares no code with the client
+// that is tested against it.
 //
-// Mount a Sandbox at a path with http.StripPrefix, alone on a port, or with httptest. routes.go lists
-// the routes beyond Iamport's own.
+// Mount a Sandbox at a path with http.StripPrefix, alone on a port, or with httptest. routes.go
+// lists the routes beyond Iamport's own.
 package sandbox
 
 import (
@@ -96,8 +97,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Put creates the payment, or replaces the one with its ImpUID, and returns it completed: a missing
 // ImpUID, status (paid), currency (KRW), pay method (card) and times are filled in, and a cancelled
-// payment without a history counts as cancelled once, over CancelAmount or in full. The field Sandbox
-// stays as given, so a plain Payment is a live one. Put sends no webhook and meets no fault.
+// payment without a history counts as cancelled once, over CancelAmount or in full. The field
+// Sandbox stays as given, so a plain Payment is a live one. Put sends no webhook and meets no
+// fault.
 func (s *Sandbox) Put(p Payment) Payment {
 	now := s.now().Unix()
 	return s.store.put(p.withDefaults(now), nil, now).Payment
@@ -112,25 +114,27 @@ func (s *Sandbox) Payment(impUID string) (Payment, bool) {
 	return r.Payment, true
 }
 
-// All returns every payment that the sandbox knows, in order of creation. Tests compare books with it.
+// All returns every payment that the sandbox knows, in order of creation. Tests compare books with
+// it.
 func (s *Sandbox) All() []Payment {
 	all := []Payment{}
-	for _, r := range s.sortedByCreation() {
+	for _, r := range s.store.all() {
 		all = append(all, r.Payment)
 	}
 	return all
 }
 
-// Notify sends the webhook for the payment's present status, once and asynchronously, as the console's
-// resend button does. For an unknown payment it does nothing.
+// Notify sends the webhook for the payment's present status, once and asynchronously, as the
+// console's resend button does. For an unknown payment it does nothing.
 func (s *Sandbox) Notify(impUID string) {
 	if r, ok := s.store.get(impUID); ok {
 		s.notify(r)
 	}
 }
 
-// Cancel cancels the amount, in the payment's currency, as a person at Iamport's console does: with a
-// webhook (contract §2.2). An empty amount, or 0, is the whole rest. The error is Iamport's refusal.
+// Cancel cancels the amount, in the payment's currency, as a person at Iamport's console does: with
+// a webhook (contract §2.2). An empty amount, or 0, is the whole rest. The error is Iamport's
+// refusal.
 func (s *Sandbox) Cancel(impUID string, amount json.Number) error {
 	_, err := s.cancelPayment(cancelRequest{ImpUID: impUID, Amount: amount, Reason: "관리자 콘솔 취소", Notify: true})
 	return err
@@ -168,8 +172,8 @@ func (s *Sandbox) pay(impUID string, inject func(*record) fault.Fault) (r *recor
 // ExpireToken makes the present token invalid at once. The next getToken issues a new one.
 func (s *Sandbox) ExpireToken() { s.tokens.expire() }
 
-// Requests returns the number of requests per route pattern, such as "GET /payments/{imp_uid}". A route
-// without requests is absent.
+// Requests returns the number of requests per route pattern, such as "GET /payments/{imp_uid}". A
+// route without requests is absent.
 func (s *Sandbox) Requests() map[string]int {
 	counts := map[string]int{}
 	for pattern, n := range s.requests {
@@ -183,8 +187,8 @@ func (s *Sandbox) Requests() map[string]int {
 // Wait returns when no webhook is being delivered.
 func (s *Sandbox) Wait() { s.sender.wait() }
 
-// Close switches the faults off, drops what they have put off, and waits at most five seconds for the
-// webhooks being delivered. Afterwards no webhook is sent. The routes keep answering.
+// Close switches the faults off, drops what they have put off, and waits at most five seconds for
+// the webhooks being delivered. Afterwards no webhook is sent. The routes keep answering.
 func (s *Sandbox) Close() {
 	s.faults.Replace(fault.Plan{})
 	s.scheduler.close()

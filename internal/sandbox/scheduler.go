@@ -53,8 +53,8 @@ func (s *scheduler) schedule(in time.Duration, run func()) bool {
 	return true
 }
 
-// resetTimer sets the timer for the soonest task. The timer measures real time, whatever the sandbox's
-// clock does: while a test holds that clock still, the timer finds nothing to do.
+// resetTimer sets the timer for the soonest task. The timer measures real time, whatever the
+// sandbox's clock does: while a test holds that clock still, the timer finds nothing to do.
 func (s *scheduler) resetTimer() {
 	if s.timer != nil {
 		s.timer.Stop()
@@ -104,8 +104,8 @@ func (s *scheduler) close() {
 }
 
 // Deliver runs what faults have put off and what is due by the sandbox's clock: late webhooks, late
-// payments, cancellations at the console, second deposits. It returns how many; webhooks among them may
-// still be under way (see Wait). On a real clock this happens by itself.
+// payments, cancellations at the console, second deposits. It returns how many; webhooks among them
+// may still be under way (see Wait). On a real clock this happens by itself.
 func (s *Sandbox) Deliver() int { return s.scheduler.runDue(s.scheduler.isDue) }
 
 // Flush is Deliver for everything that faults have put off, due or not, in the order of time.

@@ -1,7 +1,7 @@
 package sandbox
 
 import (
-	"maps"
+	"math"
 	"slices"
 	"sync"
 )
@@ -12,20 +12,26 @@ type record struct {
 	Payment
 	seq         int64    // order of creation; settles ties that whole seconds leave open
 	updated     int64    // UNIX seconds
-	generatedID bool     // its imp_uid was made up here
+	generatedID bool     // the sandbox chose its imp_uid
 	notices     []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
 }
 
-// store is everything anybody paid, or tried to, up to a number of payments.
+// store holds all payments up to a limit, beyond which it forgets the oldest.
 type store struct {
 	mu      sync.RWMutex
 	byID    *bounded[*record]
 	byOrder map[string][]string // merchant_uid → imp_uid, in order of creation
 	seq     int64
+
+	timelines  map[timelineKey]*timeline // those that a list has asked for
+	version    int64                     // counts the changes
+	lastSorted sortedList
 }
 
 func newStore(limit int) *store {
-	return &store{byID: newBounded[*record](limit), byOrder: map[string][]string{}}
+	return &store{
+		byID: newBounded[*record](limit), byOrder: map[string][]string{}, timelines: map[timelineKey]*timeline{},
+	}
 }
 
 func (s *store) get(impUID string) (*record, bool) {
@@ -34,7 +40,7 @@ func (s *store) get(impUID string) (*record, bool) {
 	return s.byID.get(impUID)
 }
 
-// otherPayment is the imp_uid of another payment: the oldest, or one that nobody has.
+// otherPayment returns the imp_uid of another payment: the oldest, or one that does not exist.
 func (s *store) otherPayment(impUID string) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -44,7 +50,7 @@ func (s *store) otherPayment(impUID string) string {
 	return "imp_" + randomDigits(12)
 }
 
-// attempts are all payments of one order, in order of creation.
+// attempts returns all payments of one order, in order of creation.
 func (s *store) attempts(merchantUID string) []*record {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -57,11 +63,10 @@ func (s *store) attempts(merchantUID string) []*record {
 	return found
 }
 
-// all are all payments in no order.
+// all returns all payments in order of creation.
 func (s *store) all() []*record {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Collect(maps.Values(s.byID.items))
+	everything, _ := s.created(pageRequest{1, math.MaxInt64})
+	return everything
 }
 
 // put creates the payment, under a new imp_uid if it has none, or replaces it.
@@ -121,7 +126,9 @@ func (s *store) save(r *record) {
 	old, known := s.byID.get(r.ImpUID)
 	if dropped, ok := s.byID.put(r.ImpUID, r); ok {
 		s.removeFromOrder(dropped)
+		s.moveInTimelines(dropped, nil)
 	}
+	s.moveInTimelines(old, r)
 	if known && old.MerchantUID == r.MerchantUID {
 		return
 	}

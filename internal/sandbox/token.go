@@ -15,16 +15,16 @@ const (
 	tokenExtension       = 5 * time.Minute
 )
 
-// tokens issues the merchant's one access token. All its servers share the token, so that concurrent
-// calls do not invalidate each other's (contract §1.3).
+// tokens issues the merchant's one access token. All its servers share the token, so that
+// concurrent calls do not invalidate each other's (contract §1.3).
 type tokens struct {
 	mu        sync.RWMutex
 	current   string
 	expiresAt time.Time
 }
 
-// issue returns the same token with the same expiry while it is valid, extends it by five minutes in
-// its last minute, and creates a new one afterwards.
+// issue returns the same token with the same expiry while it is valid, extends it by five minutes
+// in its last minute, and creates a new one afterwards.
 func (t *tokens) issue(now time.Time) (token string, expiresAt time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,8 +74,8 @@ func (s *Sandbox) hasCredentials(key, secret string) bool {
 	return matches(s.config.Key, key) && matches(s.config.Secret, secret)
 }
 
-// requireToken answers 401 to requests without the token, which may come as Bearer or raw: both are in
-// use (contract §1.1).
+// requireToken answers 401 to requests without the token, which may come as Bearer or raw: both are
+// in use (contract §1.1).
 func (s *Sandbox) requireToken(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Get("Authorization")

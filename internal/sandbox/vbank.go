@@ -14,10 +14,11 @@ import (
 
 const maxVbankHolder = 16 // characters (contract §1.8)
 
-// postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract §1.8). The
-// account waits for its deposit like one from the payment window, and the webhook for ready is sent. An
-// order may have several accounts; an order that was paid before is refused with a code, in HTTP 200. A
-// channel_key with "inicis" in it belongs to KG Inicis, which needs pg_api_key in the query.
+// postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract
+// §1.8). The account waits for its deposit like one from the payment window, and the webhook for
+// ready is sent. An order may have several accounts; an order that was paid before is refused with
+// a code, in HTTP 200. A channel_key with "inicis" in it belongs to KG Inicis, which needs
+// pg_api_key in the query.
 func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	in, ok := s.readFields(w, r)
 	if !ok {
@@ -42,7 +43,8 @@ func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	s.writeResponse(w, http.StatusOK, &issued.Payment)
 }
 
-// vbankPayment returns the payment that the fields ask for, or false when one is missing or invalid.
+// vbankPayment returns the payment that the fields ask for, or false when one is missing or
+// invalid.
 func (in fields) vbankPayment(now int64) (p Payment, notices addresses, ok bool) {
 	amount, err := parseMoney(in["amount"])
 	due, dueErr := strconv.ParseInt(in["vbank_due"], 10, 64)
@@ -88,8 +90,8 @@ func bankName(code string) Text {
 	return Text("은행 " + code)
 }
 
-// deleteVbank answers DELETE /vbanks/{imp_uid}: the account takes no deposit any more (contract §1.8).
-// The status of a revoked account is not documented; here it is failed. No webhook is sent.
+// deleteVbank answers DELETE /vbanks/{imp_uid}: the account takes no deposit any more (contract
+// §1.8). The status of a revoked account is not documented; here it is failed. No webhook is sent.
 func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 	now := s.now().Unix()
 	revoked, err := s.store.update(r.PathValue("imp_uid"), now, func(p *record) error {
@@ -110,14 +112,14 @@ func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Deposit puts the amount into a payment's virtual account, with a webhook. As at a bank, an account takes
-// exactly its amount, once, also after its deadline. The error is the refusal.
+// Deposit puts the amount into a payment's virtual account, with a webhook. As at a bank, an
+// account takes exactly its amount, once, also after its deadline. The error is the refusal.
 func (s *Sandbox) Deposit(impUID string, amount json.Number) error {
 	return s.deposit(impUID, amount, false)
 }
 
-// ForceDeposit is Deposit for a deposit that a bank should refuse: another amount, a second deposit, a
-// revoked account. It shows in deposit_history; the payment's amount stays.
+// ForceDeposit is Deposit for a deposit that a bank should refuse: another amount, a second
+// deposit, a revoked account. It shows in deposit_history; the payment's amount stays.
 func (s *Sandbox) ForceDeposit(impUID string, amount json.Number) error {
 	return s.deposit(impUID, amount, true)
 }
@@ -156,8 +158,9 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 	return err
 }
 
-// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit, which is Deposit over HTTP, or
-// ForceDeposit with "force": true. 404 for an unknown payment, 409 for a deposit that a bank would refuse.
+// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit, which is Deposit over
+// HTTP, or ForceDeposit with "force": true. 404 for an unknown payment, 409 for a deposit that a
+// bank would refuse.
 func (s *Sandbox) depositSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Amount json.Number `json:"amount"`

@@ -38,8 +38,8 @@ type notice struct {
 // notify sends the webhook for the payment's present status without waiting for its delivery.
 func (s *Sandbox) notify(r *record) { s.sendWebhook(r, false) }
 
-// sendWebhook is notify. windowWaits says that a browser waits for the payment's outcome, whose answer
-// a fault may hold.
+// sendWebhook is notify. windowWaits says that a browser waits for the payment's outcome, whose
+// answer a fault may hold.
 func (s *Sandbox) sendWebhook(r *record, windowWaits bool) {
 	n := notice{ImpUID: r.ImpUID, MerchantUID: r.MerchantUID, Status: r.Status}
 	if r.Status == Cancelled && len(r.CancelHistory) > 0 {
@@ -52,7 +52,8 @@ func (s *Sandbox) sendWebhook(r *record, windowWaits bool) {
 	s.sendWithFaults(r, n, addresses, windowWaits)
 }
 
-// webhookSender delivers each notice once, in no particular order. A failed delivery changes no payment.
+// webhookSender delivers each notice once, in no particular order. A failed delivery changes no
+// payment.
 type webhookSender struct {
 	client *http.Client
 	log    *slog.Logger
@@ -147,7 +148,8 @@ func (w *webhookSender) post(ctx context.Context, address string, n notice) erro
 		return err
 	}
 	defer response.Body.Close()
-	// The answer's body means nothing (contract §2.3). It is read so that the connection can be reused.
+	// The answer's body means nothing (contract §2.3). It is read so that the connection can be
+	// reused.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
 	if response.StatusCode >= 300 {
 		return fmt.Errorf("answered %s", response.Status)

@@ -9,14 +9,16 @@ import (
 	"time"
 )
 
-// Injector draws the faults of a plan, and counts those that happened. It is safe for concurrent use.
+// Injector draws the faults of a plan, and counts those that happened. It is safe for concurrent
+// use.
 //
-// Of the faults that can happen to an event at most one does. One number is drawn for the event; the
-// rules take their shares of it in the order of the plan, so that a rate is exact as long as the rates
-// add up to 1 at most.
+// Of the faults that can happen to an event at most one does. One number is drawn for the event;
+// the rules take their shares of it in the order of the plan, so that a rate is exact as long as
+// the rates add up to 1 at most.
 //
 // The seed, the event and how often it happened before decide, and nothing else: concurrent events
-// change nothing. So the same events one after another meet the same faults again, under the same seed.
+// change nothing. So the same events one after another meet the same faults again, under the same
+// seed.
 type Injector struct {
 	log    *slog.Logger
 	down   atomic.Bool
@@ -82,8 +84,8 @@ func (i *Injector) Count(name, about string) {
 	i.log.Info("sandbox: fault", "fault", name, "about", about)
 }
 
-// Draw decides which of the faults that apply happens to the event, and counts it. about tells events
-// of a kind apart; the same text means the same event again.
+// Draw decides which of the faults that apply happens to the event, and counts it. about tells
+// events of a kind apart; the same text means the same event again.
 func (i *Injector) Draw(e Event, about string, applies func(Rule) bool) Fault {
 	a := i.active.Load()
 	if a == nil {

@@ -2,7 +2,8 @@ package fault
 
 import "slices"
 
-// Faults of a request to Iamport's REST interface. At most one fault of a group happens to an event.
+// Faults of a request to Iamport's REST interface. At most one fault of a group happens to an
+// event.
 const (
 	Latency      = "latency"   // the answer is up to half a second late
 	Hang         = "hang"      // no answer until the caller leaves: 30 seconds at most, then a reset
@@ -14,8 +15,8 @@ const (
 	Unauthorized = "401"       // the token expires on the way; the request has no effect
 	Lost         = "lost"      // the request has its effect, and the connection is reset instead of an answer
 
-	// CancelPending happens to POST /payments/cancel only: the cancellation is accepted and happens ten
-	// minutes later, unless it has become impossible by then.
+	// CancelPending happens to POST /payments/cancel only: the cancellation is accepted and happens
+	// ten minutes later, unless it has become impossible by then.
 	CancelPending = "cancel-pending"
 )
 
@@ -39,8 +40,8 @@ const (
 	Unreadable     = "unreadable"       // look-ups and lists name a currency that does not exist, for ten minutes
 )
 
-// ClockSkew happens to a token, and to a payment that becomes paid: the times shown are minutes off, as
-// if Iamport's clock was. The seed decides how many.
+// ClockSkew happens to a token, and to a payment that becomes paid: the times shown are minutes
+// off, as if Iamport's clock was. The seed decides how many.
 const ClockSkew = "clock-skew"
 
 // Routes with rules of their own.

@@ -1,5 +1,5 @@
-// Package fault decides what goes wrong at the pretend Iamport: the names of the faults, the plan that
-// switches them on, and which fault happens to which event. The sandbox acts the faults out.
+// Package fault decides what goes wrong at the pretend Iamport: the names of the faults, the plan
+// that switches them on, and which fault happens to which event. The sandbox acts the faults out.
 package fault
 
 import (
@@ -15,8 +15,8 @@ import (
 type Plan struct {
 	// Seed makes a run repeatable; see Injector.
 	Seed uint64 `json:"seed"`
-	// Rate, from 0 to 1, is the share of requests, of webhooks and of payments that meet some fault, each
-	// fault of the event as likely as the others. Faults of a rule come before.
+	// Rate, from 0 to 1, is the share of requests, of webhooks and of payments that meet some
+	// fault, each fault of the event as likely as the others. Faults of a rule come before.
 	Rate  json.Number `json:"rate,omitempty"`
 	Down  bool        `json:"down"` // every connection is closed without an answer
 	Rules []Rule      `json:"faults"`
