@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -59,9 +60,8 @@ func (s *Sandbox) injectRequestFault(f fault.Fault, w http.ResponseWriter, r *ht
 		resetConnection(w)
 	case fault.Reset:
 		resetConnection(w)
-	case fault.TooMany:
-		w.Header().Set("Retry-After", "1")
-		s.writeFailure(w, http.StatusTooManyRequests, -1, "Too Many Requests")
+	case fault.TooMany, fault.Refused, fault.BadRequest, fault.Forbidden:
+		s.writeRefusal(w, f)
 	case fault.ServerError:
 		s.writeFailure(w, http.StatusInternalServerError, -1, "Internal Server Error")
 	case fault.HTML:
@@ -83,6 +83,21 @@ func (s *Sandbox) injectRequestFault(f fault.Fault, w http.ResponseWriter, r *ht
 		s.requireToken(s.postCancelPending)(w, r)
 	default:
 		answer(w, r)
+	}
+}
+
+// writeRefusal answers with a refusal in the gateway's envelope (contract §1.2).
+func (s *Sandbox) writeRefusal(w http.ResponseWriter, f fault.Fault) {
+	switch f.Name {
+	case fault.Refused:
+		s.writeFailure(w, http.StatusOK, 1, cmp.Or(f.Message, "요청하신 작업을 처리할 수 없습니다."))
+	case fault.BadRequest:
+		s.writeFailure(w, http.StatusBadRequest, -1, cmp.Or(f.Message, "요청 값이 올바르지 않습니다."))
+	case fault.Forbidden:
+		s.writeFailure(w, http.StatusForbidden, -1, cmp.Or(f.Message, "접근 권한이 없습니다."))
+	case fault.TooMany:
+		w.Header().Set("Retry-After", "1")
+		s.writeFailure(w, http.StatusTooManyRequests, -1, cmp.Or(f.Message, "Too Many Requests"))
 	}
 }
 

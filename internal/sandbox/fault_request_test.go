@@ -82,6 +82,40 @@ func TestFaultsThatAnswer(t *testing.T) {
 	}
 }
 
+func TestRefusalsComeInTheEnvelopeOfTheirRoute(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		fault.Refused:    {200, `{"code":1,"message":"요청하신 작업을 처리할 수 없습니다.","response":null}`},
+		fault.BadRequest: {400, `{"code":-1,"message":"요청 값이 올바르지 않습니다.","response":null}`},
+		fault.Forbidden:  {403, `{"code":-1,"message":"접근 권한이 없습니다.","response":null}`},
+		fault.TooMany:    {429, `{"code":-1,"message":"Too Many Requests","response":null}`},
+	} {
+		g, look := troubled(t, name+"=1:1@POST /payments/cancel")
+		status, _, _ := look()
+		equal(t, status, 200)
+		got := g.cancel(`{"imp_uid":"imp_1"}`)
+		equal(t, got.status, want.status)
+		equal(t, got.text, want.text)
+		p, _ := g.Payment("imp_1")
+		equal(t, p.Status, sandbox.Paid)
+		g.expect(g.cancel(`{"imp_uid":"imp_1"}`), 200, 0)
+		g.wantInjected(name, 1)
+	}
+}
+
+func TestARuleSetsTheMessageOfARefusal(t *testing.T) {
+	t.Parallel()
+	g, _ := troubled(t, "")
+	const message = "결제취소에 실패하였습니다.(PG사 취소 가능 시간이 아닙니다)"
+	got := g.call(http.MethodPut, "/faults", `{"faults":[{"name":"refused","message":"`+message+`"}]}`)
+	g.expect(got, 200, 0)
+	equal(t, *g.call(http.MethodPost, "/payments/cancel", `{}`).Message, message)
+	g.expect(g.call(http.MethodPut, "/faults", `{"faults":[{"name":"reset","message":"x"}]}`), 400, -1)
+}
+
 func TestFaultResetBreaksTheConnection(t *testing.T) {
 	t.Parallel()
 	g, look := troubled(t, fault.Reset)

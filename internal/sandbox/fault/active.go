@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 )
 
@@ -55,7 +56,7 @@ func activate(p Plan) *activePlan {
 // addAll adds every fault, so that those of one event share the rate.
 func (a *activePlan) addAll(rate int64) {
 	for _, e := range events() {
-		names := namesOf(e)
+		names := slices.DeleteFunc(namesOf(e), onlyByRule)
 		share := rate * (rateUnit / wholeShare) / int64(len(names))
 		for _, name := range names {
 			a.rules = append(a.rules, &activeRule{Rule{Name: name}, e, share, -1})
@@ -76,8 +77,8 @@ func (a *activePlan) random(e Event, about string) *rand.Rand {
 	return rand.New(pcg) //nolint:gosec // a fault is no secret, and must be repeatable
 }
 
-// pick returns the name of the fault that owns the drawn number, or "".
-func (a *activePlan) pick(e Event, drawn int64, applies func(Rule) bool) string {
+// pick returns the rule that owns the drawn number, or one without a name.
+func (a *activePlan) pick(e Event, drawn int64, applies func(Rule) bool) Rule {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range a.rules {
@@ -86,9 +87,9 @@ func (a *activePlan) pick(e Event, drawn int64, applies func(Rule) bool) string 
 		}
 		if drawn < r.share {
 			r.left = max(r.left-1, -1)
-			return r.Name
+			return r.Rule
 		}
 		drawn -= r.share
 	}
-	return ""
+	return Rule{}
 }

@@ -35,9 +35,10 @@ func NewInjector(log *slog.Logger) *Injector {
 
 // Fault is one that happens. The zero value is none.
 type Fault struct {
-	Name   string
-	Random *rand.Rand      // for the fault's details, drawn from the same seed
-	Over   <-chan struct{} // closed when another plan replaces the fault's
+	Name    string
+	Message string          // of the answer; empty is the fault's own
+	Random  *rand.Rand      // for the fault's details, drawn from the same seed
+	Over    <-chan struct{} // closed when another plan replaces the fault's
 }
 
 // Replace puts the plan, which Check has accepted, in place of the former one and ends its hangs.
@@ -92,12 +93,12 @@ func (i *Injector) Draw(e Event, about string, applies func(Rule) bool) Fault {
 		return Fault{}
 	}
 	random := a.random(e, about)
-	name := a.pick(e, random.Int64N(rateUnit), applies)
-	if name == "" {
+	rule := a.pick(e, random.Int64N(rateUnit), applies)
+	if rule.Name == "" {
 		return Fault{}
 	}
-	i.Count(name, about)
-	return Fault{name, random, a.over}
+	i.Count(rule.Name, about)
+	return Fault{rule.Name, rule.Message, random, a.over}
 }
 
 // Skew returns how far the clock that the outside sees is off for this event, to either side.

@@ -15,6 +15,13 @@ const (
 	Unauthorized = "401"       // the token expires on the way; the request has no effect
 	Lost         = "lost"      // the request has its effect, and the connection is reset instead of an answer
 
+	// The gateway's own refusals, in its envelope. A rule's message replaces theirs. They happen
+	// only by a rule, not as a share of the plan's rate: the gateway refuses for a reason, not at
+	// random.
+	Refused    = "refused" // HTTP 200 with code 1 and a message; the request has no effect
+	BadRequest = "400"     // HTTP 400 with a code and a message; the request has no effect
+	Forbidden  = "403"     // HTTP 403 with a code and a message; the request has no effect
+
 	// CancelPending happens to POST /payments/cancel only: the cancellation is accepted and happens
 	// ten minutes later, unless it has become impossible by then.
 	CancelPending = "cancel-pending"
@@ -67,7 +74,8 @@ func events() []Event { return []Event{OnRequest, OnWebhook, OnPayment, OnClock}
 func namesOf(e Event) []string {
 	switch e {
 	case OnRequest:
-		return []string{Latency, Hang, Reset, TooMany, ServerError, HTML, Truncated, Unauthorized, Lost, CancelPending}
+		return []string{Latency, Hang, Reset, TooMany, ServerError, HTML, Truncated, Unauthorized, Lost, CancelPending,
+			Refused, BadRequest, Forbidden}
 	case OnWebhook:
 		return []string{WebhookNever, WebhookTwice, WebhookFirst, WebhookLate, WebhookForged, WebhookForm}
 	case OnPayment:
@@ -87,6 +95,12 @@ func eventOf(name string) Event {
 	}
 	return ""
 }
+
+// onlyByRule tells whether the fault has no share of a plan's rate.
+func onlyByRule(name string) bool { return name == Refused || name == BadRequest || name == Forbidden }
+
+// hasMessage tells whether a rule can set the message of the fault's answer.
+func hasMessage(name string) bool { return onlyByRule(name) || name == TooMany }
 
 // Names returns the names of all faults.
 func Names() []string {

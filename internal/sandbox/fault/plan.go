@@ -27,7 +27,9 @@ type Rule struct {
 	Name  string      `json:"name"`
 	Rate  json.Number `json:"rate,omitempty"`  // share of events, from 0 to 1, up to four decimals; empty is 1
 	Count int         `json:"count,omitempty"` // how often at most; 0 is without end
-	Route string      `json:"route,omitempty"` // a route's pattern, or the beginning of some and "*"; empty is all
+	// Message replaces the answer's message, for 429 and the gateway's own refusals.
+	Message string `json:"message,omitempty"`
+	Route   string `json:"route,omitempty"` // a route's pattern, or the beginning of some and "*"; empty is all
 }
 
 const (
@@ -52,7 +54,7 @@ func (p Plan) Check(routes []string) error {
 }
 
 func (r Rule) check(routes []string) error {
-	if err := r.checkNumbers(); err != nil {
+	if err := r.checkWithoutRoute(); err != nil {
 		return err
 	}
 	if e := eventOf(r.Name); r.Route != "" && e != OnRequest {
@@ -67,8 +69,8 @@ func (r Rule) check(routes []string) error {
 	return nil
 }
 
-// checkNumbers checks all but the route.
-func (r Rule) checkNumbers() error {
+// checkWithoutRoute checks all but the route.
+func (r Rule) checkWithoutRoute() error {
 	if eventOf(r.Name) == "" {
 		return errors.New("there is no such fault; there are " + strings.Join(Names(), ", "))
 	}
@@ -77,6 +79,9 @@ func (r Rule) checkNumbers() error {
 	}
 	if r.Count < 0 || r.Count > maxCount {
 		return fmt.Errorf("the count %d is not from 0 to %d", r.Count, maxCount)
+	}
+	if r.Message != "" && !hasMessage(r.Name) {
+		return errors.New("its answer has no message")
 	}
 	return nil
 }
@@ -143,7 +148,7 @@ func parseRule(name, value string) (Rule, error) {
 		}
 		r.Count = n
 	}
-	return r, r.checkNumbers()
+	return r, r.checkWithoutRoute()
 }
 
 // A share is part of a whole, in ten-thousandths, so that a rate is kept exactly.
