@@ -115,7 +115,7 @@ func (s *Sandbox) showCheckout(w http.ResponseWriter, r *http.Request) {
 	amount, _ := o.amount()
 	s.render(w, http.StatusOK, ancestors, "checkout.html", map[string]any{
 		"Shop": ancestors, "Name": cmp.Or(o.Name, "주문"), "MerchantUID": o.MerchantUID, "ImpUID": window.impUID,
-		"Buyer": o.BuyerName, "PayMethod": cmp.Or(o.PayMethod, "card"), "Vbank": o.PayMethod == "vbank",
+		"Buyer": o.BuyerName, "PayMethod": cmp.Or(o.PayMethod, "card"), "Vbank": o.PayMethod == "vbank", "IssuesKey": o.CustomerUID != "",
 		"Amount": amount.number(), "Grouped": groupThousands(string(amount.number())), "Currency": o.currency(),
 	})
 }

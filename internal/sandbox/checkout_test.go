@@ -76,6 +76,21 @@ func TestOpeningAWindowMakesAnUnpaidTestPayment(t *testing.T) {
 	equal(t, p.PaidAt, 0)
 }
 
+// TestACustomerUIDMakesAPaymentThatIssuesAKey adds customer_uid in the browser, as any page can.
+func TestACustomerUIDMakesAPaymentThatIssuesAKey(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	window := g.open("overlay", `{"merchant_uid":"order","amount":1000000,"customer_uid":"card-1"}`)
+	if page := g.call(http.MethodGet, "/checkout/"+window.Session, "").text; !strings.Contains(page, "빌링키 발급") {
+		t.Error("the page does not say that it issues a key")
+	}
+	g.press(window, `{"action":"pay"}`)
+	p := into[sandbox.Payment](g, g.get("/payments/find/order"))
+	equal(t, []sandbox.Text{sandbox.Text(p.Status), p.CustomerUID, p.CustomerUIDUsage}, []sandbox.Text{"paid", "card-1", sandbox.UsageIssue})
+	equal(t, p.Amount.String(), "1000000")
+	g.refused(`{"merchant_uid":"next","amount":1,"customer_uid":"`+strings.Repeat("9", 81)+`"}`, "SANDBOX_CUSTOMER_UID")
+}
+
 func TestWindowDoesNotOpenForBadParameters(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

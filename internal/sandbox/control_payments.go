@@ -28,7 +28,7 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	p := in.Payment
 	p.Sandbox = in.Sandbox == nil || *in.Sandbox
 	if !p.valid() {
-		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage를 확인하세요.")
 		return
 	}
 	created := s.createPayment(p)
@@ -80,8 +80,22 @@ func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 func (p Payment) valid() bool {
 	amount, err := parseMoney(string(p.Amount))
 	_, known := timeColumn(p.Status)
-	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) &&
+	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) && p.validUsage() &&
 		utf8.RuneCountInString(p.ImpUID) <= maxImpUID && (p.Status == "" || known && p.Status != "all")
+}
+
+// validUsage tells whether customer_uid and customer_uid_usage fit together.
+func (p Payment) validUsage() bool {
+	switch p.CustomerUIDUsage {
+	case "":
+	case UsageIssue, UsagePayment, UsageScheduled:
+		if p.CustomerUID == "" {
+			return false
+		}
+	default:
+		return false
+	}
+	return utf8.RuneCountInString(string(p.CustomerUID)) <= maxCustomerUID
 }
 
 // listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. No token

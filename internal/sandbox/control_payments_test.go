@@ -36,6 +36,24 @@ func TestSandboxPaymentTellsTheMerchantWhenAsked(t *testing.T) {
 	equal(t, g.notices()[0].Body, `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`)
 }
 
+func TestSandboxPaymentHasACustomerUIDAndItsUsage(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	for _, usage := range []string{"issue", "payment", "payment.scheduled"} {
+		g.call(http.MethodPost, "/sandbox-payments",
+			`{"imp_uid":"imp_1","merchant_uid":"order","amount":1,"sandbox":false,"customer_uid":"card-1","customer_uid_usage":"`+usage+`"}`)
+		text := g.get("/payments/imp_1").text
+		if !strings.Contains(text, `"customer_uid":"card-1","customer_uid_usage":"`+usage+`"`) {
+			t.Error(text)
+		}
+	}
+	for _, fields := range []string{
+		`"customer_uid_usage":"issue"`, `"customer_uid":"card-1","customer_uid_usage":"other"`, `"customer_uid":"` + strings.Repeat("9", 81) + `"`,
+	} {
+		g.expect(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1,`+fields+`}`), 400, -1)
+	}
+}
+
 func TestSandboxPaymentRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

@@ -9,7 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-const maxNotices = 10 // notice_url of one request_pay
+const (
+	maxNotices     = 10 // notice_url of one request_pay
+	maxCustomerUID = 80 // characters (contract §1.9)
+)
 
 // order is the argument of IMP.request_pay (contract §4). The browser supplies all of it. The
 // sandbox ignores the fields that it has no use for.
@@ -61,6 +64,8 @@ func (s *Sandbox) checkOrder(o order) *refusal {
 		return errRedirectURL
 	case len(o.NoticeURL) > maxNotices || slices.ContainsFunc(o.NoticeURL, isNoWebAddress):
 		return errNoticeURL
+	case utf8.RuneCountInString(string(o.CustomerUID)) > maxCustomerUID:
+		return errCustomerUID
 	case s.store.everPaid(o.MerchantUID):
 		return errAlreadyPaid
 	}
@@ -77,17 +82,24 @@ func (o order) amount() (money, error) { return parseMoney(string(o.Amount)) }
 
 func (o order) currency() string { return cmp.Or(o.Currency, "KRW") }
 
-// newPayment returns the unpaid payment that exists from the moment the window opens.
+// newPayment returns the unpaid payment that exists from the moment the window opens. With a
+// customer_uid it issues a billing key, and its amount need not be charged: the browser decides that,
+// so a merchant must not take every paid payment for a purchase.
 func (o order) newPayment(userAgent, channel string, now int64) Payment {
 	amount, _ := o.amount() // checkOrder has accepted it
 	provider, _, _ := bytes.Cut([]byte(o.PG), []byte("."))
+	usage := Text("")
+	if o.CustomerUID != "" {
+		usage = UsageIssue
+	}
 	return Payment{
 		MerchantUID: o.MerchantUID, Sandbox: true, Status: Ready,
 		Amount: amount.number(), Currency: o.currency(), PayMethod: truncate(o.PayMethod, 20),
 		PGProvider: truncate(Text(provider), 16), Channel: Text(channel), Name: truncate(o.Name, 40),
 		BuyerName: truncate(o.BuyerName, 16), BuyerEmail: truncate(o.BuyerEmail, 64), BuyerTel: truncate(o.BuyerTel, 16),
 		BuyerAddr: truncate(o.BuyerAddr, 128), BuyerPostcode: truncate(o.BuyerPostcode, 8),
-		CustomData: o.customData(), CustomerUID: o.CustomerUID, Escrow: o.Escrow, UserAgent: truncate(Text(userAgent), 512),
+		CustomData: o.customData(), CustomerUID: o.CustomerUID, CustomerUIDUsage: usage,
+		Escrow: o.Escrow, UserAgent: truncate(Text(userAgent), 512),
 	}.withDefaults(now)
 }
 

@@ -13,6 +13,13 @@ const (
 	Failed    = "failed"    // 실패
 )
 
+// What a payment used its customer_uid for (contract §1.4). An ordinary payment has none.
+const (
+	UsageIssue     Text = "issue"             // the payment window issued a billing key (빌링키)
+	UsagePayment   Text = "payment"           // the server paid with the key
+	UsageScheduled Text = "payment.scheduled" // the server scheduled the payment
+)
+
 // Text is a string that Iamport sends as null when it is empty.
 type Text string
 

@@ -39,6 +39,7 @@ var (
 	errPrepared    = &refusal{"SANDBOX_PREPARE", "사전 등록된 결제금액과 일치하지 않습니다."}
 	errRedirectURL = &refusal{"SANDBOX_REDIRECT_URL", "m_redirect_url은 http(s)로 시작하는 전체 주소여야 합니다."}
 	errNoticeURL   = &refusal{"SANDBOX_NOTICE_URL", "notice_url은 http(s)로 시작하는 전체 주소여야 합니다."}
+	errCustomerUID = &refusal{"SANDBOX_CUSTOMER_UID", "customer_uid는 80자 이하여야 합니다."}
 	errPageOrigin  = &refusal{"SANDBOX_ORIGIN", "결제 페이지를 파일이 아니라 http(s) 주소로 여세요."}
 )
 
