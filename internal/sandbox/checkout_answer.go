@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -79,12 +80,13 @@ type rsp struct {
 	VbankDate   int64           `json:"vbank_date"`
 }
 
-// decision is the body that the checkout page posts: a button, and the amount and currency to pay
-// instead of the order's.
+// decision is the body that the checkout page posts: a button, the amount and currency to pay instead
+// of the order's, and the discount of a promotion.
 type decision struct {
 	Action   string      `json:"action"`
 	Amount   json.Number `json:"amount"`
 	Currency string      `json:"currency"`
+	Discount json.Number `json:"discount"`
 }
 
 // answerCheckout answers POST /checkout/{session}/answer. A window ends once: a second decision
@@ -100,20 +102,23 @@ func (s *Sandbox) answerCheckout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	chosen, ok := endingOf(in.Action)
-	if amount, err := in.amount(); !ok || err != nil || amount < 0 || len(in.Currency) > 3 {
-		s.writeFailure(w, http.StatusBadRequest, -1, "action, amount, currency를 확인하세요.")
+	if !ok || !in.valid() {
+		s.writeFailure(w, http.StatusBadRequest, -1, "action, amount, currency, discount를 확인하세요.")
 		return
 	}
 	s.writeJSON(w, http.StatusOK, s.endWindow(window, chosen, in))
 }
 
-// amount returns the amount to pay instead of the order's; 0 keeps the order's.
-func (d decision) amount() (money, error) {
-	if d.Amount == "" {
-		return 0, nil
-	}
-	return parseMoney(string(d.Amount))
+func (d decision) valid() bool {
+	amount, err := d.amount()
+	discount, discountErr := d.discount()
+	return err == nil && discountErr == nil && amount >= 0 && discount >= 0 && len(d.Currency) <= 3
 }
+
+// amount returns the amount to pay instead of the order's; 0 keeps the order's.
+func (d decision) amount() (money, error) { return parseMoney(cmp.Or(string(d.Amount), "0")) }
+
+func (d decision) discount() (money, error) { return parseMoney(cmp.Or(string(d.Discount), "0")) }
 
 func (s *Sandbox) endWindow(window *session, chosen ending, in decision) *outcome {
 	window.mu.Lock()
@@ -174,6 +179,9 @@ func (r *record) settle(why *refusal, in decision, now int64) {
 	}
 	if in.Currency != "" {
 		r.Currency = in.Currency
+	}
+	if discount, _ := in.discount(); discount > 0 {
+		r.Promotion = newPromotion(discount)
 	}
 	if r.PayMethod != "vbank" { // its money comes later, or never
 		r.Status = Paid

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"pointcharge/internal/sandbox"
@@ -60,6 +61,16 @@ func TestPayAnotherAmount(t *testing.T) {
 	ended, p, _ := outcomeOf(t, `{"action":"pay","amount":"100"}`)
 	equal(t, p.Amount, "100")
 	equal(t, ended.Rsp.PaidAmount, "100")
+}
+
+func TestPayWithAPromotionKeepsTheAmount(t *testing.T) {
+	t.Parallel()
+	ended, p, _ := outcomeOf(t, `{"action":"pay","discount":"500"}`)
+	equal(t, p.Amount, "5000")
+	equal(t, ended.Rsp.PaidAmount, "5000")
+	equal(t, p.Promotion.Discount, "500")
+	equal(t, strings.HasPrefix(p.Promotion.ID, "promotion-id-"), true)
+	equal(t, p.Status, sandbox.Paid)
 }
 
 func TestPayInAnotherCurrency(t *testing.T) {
@@ -171,7 +182,7 @@ func TestAnswerRefusesNonsense(t *testing.T) {
 	path := "/checkout/" + window.Session + "/answer"
 	for _, body := range []string{
 		`{}`, `{"action":"steal"}`, `{"action":"pay","amount":"-5"}`, `{"action":"pay","amount":1e300}`,
-		`{"action":"pay","currency":"<b>"}]`, `{"action":"pay","currency":"DOLLARS"}`, `[]`, ``,
+		`{"action":"pay","currency":"<b>"}]`, `{"action":"pay","discount":-1}`, `{"action":"pay","discount":"x"}`, `{"action":"pay","currency":"DOLLARS"}`, `[]`, ``,
 	} {
 		g.expect(g.call(http.MethodPost, path, body), 400, -1)
 	}

@@ -28,7 +28,7 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	p := in.Payment
 	p.Sandbox = in.Sandbox == nil || *in.Sandbox
 	if !p.valid() {
-		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage, promotion을 확인하세요.")
 		return
 	}
 	created := s.createPayment(p)
@@ -80,8 +80,16 @@ func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 func (p Payment) valid() bool {
 	amount, err := parseMoney(string(p.Amount))
 	_, known := timeColumn(p.Status)
-	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) && p.validUsage() &&
+	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) && p.validUsage() && p.validPromotion() &&
 		utf8.RuneCountInString(p.ImpUID) <= maxImpUID && (p.Status == "" || known && p.Status != "all")
+}
+
+func (p Payment) validPromotion() bool {
+	if p.Promotion == nil {
+		return true
+	}
+	discount, err := parseMoney(string(p.Promotion.Discount))
+	return err == nil && discount >= 0
 }
 
 // validUsage tells whether customer_uid and customer_uid_usage fit together.

@@ -54,6 +54,17 @@ func TestSandboxPaymentHasACustomerUIDAndItsUsage(t *testing.T) {
 	}
 }
 
+func TestSandboxPaymentHasAPromotion(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	const promotion = `"promotion":{"id":"promotion-id-1","discount":500}`
+	g.call(http.MethodPost, "/sandbox-payments", `{"imp_uid":"imp_1","merchant_uid":"order","amount":5000,"sandbox":false,`+promotion+`}`)
+	if text := g.get("/payments/imp_1").text; !strings.Contains(text, `"amount":5000,`) || !strings.Contains(text, promotion) {
+		t.Error(text)
+	}
+	g.expect(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1,"promotion":{"discount":-1}}`), 400, -1)
+}
+
 func TestSandboxPaymentRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

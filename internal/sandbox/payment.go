@@ -110,10 +110,15 @@ type Deposit struct {
 	DepositedAt   int64       `json:"deposited_at"` // UNIX seconds
 }
 
-// Promotion is a discount that the gateway took off the amount.
+// Promotion is a discount that a card company or Iamport gave the buyer. The payment's amount stays the
+// full amount of the order: discount is the part of it that the buyer did not pay.
 type Promotion struct {
 	ID       string      `json:"id"`
-	Discount json.Number `json:"discount"`
+	Discount json.Number `json:"discount"` // in the payment's currency
+}
+
+func newPromotion(discount money) *Promotion {
+	return &Promotion{ID: "promotion-id-" + randomDigits(12), Discount: discount.number()}
 }
 
 // withDefaults completes the fields that the caller left empty, so that a test says only what it is
