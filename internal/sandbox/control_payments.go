@@ -4,31 +4,42 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"pointcharge/internal/sandbox/fault"
 )
 
-const maxImpUID = 32 // characters (contract §1.4)
+const (
+	maxImpUID     = 32       // characters (contract §1.4)
+	maxCustomData = 16 << 20 // bytes that custom_data_bytes can ask for
+)
 
 // postSandboxPayment answers POST /sandbox-payments, which Iamport does not have: it creates a
 // payment without a browser, for benchmarks and for tests in other languages. The body is a payment
 // object of which only merchant_uid and amount are required; status defaults to paid and sandbox to
-// true. A payment with the same imp_uid is replaced. "webhook": true sends the webhook. No token is
-// required.
+// true. A payment with the same imp_uid is replaced. "webhook": true sends the webhook.
+// "custom_data_bytes" fills custom_data with JSON text of that many bytes, 16 MiB at most. No token
+// is required.
 func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Payment
 		Sandbox *bool `json:"sandbox"` // nil is true
 		Webhook bool  `json:"webhook"`
+		// CustomDataBytes is for payments whose answer is larger than any body that the sandbox
+		// takes.
+		CustomDataBytes int `json:"custom_data_bytes"`
 	}
 	if !s.readJSON(w, r, &in) {
 		return
 	}
 	p := in.Payment
 	p.Sandbox = in.Sandbox == nil || *in.Sandbox
-	if !p.valid() {
-		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage, promotion을 확인하세요.")
+	if in.CustomDataBytes > 0 {
+		p.CustomData = largeCustomData(min(in.CustomDataBytes, maxCustomData))
+	}
+	if in.CustomDataBytes > maxCustomData || !p.valid() {
+		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage, promotion, custom_data_bytes를 확인하세요.")
 		return
 	}
 	created := s.createPayment(p)
@@ -37,6 +48,9 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	}
 	s.writeResponse(w, http.StatusOK, created)
 }
+
+// largeCustomData returns JSON text of so many bytes, but at least two.
+func largeCustomData(bytes int) Text { return Text(`"` + strings.Repeat("x", max(bytes-2, 0)) + `"`) }
 
 // createPayment is Put with faults. A payment appears as paid only after its fault was injected.
 func (s *Sandbox) createPayment(p Payment) Payment {
@@ -106,8 +120,8 @@ func (p Payment) validUsage() bool {
 	return utf8.RuneCountInString(string(p.CustomerUID)) <= maxCustomerUID
 }
 
-// listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. No token
-// is required.
+// listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. No
+// token is required.
 func (s *Sandbox) listSandboxPayments(w http.ResponseWriter, r *http.Request) {
 	s.writePage(w, r, s.store.created)
 }

@@ -1,6 +1,8 @@
 package sandbox_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -63,6 +65,21 @@ func TestSandboxPaymentHasAPromotion(t *testing.T) {
 		t.Error(text)
 	}
 	g.expect(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1,"promotion":{"discount":-1}}`), 400, -1)
+}
+
+// TestPaymentsMayBeLarge reads a payment of several megabytes, as a browser can make one at Iamport.
+func TestPaymentsMayBeLarge(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	const size = 5 << 20
+	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "put", CustomData: sandbox.Text(strings.Repeat("가", size/3))})
+	equal(t, len(into[sandbox.Payment](g, g.get("/payments/imp_1")).CustomData), size/3*3)
+	body := `{"imp_uid":"imp_2","merchant_uid":"order","amount":1,"sandbox":false,"custom_data_bytes":%d}`
+	g.expect(g.call(http.MethodPost, "/sandbox-payments", fmt.Sprintf(body, size)), 200, 0)
+	data := into[sandbox.Payment](g, g.get("/payments/find/order")).CustomData
+	equal(t, len(data), size)
+	equal(t, json.Valid([]byte(data)), true)
+	g.expect(g.call(http.MethodPost, "/sandbox-payments", fmt.Sprintf(body, 16<<20+1)), 400, -1)
 }
 
 func TestSandboxPaymentRefusesNonsense(t *testing.T) {

@@ -110,8 +110,8 @@ type Deposit struct {
 	DepositedAt   int64       `json:"deposited_at"` // UNIX seconds
 }
 
-// Promotion is a discount that a card company or Iamport gave the buyer. The payment's amount stays the
-// full amount of the order: discount is the part of it that the buyer did not pay.
+// Promotion is a discount that a card company or Iamport gave the buyer. The payment's amount stays
+// the full amount of the order: discount is the part of it that the buyer did not pay.
 type Promotion struct {
 	ID       string      `json:"id"`
 	Discount json.Number `json:"discount"` // in the payment's currency
