@@ -14,28 +14,28 @@ func TestSandboxPaymentIsPaidAndATestPayment(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	got := g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":5000}`)
-	g.expect(got, 200, 0)
-	p := into[sandbox.Payment](g, got)
+	g.expectCode(got, 200, 0)
+	p := decodeResponse[sandbox.Payment](g, got)
 	equal(t, []any{p.Status, p.Sandbox, p.Currency, p.PayMethod}, []any{"paid", true, "KRW", sandbox.Text("card")})
-	equal(t, g.notices(), []webhook{})
+	equal(t, g.receivedWebhooks(), []webhook{})
 }
 
 func TestSandboxPaymentTakesEveryFieldOfAPayment(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	p := into[sandbox.Payment](g, g.call(http.MethodPost, "/sandbox-payments",
+	p := decodeResponse[sandbox.Payment](g, g.call(http.MethodPost, "/sandbox-payments",
 		`{"imp_uid":"imp_7","merchant_uid":"order","amount":12.50,"currency":"USD","status":"failed","sandbox":false,"pay_method":"paypal","fail_reason":"x"}`))
 	equal(t, []any{p.ImpUID, p.Amount.String(), p.Currency, p.Status, p.Sandbox, p.PayMethod, p.FailReason},
 		[]any{"imp_7", "12.50", "USD", "failed", false, sandbox.Text("paypal"), sandbox.Text("x")})
 }
 
-func TestSandboxPaymentTellsTheMerchantWhenAsked(t *testing.T) {
+func TestSandboxPaymentSendsAWebhookOnRequest(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.call(http.MethodPost, "/sandbox-payments", `{"imp_uid":"imp_1","merchant_uid":"order","amount":1,"status":"ready","webhook":true}`)
-	equal(t, len(g.notices()), 1)
+	equal(t, len(g.receivedWebhooks()), 1)
 	g.call(http.MethodPost, "/sandbox-payments", `{"imp_uid":"imp_1","merchant_uid":"order","amount":1,"webhook":true}`)
-	equal(t, g.notices()[0].Body, `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`)
+	equal(t, g.receivedWebhooks()[0].Body, `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`)
 }
 
 func TestSandboxPaymentHasACustomerUIDAndItsUsage(t *testing.T) {
@@ -44,7 +44,7 @@ func TestSandboxPaymentHasACustomerUIDAndItsUsage(t *testing.T) {
 	for _, usage := range []string{"issue", "payment", "payment.scheduled"} {
 		g.call(http.MethodPost, "/sandbox-payments",
 			`{"imp_uid":"imp_1","merchant_uid":"order","amount":1,"sandbox":false,"customer_uid":"card-1","customer_uid_usage":"`+usage+`"}`)
-		text := g.get("/payments/imp_1").text
+		text := g.getWithToken("/payments/imp_1").text
 		if !strings.Contains(text, `"customer_uid":"card-1","customer_uid_usage":"`+usage+`"`) {
 			t.Error(text)
 		}
@@ -52,7 +52,7 @@ func TestSandboxPaymentHasACustomerUIDAndItsUsage(t *testing.T) {
 	for _, fields := range []string{
 		`"customer_uid_usage":"issue"`, `"customer_uid":"card-1","customer_uid_usage":"other"`, `"customer_uid":"` + strings.Repeat("9", 81) + `"`,
 	} {
-		g.expect(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1,`+fields+`}`), 400, -1)
+		g.expectCode(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1,`+fields+`}`), 400, -1)
 	}
 }
 
@@ -61,25 +61,26 @@ func TestSandboxPaymentHasAPromotion(t *testing.T) {
 	g := newGateway(t)
 	const promotion = `"promotion":{"id":"promotion-id-1","discount":500}`
 	g.call(http.MethodPost, "/sandbox-payments", `{"imp_uid":"imp_1","merchant_uid":"order","amount":5000,"sandbox":false,`+promotion+`}`)
-	if text := g.get("/payments/imp_1").text; !strings.Contains(text, `"amount":5000,`) || !strings.Contains(text, promotion) {
+	if text := g.getWithToken("/payments/imp_1").text; !strings.Contains(text, `"amount":5000,`) || !strings.Contains(text, promotion) {
 		t.Error(text)
 	}
-	g.expect(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1,"promotion":{"discount":-1}}`), 400, -1)
+	g.expectCode(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1,"promotion":{"discount":-1}}`), 400, -1)
 }
 
-// TestPaymentsMayBeLarge reads a payment of several megabytes, as a browser can make one at Iamport.
+// TestPaymentsMayBeLarge reads a payment of several megabytes, as a browser can make one at
+// Iamport.
 func TestPaymentsMayBeLarge(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	const size = 5 << 20
 	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "put", CustomData: sandbox.Text(strings.Repeat("가", size/3))})
-	equal(t, len(into[sandbox.Payment](g, g.get("/payments/imp_1")).CustomData), size/3*3)
+	equal(t, len(decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/imp_1")).CustomData), size/3*3)
 	body := `{"imp_uid":"imp_2","merchant_uid":"order","amount":1,"sandbox":false,"custom_data_bytes":%d}`
-	g.expect(g.call(http.MethodPost, "/sandbox-payments", fmt.Sprintf(body, size)), 200, 0)
-	data := into[sandbox.Payment](g, g.get("/payments/find/order")).CustomData
+	g.expectCode(g.call(http.MethodPost, "/sandbox-payments", fmt.Sprintf(body, size)), 200, 0)
+	data := decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/find/order")).CustomData
 	equal(t, len(data), size)
 	equal(t, json.Valid([]byte(data)), true)
-	g.expect(g.call(http.MethodPost, "/sandbox-payments", fmt.Sprintf(body, 16<<20+1)), 400, -1)
+	g.expectCode(g.call(http.MethodPost, "/sandbox-payments", fmt.Sprintf(body, 16<<20+1)), 400, -1)
 }
 
 func TestSandboxPaymentRefusesNonsense(t *testing.T) {
@@ -90,20 +91,20 @@ func TestSandboxPaymentRefusesNonsense(t *testing.T) {
 		`{"merchant_uid":"order","amount":1,"status":"canceled"}`, `{"merchant_uid":"order","amount":"x"}`, `{`,
 		`{"merchant_uid":"order","amount":1,"imp_uid":"` + strings.Repeat("9", 33) + `"}`,
 	} {
-		g.expect(g.call(http.MethodPost, "/sandbox-payments", body), 400, -1)
+		g.expectCode(g.call(http.MethodPost, "/sandbox-payments", body), 400, -1)
 	}
-	g.expect(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1}`, "Content-Type: text/plain"), 415, -1)
+	g.expectCode(g.call(http.MethodPost, "/sandbox-payments", `{"merchant_uid":"order","amount":1}`, "Content-Type: text/plain"), 415, -1)
 }
 
-func TestDepositPaysAVirtualAccountAndTellsTheMerchant(t *testing.T) {
+func TestPayPaysAVirtualAccountAndSendsAWebhook(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "order", PayMethod: "vbank", Status: sandbox.Ready, Name: "포인트"})
 	paid := g.call(http.MethodPost, "/sandbox-payments/imp_1/pay", "")
-	g.expect(paid, 200, 0)
-	p := into[sandbox.Payment](g, paid)
+	g.expectCode(paid, 200, 0)
+	p := decodeResponse[sandbox.Payment](g, paid)
 	equal(t, []any{p.Status, p.PaidAt, p.Name}, []any{"paid", int64(1_763_795_000), sandbox.Text("포인트")})
-	equal(t, g.notices()[0].Body, `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`)
+	equal(t, g.receivedWebhooks()[0].Body, `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`)
 }
 
 func TestFailedPaymentMayStillBecomePaid(t *testing.T) {
@@ -117,11 +118,11 @@ func TestFailedPaymentMayStillBecomePaid(t *testing.T) {
 	equal(t, []any{p.Status, p.FailedAt, p.FailReason}, []any{"paid", int64(0), sandbox.Text("")})
 }
 
-func TestPayRefusesWhatIsPaidOrUnknown(t *testing.T) {
+func TestPayRefusesPaidAndUnknownPayments(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
-	g.expect(g.call(http.MethodPost, "/sandbox-payments/imp_1/pay", ""), 409, 1)
-	g.expect(g.call(http.MethodPost, "/sandbox-payments/imp_9/pay", ""), 404, 1)
-	equal(t, g.notices(), []webhook{})
+	g.expectCode(g.call(http.MethodPost, "/sandbox-payments/imp_1/pay", ""), 409, 1)
+	g.expectCode(g.call(http.MethodPost, "/sandbox-payments/imp_9/pay", ""), 404, 1)
+	equal(t, g.receivedWebhooks(), []webhook{})
 }

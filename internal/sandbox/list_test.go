@@ -44,11 +44,11 @@ func expectedList(all []sandbox.Payment, status, sorting string, from, to int64)
 		}
 		return order
 	})
-	return ids(found)
+	return impUIDs(found)
 }
 
-// putRandomPayments puts payments with times in a narrow period, so that many are equal, some of them in
-// the place of earlier ones.
+// putRandomPayments puts payments with times in a narrow period, so that many are equal, some of
+// them in the place of earlier ones.
 func putRandomPayments(g *gateway, random *rand.Rand, count int) {
 	now := g.clock.Now().Unix()
 	at := func() int64 { return now - random.Int64N(300) }
@@ -61,8 +61,8 @@ func putRandomPayments(g *gateway, random *rand.Rand, count int) {
 	}
 }
 
-// TestListsAgreeWithASort compares every list with a sort of all payments, while payments change status
-// and the oldest are forgotten.
+// TestListsAgreeWithASort compares every list with a sort of all payments, while payments change
+// status and the oldest are forgotten.
 func TestListsAgreeWithASort(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.MaxPayments = 1500 })
@@ -77,10 +77,10 @@ func TestListsAgreeWithASort(t *testing.T) {
 					want := expectedList(all, status, sorting, from, now-50*int64(round))
 					got := []string{}
 					for page := 1; page != 0; {
-						p := into[listPage](g, g.get(fmt.Sprintf("/payments/status/%s?sorting=%s&from=%d&to=%d&limit=999&page=%d",
+						p := decodeResponse[listPage](g, g.getWithToken(fmt.Sprintf("/payments/status/%s?sorting=%s&from=%d&to=%d&limit=999&page=%d",
 							status, sorting, from, now-50*int64(round), page)))
 						equal(t, p.Total, len(want))
-						got, page = append(got, ids(p.List)...), p.Next
+						got, page = append(got, impUIDs(p.List)...), p.Next
 					}
 					if !slices.Equal(got, want) {
 						t.Fatalf("round %d, %s by %s from %d: %d ids in another order than the %d expected",
@@ -97,11 +97,11 @@ func TestListUpToTheEndOfTime(t *testing.T) {
 	g := newGateway(t)
 	g.Put(sandbox.Payment{})
 	path := "/payments/status/paid?from=9223372036854775000&to=9223372036854775807"
-	equal(t, into[listPage](g, g.get(path)).Total, 0)
+	equal(t, decodeResponse[listPage](g, g.getWithToken(path)).Total, 0)
 }
 
-// BenchmarkListAMillion lists pages of an account where other shops have a million payments. The first
-// page of a list costs a sort and is reported by itself.
+// BenchmarkListAMillion lists pages of an account where other shops have a million payments. The
+// first page of a list costs a sort and is reported by itself.
 func BenchmarkListAMillion(b *testing.B) {
 	g := newGateway(b, func(c *sandbox.Config) { c.MaxPayments = 2_000_000 })
 	now, began := g.clock.Now().Unix(), time.Now()
