@@ -108,7 +108,7 @@ func (t truth) uncredited() string {
 // listing is what must stand on the list for that reason after what operators decided. What was accepted by hand is
 // listed when something is cancelled or deposited after that; any decision but a refund holds until either changes.
 func (t truth) listing(reason string) string {
-	i := slices.IndexFunc(t.decided, decision.gavePoints)
+	i := slices.IndexFunc(t.decided, decision.hasPoints)
 	switch {
 	case i >= 0 && won(t.CancelAmount) > 0:
 		reason = "ACCEPTED_CANCELLED"
@@ -117,7 +117,7 @@ func (t truth) listing(reason string) string {
 	case i >= 0:
 		return ""
 	}
-	if slices.ContainsFunc(t.decided, func(d decision) bool { return d.stands(reason, t.Payment) }) {
+	if slices.ContainsFunc(t.decided, func(d decision) bool { return d.settles(reason, t.Payment) }) {
 		return ""
 	}
 	return reason

@@ -179,8 +179,8 @@ func (b books) judgeSpends(v verdict, j *journal) {
 		}
 	}
 	for reference, s := range j.spends {
-		if n := found[reference]; n > 1 || s.told && n == 0 {
-			v.add(reference, "%d spends, success was told: %t", n, s.told)
+		if n := found[reference]; n > 1 || s.confirmed && n == 0 {
+			v.add(reference, "%d spends, success was told: %t", n, s.confirmed)
 		}
 	}
 }
@@ -195,17 +195,17 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 		payments[p.ImpUID] = p
 		for _, c := range p.CancelHistory {
 			if _, ours := j.refunds[c.Reason]; ours {
-				given[c.Reason] = append(given[c.Reason], minor(p, c.Amount))
+				given[c.Reason] = append(given[c.Reason], minorUnits(p, c.Amount))
 			}
 		}
 	}
 	for _, r := range b.refunds {
 		p, got := payments[r.ImpUID], given[r.Reason]
 		itself := slices.Equal(got, []int64{r.Amount})
-		if done := r.Status == "DONE"; done && !itself && (len(got) > 0 || !gaveBack(p, r.Amount)) || !done && len(got) > 0 {
+		if done := r.Status == "DONE"; done && !itself && (len(got) > 0 || !wasCancelled(p, r.Amount)) || !done && len(got) > 0 {
 			v.add(r.ImpUID, "refund %+v, and Iamport gave back %d", r, got)
 		}
-		if asked := j.refunds[r.Reason]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount && asked.amount != allOfIt {
+		if asked := j.refunds[r.Reason]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount && asked.amount != wholeRest {
 			v.add(r.ImpUID, "refund %+v was asked for as %+v", r, asked)
 		}
 		fresh := p.PayMethod == "card" && now.Sub(r.CreatedAt) < 3*time.Minute
@@ -219,14 +219,14 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 	}
 }
 
-// gaveBack tells whether the amount was cancelled as such, or everything was.
-func gaveBack(p sandbox.Payment, amount int64) bool {
+// wasCancelled tells whether the amount was cancelled as such, or everything was.
+func wasCancelled(p sandbox.Payment, amount int64) bool {
 	return won(p.CancelAmount) == won(p.Amount) ||
-		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return minor(p, c.Amount) == amount })
+		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return minorUnits(p, c.Amount) == amount })
 }
 
-// minor is an amount of the payment's in the unit of the books: dollars have cents.
-func minor(p sandbox.Payment, amount fmt.Stringer) int64 {
+// minorUnits is an amount of the payment's in the unit of the books: dollars have cents.
+func minorUnits(p sandbox.Payment, amount fmt.Stringer) int64 {
 	if p.Currency == "USD" {
 		return won(amount) * 100
 	}
