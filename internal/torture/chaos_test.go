@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// chaosCounts are what befell the servers.
+// chaosCounts counts what happened to the servers and the gateway.
 type chaosCounts struct {
 	kills, crashes, restarts int
-	down                     time.Duration // how long Iamport was
-	flushedTasks                  int           // late webhooks, payments, deposits and cancellations that came while people paid
-	decided                  atomic.Int64  // what operators decided
+	down                     time.Duration // how long Iamport was down
+	flushedTasks             int           // late webhooks, payments, deposits and cancellations during the orders
+	decided                  atomic.Int64  // by operators
 }
 
-// causeChaos kills servers until ctx ends, and lets each other misfortune happen when so much of the orders is done, or at
-// the end.
+// causeChaos kills servers until ctx ends. Each other incident happens at its share of the orders,
+// or at the end.
 func (r *run) causeChaos(ctx context.Context) {
 	var all sync.WaitGroup
 	random := rand.New(rand.NewPCG(r.seed, 1<<40))
@@ -34,7 +34,7 @@ func (r *run) causeChaos(ctx context.Context) {
 	all.Wait()
 }
 
-// killServers kills a random one every two to four seconds, in a short run sooner.
+// killServers kills a random server every two to four seconds, sooner in a short run.
 func (r *run) killServers(ctx context.Context, random *rand.Rand) {
 	every := min(2*time.Second, time.Duration(r.orders)*5*time.Millisecond)
 	for pause(ctx, every+time.Duration(random.Int64N(int64(every)))) {
@@ -46,7 +46,8 @@ func (r *run) killServers(ctx context.Context, random *rand.Rand) {
 	}
 }
 
-// breakByProgress waits for progress, so that each thing breaks while people pay, however fast they are.
+// breakByProgress ties each incident to the progress, so that it happens while people pay, at any
+// speed.
 func (r *run) breakByProgress(ctx context.Context) {
 	for _, step := range []struct {
 		percent int
@@ -73,7 +74,7 @@ func (r *run) takeGatewayDown(ctx context.Context) {
 	r.counts.down += time.Since(began)
 }
 
-// flushGateway lets an hour pass at Iamport: what comes late comes.
+// flushGateway makes everything that faults have put off happen, again and again.
 func (r *run) flushGateway(ctx context.Context) {
 	for pause(ctx, min(5*time.Second, time.Duration(r.orders)*20*time.Millisecond)) {
 		r.counts.flushedTasks += r.gateway.Flush()

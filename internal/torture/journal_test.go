@@ -10,31 +10,32 @@ import (
 	"sync"
 )
 
-// journal is what the clients did and were told: promises that the books must keep.
+// journal records what the clients asked for and which answers they got: promises that the books
+// must keep.
 type journal struct {
 	mu      sync.Mutex
-	orders  map[string]purchase // by merchant_uid; those whose answer arrived
-	charges map[string][]string // imp_uid → ids of CHARGE lines that somebody was given
+	orders  map[string]purchase // by merchant_uid; only orders whose answer arrived
+	charges map[string][]string // imp_uid → ids of CHARGE lines that calls returned
 	spends  map[string]*spend   // by reference
-	refunds map[string]*refund  // by reason, which is the reference of a user's
-	decided map[string]decision // what operators asked for, by reason
+	refunds map[string]*refund  // by reason, which equals the reference of a user's refund
+	decided map[string]decision // requests of operators, by reason
 }
 
-// purchase is an order that somebody opened.
+// purchase is an order that a client opened.
 type purchase struct{ user, product string }
 
 type spend struct {
-	user   string
-	amount int64
-	confirmed   bool // that it succeeded
+	user      string
+	amount    int64
+	confirmed bool // a call returned success
 }
 
 type refund struct {
 	impUID string
-	amount int64 // won, or allOfIt
+	amount int64 // won, or wholeRest
 }
 
-// wholeRest is what an operator gives back: whatever is left.
+// wholeRest is the amount of an operator's refund: the whole rest.
 const wholeRest = -1
 
 func newJournal() *journal {
@@ -72,7 +73,7 @@ func (j *journal) recordRefundRequest(reference string, r *refund) {
 	j.refunds[reference] = r
 }
 
-// recordDecision remembers a decision before it is asked for.
+// recordDecision records a decision before the command runs.
 func (j *journal) recordDecision(d decision) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -82,7 +83,7 @@ func (j *journal) recordDecision(d decision) {
 	}
 }
 
-// logBuffer is an io.Writer that remembers lines and finds those about something.
+// logBuffer is a log that finds lines by a word in them.
 type logBuffer struct {
 	mu   sync.Mutex
 	text []byte
@@ -95,7 +96,7 @@ func (r *logBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// linesWith are the lines with one of the words, at most so many.
+// linesWith returns the first lines with one of the words, at most so many.
 func (r *logBuffer) linesWith(most int, words ...string) (found []string) {
 	for line := range r.lines() {
 		if len(found) < most && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(line, w) }) {
@@ -105,7 +106,7 @@ func (r *logBuffer) linesWith(most int, words ...string) (found []string) {
 	return found
 }
 
-// lastLines are the newest lines.
+// lastLines returns the newest lines, at most so many.
 func (r *logBuffer) lastLines(most int) []string {
 	all := slices.Collect(r.lines())
 	return all[max(0, len(all)-most):]

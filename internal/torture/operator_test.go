@@ -15,20 +15,20 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// decision is what an operator decides about a payment, and the books' row of it.
+// decision is an operator's decision about a payment, and its row in the books.
 type decision struct {
 	ImpUID, Problem, Action, Reason, Operator string
 
 	CancelledAmount int64
 	DepositCount    int
-	Line            string // of the points that were given by hand
-	user            string // who asked says so; the row does not
+	Line            string // of points given by hand
+	user            string // known to the request only, not to the row
 	points          int64
 }
 
 func (d decision) hasPoints() bool { return d.Line != "" }
 
-// settles tells whether the decision answers the question that the payment raises now.
+// settles tells whether the decision answers the problem that the payment has now.
 func (d decision) settles(reason string, p sandbox.Payment) bool {
 	return d.Action != "REFUND" && d.Problem == reason && d.CancelledAmount == minorUnits(p, p.CancelAmount) &&
 		d.DepositCount == len(p.DepositHistory)
@@ -40,8 +40,9 @@ type listedProblem struct {
 	Amount                            int64
 }
 
-// workAsOperator lets an operator work on the list of problems until ctx ends. Often they decide twice about the same payment at
-// the same moment, and not always to the same end; a command may be killed in the middle.
+// workAsOperator decides payments of the list of problems until ctx ends. Two decisions about the
+// same payment often run at the same moment, not always to the same end. Some commands are killed
+// halfway.
 func (r *run) workAsOperator(ctx context.Context, name string, number uint64) {
 	random := rand.New(rand.NewPCG(r.seed, 1<<41+number))
 	for n := 0; pause(ctx, min(3*time.Second, time.Duration(r.orders)*5*time.Millisecond)); {
@@ -84,7 +85,8 @@ func (r *run) listProblems(ctx context.Context) (listed []listedProblem) {
 	return listed
 }
 
-// acceptedPoints is what an operator gives for a payment that they accept; nothing where it may have been credited.
+// acceptedPoints returns the points that an operator gives for an accepted payment: none for one
+// that may have been credited.
 func (p listedProblem) acceptedPoints(random *rand.Rand) (user string, points int64) {
 	contradictory := slices.Contains([]string{"CANCELLED_AMOUNT", "ACCEPTED_CANCELLED"}, p.Problem)
 	if contradictory || p.Problem == "DEPOSIT" && random.IntN(2) == 0 {
@@ -100,7 +102,7 @@ func (p listedProblem) acceptedPoints(random *rand.Rand) (user string, points in
 	return user, points
 }
 
-// runDecision runs the command resolve. What becomes of it the books will say.
+// runDecision runs the command resolve. Only the books tell its effect.
 func (r *run) runDecision(ctx context.Context, d decision, patience time.Duration) {
 	ctx, kill := context.WithTimeout(ctx, patience)
 	defer kill()
@@ -121,7 +123,7 @@ func (d decision) arguments() []string {
 	return append(args, d.ImpUID)
 }
 
-// countActions are how many decisions of each kind there are.
+// countActions counts the decisions of each kind.
 func (b books) countActions() map[string]int {
 	done := map[string]int{}
 	for _, decided := range b.decided {
@@ -132,7 +134,7 @@ func (b books) countActions() map[string]int {
 	return done
 }
 
-// expectDecisions makes sure that operators did what they are here for, in a run that was long enough.
+// expectDecisions fails a long run in which operators did not decide in every way.
 func (r *run) expectDecisions(b books) {
 	done := b.countActions()
 	for _, action := range []string{"REFUND", "ACCEPT", "IGNORE"} {
@@ -142,8 +144,8 @@ func (r *run) expectDecisions(b books) {
 	}
 }
 
-// releaseHeldRefunds ends, as operators do, the refunds that cannot come any more: nothing is under way at Iamport. Those of cards
-// must end by themselves.
+// releaseHeldRefunds releases refunds that can no longer succeed, as operators do: nothing is under
+// way at Iamport. Refunds of cards must end by themselves.
 func (r *run) releaseHeldRefunds(ctx context.Context) error {
 	text, err := r.servers[0].command(ctx, "refunds")
 	if err != nil {
@@ -159,15 +161,15 @@ func (r *run) releaseHeldRefunds(ctx context.Context) error {
 			continue
 		}
 		_, err := r.servers[0].command(ctx, "refunds", "-release", words[1])
-		if err != nil && !strings.Contains(err.Error(), "REFUND_NOT_POSSIBLE") { // it may be on its way still
+		if err != nil && !strings.Contains(err.Error(), "REFUND_NOT_POSSIBLE") { // it may still be under way
 			return err
 		}
 	}
 	return nil
 }
 
-// judgeDecisions wants every decision to be one that somebody asked for, points by hand only where and as they were asked
-// for, and never points by hand and money back.
+// judgeDecisions requires that an operator asked for every decision, that points by hand match the
+// request, and that no payment has both points by hand and an operator's refund.
 func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 	byHand := map[string]lineRow{}
 	for _, l := range b.lines {

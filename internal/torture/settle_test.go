@@ -19,13 +19,13 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// booksFingerprint changes with everything in the books that matters.
+// booksFingerprint changes with every change of the books that matters.
 const booksFingerprint = `SELECT (SELECT COUNT(*) FROM point_transactions) || ' ' || (SELECT COUNT(*) FROM charge_orders) || ' ' ||
 	COALESCE((SELECT md5(string_agg(concat_ws(':', imp_uid, status, amount, cancelled_amount, problem), ',' ORDER BY imp_uid))
 		FROM payments), '') || ' ' || (SELECT COUNT(*) FROM refunds WHERE status IN ('HELD', 'ACCEPTED'))`
 
-// settle runs the operator's commands until the books stop changing and are right, and returns how long that took. It
-// reports what is wrong then.
+// settle runs the operator's commands until the books stop changing and are right, and returns how
+// long that took. After settleTimeout it reports the differences.
 func (r *run) settle(ctx context.Context) time.Duration {
 	began := time.Now()
 	db, err := database.Open(ctx, r.postgres.URL, slog.New(slog.DiscardHandler))
@@ -60,8 +60,8 @@ func (r *run) settle(ctx context.Context) time.Duration {
 	}
 }
 
-// settleTimeout is how long the books may take to be right. What Iamport's clock says was paid in some minutes is on no list
-// before, if it is fast.
+// settleTimeout is how long the books may take to be right. When Iamport's clock is fast, a payment
+// is on no list until the minute at which it says it was paid.
 func (r *run) settleTimeout() time.Duration {
 	enough := 90*time.Second + time.Duration(r.orders)*30*time.Millisecond
 	if *ordersFlag == 0 || r.seed/15%2 == 1 {
@@ -70,18 +70,18 @@ func (r *run) settleTimeout() time.Duration {
 	return enough + time.Duration(1+r.seed%15)*time.Minute
 }
 
-// runOperatorJobs is what an operator, or a schedule, does to find what nobody told us of.
+// runOperatorJobs finds payments without a webhook, as an operator or a schedule does.
 func (r *run) runOperatorJobs(ctx context.Context) error {
 	for _, args := range [][]string{{"sweep"}, {"reconcile"}} {
 		_, err := r.servers[0].command(ctx, args...)
-		if err != nil && !strings.Contains(err.Error(), "the books and Iamport do not agree") { // that is the list of problems
+		if err != nil && !strings.Contains(err.Error(), "the books and Iamport do not agree") { // the list of problems is expected
 			return err
 		}
 	}
 	return r.releaseHeldRefunds(ctx)
 }
 
-// judgeBooks reads the books and compares them with the truth. Nothing changes at Iamport any more.
+// judgeBooks compares the books with Iamport, where nothing changes any more.
 func (r *run) judgeBooks(db *gorm.DB) (verdict, error) {
 	b, err := readBooks(context.Background(), db)
 	if err != nil {
@@ -98,7 +98,8 @@ func (r *run) judgeBooks(db *gorm.DB) (verdict, error) {
 	return v, nil
 }
 
-// reportDifferences prints differences, with what Iamport's and the servers' logs say of each.
+// reportDifferences prints the differences, each with the lines about it in Iamport's and the
+// servers' logs.
 func (r *run) reportDifferences(v verdict) {
 	places := map[string]int{}
 	all := r.gateway.All()
@@ -122,7 +123,8 @@ func (r *run) reportDifferences(v verdict) {
 	}
 }
 
-// expectNoSession waits for PostgreSQL to notice that the servers, and those that were killed, have gone.
+// expectNoSession waits until PostgreSQL has ended the sessions of all servers, also of those that
+// were killed.
 func (r *run) expectNoSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -154,10 +156,10 @@ func (r *run) parseURL(address string) *url.URL {
 	return u
 }
 
-// figures are what the run took.
+// figures are the times that the run took.
 type figures struct{ start, shopping, dry time.Duration }
 
-// logFigures prints the figures: in full, and as a row of the table in docs/RELIABILITY.md.
+// logFigures prints the figures in full, and as a row of the table in docs/RELIABILITY.md.
 func (r *run) logFigures(f figures) {
 	kinds, problems := map[string]int{}, map[string]int{}
 	for _, p := range r.gateway.All() {

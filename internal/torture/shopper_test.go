@@ -14,7 +14,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// offer is a charge product of sandbox mode, as its customers know it.
+// offer is a charge product of sandbox mode.
 type offer struct {
 	id                   string
 	price, points, bonus int64
@@ -36,7 +36,8 @@ func offerOf(product string) (o offer, ok bool) {
 	return offer{}, false
 }
 
-// shopper is one person with one thing to buy. Everything they do is drawn from the seed and the order's number.
+// shopper is one person who buys one thing. The seed and the order's number decide everything they
+// do.
 type shopper struct {
 	*run
 
@@ -55,20 +56,22 @@ func (r *run) newShopper(ctx context.Context, number int) *shopper {
 		offer: offers()[random.IntN(len(offers()))]}
 }
 
-// chance is true in so many of a hundred cases.
+// chance is true with the given probability in percent.
 func (s *shopper) chance(percent int) bool { return s.random.IntN(100) < percent }
 
-// randomServer is some server, dead or alive.
+// randomServer returns the address of a server, dead or alive.
 func (s *shopper) randomServer() string { return s.servers[s.random.IntN(len(s.servers))].url() }
 
-func (s *shopper) pauseRandomly(most time.Duration) { pause(s.ctx, time.Duration(s.random.Int64N(int64(most)))) }
+func (s *shopper) pauseRandomly(most time.Duration) {
+	pause(s.ctx, time.Duration(s.random.Int64N(int64(most))))
+}
 
-// buyPoints is the whole story of an order.
+// buyPoints is everything that happens to an order.
 func (s *shopper) buyPoints() {
 	ways := []struct {
 		percent   int
 		payMethod string
-		pay       func() []string // and returns the payments that the browser knows of
+		pay       func() []string // returns the payments that the browser knows
 	}{
 		{36, "CARD", s.payInWindow}, {8, "CARD", s.payInSecondWindow}, {4, "KAKAOPAY", s.payInWindow},
 		{22, "CARD", s.payWithoutWindow}, {6, "CARD", s.payTwice}, {9, "VIRTUAL_ACCOUNT", s.payIntoAccount},
@@ -89,7 +92,7 @@ func (s *shopper) buyPoints() {
 	}
 }
 
-// openOrder opens an order, and another one if nobody says that it did.
+// openOrder opens an order, and another one after a call without success.
 func (s *shopper) openOrder(payMethod string) bool {
 	for range 4 {
 		a, code := s.client.callAPI(s.ctx, s.randomServer(), s.userToken(s.user), openOrder, map[string]any{"p": s.offer.id, "m": payMethod})
@@ -103,7 +106,8 @@ func (s *shopper) openOrder(payMethod string) bool {
 	return false
 }
 
-// reportPayment tells the servers of a payment, as browsers do or do not, and does what people do with their points.
+// reportPayment tells the servers of a payment, as browsers do or fail to do. Then the person may
+// spend or refund the points.
 func (s *shopper) reportPayment(impUID, payMethod string) {
 	if s.chance(10) {
 		s.chargeAsThief(impUID)
@@ -124,7 +128,8 @@ func (s *shopper) reportPayment(impUID, payMethod string) {
 	}
 }
 
-// chargeConcurrently claims the payment on several servers at once, and returns the line if somebody was given it.
+// chargeConcurrently claims the payment on several servers at once, and returns the line if a call
+// returned it.
 func (s *shopper) chargeConcurrently(impUID string, times int) (line string) {
 	var mu sync.Mutex
 	var claims sync.WaitGroup
@@ -150,7 +155,7 @@ func (s *shopper) chargeConcurrently(impUID string, times int) (line string) {
 	return line
 }
 
-// chargeAsThief claims somebody else's payment.
+// chargeAsThief claims another person's payment.
 func (s *shopper) chargeAsThief(impUID string) {
 	thief := fmt.Sprintf("thief-%d", s.random.IntN(5))
 	if _, code := s.client.callAPI(s.ctx, s.randomServer(), s.userToken(thief), chargePayment, map[string]any{"id": impUID}); code == "" {
@@ -158,7 +163,7 @@ func (s *shopper) chargeAsThief(impUID string) {
 	}
 }
 
-// sendForgedWebhook sends a webhook that Iamport did not send.
+// sendForgedWebhook sends a webhook that does not come from Iamport.
 func (s *shopper) sendForgedWebhook(impUID string) {
 	lie := map[string]string{"imp_uid": impUID, "merchant_uid": fmt.Sprintf("forged-%d", s.number), "status": "paid"}
 	_ = s.client.post(s.ctx, s.randomServer()+"/webhooks/iamport", "", lie, nil)
@@ -176,7 +181,7 @@ func (s *shopper) cancelAtConsole(impUID string) {
 	}
 }
 
-// spendOnce uses points once, however often and wherever it is asked for.
+// spendOnce requests the same spend from two servers.
 func (s *shopper) spendOnce() {
 	reference := fmt.Sprintf("spend-%d", s.number)
 	amount := 1 + s.random.Int64N(s.offer.price)
@@ -191,7 +196,7 @@ func (s *shopper) spendOnce() {
 	})
 }
 
-// refundOnce gives money back once, however often and wherever it is asked for. The reason names the request, so that it is
+// refundOnce requests the same refund from two servers. The reason names the request, so that it is
 // found again among Iamport's cancellations.
 func (s *shopper) refundOnce(impUID, line, payMethod string) {
 	reference := fmt.Sprintf("refund-%d", s.number)
@@ -210,7 +215,7 @@ func (s *shopper) refundOnce(impUID, line, payMethod string) {
 	})
 }
 
-// callTwoServers asks two servers at once, and again while nobody knows what happened.
+// callTwoServers calls two servers at once, and repeats a call while its outcome is unknown.
 func (s *shopper) callTwoServers(ask func(url string) (code string)) {
 	var both sync.WaitGroup
 	for _, url := range []string{s.randomServer(), s.randomServer()} {

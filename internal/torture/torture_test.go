@@ -34,28 +34,28 @@ var (
 	rateFlag   = flag.String("rate", "0.3", "the share of requests, webhooks and payments at Iamport that meet a fault")
 )
 
-// run is one torture.
+// run is one run of the torture.
 type run struct {
 	*testing.T
 
-	seed   uint64
-	orders int
-	users  int
-	visitTimeout   time.Duration // how long people stay, whatever they are waiting for
-	dropLateWebhooks   bool          // what Iamport tells late is lost for good
-	secret []byte
+	seed             uint64
+	orders           int
+	users            int
+	visitTimeout     time.Duration // how long a person stays at most
+	dropLateWebhooks bool          // late webhooks are lost
+	secret           []byte
 
-	gateway    *sandbox.Sandbox
-	gatewayURL string
-	postgres   *databasetest.Instance
-	relay      *relay
-	servers    []*server
-	client     *client
-	serviceToken    string // a token of the shop's own backend
-	journal    *journal
-	gatewayLog *logBuffer
-	serverLog  *logBuffer
-	ordersDone       atomic.Int64
+	gateway      *sandbox.Sandbox
+	gatewayURL   string
+	postgres     *databasetest.Instance
+	relay        *relay
+	servers      []*server
+	client       *client
+	serviceToken string // a token of the shop's own backend
+	journal      *journal
+	gatewayLog   *logBuffer
+	serverLog    *logBuffer
+	ordersDone   atomic.Int64
 	counts       chaosCounts
 }
 
@@ -78,8 +78,8 @@ func TestNoPointIsLostDoubledOrForged(t *testing.T) {
 	r.dropLateWebhooks = r.seed%2 == 1
 	t.Logf("go test ./internal/torture -args -seed %d -n %d -rate %s", r.seed, r.orders, *rateFlag)
 
-	// Full pages are written and commits are flushed as ever; only the disk is not waited for, which matters to a machine
-	// that crashes and to no process.
+	// fsync=off only skips waiting for the disk. Full pages are written and commits are flushed to
+	// the operating system, so a crashed process loses nothing; only a crashed machine would.
 	r.postgres = databasetest.NewInstance(t, "-c", "fsync=off", "-c", "max_connections=200")
 	binary := buildServer(t)
 	label := crand.Text()
@@ -87,7 +87,7 @@ func TestNoPointIsLostDoubledOrForged(t *testing.T) {
 	r.expectNoGoroutine(label)
 }
 
-// runAll starts everything, lets everything happen, and ends everything.
+// runAll starts everything, runs the orders and the chaos, and ends everything.
 func (r *run) runAll(ctx context.Context, binary string) {
 	began := time.Now()
 	r.relay = newRelay()
@@ -115,7 +115,8 @@ func (r *run) runAll(ctx context.Context, binary string) {
 	r.saveLog("servers.log", r.serverLog)
 }
 
-// startServers starts three. Each is asked to stop by stop, which then looks for what they have left.
+// startServers starts three servers. stop stops them, and fails the test if they leave anything
+// behind.
 func (r *run) startServers(binary string) (stop func()) {
 	env := []string{
 		"MODE=sandbox", "DATABASE_URL=" + r.postgres.URL, "IAMPORT_URL=" + r.gatewayURL, "PUBLIC_URL=" + r.relay.URL,
@@ -166,7 +167,7 @@ func (r *run) waitUntilReady(ctx context.Context) bool {
 	return true
 }
 
-// shopUnderChaos lets people pay while everything goes wrong.
+// shopUnderChaos runs all orders while faults and incidents happen.
 func (r *run) shopUnderChaos(ctx context.Context) {
 	plan := fault.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag),
 		Rules: []fault.Rule{{Name: fault.CancelPending, Rate: json.Number(*rateFlag)}}}
@@ -187,13 +188,14 @@ func (r *run) shopUnderChaos(ctx context.Context) {
 			return nil
 		})
 	}
-	_ = people.Wait() // they all return nil
+	_ = people.Wait() // all return nil
 	cancel()
 	broken.Wait()
 }
 
-// faultSeed is the seed, but in a short run one whose clock at Iamport is not fast: a payment that says it was paid in
-// some minutes is on no list before, and a short run does not wait that long.
+// faultSeed returns the seed. A short run gets one under which Iamport's clock is not fast: it
+// cannot wait some minutes for payments that are on no list before the time they say they were
+// paid.
 func (r *run) faultSeed() uint64 {
 	if *ordersFlag == 0 && r.seed/15%2 == 0 {
 		return r.seed + 15
@@ -201,7 +203,8 @@ func (r *run) faultSeed() uint64 {
 	return r.seed
 }
 
-// endChaos ends what goes wrong. What Iamport has put off happens now; in a deaf run nobody hears of it.
+// endChaos ends the faults. What they have put off happens now; with dropLateWebhooks its webhooks
+// are lost.
 func (r *run) endChaos(ctx context.Context) {
 	if err := r.gateway.SetFaults(fault.Plan{}); err != nil {
 		r.Error(err)
@@ -219,7 +222,7 @@ func (r *run) saveLog(name string, log *logBuffer) {
 	}
 }
 
-// expectNoServer looks for processes of the servers, and for their sessions in the database.
+// expectNoServer fails for processes of the servers, and for their sessions in the database.
 func (r *run) expectNoServer() {
 	for _, s := range r.servers {
 		if s.err != nil {
@@ -235,7 +238,7 @@ func (r *run) expectNoServer() {
 	r.expectNoSession()
 }
 
-// expectNoGoroutine gives those that are about to end the time to do so.
+// expectNoGoroutine fails for goroutines of the run that do not end within 20 seconds.
 func (r *run) expectNoGoroutine(label string) {
 	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
 	defer cancel()
@@ -247,7 +250,8 @@ func (r *run) expectNoGoroutine(label string) {
 	}
 }
 
-// stacksWithLabel are the stacks of goroutines with the label, which they inherit from who started them.
+// stacksWithLabel returns the stacks of goroutines with the label, which a goroutine inherits from
+// its parent.
 func stacksWithLabel(label string) string {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {

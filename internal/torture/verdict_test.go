@@ -14,7 +14,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// orderRow is an order as the books have it.
+// orderRow is an order in the books.
 type orderRow struct {
 	MerchantUID, UserID, ProductID string
 	Price, Points, BonusPoints     int64
@@ -26,14 +26,14 @@ type lineRow struct {
 	Amount                              int64
 }
 
-// refundRow is a refund. Its reason names who asked for it.
+// refundRow is a refund. Its reason names the request.
 type refundRow struct {
 	Reason, ImpUID, Status string
 	Amount                 int64
 	CreatedAt              time.Time
 }
 
-// books is all that the verdict reads of the database. It never writes there.
+// books is everything that the verdict reads from the database. The torture never writes there.
 type books struct {
 	orders  map[string]orderRow
 	lines   []lineRow
@@ -84,7 +84,7 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 	return b, nil
 }
 
-// credited is what the ledger says of each payment.
+// credited returns the ledger's record of each payment.
 func (b books) credited() map[string]credited {
 	all := map[string]credited{}
 	for _, l := range b.lines {
@@ -104,7 +104,7 @@ func (b books) credited() map[string]credited {
 	return all
 }
 
-// verdict is every difference between the truth and the books, by imp_uid or by what it is about.
+// verdict holds every difference between the truth and the books, by imp_uid or another name.
 type verdict map[string][]string
 
 func (v verdict) add(about, format string, args ...any) {
@@ -142,7 +142,7 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	return v
 }
 
-// judgeOrders wants every order whose number somebody was given, and each as it was offered.
+// judgeOrders requires every order that a client opened, and each as it was offered.
 func (b books) judgeOrders(v verdict, j *journal) {
 	for merchantUID, p := range j.orders {
 		if o, ok := b.orders[merchantUID]; !ok || o.UserID != p.user || o.ProductID != p.product {
@@ -156,7 +156,7 @@ func (b books) judgeOrders(v verdict, j *journal) {
 	}
 }
 
-// judgeCharges wants every line that somebody was given, and that only one call was given it.
+// judgeCharges requires every line that a call returned, and that only one call returned it.
 func (b books) judgeCharges(v verdict, j *journal) {
 	booked := b.credited()
 	for impUID, given := range j.charges {
@@ -166,7 +166,7 @@ func (b books) judgeCharges(v verdict, j *journal) {
 	}
 }
 
-// judgeSpends wants every spend that was promised, once, and none that nobody asked for.
+// judgeSpends requires every confirmed spend, once, and no spend without a request.
 func (b books) judgeSpends(v verdict, j *journal) {
 	found := map[string]int{}
 	for _, l := range b.lines {
@@ -185,9 +185,10 @@ func (b books) judgeSpends(v verdict, j *journal) {
 	}
 }
 
-// judgeRefunds compares refunds with Iamport's cancellations: whatever became of it, a refund gave money back once at most,
-// and never if it was released. One that is done gave it back itself, or somebody at the console was faster and gave back
-// as much, or all of it. In the end only those of cards may be under way, and those not for long.
+// judgeRefunds compares refunds with Iamport's cancellations. A refund gives money back once at
+// most, and never after it was released. A refund that is done gave the money back itself, or the
+// console was faster and cancelled as much, or everything. In the end only refunds of cards may be
+// under way, and those not for long.
 func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now time.Time) {
 	payments := map[string]sandbox.Payment{}
 	given := map[string][]int64{}
@@ -225,7 +226,7 @@ func wasCancelled(p sandbox.Payment, amount int64) bool {
 		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return minorUnits(p, c.Amount) == amount })
 }
 
-// minorUnits is an amount of the payment's in the unit of the books: dollars have cents.
+// minorUnits converts an amount of the payment into the unit of the books: dollars have cents.
 func minorUnits(p sandbox.Payment, amount fmt.Stringer) int64 {
 	if p.Currency == "USD" {
 		return won(amount) * 100
@@ -233,7 +234,7 @@ func minorUnits(p sandbox.Payment, amount fmt.Stringer) int64 {
 	return won(amount)
 }
 
-// judgeBalances wants every balance to be the sum of lines that were judged above, and no others.
+// judgeBalances requires every balance to be the sum of lines, of the kinds that are judged above.
 func (b books) judgeBalances(v verdict) {
 	sums := map[string]int64{}
 	for _, l := range b.lines {

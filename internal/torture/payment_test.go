@@ -9,9 +9,11 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// The ways to pay. Each returns the imp_uids that the browser is told; what nobody is told must be found all the same.
+// The ways to pay. Each returns the imp_uids that the browser gets. The server must find the others
+// by itself.
 
-// useWindow pays in a payment window, or not, and returns the imp_uid unless the browser never hears of it.
+// useWindow ends a payment window with the decision. It returns the imp_uid, or "" when the browser
+// gets no answer.
 func (s *shopper) useWindow(decision map[string]any) string {
 	var opened struct{ Session string }
 	asked := map[string]any{"user_code": "imp00000000", "flow": "overlay", "channel": "pc", "params": s.checkout}
@@ -31,7 +33,7 @@ func (s *shopper) useWindow(decision map[string]any) string {
 	return ended.Rsp.ImpUID
 }
 
-// randomButton is how people and their browsers behave.
+// randomButton returns the decision of a random person in the window.
 func (s *shopper) randomButton() map[string]any {
 	actions := []string{"pay", "pay", "pay", "pay", "pay_twice_told", "pay_untold", "pay_untold", "pay_silently", "fail", "close"}
 	decision := map[string]any{"action": actions[s.random.IntN(len(actions))]}
@@ -46,7 +48,8 @@ func (s *shopper) randomButton() map[string]any {
 
 func (s *shopper) payInWindow() []string { return knownIDs(s.useWindow(s.randomButton())) }
 
-// payInSecondWindow fails first. The window may let itself be paid late, after all.
+// payInSecondWindow fails in one window and pays in another. The failed payment may be approved
+// late.
 func (s *shopper) payInSecondWindow() []string {
 	failed := s.useWindow(map[string]any{"action": "fail"})
 	paid := s.useWindow(s.randomButton())
@@ -56,7 +59,7 @@ func (s *shopper) payInSecondWindow() []string {
 	return knownIDs(failed, paid)
 }
 
-// createPayment makes a payment without a window. Its amount or currency may be wrong.
+// createPayment creates a payment without a window. Its amount, currency or status may be wrong.
 func (s *shopper) createPayment(merchantUID string) string {
 	payment := map[string]any{"merchant_uid": merchantUID, "amount": s.offer.price, "webhook": s.chance(60)}
 	switch s.random.IntN(20) {
@@ -89,19 +92,23 @@ func (s *shopper) payWithoutWindow() []string {
 }
 
 // payTwice pays one order with two payments.
-func (s *shopper) payTwice() []string { return knownIDs(s.createPayment(s.merchantUID), s.createPayment(s.merchantUID)) }
+func (s *shopper) payTwice() []string {
+	return knownIDs(s.createPayment(s.merchantUID), s.createPayment(s.merchantUID))
+}
 
 // payUnknownOrder pays for an order that was never opened.
-func (s *shopper) payUnknownOrder() []string { return knownIDs(s.createPayment("stray" + s.merchantUID[5:])) }
+func (s *shopper) payUnknownOrder() []string {
+	return knownIDs(s.createPayment("stray" + s.merchantUID[5:]))
+}
 
-// payWithBrokenHistory makes a payment of which something was cancelled that its history does not tell.
+// payWithBrokenHistory makes a payment with a cancelled amount that its history does not explain.
 func (s *shopper) payWithBrokenHistory() []string {
 	p := s.gateway.Put(sandbox.Payment{MerchantUID: s.merchantUID, Amount: sandbox.Won(s.offer.price), Sandbox: true,
 		Status: sandbox.Cancelled, CancelAmount: "1000", CancelHistory: []sandbox.Cancellation{}})
 	return knownIDs(p.ImpUID)
 }
 
-// payIntoAccount lets the window issue a virtual account.
+// payIntoAccount gets a virtual account from the window.
 func (s *shopper) payIntoAccount() []string {
 	impUID := s.useWindow(map[string]any{"action": "pay"})
 	if impUID == "" {
@@ -111,7 +118,7 @@ func (s *shopper) payIntoAccount() []string {
 	return knownIDs(impUID)
 }
 
-// payIntoIssuedAccount asks for a virtual account without a window.
+// payIntoIssuedAccount gets a virtual account from the API.
 func (s *shopper) payIntoIssuedAccount() []string {
 	input := map[string]any{"merchantUid": s.merchantUID, "bank": "004", "holder": "포인트차지", "hours": 24}
 	s.callTwoServers(func(url string) string {

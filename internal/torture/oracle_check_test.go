@@ -8,7 +8,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// TestOracleFindsWrongBooks shows that the torture can fail: each case is a book that is wrong in one way, or right.
+// TestOracleFindsWrongBooks shows that the torture can fail. Each case is a book that is wrong in
+// one way, or right.
 func TestOracleFindsWrongBooks(t *testing.T) {
 	t.Parallel()
 	o := offers()[1]
@@ -66,7 +67,8 @@ func TestOracleFindsWrongBooks(t *testing.T) {
 	}
 }
 
-// TestTheOracleNoticesWhatOperatorsDid: each case is a payment of the wrong amount, and what was decided and done about it.
+// TestOracleFindsWrongDecisions judges a payment of the wrong amount. Each case is a decision and
+// its effect, wrong in one way, or right.
 func TestOracleFindsWrongDecisions(t *testing.T) {
 	t.Parallel()
 	ignored := decision{ImpUID: "imp_1", Problem: "AMOUNT", Action: "IGNORE", Reason: "d-1"}
