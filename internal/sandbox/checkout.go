@@ -94,7 +94,8 @@ func allowAnyShop(w http.ResponseWriter) {
 func shopOrigin(r *http.Request) string {
 	origin := r.Header.Get("Origin")
 	u, err := url.Parse(origin)
-	if err != nil || !isWebAddress(origin) || origin != u.Scheme+"://"+u.Host || strings.ContainsAny(origin, " ;,'\"*") {
+	if err != nil || !isWebAddress(origin) || origin != u.Scheme+"://"+u.Host ||
+		strings.ContainsAny(origin, " ;,'\"*") {
 		return ""
 	}
 	return origin

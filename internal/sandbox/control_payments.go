@@ -39,7 +39,8 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 		p.CustomData = largeCustomData(min(in.CustomDataBytes, maxCustomData))
 	}
 	if in.CustomDataBytes > maxCustomData || !p.valid() {
-		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage, promotion, custom_data_bytes를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1,
+			"merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage, promotion, custom_data_bytes를 확인하세요.")
 		return
 	}
 	created := s.createPayment(p)

@@ -45,7 +45,8 @@ func (s *Sandbox) Faults() Report {
 
 // faultyRoutes are the routes that faults can happen to: Iamport's own.
 func (s *Sandbox) faultyRoutes() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.requests)), func(route string) bool { return !isIamportRoute(route) })
+	all := slices.Sorted(maps.Keys(s.requests))
+	return slices.DeleteFunc(all, func(route string) bool { return !isIamportRoute(route) })
 }
 
 func isIamportRoute(route string) bool {
