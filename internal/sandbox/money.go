@@ -50,8 +50,15 @@ func (m money) number() json.Number {
 
 // randomDigits returns n random decimal digits, as in Iamport's ids.
 func randomDigits(n int) string {
-	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
-	number, _ := rand.Int(rand.Reader, limit) // crypto/rand ends the program rather than fail
-	text := number.String()
-	return strings.Repeat("0", n-len(text)) + text
+	text := make([]byte, 0, n)
+	var random [32]byte
+	for len(text) < n {
+		_, _ = rand.Read(random[:]) // ends the program rather than fail
+		for _, b := range random {
+			if b < 250 && len(text) < n { // a multiple of 10, so that all digits are equally likely
+				text = append(text, '0'+b%10)
+			}
+		}
+	}
+	return string(text)
 }
