@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 	"pointcharge/internal/server"
 )
 
@@ -19,7 +20,7 @@ func setUpSandbox(flags *flag.FlagSet) task {
 	key := flags.String("key", "", "the imp_key to accept; any when empty")
 	secret := flags.String("secret", "", "the imp_secret to accept; any when empty")
 	faults := flags.String("faults", "", "what goes wrong: seed=7,rate=0.3 or hang=0.1,429=1:2,down=1, by name[=rate[:count][@route]]\n"+
-		"names: "+strings.Join(sandbox.Names(), " "))
+		"names: "+strings.Join(fault.Names(), " "))
 	return task{run: func(ctx context.Context, r resources) error {
 		log := slog.New(slog.NewTextHandler(r.stdout, nil))
 		gateway := sandbox.New(sandbox.Config{Key: *key, Secret: *secret, WebhookURL: *webhook, WebhookForm: *form, Log: log})

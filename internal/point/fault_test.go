@@ -16,12 +16,13 @@ import (
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
 // suffer lets the gateway go wrong as the plan says; an empty one mends it.
 func (w *world) suffer(plan string) {
 	w.Helper()
-	p, err := sandbox.ParsePlan(plan)
+	p, err := fault.Parse(plan)
 	w.must(err)
 	w.must(w.gateway.SetFaults(p))
 }
@@ -46,8 +47,8 @@ func (w *world) wantOneCharge(impUID string) {
 func TestAChargeSurvivesEveryFaultOfTheGateway(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		sandbox.FaultLatency, sandbox.FaultHang, sandbox.FaultReset, sandbox.FaultTooMany, sandbox.FaultServerError, sandbox.FaultHTML,
-		sandbox.FaultTruncated, sandbox.FaultUnauthorized, sandbox.FaultLost, sandbox.FaultClockSkew, "down",
+		fault.Latency, fault.Hang, fault.Reset, fault.TooMany, fault.ServerError, fault.HTML,
+		fault.Truncated, fault.Unauthorized, fault.Lost, fault.ClockSkew, "down",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +80,7 @@ func TestAnOrderSurvivesALostRegistration(t *testing.T) {
 		w.suffer("lost=1@POST /payments/prepare")
 		_, err := w.Open(w.Context(), "minji", product.ID, point.PayByCard)
 		w.wantCode(err, point.GatewayUnavailable)
-		w.wantInjected(sandbox.FaultLost)
+		w.wantInjected(fault.Lost)
 		w.suffer("")
 		impUID := w.pay(w.order("minji"))
 		w.sync(impUID)
@@ -88,17 +89,17 @@ func TestAnOrderSurvivesALostRegistration(t *testing.T) {
 }
 
 // pays is a ready payment of a new order that becomes paid while it meets the fault.
-func (w *world) pays(fault string) (impUID string) {
+func (w *world) pays(name string) (impUID string) {
 	w.Helper()
 	impUID = w.pay(w.order("minji"), status(sandbox.Ready), func(p *sandbox.Payment) {
-		if fault == sandbox.FaultSecondDeposit {
+		if name == fault.SecondDeposit {
 			p.PayMethod = "vbank"
 		}
 	})
-	w.suffer(fault)
+	w.suffer(name)
 	w.must(w.gateway.Pay(impUID))
 	w.suffer("")
-	w.wantInjected(fault)
+	w.wantInjected(name)
 	return impUID
 }
 
@@ -108,12 +109,12 @@ func TestAPaymentThatWentWrongIsCreditedOnceOrNever(t *testing.T) {
 		early   point.Problem // before what comes later
 		balance int64         // in the end
 	}{
-		sandbox.FaultWrongAmount:    {point.WrongAmount, 0},
-		sandbox.FaultWrongCurrency:  {point.WrongCurrency, 0},
-		sandbox.FaultFailedThenPaid: {"", full},
-		sandbox.FaultConsoleCancel:  {"", 0},
-		sandbox.FaultSecondDeposit:  {"", full},
-		sandbox.FaultClockSkew:      {"", full},
+		fault.WrongAmount:    {point.WrongAmount, 0},
+		fault.WrongCurrency:  {point.WrongCurrency, 0},
+		fault.FailedThenPaid: {"", full},
+		fault.ConsoleCancel:  {"", 0},
+		fault.SecondDeposit:  {"", full},
+		fault.ClockSkew:      {"", full},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +161,7 @@ func listening(t *testing.T, db *gorm.DB) *world {
 func TestAChargeSurvivesEveryFaultOfAWebhook(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		sandbox.FaultWebhookNever, sandbox.FaultWebhookTwice, sandbox.FaultWebhookLate, sandbox.FaultWebhookForged, sandbox.FaultWebhookForm,
+		fault.WebhookNever, fault.WebhookTwice, fault.WebhookLate, fault.WebhookForged, fault.WebhookForm,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +169,7 @@ func TestAChargeSurvivesEveryFaultOfAWebhook(t *testing.T) {
 				w := listening(t, db)
 				impUID := w.pays(name)
 				w.gateway.Wait()
-				if held := name == sandbox.FaultWebhookNever || name == sandbox.FaultWebhookLate; held {
+				if held := name == fault.WebhookNever || name == fault.WebhookLate; held {
 					w.wantBalance("minji", 0)
 				} else {
 					w.wantOneCharge(impUID)

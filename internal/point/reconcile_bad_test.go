@@ -13,6 +13,7 @@ import (
 
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
 // TestAListThatIsNotWholeFailsTheReconciliation, which heals what was on it all the same.
@@ -172,7 +173,7 @@ func TestAnUnreadablePaymentIsCreditedOnceItCanBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			each(t, func(w *world) {
-				impUID := w.pays(sandbox.FaultUnreadable)
+				impUID := w.pays(fault.Unreadable)
 				clock := &clock{at: time.Now().Add(time.Hour)}
 				w.Now = clock.now
 				run, err := w.ReconcileDue(w.Context())

@@ -10,14 +10,12 @@ import (
 	"strconv"
 )
 
-const cancelRoute = "POST /payments/cancel"
-
-// cancellation is what POST /payments/cancel asks for.
-type cancellation struct {
+// cancelRequest is the body of POST /payments/cancel.
+type cancelRequest struct {
 	ImpUID      string
-	MerchantUID string      // used only where there is no ImpUID
-	Amount      json.Number // none or 0 is all that is left
-	Checksum    json.Number // what the caller believes is left; none is unchecked
+	MerchantUID string      // used only without an ImpUID
+	Amount      json.Number // empty or 0 is the whole rest
+	Checksum    json.Number // the rest as the caller believes it to be; empty is unchecked
 	Reason      string
 	Notify      bool // send the webhook
 }
@@ -31,41 +29,42 @@ func (s *Sandbox) postCancel(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postCancelPending is postCancel as some providers do it: the cancellation is accepted, nothing shows of it, and it
-// happens later and by webhook (contract §1.6), unless it cannot happen any more by then.
+// postCancelPending is postCancel as some providers do it: the cancellation is accepted without a
+// trace in the answer, and happens later and with a webhook (contract §1.6), unless it has become
+// impossible.
 func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 	c, ok := s.readCancellation(w, r)
 	if !ok {
 		return
 	}
-	accepted, found := s.store.get(s.payment(c))
+	accepted, found := s.store.get(s.impUIDToCancel(c))
 	if !found {
 		s.answerCancel(w, nil, errNothingToCancel)
 		return
 	}
-	_, err := c.judge(accepted.Payment)
+	_, err := c.amountToCancel(accepted.Payment)
 	if err == nil {
 		c.Notify = true
-		s.agenda.later(lateCancel, func() {
+		s.scheduler.schedule(pendingCancelDelay, func() {
 			if _, err := s.cancelPayment(c); err != nil {
-				s.log.Info("sandbox: a pending cancellation was dropped", "imp_uid", c.ImpUID, "err", err)
+				s.log.Info("sandbox: cannot make the pending cancellation", "imp_uid", c.ImpUID, "err", err)
 			}
 		})
 	}
 	s.answerCancel(w, accepted, err)
 }
 
-func (s *Sandbox) readCancellation(w http.ResponseWriter, r *http.Request) (cancellation, bool) {
-	in, ok := s.read(w, r)
+func (s *Sandbox) readCancellation(w http.ResponseWriter, r *http.Request) (cancelRequest, bool) {
+	in, ok := s.readFields(w, r)
 	if !ok {
-		return cancellation{}, false
+		return cancelRequest{}, false
 	}
 	if in["imp_uid"] == "" && in["merchant_uid"] == "" {
-		s.fail(w, http.StatusBadRequest, -1, "imp_uid 또는 merchant_uid가 필요합니다.")
-		return cancellation{}, false
+		s.writeFailure(w, http.StatusBadRequest, -1, "imp_uid 또는 merchant_uid가 필요합니다.")
+		return cancelRequest{}, false
 	}
 	notify, _ := strconv.ParseBool(in["enable_webhook"])
-	return cancellation{
+	return cancelRequest{
 		ImpUID: in["imp_uid"], MerchantUID: in["merchant_uid"],
 		Amount: json.Number(in["amount"]), Checksum: json.Number(in["checksum"]),
 		Reason: in["reason"], Notify: notify,
@@ -74,25 +73,25 @@ func (s *Sandbox) readCancellation(w http.ResponseWriter, r *http.Request) (canc
 
 func (s *Sandbox) answerCancel(w http.ResponseWriter, r *record, err error) {
 	switch {
-	case errors.Is(err, errAmount):
-		s.fail(w, http.StatusBadRequest, -1, err.Error())
+	case errors.Is(err, errInvalidAmount):
+		s.writeFailure(w, http.StatusBadRequest, -1, err.Error())
 	case err != nil:
-		s.fail(w, http.StatusOK, 1, err.Error())
+		s.writeFailure(w, http.StatusOK, 1, err.Error())
 	default:
-		s.succeed(w, http.StatusOK, &r.Payment)
+		s.writeResponse(w, http.StatusOK, &r.Payment)
 	}
 }
 
-func (s *Sandbox) cancelPayment(c cancellation) (*record, error) {
+func (s *Sandbox) cancelPayment(c cancelRequest) (*record, error) {
 	now := s.now().Unix()
-	cancelled, err := s.store.update(s.payment(c), now, func(r *record) error {
-		amount, err := c.judge(r.Payment)
+	cancelled, err := s.store.update(s.impUIDToCancel(c), now, func(r *record) error {
+		amount, err := c.amountToCancel(r.Payment)
 		if err != nil {
 			return err
 		}
-		return r.cancel(newCancellation(amount.number(), c.Reason, now), amount)
+		return r.addCancellation(newCancellation(amount.number(), c.Reason, now), amount)
 	})
-	if errors.Is(err, errNoPayment) {
+	if errors.Is(err, errPaymentNotFound) {
 		return nil, errNothingToCancel
 	}
 	if err == nil && c.Notify {
@@ -101,9 +100,9 @@ func (s *Sandbox) cancelPayment(c cancellation) (*record, error) {
 	return cancelled, err
 }
 
-// payment is the imp_uid that is meant. An imp_uid wins, also a wrong one; of an order's attempts
-// it is the paid one (contract §1.6).
-func (s *Sandbox) payment(c cancellation) string {
+// impUIDToCancel returns the imp_uid of the request, even a wrong one, or of the order's paid
+// attempt (contract §1.6).
+func (s *Sandbox) impUIDToCancel(c cancelRequest) string {
 	if c.ImpUID != "" {
 		return c.ImpUID
 	}
@@ -117,22 +116,22 @@ func (s *Sandbox) payment(c cancellation) string {
 	return ""
 }
 
-// judge is the amount to take back from p, or why nothing is.
-func (c cancellation) judge(p Payment) (money, error) {
+// amountToCancel returns the amount to cancel of the payment, or the refusal.
+func (c cancelRequest) amountToCancel(p Payment) (money, error) {
 	amount, err := parseMoney(cmp.Or(string(c.Amount), "0"))
 	if err != nil || amount < 0 {
-		return 0, errAmount
+		return 0, errInvalidAmount
 	}
-	left, err := p.left()
+	left, err := p.cancellableAmount()
 	if err != nil {
 		return 0, err
 	}
 	if c.Checksum != "" {
-		believed, err := parseMoney(string(c.Checksum))
+		checksum, err := parseMoney(string(c.Checksum))
 		if err != nil {
 			return 0, err
 		}
-		if believed != left {
+		if checksum != left {
 			return 0, errChecksum
 		}
 	}
@@ -146,8 +145,9 @@ func (c cancellation) judge(p Payment) (money, error) {
 	return amount, nil
 }
 
-// left is what can still be cancelled: more than nothing.
-func (p Payment) left() (money, error) {
+// cancellableAmount returns the rest that can still be cancelled, which is more than 0, or a
+// refusal.
+func (p Payment) cancellableAmount() (money, error) {
 	if p.Status != Paid && p.Status != Cancelled {
 		return 0, errNotPaid
 	}
@@ -165,14 +165,15 @@ func (p Payment) left() (money, error) {
 	return amount - cancelled, nil
 }
 
-// cancel writes the cancellation down; the status is cancelled also for a part (contract §0.3).
-func (r *record) cancel(c Cancellation, amount money) error {
+// addCancellation records the cancellation. The status is cancelled also for a part (contract
+// §0.3).
+func (r *record) addCancellation(c Cancellation, amount money) error {
 	before, err := parseMoney(string(r.CancelAmount))
 	if err != nil {
 		return err
 	}
 	r.Status, r.CancelledAt, r.CancelReason = Cancelled, c.CancelledAt, Text(c.Reason)
 	r.CancelAmount = (before + amount).number()
-	r.CancelHistory = append(slices.Clip(r.CancelHistory), c) // readers hold the shorter one
+	r.CancelHistory = append(slices.Clip(r.CancelHistory), c) // a copy: readers hold the shorter history
 	return nil
 }

@@ -16,26 +16,26 @@ import (
 //go:embed assets pages
 var files embed.FS
 
-// session (결제창) is one open payment window: an order, and in the end what became of it.
+// session (결제창) is one payment window: an order, and its outcome once the window has ended.
 type session struct {
 	id, impUID string
 	order      order
-	overlay    bool   // in an iframe over the shop's page, rather than in its place
-	shop       string // the origin of the page that asked; the only one told or allowed to frame
+	overlay    bool   // an iframe over the shop's page, not a page in its place
+	shopOrigin string // of the page that asked: it alone hears of the outcome and may frame the window
 
-	mu   sync.Mutex
-	done *outcome
+	mu      sync.Mutex
+	outcome *outcome
 }
 
 func parsePages() *template.Template {
 	return template.Must(template.ParseFS(files, "pages/*.html"))
 }
 
-// openCheckout answers POST /checkout, where iamport.js brings what request_pay was given:
+// openCheckout answers POST /checkout, where iamport.js sends the parameters of request_pay:
 //
 //	{user_code, flow: "overlay"|"redirect", channel: "pc"|"mobile", params: {…}}
 //
-// It answers 201 {session}, or 422 with an outcome where the window must not open.
+// It answers 201 {session}, or 422 with an outcome when the window must not open.
 func (s *Sandbox) openCheckout(w http.ResponseWriter, r *http.Request) {
 	allowAnyShop(w)
 	var in struct {
@@ -47,36 +47,36 @@ func (s *Sandbox) openCheckout(w http.ResponseWriter, r *http.Request) {
 	if !s.readJSON(w, r, &in) {
 		return
 	}
-	window := &session{id: rand.Text(), order: in.Params, overlay: in.Flow != "redirect", shop: shopOrigin(r)}
-	why := s.refuse(in.Params)
+	window := &session{id: rand.Text(), order: in.Params, overlay: in.Flow != "redirect", shopOrigin: shopOrigin(r)}
+	why := s.checkOrder(in.Params)
 	switch {
 	case s.config.UserCode != "" && s.config.UserCode != in.UserCode:
 		why = errUserCode
 	case window.overlay && r.Header.Get("Origin") == "null":
-		why = errPageOrigin // a file: page can neither be told nor allowed to frame
+		why = errPageOrigin // a file: page can neither get the outcome nor frame the window
 	}
 	if why != nil {
-		s.write(w, http.StatusUnprocessableEntity, window.refused(why))
+		s.writeJSON(w, http.StatusUnprocessableEntity, window.refusedOutcome(why))
 		return
 	}
 	channel := "pc"
 	if in.Channel == "mobile" {
 		channel = in.Channel
 	}
-	s.open(window, r.UserAgent(), channel)
-	s.write(w, http.StatusCreated, map[string]string{"session": window.id})
+	s.openSession(window, r.UserAgent(), channel)
+	s.writeJSON(w, http.StatusCreated, map[string]string{"session": window.id})
 }
 
-func (s *Sandbox) open(window *session, userAgent, channel string) {
+func (s *Sandbox) openSession(window *session, userAgent, channel string) {
 	now := s.now().Unix()
 	notices := slices.Compact(slices.Sorted(slices.Values(window.order.NoticeURL)))
-	window.impUID = s.store.put(window.order.ready(userAgent, channel, now), notices, now).ImpUID
+	window.impUID = s.store.put(window.order.newPayment(userAgent, channel, now), notices, now).ImpUID
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions.put(window.id, window)
 }
 
-// allowCheckout answers the preflight of a shop on another origin than the sandbox.
+// allowCheckout answers the preflight request of a shop on another origin.
 func (s *Sandbox) allowCheckout(w http.ResponseWriter, _ *http.Request) {
 	allowAnyShop(w)
 	w.Header().Set("Access-Control-Allow-Methods", "POST")
@@ -90,37 +90,38 @@ func allowAnyShop(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 }
 
-// shopOrigin is the Origin header, if it is one that a Content-Security-Policy can carry.
+// shopOrigin returns the Origin header, or "" for one that a Content-Security-Policy cannot carry.
 func shopOrigin(r *http.Request) string {
 	origin := r.Header.Get("Origin")
 	u, err := url.Parse(origin)
-	if err != nil || !isWebAddress(origin) || origin != u.Scheme+"://"+u.Host || strings.ContainsAny(origin, " ;,'\"*") {
+	if err != nil || !isWebAddress(origin) || origin != u.Scheme+"://"+u.Host ||
+		strings.ContainsAny(origin, " ;,'\"*") {
 		return ""
 	}
 	return origin
 }
 
-// showCheckout answers GET /checkout/{session} with the page where the person decides.
+// showCheckout answers GET /checkout/{session} with the page where a person chooses the outcome.
 func (s *Sandbox) showCheckout(w http.ResponseWriter, r *http.Request) {
-	window, ok := s.session(r)
+	window, ok := s.findSession(r)
 	if !ok {
 		s.render(w, http.StatusNotFound, "", "gone.html", nil)
 		return
 	}
 	ancestors := ""
 	if window.overlay {
-		ancestors = window.shop
+		ancestors = window.shopOrigin
 	}
 	o := window.order
 	amount, _ := o.amount()
 	s.render(w, http.StatusOK, ancestors, "checkout.html", map[string]any{
 		"Shop": ancestors, "Name": cmp.Or(o.Name, "주문"), "MerchantUID": o.MerchantUID, "ImpUID": window.impUID,
-		"Buyer": o.BuyerName, "PayMethod": cmp.Or(o.PayMethod, "card"), "Vbank": o.PayMethod == "vbank",
-		"Amount": amount.number(), "Grouped": grouped(string(amount.number())), "Currency": o.currency(),
+		"Buyer": o.BuyerName, "PayMethod": cmp.Or(o.PayMethod, "card"), "Vbank": o.PayMethod == "vbank", "IssuesKey": o.CustomerUID != "",
+		"Amount": amount.number(), "Grouped": groupThousands(string(amount.number())), "Currency": o.currency(),
 	})
 }
 
-// render writes a page that runs the sandbox's own scripts only, and that only ancestors may frame.
+// render writes a page that runs only the sandbox's scripts, and that only ancestors may frame.
 func (s *Sandbox) render(w http.ResponseWriter, status int, ancestors, name string, data any) {
 	var page bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&page, name, data); err != nil {
@@ -139,7 +140,7 @@ func (s *Sandbox) render(w http.ResponseWriter, status int, ancestors, name stri
 	_, _ = page.WriteTo(w)
 }
 
-func (s *Sandbox) session(r *http.Request) (*session, bool) {
+func (s *Sandbox) findSession(r *http.Request) (*session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sessions.get(r.PathValue("session"))
@@ -161,8 +162,8 @@ func serveFile(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeFileFS(w, r, files, "assets/"+name)
 }
 
-// grouped puts commas between the thousands.
-func grouped(number string) string {
+// groupThousands puts commas between the thousands.
+func groupThousands(number string) string {
 	whole, fraction, found := strings.Cut(number, ".")
 	for at := len(whole) - 3; at > 0; at -= 3 {
 		whole = whole[:at] + "," + whole[at:]

@@ -9,10 +9,10 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-const shop = "Origin: https://shop.example"
+const shopOrigin = "Origin: https://shop.example"
 
-// opened is the answer of POST /checkout: a session, or why there is none.
-type opened struct {
+// checkoutAnswer is the answer of POST /checkout: a session, or the reason for none.
+type checkoutAnswer struct {
 	Session string
 	outcome
 }
@@ -34,7 +34,7 @@ type rsp struct {
 	CustomData  json.RawMessage `json:"custom_data"`
 }
 
-func decode[T any](g *gateway, a answer) T {
+func decodeBody[T any](g *gateway, a answer) T {
 	g.t.Helper()
 	var v T
 	if err := json.Unmarshal([]byte(a.text), &v); err != nil {
@@ -43,16 +43,16 @@ func decode[T any](g *gateway, a answer) T {
 	return v
 }
 
-// open asks for a window as iamport.js does.
-func (g *gateway) open(flow, params string, headers ...string) opened {
+// openCheckout asks for a window as iamport.js does.
+func (g *gateway) openCheckout(flow, params string, headers ...string) checkoutAnswer {
 	g.t.Helper()
 	body := `{"user_code":"imp00000000","flow":"` + flow + `","channel":"pc","params":` + params + `}`
-	return decode[opened](g, g.call(http.MethodPost, "/checkout", body, append([]string{shop}, headers...)...))
+	return decodeBody[checkoutAnswer](g, g.call(http.MethodPost, "/checkout", body, append([]string{shopOrigin}, headers...)...))
 }
 
-func (g *gateway) refused(params, code string) {
+func (g *gateway) expectRefused(params, code string) {
 	g.t.Helper()
-	got := g.open("overlay", params)
+	got := g.openCheckout("overlay", params)
 	switch {
 	case got.Session != "" || got.Rsp == nil || got.Rsp.ErrorCode == nil:
 		g.t.Errorf("%s opened a window", params)
@@ -64,9 +64,9 @@ func (g *gateway) refused(params, code string) {
 func TestOpeningAWindowMakesAnUnpaidTestPayment(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.open("overlay", `{"merchant_uid":"order","amount":5000,"name":"포인트","pg":"html5_inicis.INIpayTest",
+	g.openCheckout("overlay", `{"merchant_uid":"order","amount":5000,"name":"포인트","pg":"html5_inicis.INIpayTest",
 		"buyer_name":"열여섯 글자보다 긴 구매자의 이름입니다","custom_data":{"a": [1]}}`, "User-Agent: 브라우저")
-	p := into[sandbox.Payment](g, g.get("/payments/find/order"))
+	p := decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/find/order"))
 	equal(t, p.Status, sandbox.Ready)
 	equal(t, p.Sandbox, true)
 	equal(t, p.PGProvider, "html5_inicis")
@@ -76,17 +76,32 @@ func TestOpeningAWindowMakesAnUnpaidTestPayment(t *testing.T) {
 	equal(t, p.PaidAt, 0)
 }
 
+// TestACustomerUIDMakesAPaymentThatIssuesAKey adds customer_uid in the browser, as any page can.
+func TestACustomerUIDMakesAPaymentThatIssuesAKey(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	window := g.openCheckout("overlay", `{"merchant_uid":"order","amount":1000000,"customer_uid":"card-1"}`)
+	if page := g.call(http.MethodGet, "/checkout/"+window.Session, "").text; !strings.Contains(page, "빌링키 발급") {
+		t.Error("the page does not say that it issues a key")
+	}
+	g.answerCheckout(window, `{"action":"pay"}`)
+	p := decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/find/order"))
+	equal(t, []sandbox.Text{sandbox.Text(p.Status), p.CustomerUID, p.CustomerUIDUsage}, []sandbox.Text{"paid", "card-1", sandbox.UsageIssue})
+	equal(t, p.Amount.String(), "1000000")
+	g.expectRefused(`{"merchant_uid":"next","amount":1,"customer_uid":"`+strings.Repeat("9", 81)+`"}`, "SANDBOX_CUSTOMER_UID")
+}
+
 func TestWindowDoesNotOpenForBadParameters(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.refused(`{"amount":1}`, "SANDBOX_MERCHANT_UID")
-	g.refused(`{"merchant_uid":"`+strings.Repeat("9", 41)+`","amount":1}`, "SANDBOX_MERCHANT_UID")
+	g.expectRefused(`{"amount":1}`, "SANDBOX_MERCHANT_UID")
+	g.expectRefused(`{"merchant_uid":"`+strings.Repeat("9", 41)+`","amount":1}`, "SANDBOX_MERCHANT_UID")
 	for _, amount := range []string{`"1000"`, `0`, `-1`, `null`, `1e3`, `{}`} {
-		g.refused(`{"merchant_uid":"order","amount":`+amount+`}`, "SANDBOX_AMOUNT")
+		g.expectRefused(`{"merchant_uid":"order","amount":`+amount+`}`, "SANDBOX_AMOUNT")
 	}
 	for _, address := range []string{`javascript:alert(1)`, `/return`, `data:text/html,x`, `file:///etc/passwd`, `http:`, `//shop`} {
-		g.refused(`{"merchant_uid":"order","amount":1,"m_redirect_url":"`+address+`"}`, "SANDBOX_REDIRECT_URL")
-		g.refused(`{"merchant_uid":"order","amount":1,"notice_url":["`+address+`"]}`, "SANDBOX_NOTICE_URL")
+		g.expectRefused(`{"merchant_uid":"order","amount":1,"m_redirect_url":"`+address+`"}`, "SANDBOX_REDIRECT_URL")
+		g.expectRefused(`{"merchant_uid":"order","amount":1,"notice_url":["`+address+`"]}`, "SANDBOX_NOTICE_URL")
 	}
 }
 
@@ -96,9 +111,9 @@ func TestWindowDoesNotOpenForAPaidOrder(t *testing.T) {
 	g.Put(sandbox.Payment{MerchantUID: "paid"})
 	g.Put(sandbox.Payment{MerchantUID: "cancelled", Amount: "1", Status: sandbox.Cancelled})
 	g.Put(sandbox.Payment{MerchantUID: "failed", Status: sandbox.Failed})
-	g.refused(`{"merchant_uid":"paid","amount":1}`, "F1002")
-	g.refused(`{"merchant_uid":"cancelled","amount":1}`, "F1002")
-	if g.open("overlay", `{"merchant_uid":"failed","amount":1}`).Session == "" {
+	g.expectRefused(`{"merchant_uid":"paid","amount":1}`, "F1002")
+	g.expectRefused(`{"merchant_uid":"cancelled","amount":1}`, "F1002")
+	if g.openCheckout("overlay", `{"merchant_uid":"failed","amount":1}`).Session == "" {
 		t.Error("a failed order may be tried again")
 	}
 }
@@ -106,14 +121,14 @@ func TestWindowDoesNotOpenForAPaidOrder(t *testing.T) {
 func TestWindowOpensForTheRegisteredAmountOnly(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.ask(http.MethodPost, "/payments/prepare", `{"merchant_uid":"won","amount":5000,"currency":"KRW"}`)
-	g.ask(http.MethodPost, "/payments/prepare", `{"merchant_uid":"any","amount":5000}`)
-	g.refused(`{"merchant_uid":"won","amount":100}`, "SANDBOX_PREPARE")
-	g.refused(`{"merchant_uid":"won","amount":5000,"currency":"USD"}`, "SANDBOX_PREPARE")
+	g.callWithToken(http.MethodPost, "/payments/prepare", `{"merchant_uid":"won","amount":5000,"currency":"KRW"}`)
+	g.callWithToken(http.MethodPost, "/payments/prepare", `{"merchant_uid":"any","amount":5000}`)
+	g.expectRefused(`{"merchant_uid":"won","amount":100}`, "SANDBOX_PREPARE")
+	g.expectRefused(`{"merchant_uid":"won","amount":5000,"currency":"USD"}`, "SANDBOX_PREPARE")
 	for _, params := range []string{
 		`{"merchant_uid":"won","amount":5000.00}`, `{"merchant_uid":"any","amount":5000,"currency":"USD"}`,
 	} {
-		if g.open("overlay", params).Session == "" {
+		if g.openCheckout("overlay", params).Session == "" {
 			t.Errorf("%s did not open", params)
 		}
 	}
@@ -122,14 +137,14 @@ func TestWindowOpensForTheRegisteredAmountOnly(t *testing.T) {
 func TestWindowOpensForTheMerchantsUserCodeOnly(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.UserCode = "imp12345678" })
-	g.refused(`{"merchant_uid":"order","amount":1}`, "SANDBOX_USER_CODE")
+	g.expectRefused(`{"merchant_uid":"order","amount":1}`, "SANDBOX_USER_CODE")
 }
 
 func TestRefusalGoesToTheRedirectAddressInTheRedirectFlow(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.Put(sandbox.Payment{MerchantUID: "paid"})
-	got := g.open("redirect", `{"merchant_uid":"paid","amount":1,"m_redirect_url":"https://shop.example/back?a=1#b"}`)
+	got := g.openCheckout("redirect", `{"merchant_uid":"paid","amount":1,"m_redirect_url":"https://shop.example/back?a=1#b"}`)
 	equal(t, got.Redirect, "https://shop.example/back?a=1&error_code=F1002&error_msg="+
 		"%EC%9D%B4%EB%AF%B8+%EA%B2%B0%EC%A0%9C%EA%B0%80+%EC%9D%B4%EB%A3%A8%EC%96%B4%EC%A7%84+%EA%B1%B0%EB%9E%98%EA%B1%B4%EC%9E%85%EB%8B%88%EB%8B%A4."+
 		"&imp_success=false&imp_uid=&merchant_uid=paid#b")
@@ -146,7 +161,7 @@ func TestOnlyTheShopMayFrameTheCheckout(t *testing.T) {
 		{"overlay", "https://*", "'none'"},
 		{"overlay", "chrome-extension://abc", "'none'"},
 	} {
-		got := g.open(c.flow, `{"merchant_uid":"order","amount":1}`, "Origin: "+c.origin)
+		got := g.openCheckout(c.flow, `{"merchant_uid":"order","amount":1}`, "Origin: "+c.origin)
 		policy := g.call(http.MethodGet, "/checkout/"+got.Session, "").header.Get("Content-Security-Policy")
 		equal(t, policy, "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
 			"base-uri 'none'; form-action 'none'; frame-ancestors "+c.ancestors)
@@ -155,14 +170,14 @@ func TestOnlyTheShopMayFrameTheCheckout(t *testing.T) {
 
 func TestFilePagesCannotOpenAnOverlay(t *testing.T) {
 	t.Parallel()
-	got := newGateway(t).open("overlay", `{"merchant_uid":"order","amount":1}`, "Origin: null")
+	got := newGateway(t).openCheckout("overlay", `{"merchant_uid":"order","amount":1}`, "Origin: null")
 	equal(t, *got.Rsp.ErrorCode, "SANDBOX_ORIGIN")
 }
 
 func TestCheckoutPageShowsTheOrderAndEscapesIt(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	window := g.open("overlay", `{"merchant_uid":"order","amount":1234567.5,"currency":"USD","name":"<script>alert(1)</script>"}`)
+	window := g.openCheckout("overlay", `{"merchant_uid":"order","amount":1234567.5,"currency":"USD","name":"<script>alert(1)</script>"}`)
 	page := g.call(http.MethodGet, "/checkout/"+window.Session, "")
 	equal(t, page.status, 200)
 	for _, want := range []string{"1,234,567.5", "&lt;script&gt;", `data-shop="https://shop.example"`, `value="pay_untold"`} {
@@ -185,11 +200,11 @@ func TestUnknownCheckoutIsAPageThatSaysSo(t *testing.T) {
 func TestCheckoutOpensForShopsOfOtherOrigins(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	preflight := g.call(http.MethodOptions, "/checkout", "", shop)
+	preflight := g.call(http.MethodOptions, "/checkout", "", shopOrigin)
 	equal(t, preflight.status, 204)
 	equal(t, preflight.header.Get("Access-Control-Allow-Origin"), "*")
 	equal(t, preflight.header.Get("Access-Control-Allow-Headers"), "Content-Type")
-	equal(t, g.call(http.MethodPost, "/checkout", `{}`, shop).header.Get("Access-Control-Allow-Origin"), "*")
+	equal(t, g.call(http.MethodPost, "/checkout", `{}`, shopOrigin).header.Get("Access-Control-Allow-Origin"), "*")
 }
 
 func TestAssetsAreServed(t *testing.T) {

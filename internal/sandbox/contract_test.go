@@ -13,13 +13,13 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-const openAPI = "../../../shared/iamport/v1.oas3.json"
+const descriptionPath = "../../../shared/iamport/v1.oas3.json"
 
-func contract(t *testing.T) *openapi3.T {
+func loadDescription(t *testing.T) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromFile(openAPI)
+	doc, err := openapi3.NewLoader().LoadFromFile(descriptionPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("Iamport's OpenAPI description is not here: " + openAPI)
+		t.Skip("Iamport's OpenAPI description is not here: " + descriptionPath)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -29,10 +29,10 @@ func contract(t *testing.T) *openapi3.T {
 
 func TestAnswersFollowIamportsDescription(t *testing.T) {
 	t.Parallel()
-	doc, g := contract(t), newGateway(t)
+	doc, g := loadDescription(t), newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "order", Amount: "25000"})
 	g.Put(sandbox.Payment{ImpUID: "imp_2", MerchantUID: "order", Amount: "12.50", Currency: "USD", Status: sandbox.Cancelled})
-	g.press(g.open("overlay", `{"merchant_uid":"browser","amount":1,"pay_method":"vbank","custom_data":{}}`), `{"action":"pay"}`)
+	g.answerCheckout(g.openCheckout("overlay", `{"merchant_uid":"browser","amount":1,"pay_method":"vbank","custom_data":{}}`), `{"action":"pay"}`)
 	for _, c := range []struct {
 		method, path, body, described string
 		status                        int
@@ -59,11 +59,11 @@ func TestAnswersFollowIamportsDescription(t *testing.T) {
 		{"GET", "/payments/prepare/next", "", "/payments/prepare/{merchant_uid}", 200},
 		{"POST", "/payments/cancel", `{"imp_uid":"imp_1","amount":1000}`, "/payments/cancel", 200},
 		{"POST", "/payments/cancel", `{"imp_uid":"imp_9"}`, "/payments/cancel", 200},
-		{"POST", "/vbanks", issue, "/vbanks", 200},
+		{"POST", "/vbanks", issueRequest, "/vbanks", 200},
 		{"DELETE", "/vbanks/imp_1", "", "/vbanks/{imp_uid}", 400},
 		{"DELETE", "/vbanks/imp_9", "", "/vbanks/{imp_uid}", 404},
 	} {
-		got := g.ask(c.method, c.path, c.body)
+		got := g.callWithToken(c.method, c.path, c.body)
 		equal(t, got.status, c.status)
 		described := doc.Paths.Value(c.described).GetOperation(c.method).Responses.Value(strconv.Itoa(c.status))
 		var value any
@@ -76,12 +76,12 @@ func TestAnswersFollowIamportsDescription(t *testing.T) {
 	}
 }
 
-// A payment must carry every field that Iamport describes, and only those.
+// TestPaymentHasExactlyTheDescribedFields compares a payment with Iamport's OpenAPI description.
 func TestPaymentHasExactlyTheDescribedFields(t *testing.T) {
 	t.Parallel()
-	doc, g := contract(t), newGateway(t)
+	doc, g := loadDescription(t), newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
-	fields := into[map[string]any](g, g.ask(http.MethodGet, "/payments/imp_1", ""))
+	fields := decodeResponse[map[string]any](g, g.callWithToken(http.MethodGet, "/payments/imp_1", ""))
 	described := doc.Components.Schemas["PaymentAnnotation"].Value.Properties
 	for name := range described {
 		if _, ok := fields[name]; !ok {

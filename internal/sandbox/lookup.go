@@ -1,50 +1,49 @@
 package sandbox
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
 )
 
-const maxListed = 100 // ids in one GET /payments (contract §1.5)
+const maxLookupIDs = 100 // ids in one GET /payments (contract §1.5)
 
 // getPayment answers GET /payments/{imp_uid}. Since 2026-01-26 it alone hides the payments of test
-// channels from those who do not ask for them (contract §0.1).
+// channels, unless include_sandbox is set (contract §0.1).
 func (s *Sandbox) getPayment(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.store.get(r.PathValue("imp_uid"))
 	if included, _ := strconv.ParseBool(r.URL.Query().Get("include_sandbox")); ok && found.Sandbox && !included {
 		ok = false
 	}
 	if !ok {
-		s.fail(w, http.StatusNotFound, 1, errNoPayment.message)
+		s.writeFailure(w, http.StatusNotFound, 1, errPaymentNotFound.message)
 		return
 	}
-	s.succeed(w, http.StatusOK, &found.Payment)
+	s.writeResponse(w, http.StatusOK, &found.Payment)
 }
 
-// listPayments answers GET /payments?imp_uid[]=…&merchant_uid[]=…: 207 where only a part was found,
-// 404 where nothing was (contract §1.5). A merchant_uid stands for its newest attempt.
+// listPayments answers GET /payments?imp_uid[]=…&merchant_uid[]=…: 207 when some are missing, 404
+// when all are (contract §1.5). A merchant_uid stands for its newest attempt.
 func (s *Sandbox) listPayments(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	byID, byOrder := query["imp_uid[]"], query["merchant_uid[]"]
 	asked := len(byID) + len(byOrder)
-	if asked == 0 || asked > maxListed {
-		s.fail(w, http.StatusBadRequest, 1, "imp_uid[] 또는 merchant_uid[]를 1개 이상 100개 이하로 지정해야 합니다.")
+	if asked == 0 || asked > maxLookupIDs {
+		s.writeFailure(w, http.StatusBadRequest, 1, "imp_uid[] 또는 merchant_uid[]를 1개 이상 100개 이하로 지정해야 합니다.")
 		return
 	}
-	found, missing := s.collect(byID, byOrder)
+	found, missing := s.collectPayments(byID, byOrder)
 	switch {
 	case len(found) == 0:
-		s.fail(w, http.StatusNotFound, 1, errNoPayment.message)
+		s.writeFailure(w, http.StatusNotFound, 1, errPaymentNotFound.message)
 	case missing:
-		s.succeed(w, http.StatusMultiStatus, payments(found))
+		s.writeResponse(w, http.StatusMultiStatus, payments(found))
 	default:
-		s.succeed(w, http.StatusOK, payments(found))
+		s.writeResponse(w, http.StatusOK, payments(found))
 	}
 }
 
-func (s *Sandbox) collect(byID, byOrder []string) (found []*record, missing bool) {
+func (s *Sandbox) collectPayments(byID, byOrder []string) (found []*record, missing bool) {
 	add := func(r *record, ok bool) {
 		missing = missing || !ok
 		if ok && !slices.Contains(found, r) {
@@ -60,33 +59,37 @@ func (s *Sandbox) collect(byID, byOrder []string) (found []*record, missing bool
 			missing = true
 			continue
 		}
-		add(slices.MinFunc(attempts, newestFirst), true)
+		add(slices.MinFunc(attempts, sorting{startedAt, true}.compare), true)
 	}
 	return found, missing
 }
 
-// findPayment answers GET /payments/find/{merchant_uid}[/{status}]: the first hit in the order
-// asked for, which by default is the newest attempt and not the paid one (contract §1.5).
+// findPayment answers GET /payments/find/{merchant_uid}[/{status}] with the first hit of the
+// sorting, which by default is the newest attempt and not the paid one (contract §1.5).
 func (s *Sandbox) findPayment(w http.ResponseWriter, r *http.Request) {
-	found, ok := s.attemptsAsked(w, r)
+	found, ok := s.findAttempts(w, r)
 	if ok {
-		s.succeed(w, http.StatusOK, &found[0].Payment)
+		s.writeResponse(w, http.StatusOK, &found[0].Payment)
 	}
 }
 
 // findAllPayments answers GET /payments/findAll/{merchant_uid}[/{status}], a page at a time.
 func (s *Sandbox) findAllPayments(w http.ResponseWriter, r *http.Request) {
-	found, ok := s.attemptsAsked(w, r)
+	found, ok := s.findAttempts(w, r)
 	if ok {
-		s.writePage(w, r, found)
+		s.writePage(w, r, func(p pageRequest) ([]*record, int) {
+			start, end := p.bounds(len(found))
+			return found[start:end], len(found)
+		})
 	}
 }
 
-// attemptsAsked are the sorted attempts that path and query name, at least one; or it has answered.
-func (s *Sandbox) attemptsAsked(w http.ResponseWriter, r *http.Request) ([]*record, bool) {
-	order, ok := sortings(r.URL.Query().Get("sorting"))
+// findAttempts returns the sorted attempts that path and query name, at least one. Otherwise it
+// answers and returns false.
+func (s *Sandbox) findAttempts(w http.ResponseWriter, r *http.Request) ([]*record, bool) {
+	order, ok := parseSorting(r.URL.Query().Get("sorting"))
 	if !ok {
-		s.fail(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
 		return nil, false
 	}
 	found := s.store.attempts(r.PathValue("merchant_uid"))
@@ -94,10 +97,10 @@ func (s *Sandbox) attemptsAsked(w http.ResponseWriter, r *http.Request) ([]*reco
 		found = slices.DeleteFunc(found, func(p *record) bool { return p.Status != status })
 	}
 	if len(found) == 0 {
-		s.fail(w, http.StatusNotFound, 1, errNoPayment.message)
+		s.writeFailure(w, http.StatusNotFound, 1, errPaymentNotFound.message)
 		return nil, false
 	}
-	slices.SortFunc(found, order)
+	slices.SortFunc(found, order.compare)
 	return found, true
 }
 
@@ -107,28 +110,4 @@ func payments(records []*record) []*Payment {
 		list[i] = &r.Payment
 	}
 	return list
-}
-
-// sortings is the comparison of that name (contract §1.5); ties are settled by creation.
-func sortings(name string) (func(a, b *record) int, bool) {
-	var at func(*record) int64
-	switch name {
-	case "", "-started", "started":
-		at = func(r *record) int64 { return r.StartedAt }
-	case "-paid", "paid":
-		at = func(r *record) int64 { return r.PaidAt }
-	case "-updated", "updated":
-		at = func(r *record) int64 { return r.updated }
-	default:
-		return nil, false
-	}
-	oldestFirst := func(a, b *record) int { return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.seq, b.seq)) }
-	if name == "" || name[0] == '-' {
-		return func(a, b *record) int { return oldestFirst(b, a) }, true
-	}
-	return oldestFirst, true
-}
-
-func newestFirst(a, b *record) int {
-	return cmp.Or(cmp.Compare(b.StartedAt, a.StartedAt), cmp.Compare(b.seq, a.seq))
 }

@@ -9,10 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-const maxNotices = 10 // notice_url of one request_pay
+const (
+	maxNotices     = 10 // notice_url of one request_pay
+	maxCustomerUID = 80 // characters (contract §1.9)
+)
 
-// order is what a shop's page hands to IMP.request_pay (contract §4). All of it is typed by the
-// browser; what the sandbox has no use for is ignored.
+// order is the argument of IMP.request_pay (contract §4). The browser supplies all of it. The
+// sandbox ignores the fields that it has no use for.
 type order struct {
 	PG            string          `json:"pg"`
 	ChannelKey    string          `json:"channelKey"`
@@ -49,8 +52,8 @@ func (a *addresses) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
-// refuse is why the window does not open for the order, or nil.
-func (s *Sandbox) refuse(o order) *refusal {
+// checkOrder returns why the window does not open for the order, or nil.
+func (s *Sandbox) checkOrder(o order) *refusal {
 	amount, err := o.amount()
 	switch {
 	case !validMerchantUID(o.MerchantUID):
@@ -61,36 +64,47 @@ func (s *Sandbox) refuse(o order) *refusal {
 		return errRedirectURL
 	case len(o.NoticeURL) > maxNotices || slices.ContainsFunc(o.NoticeURL, isNoWebAddress):
 		return errNoticeURL
+	case utf8.RuneCountInString(string(o.CustomerUID)) > maxCustomerUID:
+		return errCustomerUID
 	case s.store.everPaid(o.MerchantUID):
 		return errAlreadyPaid
 	}
-	// A registered order opens for its amount only (contract §1.7).
-	if p, ok := s.preparationOf(o.MerchantUID); ok && !p.allows(amount, o.currency()) {
+	// A registered order opens only for its amount (contract §1.7).
+	if p, ok := s.findPreparation(o.MerchantUID); ok && !p.matches(amount, o.currency()) {
 		return errPrepared
 	}
 	return nil
 }
 
-// amount is the price. Iamport wants a number; the text "1000" is a mistake that must show here.
+// amount returns the price. Iamport wants a number, so the text "1000" is a mistake that must fail
+// here.
 func (o order) amount() (money, error) { return parseMoney(string(o.Amount)) }
 
 func (o order) currency() string { return cmp.Or(o.Currency, "KRW") }
 
-// ready is the unpaid payment that exists from the moment the window opens.
-func (o order) ready(userAgent, channel string, now int64) Payment {
-	amount, _ := o.amount() // refuse has seen it
+// newPayment returns the unpaid payment that exists from the moment the window opens. With a
+// customer_uid it issues a billing key, and its amount need not be charged: the browser decides that,
+// so a merchant must not take every paid payment for a purchase.
+func (o order) newPayment(userAgent, channel string, now int64) Payment {
+	amount, _ := o.amount() // checkOrder has accepted it
 	provider, _, _ := bytes.Cut([]byte(o.PG), []byte("."))
+	usage := Text("")
+	if o.CustomerUID != "" {
+		usage = UsageIssue
+	}
 	return Payment{
 		MerchantUID: o.MerchantUID, Sandbox: true, Status: Ready,
-		Amount: amount.number(), Currency: o.currency(), PayMethod: cut(o.PayMethod, 20),
-		PGProvider: cut(Text(provider), 16), Channel: Text(channel), Name: cut(o.Name, 40),
-		BuyerName: cut(o.BuyerName, 16), BuyerEmail: cut(o.BuyerEmail, 64), BuyerTel: cut(o.BuyerTel, 16),
-		BuyerAddr: cut(o.BuyerAddr, 128), BuyerPostcode: cut(o.BuyerPostcode, 8),
-		CustomData: o.customData(), CustomerUID: o.CustomerUID, Escrow: o.Escrow, UserAgent: cut(Text(userAgent), 512),
-	}.filled(now)
+		Amount: amount.number(), Currency: o.currency(), PayMethod: truncate(o.PayMethod, 20),
+		PGProvider: truncate(Text(provider), 16), Channel: Text(channel), Name: truncate(o.Name, 40),
+		BuyerName: truncate(o.BuyerName, 16), BuyerEmail: truncate(o.BuyerEmail, 64),
+		BuyerTel:  truncate(o.BuyerTel, 16),
+		BuyerAddr: truncate(o.BuyerAddr, 128), BuyerPostcode: truncate(o.BuyerPostcode, 8),
+		CustomData: o.customData(), CustomerUID: o.CustomerUID, CustomerUIDUsage: usage,
+		Escrow: o.Escrow, UserAgent: truncate(Text(userAgent), 512),
+	}.withDefaults(now)
 }
 
-// customData is kept as JSON text (contract §1.4).
+// customData returns custom_data as JSON text (contract §1.4).
 func (o order) customData() Text {
 	var text bytes.Buffer
 	if len(o.CustomData) == 0 || bytes.Equal(o.CustomData, []byte("null")) || json.Compact(&text, o.CustomData) != nil {
@@ -99,15 +113,15 @@ func (o order) customData() Text {
 	return Text(text.String())
 }
 
-// cut shortens to Iamport's maximum, in characters.
-func cut(t Text, limit int) Text {
+// truncate shortens the text to Iamport's maximum, in characters.
+func truncate(t Text, limit int) Text {
 	if utf8.RuneCountInString(string(t)) <= limit {
 		return t
 	}
 	return Text([]rune(string(t))[:limit])
 }
 
-// isWebAddress accepts whole http and https addresses: never javascript:, never a path.
+// isWebAddress accepts complete http and https addresses: never javascript:, never a path.
 func isWebAddress(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""

@@ -3,89 +3,104 @@ package sandbox
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 )
 
 const (
 	defaultLimit = 20
 	maxLimit     = 1000
-	window       = 90 * 24 * 60 * 60 // seconds that status looks back at most (contract §1.5)
+	maxPeriod    = 90 * 24 * 60 * 60 // seconds between from and to (contract §1.5)
 )
 
 // statusPayments answers GET /payments/status/{status}: the payments whose time of that status lies
-// between from and to, both included (contract §1.5). It shows those of test channels too.
+// between from and to, both included (contract §1.5). Payments of test channels are among them.
 func (s *Sandbox) statusPayments(w http.ResponseWriter, r *http.Request) {
 	status, query := r.PathValue("status"), r.URL.Query()
-	at, ok := timeColumn(status)
+	column, ok := timeColumn(status)
 	if !ok {
-		s.fail(w, http.StatusBadRequest, 1, "payment_status가 올바르지 않습니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "payment_status가 올바르지 않습니다.")
 		return
 	}
-	order, ok := sortings(query.Get("sorting"))
+	order, ok := parseSorting(query.Get("sorting"))
 	if !ok {
-		s.fail(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
 		return
 	}
-	from, to, ok := period(query, s.now().Unix())
+	from, to, ok := parsePeriod(query, s.now().Unix())
 	if !ok {
-		s.fail(w, http.StatusBadRequest, 1, "조회기간은 최대 90일입니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "조회기간은 최대 90일입니다.")
 		return
 	}
-	found := slices.DeleteFunc(s.store.all(), func(p *record) bool {
-		return status != "all" && p.Status != status || at(p) < from || at(p) > to
-	})
-	slices.SortFunc(found, order)
-	s.writePage(w, r, found)
+	list := listQuery{status: status, column: column, from: from, to: to, sorting: order}
+	s.writePage(w, r, func(p pageRequest) ([]*record, int) { return s.store.list(list, p) })
 }
 
-func timeColumn(status string) (at func(*record) int64, ok bool) {
+// timeColumn returns the time that a list of that status filters by.
+func timeColumn(status string) (c column, ok bool) {
 	switch status {
 	case "all", Ready:
-		return func(r *record) int64 { return r.StartedAt }, true
+		return startedAt, true
 	case Paid:
-		return func(r *record) int64 { return r.PaidAt }, true
+		return paidAt, true
 	case Cancelled:
-		return func(r *record) int64 { return r.CancelledAt }, true
+		return cancelledAt, true
 	case Failed:
-		return func(r *record) int64 { return r.FailedAt }, true
+		return failedAt, true
 	}
-	return nil, false
+	return "", false
 }
 
-// period is from and to in UNIX seconds; without them, the last 90 days.
-func period(query url.Values, now int64) (from, to int64, ok bool) {
-	to, toOK := integer(query, "to", now)
-	from, fromOK := integer(query, "from", to-window)
-	return from, to, toOK && fromOK && 0 <= from && from <= to && to-from <= window
+// parsePeriod returns from and to in UNIX seconds; without them, the last 90 days.
+func parsePeriod(query url.Values, now int64) (from, to int64, ok bool) {
+	to, toOK := intParam(query, "to", now)
+	from, fromOK := intParam(query, "from", to-maxPeriod)
+	return from, to, toOK && fromOK && 0 <= from && from <= to && to-from <= maxPeriod
 }
 
-// writePage answers with the page of found that the query asks for, or 400 where there is none.
-func (s *Sandbox) writePage(w http.ResponseWriter, r *http.Request, found []*record) {
-	page, pageOK := integer(r.URL.Query(), "page", 1)
-	limit, limitOK := integer(r.URL.Query(), "limit", defaultLimit)
-	total := int64(len(found))
+// pageRequest is the page and limit of a request. Pages count from 1.
+type pageRequest struct{ page, limit int64 }
+
+// bounds returns the indexes of the page among total items; start == end for a page beyond the last.
+func (p pageRequest) bounds(total int) (start, end int) {
+	if p.page > p.last(total) {
+		return 0, 0
+	}
+	start = int((p.page - 1) * p.limit)
+	return start, min(start+int(p.limit), total)
+}
+
+func (p pageRequest) last(total int) int64 { return (int64(total)-1)/p.limit + 1 }
+
+// writePage answers with the page that the query asks for, or 400 for a page that does not exist. load
+// returns the records of a page and the total.
+func (s *Sandbox) writePage(w http.ResponseWriter, r *http.Request, load func(pageRequest) ([]*record, int)) {
+	page, pageOK := intParam(r.URL.Query(), "page", 1)
+	limit, limitOK := intParam(r.URL.Query(), "limit", defaultLimit)
 	if !limitOK || limit < 1 || limit > maxLimit {
-		s.fail(w, http.StatusBadRequest, 1, "limit은 1 이상 1000 이하여야 합니다.")
+		s.writeFailure(w, http.StatusBadRequest, 1, "limit은 1 이상 1000 이하여야 합니다.")
 		return
 	}
-	last := max(1, (total+limit-1)/limit)
-	if !pageOK || page < 1 || page > last {
-		s.fail(w, http.StatusBadRequest, 1, "데이터 범위를 넘어선 page입니다.")
+	p := pageRequest{page, limit}
+	var found []*record
+	total := 0
+	if pageOK = pageOK && page >= 1; pageOK {
+		found, total = load(p)
+	}
+	last := p.last(total)
+	if !pageOK || page > last {
+		s.writeFailure(w, http.StatusBadRequest, 1, "데이터 범위를 넘어선 page입니다.")
 		return
 	}
 	next := page + 1
 	if page == last {
 		next = 0
 	}
-	start := (page - 1) * limit
-	s.succeed(w, http.StatusOK, map[string]any{
-		"total": total, "previous": page - 1, "next": next,
-		"list": payments(found[start:min(start+limit, total)]),
+	s.writeResponse(w, http.StatusOK, map[string]any{
+		"total": total, "previous": page - 1, "next": next, "list": payments(found),
 	})
 }
 
-func integer(query url.Values, name string, otherwise int64) (int64, bool) {
+func intParam(query url.Values, name string, otherwise int64) (int64, bool) {
 	text := query.Get(name)
 	if text == "" {
 		return otherwise, true

@@ -8,7 +8,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-type page struct {
+type listPage struct {
 	Total, Previous, Next int
 	List                  []sandbox.Payment
 }
@@ -29,7 +29,7 @@ func TestStatusPages(t *testing.T) {
 		{"?limit=1000", 0, 0, 45, 44},
 		{"?limit=45&sorting=paid", 0, 0, 45, 0},
 	} {
-		got := into[page](g, g.get("/payments/status/paid"+c.query))
+		got := decodeResponse[listPage](g, g.getWithToken("/payments/status/paid"+c.query))
 		equal(t, []int{got.Total, got.Previous, got.Next, len(got.List)}, []int{45, c.previous, c.next, c.length})
 		equal(t, got.List[0].ImpUID, fmt.Sprint("imp_", c.firstIndex))
 	}
@@ -43,16 +43,16 @@ func TestStatusRefusesPagesOutOfRange(t *testing.T) {
 		"?page=2", "?page=0", "?page=-1", "?page=x", "?limit=0", "?limit=1001", "?limit=x", "?sorting=x",
 		"?page=9223372036854775807", "?page=99999999999999999999",
 	} {
-		g.expect(g.get("/payments/status/paid"+query), 400, 1)
+		g.expectCode(g.getWithToken("/payments/status/paid"+query), 400, 1)
 	}
-	g.expect(g.get("/payments/status/canceled"), 400, 1)
+	g.expectCode(g.getWithToken("/payments/status/canceled"), 400, 1)
 }
 
 func TestStatusOfNothingIsAnEmptyPage(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	got := g.get("/payments/status/cancelled")
-	g.expect(got, 200, 0)
+	got := g.getWithToken("/payments/status/cancelled")
+	g.expectCode(got, 200, 0)
 	equal(t, string(got.Response), `{"list":[],"next":0,"previous":0,"total":0}`)
 }
 
@@ -66,10 +66,10 @@ func TestStatusLooksAtTheTimeOfThatStatus(t *testing.T) {
 	g.Put(sandbox.Payment{ImpUID: "imp_4", Status: sandbox.Failed, StartedAt: now - 50, FailedAt: now - 20})
 	for status, at := range map[string]int64{"ready": now - 50, "paid": now - 40, "cancelled": now - 30, "failed": now - 20} {
 		path := "/payments/status/" + status + "?from=%d&to=%d"
-		equal(t, into[page](g, g.get(fmt.Sprintf(path, at, at))).Total, 1)
-		equal(t, into[page](g, g.get(fmt.Sprintf(path, at+1, at+1))).Total, 0)
+		equal(t, decodeResponse[listPage](g, g.getWithToken(fmt.Sprintf(path, at, at))).Total, 1)
+		equal(t, decodeResponse[listPage](g, g.getWithToken(fmt.Sprintf(path, at+1, at+1))).Total, 0)
 	}
-	equal(t, into[page](g, g.get(fmt.Sprintf("/payments/status/all?from=%d&to=%d", now-50, now-50))).Total, 4)
+	equal(t, decodeResponse[listPage](g, g.getWithToken(fmt.Sprintf("/payments/status/all?from=%d&to=%d", now-50, now-50))).Total, 4)
 }
 
 func TestStatusLooksBackNinetyDays(t *testing.T) {
@@ -79,12 +79,12 @@ func TestStatusLooksBackNinetyDays(t *testing.T) {
 	now := g.clock.Now().Unix()
 	g.Put(sandbox.Payment{})
 	g.clock.advance(90 * day * time.Second)
-	equal(t, into[page](g, g.get("/payments/status/paid")).Total, 1)
+	equal(t, decodeResponse[listPage](g, g.getWithToken("/payments/status/paid")).Total, 1)
 	g.clock.advance(time.Second)
-	equal(t, into[page](g, g.get("/payments/status/paid")).Total, 0)
-	g.expect(g.get(fmt.Sprintf("/payments/status/paid?from=%d", now)), 400, 1)
-	equal(t, into[page](g, g.get(fmt.Sprintf("/payments/status/paid?to=%d", now))).Total, 1)
-	g.expect(g.get(fmt.Sprintf("/payments/status/paid?from=%d&to=%d", now, now-1)), 400, 1)
-	g.expect(g.get("/payments/status/paid?from=yesterday"), 400, 1)
-	g.expect(g.get("/payments/status/paid?from=-9223372036854775808"), 400, 1)
+	equal(t, decodeResponse[listPage](g, g.getWithToken("/payments/status/paid")).Total, 0)
+	g.expectCode(g.getWithToken(fmt.Sprintf("/payments/status/paid?from=%d", now)), 400, 1)
+	equal(t, decodeResponse[listPage](g, g.getWithToken(fmt.Sprintf("/payments/status/paid?to=%d", now))).Total, 1)
+	g.expectCode(g.getWithToken(fmt.Sprintf("/payments/status/paid?from=%d&to=%d", now, now-1)), 400, 1)
+	g.expectCode(g.getWithToken("/payments/status/paid?from=yesterday"), 400, 1)
+	g.expectCode(g.getWithToken("/payments/status/paid?from=-9223372036854775808"), 400, 1)
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// How far a payment has come, in Iamport's words and spelling (contract §1.4).
+// The statuses of a payment, in Iamport's spelling (contract §1.4).
 const (
 	Ready     = "ready"     // 미결제, 가상계좌 발급
 	Paid      = "paid"      // 결제완료
@@ -13,7 +13,14 @@ const (
 	Failed    = "failed"    // 실패
 )
 
-// Text is a string that Iamport sends as null when there is nothing to say.
+// What a payment used its customer_uid for (contract §1.4). An ordinary payment has none.
+const (
+	UsageIssue     Text = "issue"             // the payment window issued a billing key (빌링키)
+	UsagePayment   Text = "payment"           // the server paid with the key
+	UsageScheduled Text = "payment.scheduled" // the server scheduled the payment
+)
+
+// Text is a string that Iamport sends as null when it is empty.
 type Text string
 
 // MarshalJSON writes null for the empty text.
@@ -26,7 +33,7 @@ func (t Text) MarshalJSON() ([]byte, error) {
 
 // Payment is one attempt to pay, in the shape of Iamport's PaymentAnnotation (contract §1.4).
 // Amounts are decimal numbers of the currency itself (won, dollars) and keep the digits they were
-// given with. Times are UNIX seconds, 0 for what has not happened.
+// given with. Times are UNIX seconds, 0 when the event has not happened.
 type Payment struct {
 	ImpUID            string         `json:"imp_uid"`
 	MerchantUID       string         `json:"merchant_uid"`
@@ -65,7 +72,7 @@ type Payment struct {
 	BuyerTel          Text           `json:"buyer_tel"`
 	BuyerAddr         Text           `json:"buyer_addr"`
 	BuyerPostcode     Text           `json:"buyer_postcode"`
-	CustomData        Text           `json:"custom_data"` // JSON text of what request_pay was given
+	CustomData        Text           `json:"custom_data"` // of request_pay, as JSON text
 	UserAgent         Text           `json:"user_agent"`
 	Status            string         `json:"status"`
 	StartedAt         int64          `json:"started_at"`
@@ -94,8 +101,8 @@ type Cancellation struct {
 	ReceiptURL     Text        `json:"receipt_url"`
 }
 
-// Deposit is one item of deposit_history. Iamport has it for fixed unlimited virtual accounts only; the sandbox shows
-// every deposit that was made with Deposit or ForceDeposit.
+// Deposit is one item of deposit_history. Iamport fills it for fixed unlimited virtual accounts
+// only; the sandbox shows every deposit that was made with Deposit or ForceDeposit.
 type Deposit struct {
 	PGTID         string      `json:"pg_tid"`
 	Amount        json.Number `json:"amount"`
@@ -103,38 +110,44 @@ type Deposit struct {
 	DepositedAt   int64       `json:"deposited_at"` // UNIX seconds
 }
 
-// Promotion is a discount that the gateway took off the amount.
+// Promotion is a discount that a card company or Iamport gave the buyer. The payment's amount stays
+// the full amount of the order: discount is the part of it that the buyer did not pay.
 type Promotion struct {
 	ID       string      `json:"id"`
-	Discount json.Number `json:"discount"`
+	Discount json.Number `json:"discount"` // in the payment's currency
 }
 
-// filled completes what the caller left open, so that a test needs to say only what it is about.
-// A cancelled payment without a history gets one of a single item, over CancelAmount or in full;
-// an empty history that is not nil stays empty, as after an asynchronous cancel (contract §1.6).
-func (p Payment) filled(now int64) Payment {
+func newPromotion(discount money) *Promotion {
+	return &Promotion{ID: "promotion-id-" + randomDigits(12), Discount: discount.number()}
+}
+
+// withDefaults completes the fields that the caller left empty, so that a test says only what it is
+// about. A cancelled payment without a history gets one of a single item, over CancelAmount or in
+// full; an empty history that is not nil stays empty, as after an asynchronous cancel (contract
+// §1.6).
+func (p Payment) withDefaults(now int64) Payment {
 	p.Status = cmp.Or(p.Status, Paid)
 	p.Currency = cmp.Or(p.Currency, "KRW")
 	p.PayMethod = cmp.Or(p.PayMethod, "card")
 	p.Channel = cmp.Or(p.Channel, "pc")
 	p.PGProvider = cmp.Or(p.PGProvider, "tosspayments")
-	p.PGTID = cmp.Or(p.PGTID, Text("T"+digits(20)))
+	p.PGTID = cmp.Or(p.PGTID, Text("T"+randomDigits(20)))
 	p.Amount = cmp.Or(p.Amount, "0")
 	p.StartedAt = cmp.Or(p.StartedAt, now)
-	p = p.stamped(now)
+	p = p.withStatusTime(now)
 	if p.Status == Cancelled && p.CancelHistory == nil {
 		p.CancelHistory = []Cancellation{newCancellation(cmp.Or(p.CancelAmount, p.Amount), "", p.CancelledAt)}
 	}
-	p.CancelAmount = cmp.Or(p.CancelAmount, total(p.CancelHistory))
-	// Iamport sends empty lists, not null; and a copy keeps the caller's hands off ours.
+	p.CancelAmount = cmp.Or(p.CancelAmount, sumCancelled(p.CancelHistory))
+	// Iamport sends empty lists, not null. Copies, so that the caller cannot change ours.
 	p.CancelHistory = append([]Cancellation{}, p.CancelHistory...)
 	p.DepositHistory = append([]Deposit{}, p.DepositHistory...)
 	p.CancelReceiptURLs = append([]string{}, p.CancelReceiptURLs...)
 	return p
 }
 
-// stamped sets the time that belongs to the status, unless it is set already.
-func (p Payment) stamped(now int64) Payment {
+// withStatusTime sets the time of the status, unless it is set already.
+func (p Payment) withStatusTime(now int64) Payment {
 	switch p.Status {
 	case Paid:
 		p.PaidAt = cmp.Or(p.PaidAt, now)
@@ -147,11 +160,11 @@ func (p Payment) stamped(now int64) Payment {
 	return p
 }
 
-// withMethod shows a card, or a virtual account, the way a payment window leaves them behind.
-func (p Payment) withMethod(now int64) Payment {
+// withMethodDetails adds the card or virtual account that a payment window would have used.
+func (p Payment) withMethodDetails(now int64) Payment {
 	if p.PayMethod == "vbank" {
 		p.VbankCode, p.VbankName, p.VbankHolder = "004", "KB국민은행", "포인트차지"
-		p.VbankNum = Text(digits(14))
+		p.VbankNum = Text(randomDigits(14))
 		p.VbankIssuedAt, p.VbankDate = now, now+7*24*60*60
 		return p
 	}
@@ -160,21 +173,21 @@ func (p Payment) withMethod(now int64) Payment {
 	}
 	credit := int64(0)
 	p.CardCode, p.CardName, p.CardNumber, p.CardType = "361", "BC카드", "94100000****0007", &credit
-	p.ApplyNum = Text(digits(8))
+	p.ApplyNum = Text(randomDigits(8))
 	return p
 }
 
 func newCancellation(amount json.Number, reason string, at int64) Cancellation {
 	return Cancellation{
-		PGTID: "C" + digits(20), Amount: amount, CancelledAt: at,
-		Reason: reason, CancellationID: "can_" + digits(16),
+		PGTID: "C" + randomDigits(20), Amount: amount, CancelledAt: at,
+		Reason: reason, CancellationID: "can_" + randomDigits(16),
 	}
 }
 
-func total(history []Cancellation) json.Number {
+func sumCancelled(history []Cancellation) json.Number {
 	var sum money
 	for _, c := range history {
-		amount, _ := parseMoney(string(c.Amount)) // a test may put nonsense; it counts as nothing
+		amount, _ := parseMoney(string(c.Amount)) // a test may put nonsense, which counts as 0
 		sum += amount
 	}
 	return sum.number()

@@ -9,14 +9,15 @@ import (
 
 const maxMerchantUID = 40 // characters (contract §1.4)
 
-// preparation (사전등록) is what an order must cost for its payment window to open (contract §1.7).
+// preparation (사전등록) is the amount that an order must have for its payment window to open
+// (contract §1.7).
 type preparation struct {
 	MerchantUID string      `json:"merchant_uid"`
 	Amount      json.Number `json:"amount"`
-	Currency    Text        `json:"currency"` // none leaves the currency unchecked
+	Currency    Text        `json:"currency"` // empty is unchecked
 }
 
-// createPreparation answers POST /payments/prepare; a second one for the same order is refused with
+// createPreparation answers POST /payments/prepare. A second one for the same order is refused with
 // a code, in HTTP 200.
 func (s *Sandbox) createPreparation(w http.ResponseWriter, r *http.Request) {
 	p, ok := s.readPreparation(w, r)
@@ -30,10 +31,10 @@ func (s *Sandbox) createPreparation(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if known {
-		s.fail(w, http.StatusOK, 1, "이미 등록된 merchant_uid입니다.")
+		s.writeFailure(w, http.StatusOK, 1, "이미 등록된 merchant_uid입니다.")
 		return
 	}
-	s.succeed(w, http.StatusOK, p)
+	s.writeResponse(w, http.StatusOK, p)
 }
 
 // replacePreparation answers PUT /payments/prepare.
@@ -49,43 +50,43 @@ func (s *Sandbox) replacePreparation(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if !known {
-		s.fail(w, http.StatusNotFound, 1, "등록된 결제사전정보를 찾을 수 없습니다.")
+		s.writeFailure(w, http.StatusNotFound, 1, "등록된 결제사전정보를 찾을 수 없습니다.")
 		return
 	}
-	s.succeed(w, http.StatusOK, p)
+	s.writeResponse(w, http.StatusOK, p)
 }
 
 // getPreparation answers GET /payments/prepare/{merchant_uid}.
 func (s *Sandbox) getPreparation(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.preparationOf(r.PathValue("merchant_uid"))
+	p, ok := s.findPreparation(r.PathValue("merchant_uid"))
 	if !ok {
-		s.fail(w, http.StatusNotFound, 1, "등록된 결제사전정보를 찾을 수 없습니다.")
+		s.writeFailure(w, http.StatusNotFound, 1, "등록된 결제사전정보를 찾을 수 없습니다.")
 		return
 	}
-	s.succeed(w, http.StatusOK, p)
+	s.writeResponse(w, http.StatusOK, p)
 }
 
-func (s *Sandbox) preparationOf(merchantUID string) (preparation, bool) {
+func (s *Sandbox) findPreparation(merchantUID string) (preparation, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.prepared.get(merchantUID)
 }
 
 func (s *Sandbox) readPreparation(w http.ResponseWriter, r *http.Request) (preparation, bool) {
-	in, ok := s.read(w, r)
+	in, ok := s.readFields(w, r)
 	if !ok {
 		return preparation{}, false
 	}
 	amount, err := parseMoney(in["amount"])
 	if err != nil || amount < 0 || !validMerchantUID(in["merchant_uid"]) {
-		s.fail(w, http.StatusBadRequest, -1, "merchant_uid와 amount를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid와 amount를 확인하세요.")
 		return preparation{}, false
 	}
 	return preparation{MerchantUID: in["merchant_uid"], Amount: amount.number(), Currency: Text(in["currency"])}, true
 }
 
-// allows tells whether the window may open for that amount and currency.
-func (p preparation) allows(amount money, currency string) bool {
+// matches tells whether the window may open for the amount and currency.
+func (p preparation) matches(amount money, currency string) bool {
 	registered, err := parseMoney(string(p.Amount))
 	return err == nil && registered == amount && cmp.Or(string(p.Currency), currency) == currency
 }

@@ -6,27 +6,27 @@ import (
 	"sync/atomic"
 )
 
-// routes lists every address of the sandbox. The first block is Iamport's (contract §1), the rest
-// is the sandbox's own and private to iamport.js, the checkout page and tests.
-func (s *Sandbox) routes() {
+// registerRoutes lists every address of the sandbox. The first block is Iamport's (contract §1).
+// The rest is the sandbox's own, for iamport.js, the checkout page and tests.
+func (s *Sandbox) registerRoutes() {
 	s.mux, s.requests = http.NewServeMux(), map[string]*atomic.Int64{}
 
 	s.handle("POST /users/getToken", s.getToken)
-	s.handle("GET /payments", s.authorized(s.listPayments))
-	s.handle("GET /payments/{imp_uid}", s.authorized(s.getPayment))
-	s.handle("GET /payments/find/{merchant_uid}", s.authorized(s.findPayment))
-	s.handle("GET /payments/find/{merchant_uid}/{status}", s.authorized(s.findPayment))
-	s.handle("GET /payments/findAll/{merchant_uid}", s.authorized(s.findAllPayments))
-	s.handle("GET /payments/findAll/{merchant_uid}/{status}", s.authorized(s.findAllPayments))
-	s.handle("GET /payments/status/{status}", s.authorized(s.statusPayments))
-	s.handle("POST /payments/prepare", s.authorized(s.createPreparation))
-	s.handle("PUT /payments/prepare", s.authorized(s.replacePreparation))
-	s.handle("GET /payments/prepare/{merchant_uid}", s.authorized(s.getPreparation))
-	s.handle(cancelRoute, s.authorized(s.postCancel))
-	s.handle("POST /vbanks", s.authorized(s.postVbank))
-	s.handle("DELETE /vbanks/{imp_uid}", s.authorized(s.deleteVbank))
+	s.handle("GET /payments", s.requireToken(s.listPayments))
+	s.handle("GET /payments/{imp_uid}", s.requireToken(s.getPayment))
+	s.handle("GET /payments/find/{merchant_uid}", s.requireToken(s.findPayment))
+	s.handle("GET /payments/find/{merchant_uid}/{status}", s.requireToken(s.findPayment))
+	s.handle("GET /payments/findAll/{merchant_uid}", s.requireToken(s.findAllPayments))
+	s.handle("GET /payments/findAll/{merchant_uid}/{status}", s.requireToken(s.findAllPayments))
+	s.handle("GET /payments/status/{status}", s.requireToken(s.statusPayments))
+	s.handle("POST /payments/prepare", s.requireToken(s.createPreparation))
+	s.handle("PUT /payments/prepare", s.requireToken(s.replacePreparation))
+	s.handle("GET /payments/prepare/{merchant_uid}", s.requireToken(s.getPreparation))
+	s.handle("POST /payments/cancel", s.requireToken(s.postCancel))
+	s.handle("POST /vbanks", s.requireToken(s.postVbank))
+	s.handle("DELETE /vbanks/{imp_uid}", s.requireToken(s.deleteVbank))
 
-	s.handleFaults()
+	s.controlRoutes()
 	s.handle("GET /sandbox-payments", s.listSandboxPayments)
 	s.handle("POST /sandbox-payments", s.postSandboxPayment)
 	s.handle("POST /sandbox-payments/{imp_uid}/pay", s.paySandboxPayment)
@@ -39,12 +39,12 @@ func (s *Sandbox) routes() {
 	s.handle("POST /checkout/{session}/answer", s.answerCheckout)
 
 	s.handle("/", func(w http.ResponseWriter, _ *http.Request) {
-		s.fail(w, http.StatusNotFound, -1, "존재하지 않는 API입니다.")
+		s.writeFailure(w, http.StatusNotFound, -1, "존재하지 않는 API입니다.")
 	})
 }
 
 func (s *Sandbox) handle(pattern string, answer http.HandlerFunc) {
-	asked, answer := new(atomic.Int64), s.troubled(pattern, answer)
+	asked, answer := new(atomic.Int64), s.withRequestFaults(pattern, answer)
 	s.requests[pattern] = asked
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
@@ -55,28 +55,29 @@ func (s *Sandbox) handle(pattern string, answer http.HandlerFunc) {
 
 // envelope wraps every answer of the REST interface (contract §1.2).
 type envelope struct {
-	Code     int  `json:"code"` // 0 is success, whatever the HTTP status says
+	Code     int  `json:"code"` // 0 is success, whatever the HTTP status is
 	Message  Text `json:"message"`
 	Response any  `json:"response"`
 }
 
-func (s *Sandbox) succeed(w http.ResponseWriter, status int, response any) {
-	s.write(w, status, envelope{Response: response})
+func (s *Sandbox) writeResponse(w http.ResponseWriter, status int, response any) {
+	s.writeJSON(w, status, envelope{Response: response})
 }
 
-func (s *Sandbox) fail(w http.ResponseWriter, status, code int, message string) {
-	s.write(w, status, envelope{Code: code, Message: Text(message)})
+func (s *Sandbox) writeFailure(w http.ResponseWriter, status, code int, message string) {
+	s.writeJSON(w, status, envelope{Code: code, Message: Text(message)})
 }
 
-func (s *Sandbox) write(w http.ResponseWriter, status int, body any) {
+func (s *Sandbox) writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
-	if err != nil { // Put was given an amount that is no number
+	if err != nil { // an amount that is no number, from Put
 		s.log.Error("sandbox: cannot encode an answer", "err", err)
-		status, text = http.StatusInternalServerError, []byte(`{"code":-1,"message":"Internal Server Error","response":null}`)
+		status = http.StatusInternalServerError
+		text = []byte(`{"code":-1,"message":"Internal Server Error","response":null}`)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // a caller that has gone needs no answer
+	_, _ = w.Write(text) // a caller that has left needs no answer
 }

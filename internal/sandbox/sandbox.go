@@ -1,12 +1,12 @@
 // Package sandbox is a pretend Iamport (아임포트): the REST interface, the webhooks, the browser's
-// iamport.js and a checkout page where a developer decides how a payment ends. It moves no money,
-// remembers everything in memory only and is for development and tests: whoever reaches it can make
-// payments, and can make it send notices to any address. It is its own reading of the wire
-// contract (docs/iamport/CONTRACT.md, quoted as "contract §"), and shares no code with
-// the client it is there to test.
+// iamport.js and a checkout page where a developer chooses how a payment ends. It is for
+// development and tests. It moves no money and keeps everything in memory. Every caller can make
+// payments, and can make it send webhooks to any address. It implements the wire contract
+// (docs/iamport/CONTRACT.md, quoted as "contract §") on its own, and shares no code with the client
+// that is tested against it.
 //
-// Mount a Sandbox at a path with http.StripPrefix, alone on a port, or with httptest. Routes beyond
-// Iamport's own are listed in routes.go.
+// Mount a Sandbox at a path with http.StripPrefix, alone on a port, or with httptest. routes.go
+// lists the routes beyond Iamport's own.
 package sandbox
 
 import (
@@ -17,15 +17,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
-// Config says how the pretend Iamport behaves. The zero value accepts every merchant and sends no
+// Config sets how the pretend Iamport behaves. The zero value accepts every merchant and sends no
 // webhooks.
 type Config struct {
-	Key, Secret string           // imp_key, imp_secret; empty accepts anything but nothing
-	UserCode    string           // what IMP.init must be called with; empty accepts anything
-	WebhookURL  string           // where notices go; empty sends none
-	WebhookForm bool             // notices as application/x-www-form-urlencoded instead of JSON
+	Key, Secret string           // imp_key, imp_secret; empty accepts any that are not empty
+	UserCode    string           // the argument that IMP.init needs; empty accepts any
+	WebhookURL  string           // the address of webhooks; empty sends none
+	WebhookForm bool             // webhooks as application/x-www-form-urlencoded instead of JSON
 	MaxPayments int              // the oldest payment beyond it is forgotten; 0 means 100,000
 	Now         func() time.Time // nil means time.Now
 	Log         *slog.Logger     // nil discards
@@ -39,17 +41,17 @@ const (
 
 // Sandbox is the pretend Iamport. It is an http.Handler and safe for concurrent use.
 type Sandbox struct {
-	config   Config
-	log      *slog.Logger
-	now      func() time.Time
-	mux      *http.ServeMux
-	requests map[string]*atomic.Int64 // fixed after New; the counters in it are not
-	pages    *template.Template
-	tokens   tokens
-	store    *store
-	courier  *courier
-	agenda   agenda
-	faults   faults
+	config    Config
+	log       *slog.Logger
+	now       func() time.Time
+	mux       *http.ServeMux
+	requests  map[string]*atomic.Int64 // fixed after New; the counters in it are not
+	pages     *template.Template
+	tokens    tokens
+	store     *store
+	sender    *webhookSender
+	scheduler scheduler
+	faults    *fault.Injector
 
 	mu       sync.Mutex // guards the two below
 	prepared *bounded[preparation]
@@ -73,21 +75,21 @@ func New(config Config) *Sandbox {
 		now:      config.Now,
 		pages:    parsePages(),
 		store:    newStore(config.MaxPayments),
-		courier:  newCourier(config),
+		sender:   newWebhookSender(config),
 		prepared: newBounded[preparation](config.MaxPayments),
 		sessions: newBounded[*session](maxSessions),
 	}
-	s.agenda.now = config.Now
-	s.faults.log, s.faults.injected = config.Log, map[string]int{}
-	s.routes()
+	s.scheduler.now = config.Now
+	s.faults = fault.NewInjector(config.Log)
+	s.registerRoutes()
 	return s
 }
 
 // ServeHTTP answers Iamport's REST interface, the browser and the sandbox's own routes.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.faults.down.Load() && !isControl(r.URL.Path) {
-		s.faults.count("down", r.URL.Path)
-		reset(w)
+	if s.faults.Down() && !isFaultsPath(r.URL.Path) {
+		s.faults.Count("down", r.URL.Path)
+		resetConnection(w)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -95,14 +97,15 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Put creates the payment, or replaces the one with its ImpUID, and returns it completed: a missing
 // ImpUID, status (paid), currency (KRW), pay method (card) and times are filled in, and a cancelled
-// payment without a history counts as cancelled once, over CancelAmount or in full. Sandbox stays
-// as given, so a plain Payment is a live one. Put sends no webhook.
+// payment without a history counts as cancelled once, over CancelAmount or in full. The field
+// Sandbox stays as given, so a plain Payment is a live one. Put sends no webhook and meets no
+// fault.
 func (s *Sandbox) Put(p Payment) Payment {
 	now := s.now().Unix()
-	return s.store.put(p.filled(now), nil, now).Payment
+	return s.store.put(p.withDefaults(now), nil, now).Payment
 }
 
-// Payment is the payment as it is now.
+// Payment returns the payment in its present state.
 func (s *Sandbox) Payment(impUID string) (Payment, bool) {
 	r, ok := s.store.get(impUID)
 	if !ok {
@@ -111,63 +114,66 @@ func (s *Sandbox) Payment(impUID string) (Payment, bool) {
 	return r.Payment, true
 }
 
-// All are the payments that the sandbox knows, in order of creation: the truth to compare books with.
+// All returns every payment that the sandbox knows, in order of creation. Tests compare books with
+// it.
 func (s *Sandbox) All() []Payment {
 	all := []Payment{}
-	for _, r := range s.oldestFirst() {
+	for _, r := range s.store.all() {
 		all = append(all, r.Payment)
 	}
 	return all
 }
 
 // Notify sends the webhook for the payment's present status, once and asynchronously, as the
-// console's resend button does. An unknown payment is nothing to tell about.
+// console's resend button does. For an unknown payment it does nothing.
 func (s *Sandbox) Notify(impUID string) {
 	if r, ok := s.store.get(impUID); ok {
 		s.notify(r)
 	}
 }
 
-// Cancel takes back amount, in the payment's currency, as a person at Iamport's console does: with
-// a webhook (contract §2.2). No amount, or 0, is all that is left. It returns the refusal's reason.
+// Cancel cancels the amount, in the payment's currency, as a person at Iamport's console does: with
+// a webhook (contract §2.2). An empty amount, or 0, is the whole rest. The error is Iamport's
+// refusal.
 func (s *Sandbox) Cancel(impUID string, amount json.Number) error {
-	_, err := s.cancelPayment(cancellation{ImpUID: impUID, Amount: amount, Reason: "관리자 콘솔 취소", Notify: true})
+	_, err := s.cancelPayment(cancelRequest{ImpUID: impUID, Amount: amount, Reason: "관리자 콘솔 취소", Notify: true})
 	return err
 }
 
-// Pay makes an unpaid payment paid after its window is gone, with a webhook: the deposit into a
-// virtual account, or the late approval of a failed payment (contract §1.4). It returns the
-// refusal's reason.
+// Pay makes an unpaid payment paid after its window has closed, with a webhook: the deposit into a
+// virtual account, or the late approval of a failed payment (contract §1.4). The error is Iamport's
+// refusal.
 func (s *Sandbox) Pay(impUID string) error {
-	r, f, err := s.pay(impUID, s.spoil)
+	r, f, err := s.pay(impUID, s.injectPaymentFault)
 	if err != nil {
 		return err
 	}
-	s.followUp(r, f)
+	s.scheduleFollowUp(r, f)
 	if r.Status == Paid { // a failure sends no webhook (contract §2.2)
 		s.notify(r)
 	}
 	return nil
 }
 
-func (s *Sandbox) pay(impUID string, spoil func(*record) fault) (r *record, f fault, err error) {
+// pay makes the payment paid and lets inject change it before readers see it.
+func (s *Sandbox) pay(impUID string, inject func(*record) fault.Fault) (r *record, f fault.Fault, err error) {
 	now := s.now().Unix()
 	r, err = s.store.update(impUID, now, func(r *record) error {
 		if r.PaidAt != 0 {
 			return errAlreadyPaid
 		}
 		r.Status, r.PaidAt, r.FailedAt, r.FailReason = Paid, now, 0, ""
-		f = spoil(r)
+		f = inject(r)
 		return nil
 	})
 	return r, f, err
 }
 
-// ExpireToken makes the token in use invalid at once; the next getToken issues a new one.
+// ExpireToken makes the present token invalid at once. The next getToken issues a new one.
 func (s *Sandbox) ExpireToken() { s.tokens.expire() }
 
-// Requests counts how often each route was asked, by its pattern such as
-// "GET /payments/{imp_uid}". A route nobody asked is absent.
+// Requests returns the number of requests per route pattern, such as "GET /payments/{imp_uid}". A
+// route without requests is absent.
 func (s *Sandbox) Requests() map[string]int {
 	counts := map[string]int{}
 	for pattern, n := range s.requests {
@@ -178,13 +184,13 @@ func (s *Sandbox) Requests() map[string]int {
 	return counts
 }
 
-// Wait returns when no webhook is under way.
-func (s *Sandbox) Wait() { s.courier.wait() }
+// Wait returns when no webhook is being delivered.
+func (s *Sandbox) Wait() { s.sender.wait() }
 
-// Close switches the faults off, drops what they put off, and waits for the webhooks under way, five seconds at most;
-// it sends no more. The rest keeps answering.
+// Close switches the faults off, drops what they have put off, and waits at most five seconds for
+// the webhooks being delivered. Afterwards no webhook is sent. The routes keep answering.
 func (s *Sandbox) Close() {
-	s.faults.replace(Plan{})
-	s.agenda.close()
-	s.courier.close()
+	s.faults.Replace(fault.Plan{})
+	s.scheduler.close()
+	s.sender.close()
 }

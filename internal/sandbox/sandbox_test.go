@@ -26,12 +26,12 @@ type gateway struct {
 	webhooks chan webhook
 }
 
-// webhook is a request that the merchant got.
+// webhook is a request that the merchant received.
 type webhook struct {
 	ContentType, Body string
 }
 
-// answer is what came back: the envelope of the REST interface, and the whole text.
+// answer is an HTTP answer: the envelope of the REST interface, and the whole text.
 type answer struct {
 	Code     int
 	Message  *string
@@ -59,7 +59,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// newGateway starts a sandbox; options change its configuration before.
+// newGateway starts a sandbox. options change its configuration first.
 func newGateway(t testing.TB, options ...func(*sandbox.Config)) *gateway {
 	t.Helper()
 	g := &gateway{
@@ -109,27 +109,28 @@ func (g *gateway) call(method, path, body string, headers ...string) answer {
 	return got
 }
 
-// ask calls the REST interface with the merchant's token.
-func (g *gateway) ask(method, path, body string, headers ...string) answer {
+// callWithToken calls the REST interface with the merchant's token.
+func (g *gateway) callWithToken(method, path, body string, headers ...string) answer {
 	g.t.Helper()
 	return g.call(method, path, body, append([]string{"Authorization: Bearer " + g.token()}, headers...)...)
 }
 
-func (g *gateway) get(path string) answer {
+func (g *gateway) getWithToken(path string) answer {
 	g.t.Helper()
-	return g.ask(http.MethodGet, path, "")
+	return g.callWithToken(http.MethodGet, path, "")
 }
 
 func (g *gateway) token() string {
 	g.t.Helper()
 	got := g.call(http.MethodPost, "/users/getToken", `{"imp_key":"key","imp_secret":"s&=+%"}`)
-	return into[struct {
+	return decodeResponse[struct {
 		AccessToken string `json:"access_token"`
 	}](g, got).AccessToken
 }
 
-// notices waits for the webhooks under way and returns their bodies.
-func (g *gateway) notices() []webhook {
+// receivedWebhooks waits for the webhooks under way, and returns those that came since the last
+// call.
+func (g *gateway) receivedWebhooks() []webhook {
 	g.Wait()
 	got := []webhook{}
 	for len(g.webhooks) > 0 {
@@ -138,8 +139,8 @@ func (g *gateway) notices() []webhook {
 	return got
 }
 
-// into decodes the answer's response.
-func into[T any](g *gateway, a answer) T {
+// decodeResponse decodes the answer's response.
+func decodeResponse[T any](g *gateway, a answer) T {
 	g.t.Helper()
 	var v T
 	if err := json.Unmarshal(a.Response, &v); err != nil {
@@ -148,8 +149,8 @@ func into[T any](g *gateway, a answer) T {
 	return v
 }
 
-// expect compares the answer's HTTP status and code.
-func (g *gateway) expect(a answer, status, code int) {
+// expectCode compares the answer's HTTP status and code.
+func (g *gateway) expectCode(a answer, status, code int) {
 	g.t.Helper()
 	if a.status != status || a.Code != code {
 		g.t.Errorf("got HTTP %d code %d, want %d and %d: %s", a.status, a.Code, status, code, a.text)
@@ -183,8 +184,8 @@ func TestPutReplacesThePaymentOfThatImpUID(t *testing.T) {
 	g := newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "old", Status: sandbox.Ready})
 	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "new", Amount: "7"})
-	g.expect(g.get("/payments/find/old"), 404, 1)
-	g.expect(g.get("/payments/find/new"), 200, 0)
+	g.expectCode(g.getWithToken("/payments/find/old"), 404, 1)
+	g.expectCode(g.getWithToken("/payments/find/new"), 200, 0)
 }
 
 func TestPutCancelsInFullUnlessAmountsSayOtherwise(t *testing.T) {
@@ -199,6 +200,17 @@ func TestPutCancelsInFullUnlessAmountsSayOtherwise(t *testing.T) {
 	equal(t, pending.CancelAmount, "0")
 }
 
+func TestAllIsInOrderOfCreation(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	equal(t, g.All(), []sandbox.Payment{})
+	one := g.Put(sandbox.Payment{MerchantUID: "a"})
+	two := g.Put(sandbox.Payment{MerchantUID: "b"})
+	equal(t, g.All(), []sandbox.Payment{one, two})
+	got := decodeResponse[listPage](g, g.call(http.MethodGet, "/sandbox-payments?limit=1&page=2", ""))
+	equal(t, got.List, []sandbox.Payment{two})
+}
+
 func TestOldestPaymentIsForgottenBeyondTheLimit(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.MaxPayments = 2 })
@@ -207,13 +219,13 @@ func TestOldestPaymentIsForgottenBeyondTheLimit(t *testing.T) {
 	}
 	_, known := g.Payment("imp_0")
 	equal(t, known, false)
-	equal(t, into[struct{ Total int }](g, g.get("/payments/findAll/order")).Total, 2)
+	equal(t, decodeResponse[struct{ Total int }](g, g.getWithToken("/payments/findAll/order")).Total, 2)
 }
 
 func TestRequestsCountsEachRoute(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.get("/payments/imp_1?x=1")
+	g.getWithToken("/payments/imp_1?x=1")
 	g.call(http.MethodGet, "/payments/imp_2", "")
 	equal(t, g.Requests(), map[string]int{"POST /users/getToken": 1, "GET /payments/{imp_uid}": 2})
 }
@@ -227,19 +239,19 @@ func TestManyCallersAtOnce(t *testing.T) {
 		group.Go(func() {
 			_ = g.Cancel("imp_1", "5")
 			g.Put(sandbox.Payment{MerchantUID: "order"})
-			g.get("/payments/imp_1")
-			g.get("/payments/status/all?limit=1000")
-			g.get("/payments/findAll/order")
+			g.getWithToken("/payments/imp_1")
+			g.getWithToken("/payments/status/all?limit=1000")
+			g.getWithToken("/payments/findAll/order")
 		})
 	}
 	group.Wait()
 	p, _ := g.Payment("imp_1")
 	equal(t, p.CancelAmount, "100")
 	equal(t, len(p.CancelHistory), 20)
-	equal(t, len(g.notices()), 20)
+	equal(t, len(g.receivedWebhooks()), 20)
 }
 
-func form(pairs ...string) string {
+func encodeForm(pairs ...string) string {
 	values := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
 		values.Add(pairs[i], pairs[i+1])

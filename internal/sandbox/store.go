@@ -1,7 +1,7 @@
 package sandbox
 
 import (
-	"maps"
+	"math"
 	"slices"
 	"sync"
 )
@@ -10,22 +10,28 @@ import (
 // stores a new one. So readers take a pointer under the lock and encode it after.
 type record struct {
 	Payment
-	seq     int64    // order of creation; settles ties that whole seconds leave open
-	updated int64    // UNIX seconds
-	made    bool     // its imp_uid was made up here
-	notices []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
+	seq         int64    // order of creation; settles ties that whole seconds leave open
+	updated     int64    // UNIX seconds
+	generatedID bool     // the sandbox chose its imp_uid
+	notices     []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
 }
 
-// store is everything anybody paid, or tried to, up to a number of payments.
+// store holds all payments up to a limit, beyond which it forgets the oldest.
 type store struct {
 	mu      sync.RWMutex
 	byID    *bounded[*record]
 	byOrder map[string][]string // merchant_uid → imp_uid, in order of creation
 	seq     int64
+
+	timelines  map[timelineKey]*timeline // those that a list has asked for
+	version    int64                     // counts the changes
+	lastSorted sortedList
 }
 
 func newStore(limit int) *store {
-	return &store{byID: newBounded[*record](limit), byOrder: map[string][]string{}}
+	return &store{
+		byID: newBounded[*record](limit), byOrder: map[string][]string{}, timelines: map[timelineKey]*timeline{},
+	}
 }
 
 func (s *store) get(impUID string) (*record, bool) {
@@ -34,17 +40,17 @@ func (s *store) get(impUID string) (*record, bool) {
 	return s.byID.get(impUID)
 }
 
-// stranger is the imp_uid of another payment: the oldest, or one that nobody has.
-func (s *store) stranger(impUID string) string {
+// otherPayment returns the imp_uid of another payment: the oldest, or one that does not exist.
+func (s *store) otherPayment(impUID string) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if oldest := s.byID.keys; len(oldest) > 0 && oldest[0] != impUID {
 		return oldest[0]
 	}
-	return "imp_" + digits(12)
+	return "imp_" + randomDigits(12)
 }
 
-// attempts are all payments of one order, in order of creation.
+// attempts returns all payments of one order, in order of creation.
 func (s *store) attempts(merchantUID string) []*record {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -57,11 +63,10 @@ func (s *store) attempts(merchantUID string) []*record {
 	return found
 }
 
-// all are all payments in no order.
+// all returns all payments in order of creation.
 func (s *store) all() []*record {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Collect(maps.Values(s.byID.items))
+	everything, _ := s.created(pageRequest{1, math.MaxInt64})
+	return everything
 }
 
 // put creates the payment, under a new imp_uid if it has none, or replaces it.
@@ -70,19 +75,19 @@ func (s *store) put(p Payment, notices []string, now int64) *record {
 	defer s.mu.Unlock()
 	made := p.ImpUID == ""
 	for p.ImpUID == "" {
-		id := "imp_" + digits(12)
+		id := "imp_" + randomDigits(12)
 		if _, taken := s.byID.get(id); !taken {
 			p.ImpUID = id
 		}
 	}
-	r := &record{Payment: p, notices: notices, updated: now, made: made}
+	r := &record{Payment: p, notices: notices, updated: now, generatedID: made}
 	if old, ok := s.byID.get(p.ImpUID); ok {
-		r.seq, r.notices, r.made = old.seq, old.notices, old.made
+		r.seq, r.notices, r.generatedID = old.seq, old.notices, old.generatedID
 	} else {
 		s.seq++
 		r.seq = s.seq
 	}
-	s.replace(r)
+	s.save(r)
 	return r
 }
 
@@ -92,14 +97,14 @@ func (s *store) update(impUID string, now int64, change func(*record) error) (*r
 	defer s.mu.Unlock()
 	old, ok := s.byID.get(impUID)
 	if !ok {
-		return nil, errNoPayment
+		return nil, errPaymentNotFound
 	}
 	changed := *old
 	changed.updated = now
 	if err := change(&changed); err != nil {
 		return nil, err
 	}
-	s.replace(&changed)
+	s.save(&changed)
 	return &changed, nil
 }
 
@@ -117,21 +122,23 @@ func (s *store) everPaidLocked(merchantUID string) bool {
 	})
 }
 
-func (s *store) replace(r *record) {
+func (s *store) save(r *record) {
 	old, known := s.byID.get(r.ImpUID)
 	if dropped, ok := s.byID.put(r.ImpUID, r); ok {
-		s.unindex(dropped)
+		s.removeFromOrder(dropped)
+		s.moveInTimelines(dropped, nil)
 	}
+	s.moveInTimelines(old, r)
 	if known && old.MerchantUID == r.MerchantUID {
 		return
 	}
 	if known {
-		s.unindex(old)
+		s.removeFromOrder(old)
 	}
 	s.byOrder[r.MerchantUID] = append(s.byOrder[r.MerchantUID], r.ImpUID)
 }
 
-func (s *store) unindex(r *record) {
+func (s *store) removeFromOrder(r *record) {
 	ids := s.byOrder[r.MerchantUID]
 	if at := slices.Index(ids, r.ImpUID); at >= 0 {
 		ids = slices.Delete(ids, at, at+1)

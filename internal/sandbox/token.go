@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	tokenLifetime  = 30 * time.Minute
-	tokenLastCall  = time.Minute
-	tokenExtension = 5 * time.Minute
+	tokenLifetime        = 30 * time.Minute
+	tokenExtensionWindow = time.Minute
+	tokenExtension       = 5 * time.Minute
 )
 
-// tokens hands out the merchant's one access token: all its servers share it, so that racing calls
-// do not take it from each other (contract §1.3).
+// tokens issues the merchant's one access token. All its servers share the token, so that
+// concurrent calls do not invalidate each other's (contract §1.3).
 type tokens struct {
 	mu        sync.RWMutex
 	current   string
 	expiresAt time.Time
 }
 
-// issue gives the same token with the same expiry again while it lives, five more minutes when it
-// is asked for in its last minute, and a new one after.
+// issue returns the same token with the same expiry while it is valid, extends it by five minutes
+// in its last minute, and creates a new one afterwards.
 func (t *tokens) issue(now time.Time) (token string, expiresAt time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch left := t.expiresAt.Sub(now); {
 	case left <= 0:
 		t.current, t.expiresAt = strings.ToLower(rand.Text()), now.Add(tokenLifetime)
-	case left <= tokenLastCall:
+	case left <= tokenExtensionWindow:
 		t.expiresAt = t.expiresAt.Add(tokenExtension)
 	}
 	return t.current, t.expiresAt
@@ -51,39 +51,39 @@ func (t *tokens) expire() {
 
 // getToken answers POST /users/getToken (contract §1.3). Times are whole UNIX seconds.
 func (s *Sandbox) getToken(w http.ResponseWriter, r *http.Request) {
-	in, ok := s.read(w, r)
+	in, ok := s.readFields(w, r)
 	if !ok {
 		return
 	}
-	if !s.knows(in["imp_key"], in["imp_secret"]) {
-		s.fail(w, http.StatusUnauthorized, -1, "인증에 실패하였습니다. API키와 secret을 확인하세요.")
+	if !s.hasCredentials(in["imp_key"], in["imp_secret"]) {
+		s.writeFailure(w, http.StatusUnauthorized, -1, "인증에 실패하였습니다. API키와 secret을 확인하세요.")
 		return
 	}
 	now := s.now()
 	token, expiresAt := s.tokens.issue(now)
-	off := s.skew("POST /users/getToken")
-	s.succeed(w, http.StatusOK, map[string]any{
+	off := s.faults.Skew("POST /users/getToken")
+	s.writeResponse(w, http.StatusOK, map[string]any{
 		"access_token": token, "now": now.Add(off).Unix(), "expired_at": expiresAt.Add(off).Unix(),
 	})
 }
 
-func (s *Sandbox) knows(key, secret string) bool {
+func (s *Sandbox) hasCredentials(key, secret string) bool {
 	matches := func(want, given string) bool {
 		return given != "" && (want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(given)) == 1)
 	}
 	return matches(s.config.Key, key) && matches(s.config.Secret, secret)
 }
 
-// authorized lets a request through that brings the token, as Bearer or raw: both are in use
-// (contract §1.1).
-func (s *Sandbox) authorized(next http.HandlerFunc) http.HandlerFunc {
+// requireToken answers 401 to requests without the token, which may come as Bearer or raw: both are
+// in use (contract §1.1).
+func (s *Sandbox) requireToken(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Get("Authorization")
 		if len(header) > len("Bearer ") && strings.EqualFold(header[:len("Bearer ")], "Bearer ") {
 			header = header[len("Bearer "):]
 		}
 		if !s.tokens.valid(strings.TrimSpace(header), s.now()) {
-			s.fail(w, http.StatusUnauthorized, -1, "Unauthorized")
+			s.writeFailure(w, http.StatusUnauthorized, -1, "Unauthorized")
 			return
 		}
 		next(w, r)

@@ -14,14 +14,14 @@ type token struct {
 	ExpiredAt   int64  `json:"expired_at"`
 }
 
-func (g *gateway) issue() token {
+func (g *gateway) getToken() token {
 	g.t.Helper()
-	return into[token](g, g.call(http.MethodPost, "/users/getToken", `{"imp_key":"key","imp_secret":"s&=+%"}`))
+	return decodeResponse[token](g, g.call(http.MethodPost, "/users/getToken", `{"imp_key":"key","imp_secret":"s&=+%"}`))
 }
 
 func TestTokenLivesThirtyMinutes(t *testing.T) {
 	t.Parallel()
-	got := newGateway(t).issue()
+	got := newGateway(t).getToken()
 	equal(t, got.ExpiredAt-got.Now, 30*60)
 	equal(t, got.Now, 1_763_795_000)
 }
@@ -29,18 +29,18 @@ func TestTokenLivesThirtyMinutes(t *testing.T) {
 func TestTokenIsTheSameWhenAskedAgain(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	first := g.issue()
+	first := g.getToken()
 	g.clock.advance(28 * time.Minute)
-	again := g.issue()
+	again := g.getToken()
 	equal(t, again, token{first.AccessToken, first.Now + 28*60, first.ExpiredAt})
 }
 
 func TestTokenIsExtendedInItsLastMinute(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	first := g.issue()
+	first := g.getToken()
 	g.clock.advance(29 * time.Minute)
-	again := g.issue()
+	again := g.getToken()
 	equal(t, again.AccessToken, first.AccessToken)
 	equal(t, again.ExpiredAt, first.ExpiredAt+5*60)
 }
@@ -48,10 +48,10 @@ func TestTokenIsExtendedInItsLastMinute(t *testing.T) {
 func TestTokenIsNewAfterExpiry(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	old := g.issue()
+	old := g.getToken()
 	g.clock.advance(30 * time.Minute)
-	g.expect(g.call(http.MethodGet, "/payments/imp_1", "", "Authorization: "+old.AccessToken), 401, -1)
-	if g.issue().AccessToken == old.AccessToken {
+	g.expectCode(g.call(http.MethodGet, "/payments/imp_1", "", "Authorization: "+old.AccessToken), 401, -1)
+	if g.getToken().AccessToken == old.AccessToken {
 		t.Error("the expired token was issued again")
 	}
 }
@@ -59,9 +59,9 @@ func TestTokenIsNewAfterExpiry(t *testing.T) {
 func TestExpireTokenRefusesTheTokenInUse(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	old := g.issue()
+	old := g.getToken()
 	g.ExpireToken()
-	g.expect(g.call(http.MethodGet, "/payments/imp_1", "", "Authorization: "+old.AccessToken), 401, -1)
+	g.expectCode(g.call(http.MethodGet, "/payments/imp_1", "", "Authorization: "+old.AccessToken), 401, -1)
 }
 
 func TestTokenIsAcceptedAsBearerAndRaw(t *testing.T) {
@@ -69,14 +69,14 @@ func TestTokenIsAcceptedAsBearerAndRaw(t *testing.T) {
 	g := newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
 	for _, scheme := range []string{"", "Bearer ", "bearer "} {
-		g.expect(g.call(http.MethodGet, "/payments/imp_1", "", "Authorization: "+scheme+g.token()), 200, 0)
+		g.expectCode(g.call(http.MethodGet, "/payments/imp_1", "", "Authorization: "+scheme+g.token()), 200, 0)
 	}
 }
 
 func TestEveryRESTRouteWantsAToken(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.issue()
+	g.getToken()
 	for _, route := range []struct{ method, path string }{
 		{"GET", "/payments/imp_1"}, {"GET", "/payments?imp_uid[]=imp_1"},
 		{"GET", "/payments/find/o"}, {"GET", "/payments/find/o/paid"},
@@ -86,7 +86,7 @@ func TestEveryRESTRouteWantsAToken(t *testing.T) {
 	} {
 		for _, header := range []string{"X-None: 1", "Authorization: wrong", "Authorization: Bearer "} {
 			got := g.call(route.method, route.path, "{}", header)
-			g.expect(got, 401, -1)
+			g.expectCode(got, 401, -1)
 			equal(t, got.text, `{"code":-1,"message":"Unauthorized","response":null}`)
 		}
 	}
@@ -98,19 +98,19 @@ func TestWrongKeyOrSecretIsRefused(t *testing.T) {
 	for _, body := range []string{
 		`{"imp_key":"key","imp_secret":"wrong"}`, `{"imp_key":"wrong","imp_secret":"s&=+%"}`, `{"imp_key":"key"}`, `{}`,
 	} {
-		g.expect(g.call(http.MethodPost, "/users/getToken", body), 401, -1)
+		g.expectCode(g.call(http.MethodPost, "/users/getToken", body), 401, -1)
 	}
 }
 
 func TestSecretArrivesWholeInAForm(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.expect(g.call(http.MethodPost, "/users/getToken", form("imp_key", "key", "imp_secret", "s&=+%"), formType), 200, 0)
+	g.expectCode(g.call(http.MethodPost, "/users/getToken", encodeForm("imp_key", "key", "imp_secret", "s&=+%"), formType), 200, 0)
 }
 
-func TestAnyKeyWillDoWhenNoneIsConfigured(t *testing.T) {
+func TestAnyKeyIsAcceptedWhenNoneIsConfigured(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.Key, c.Secret = "", "" })
-	g.expect(g.call(http.MethodPost, "/users/getToken", `{"imp_key":"a","imp_secret":"b"}`), 200, 0)
-	g.expect(g.call(http.MethodPost, "/users/getToken", `{"imp_key":"","imp_secret":"b"}`), 401, -1)
+	g.expectCode(g.call(http.MethodPost, "/users/getToken", `{"imp_key":"a","imp_secret":"b"}`), 200, 0)
+	g.expectCode(g.call(http.MethodPost, "/users/getToken", `{"imp_key":"","imp_secret":"b"}`), 401, -1)
 }

@@ -8,56 +8,62 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
 const maxVbankHolder = 16 // characters (contract §1.8)
 
-// postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract §1.8). The account waits
-// for its deposit as one from the payment window does, and is told of with the webhook for ready. An order may have
-// several; one that was paid before is refused with a code, in HTTP 200. A channel_key with "inicis" in it is KG Inicis',
-// which needs pg_api_key in the query.
+// postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract
+// §1.8). The account waits for its deposit like one from the payment window, and the webhook for
+// ready is sent. An order may have several accounts; an order that was paid before is refused with
+// a code, in HTTP 200. A channel_key with "inicis" in it belongs to KG Inicis, which needs
+// pg_api_key in the query.
 func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
-	in, ok := s.read(w, r)
+	in, ok := s.readFields(w, r)
 	if !ok {
 		return
 	}
 	now := s.now().Unix()
-	p, notices, ok := in.vbank(now)
-	if strings.Contains(in["channel_key"], "inicis") { // which is how the sandbox knows
+	p, notices, ok := in.vbankPayment(now)
+	if strings.Contains(in["channel_key"], "inicis") {
 		ok = ok && r.URL.Query().Get("pg_api_key") != ""
 	}
 	if !ok {
-		s.fail(w, http.StatusBadRequest, -1, "channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url, pg_api_key(이니시스)를 확인하세요.")
+		s.writeFailure(w, http.StatusBadRequest, -1,
+			"channel_key, merchant_uid, amount, vbank_code, vbank_due, notice_url, pg_api_key(이니시스)를 확인하세요.")
 		return
 	}
 	if s.store.everPaid(p.MerchantUID) {
-		s.fail(w, http.StatusOK, 1, errAlreadyPaid.message)
+		s.writeFailure(w, http.StatusOK, 1, errAlreadyPaid.message)
 		return
 	}
-	issued := s.store.put(p.filled(now), notices, now)
+	issued := s.store.put(p.withDefaults(now), notices, now)
 	s.notify(issued)
-	s.succeed(w, http.StatusOK, &issued.Payment)
+	s.writeResponse(w, http.StatusOK, &issued.Payment)
 }
 
-// vbank is the payment that the fields ask for; false where one of them is missing or cannot be.
-func (in fields) vbank(now int64) (p Payment, notices addresses, ok bool) {
+// vbankPayment returns the payment that the fields ask for, or false when one is missing or
+// invalid.
+func (in fields) vbankPayment(now int64) (p Payment, notices addresses, ok bool) {
 	amount, err := parseMoney(in["amount"])
 	due, dueErr := strconv.ParseInt(in["vbank_due"], 10, 64)
-	noticeErr := notices.parse(in["notice_url"])
+	noticeErr := notices.parseField(in["notice_url"])
 	ok = err == nil && amount > 0 && dueErr == nil && due > now && noticeErr == nil &&
 		in["channel_key"] != "" && in["vbank_code"] != "" && validMerchantUID(in["merchant_uid"]) &&
 		utf8.RuneCountInString(in["vbank_holder"]) <= maxVbankHolder
 	p = Payment{
-		MerchantUID: in["merchant_uid"], Amount: amount.number(), Status: Ready, PayMethod: "vbank", Channel: "api", Sandbox: true,
-		Name: cut(Text(in["name"]), 40), CustomData: Text(in["custom_data"]),
-		VbankCode: Text(in["vbank_code"]), VbankName: bankName(in["vbank_code"]), VbankHolder: Text(in["vbank_holder"]),
-		VbankNum: Text(digits(14)), VbankIssuedAt: now, VbankDate: due,
+		MerchantUID: in["merchant_uid"], Amount: amount.number(), Status: Ready,
+		PayMethod: "vbank", Channel: "api", Sandbox: true,
+		Name: truncate(Text(in["name"]), 40), CustomData: Text(in["custom_data"]),
+		VbankCode: Text(in["vbank_code"]), VbankName: bankName(in["vbank_code"]),
+		VbankHolder: Text(in["vbank_holder"]), VbankNum: Text(randomDigits(14)), VbankIssuedAt: now, VbankDate: due,
 	}
 	return p, notices, ok
 }
 
-// parse reads notice_url as a field of a flat body: JSON text, or one address as it is.
-func (a *addresses) parse(field string) error {
+// parseField reads notice_url of a flat body: JSON text, or one plain address.
+func (a *addresses) parseField(field string) error {
 	if field == "" {
 		return nil
 	}
@@ -84,36 +90,36 @@ func bankName(code string) Text {
 	return Text("은행 " + code)
 }
 
-// deleteVbank answers DELETE /vbanks/{imp_uid}: the account takes no deposit any more (contract §1.8). What status a
-// revoked account shows is not documented; here it is failed. There is no webhook.
+// deleteVbank answers DELETE /vbanks/{imp_uid}: the account takes no deposit any more (contract
+// §1.8). The status of a revoked account is not documented; here it is failed. No webhook is sent.
 func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 	now := s.now().Unix()
 	revoked, err := s.store.update(r.PathValue("imp_uid"), now, func(p *record) error {
 		if p.PayMethod != "vbank" || p.Status != Ready {
-			return errNotAwaited
+			return errNoOpenAccount
 		}
 		p.Status, p.FailReason = Failed, "가상계좌 말소"
-		p.Payment = p.stamped(now)
+		p.Payment = p.withStatusTime(now)
 		return nil
 	})
 	switch {
-	case errors.Is(err, errNoPayment):
-		s.fail(w, http.StatusNotFound, 1, err.Error())
+	case errors.Is(err, errPaymentNotFound):
+		s.writeFailure(w, http.StatusNotFound, 1, err.Error())
 	case err != nil:
-		s.fail(w, http.StatusBadRequest, 1, err.Error())
+		s.writeFailure(w, http.StatusBadRequest, 1, err.Error())
 	default:
-		s.succeed(w, http.StatusOK, &revoked.Payment)
+		s.writeResponse(w, http.StatusOK, &revoked.Payment)
 	}
 }
 
-// Deposit puts amount into a payment's virtual account, with a webhook, and returns the refusal's reason. As at a bank,
-// an account takes exactly its amount, once; that it is late does not matter.
+// Deposit puts the amount into a payment's virtual account, with a webhook. As at a bank, an
+// account takes exactly its amount, once, also after its deadline. The error is the refusal.
 func (s *Sandbox) Deposit(impUID string, amount json.Number) error {
 	return s.deposit(impUID, amount, false)
 }
 
-// ForceDeposit is Deposit for what a bank should not have taken: another amount, a second deposit, one into an
-// account that was revoked. It shows in deposit_history; the payment's own amount stays as it was issued for.
+// ForceDeposit is Deposit for a deposit that a bank should refuse: another amount, a second
+// deposit, a revoked account. It shows in deposit_history; the payment's amount stays.
 func (s *Sandbox) ForceDeposit(impUID string, amount json.Number) error {
 	return s.deposit(impUID, amount, true)
 }
@@ -121,39 +127,40 @@ func (s *Sandbox) ForceDeposit(impUID string, amount json.Number) error {
 func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error {
 	sum, err := parseMoney(string(amount))
 	if err != nil || sum <= 0 {
-		return errAmount
+		return errInvalidAmount
 	}
-	now, f := s.now().Unix(), fault{}
+	now, f := s.now().Unix(), fault.Fault{}
 	paid, err := s.store.update(impUID, now, func(r *record) error {
 		wanted, err := parseMoney(string(r.Amount))
 		switch {
 		case r.PayMethod != "vbank":
-			return errNotAwaited
+			return errNoOpenAccount
 		case !forced && r.Status != Ready:
-			return errNotAwaited
+			return errNoOpenAccount
 		case !forced && (err != nil || sum != wanted):
 			return errWrongDeposit
 		}
-		r.DepositHistory = append(slices.Clip(r.DepositHistory), Deposit{ // readers hold the shorter one
-			PGTID: "D" + digits(20), Amount: sum.number(), DepositorName: "입금자", DepositedAt: now})
+		r.DepositHistory = append(slices.Clip(r.DepositHistory), Deposit{ // a copy: readers hold the shorter one
+			PGTID: "D" + randomDigits(20), Amount: sum.number(), DepositorName: "입금자", DepositedAt: now})
 		if r.Status != Cancelled {
 			r.Status, r.FailedAt, r.FailReason = Paid, 0, ""
-			r.Payment = r.stamped(now)
+			r.Payment = r.withStatusTime(now)
 		}
 		if !forced {
-			f = s.spoil(r)
+			f = s.injectPaymentFault(r)
 		}
 		return nil
 	})
 	if err == nil {
 		s.notify(paid)
-		s.followUp(paid, f)
+		s.scheduleFollowUp(paid, f)
 	}
 	return err
 }
 
-// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit, which is Deposit over HTTP; with
-// "force": true, ForceDeposit. 404 for an unknown payment, 409 for a deposit that a bank would not take.
+// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit, which is Deposit over
+// HTTP, or ForceDeposit with "force": true. 404 for an unknown payment, 409 for a deposit that a
+// bank would refuse.
 func (s *Sandbox) depositSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Amount json.Number `json:"amount"`
@@ -164,14 +171,14 @@ func (s *Sandbox) depositSandboxPayment(w http.ResponseWriter, r *http.Request) 
 	}
 	id := r.PathValue("imp_uid")
 	switch err := s.deposit(id, in.Amount, in.Force); {
-	case errors.Is(err, errNoPayment):
-		s.fail(w, http.StatusNotFound, 1, err.Error())
-	case errors.Is(err, errAmount):
-		s.fail(w, http.StatusBadRequest, -1, err.Error())
+	case errors.Is(err, errPaymentNotFound):
+		s.writeFailure(w, http.StatusNotFound, 1, err.Error())
+	case errors.Is(err, errInvalidAmount):
+		s.writeFailure(w, http.StatusBadRequest, -1, err.Error())
 	case err != nil:
-		s.fail(w, http.StatusConflict, 1, err.Error())
+		s.writeFailure(w, http.StatusConflict, 1, err.Error())
 	default:
 		p, _ := s.Payment(id)
-		s.succeed(w, http.StatusOK, p)
+		s.writeResponse(w, http.StatusOK, p)
 	}
 }

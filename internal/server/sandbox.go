@@ -14,6 +14,7 @@ import (
 	"pointcharge/internal/config"
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 	"pointcharge/internal/web/storefront"
 )
 
@@ -133,9 +134,9 @@ func ServeSandbox(ctx context.Context, gateway *sandbox.Sandbox, addr string, lo
 	return serveUntilDone(ctx, server, listener)
 }
 
-// SetFaults has the pretend Iamport fail as the text says, which sandbox.ParsePlan describes.
+// SetFaults has the pretend Iamport fail as the text says, which fault.Parse describes.
 func SetFaults(gateway *sandbox.Sandbox, text string) error {
-	plan, err := sandbox.ParsePlan(text)
+	plan, err := fault.Parse(text)
 	if err != nil {
 		return err
 	}
@@ -144,5 +145,5 @@ func SetFaults(gateway *sandbox.Sandbox, text string) error {
 
 // releaseFaults ends hangs, for which a server that shuts down would wait.
 func releaseFaults(gateway *sandbox.Sandbox) {
-	_ = gateway.SetFaults(sandbox.Plan{}) // the empty plan is valid
+	_ = gateway.SetFaults(fault.Plan{}) // the empty plan is valid
 }

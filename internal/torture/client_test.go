@@ -13,36 +13,37 @@ import (
 	"time"
 )
 
-// callPatience is how long people wait for an answer. Some give up before the server does.
-const callPatience = 12 * time.Second
+// callTimeout is how long a client waits for an answer. It is less than the longest time that the
+// server takes, so some calls give up first.
+const callTimeout = 12 * time.Second
 
-// client is all browsers and backends together, and counts what they were told.
+// client is all browsers and backends together, and counts their answers.
 type client struct {
 	http *http.Client
 
-	mu      sync.Mutex
-	calls   int
-	broken  int            // no answer, or none that can be read
-	refused map[string]int // by error code
+	mu         sync.Mutex
+	calls      int
+	unanswered int            // without an answer that can be read
+	refused    map[string]int // by error code
 }
 
 func newClient() *client {
-	return &client{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: callPatience}, refused: map[string]int{}}
+	return &client{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: callTimeout}, refused: map[string]int{}}
 }
 
-// post sends v and decodes the answer into to, unless that is nil.
+// post sends v and decodes the answer into to, unless to is nil.
 func (c *client) post(ctx context.Context, url, token string, v, to any) error {
-	err := c.exchange(ctx, url, token, v, to)
+	err := c.postJSON(ctx, url, token, v, to)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
 	if err != nil {
-		c.broken++
+		c.unanswered++
 	}
 	return err
 }
 
-func (c *client) exchange(ctx context.Context, url, token string, v, to any) error {
+func (c *client) postJSON(ctx context.Context, url, token string, v, to any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -70,7 +71,7 @@ func (c *client) exchange(ctx context.Context, url, token string, v, to any) err
 	return nil
 }
 
-// answer is what the API says.
+// answer is an answer of the API.
 type answer struct {
 	Data struct {
 		CreateChargeOrder struct {
@@ -88,10 +89,10 @@ type answer struct {
 	}
 }
 
-// noAnswer is what code says of an answer that never came.
+// noAnswer is the code of a call without an answer.
 const noAnswer = "(none)"
 
-// code is empty for success.
+// code returns the error code, or "" for success.
 func (a answer) code() string {
 	if len(a.Errors) == 0 {
 		return ""
@@ -99,8 +100,8 @@ func (a answer) code() string {
 	return a.Errors[0].Extensions.Code
 }
 
-// ask calls the API of one server. The code is noAnswer when nobody knows what happened.
-func (c *client) ask(ctx context.Context, url, token, query string, variables map[string]any) (a answer, code string) {
+// callAPI calls the API of one server. The code is noAnswer when the outcome is unknown.
+func (c *client) callAPI(ctx context.Context, url, token, query string, variables map[string]any) (a answer, code string) {
 	err := c.post(ctx, url+"/graphql", token, map[string]any{"query": query, "variables": variables}, &a)
 	if err != nil {
 		return answer{}, noAnswer
@@ -116,8 +117,8 @@ func (c *client) ask(ctx context.Context, url, token, query string, variables ma
 const (
 	openOrder = `mutation($p: ID!, $m: PayMethod!) { createChargeOrder(productId: $p, payMethod: $m) { merchantUid checkout {
 		pay_method: payMethod merchant_uid: merchantUid name amount currency m_redirect_url: redirectUrl notice_url: noticeUrl } } }`
-	issueAccount = `mutation($i: IssueVirtualAccountInput!) { issueVirtualAccount(input: $i) { status } }`
-	credit       = `mutation($id: ID!) { createPointTransaction(impUid: $id) { id } }`
-	spendPoints  = `mutation($i: SpendPointsInput!) { spendPoints(input: $i) { id } }`
-	refundCharge = `mutation($i: CancelPointTransactionInput!) { cancelPointTransaction(input: $i) { status } }`
+	issueAccount  = `mutation($i: IssueVirtualAccountInput!) { issueVirtualAccount(input: $i) { status } }`
+	chargePayment = `mutation($id: ID!) { createPointTransaction(impUid: $id) { id } }`
+	spendPoints   = `mutation($i: SpendPointsInput!) { spendPoints(input: $i) { id } }`
+	refundCharge  = `mutation($i: CancelPointTransactionInput!) { cancelPointTransaction(input: $i) { status } }`
 )

@@ -1,8 +1,10 @@
-// Package torture is a test of the whole product, and nothing else: thousands of orders by hundreds of people against a
-// pretend Iamport at which much goes wrong, three servers on one PostgreSQL of which one is killed every few seconds,
-// the database crashing under them. In the end the books must say what the pretend Iamport says, to the last point.
+// Package torture tests the whole product. Hundreds of people open thousands of orders at a pretend
+// Iamport with many faults. Three servers share one PostgreSQL; one of them is killed every few
+// seconds, and the database crashes too. In the end the books must agree with the pretend Iamport,
+// to the last point.
 //
 //	go test ./internal/torture -timeout 1h -args -seed 7 -n 5000
 //
-// -args, because -n without it is the go command's own. docs/RELIABILITY.md says what is done, what is proved by it, and what was measured.
+// -args is needed because -n without it belongs to the go command. docs/RELIABILITY.md says what the
+// torture does, what it proves and what was measured.
 package torture

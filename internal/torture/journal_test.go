@@ -10,93 +10,94 @@ import (
 	"sync"
 )
 
-// journal is what the clients did and were told: promises that the books must keep.
+// journal records what the clients asked for and which answers they got: promises that the books
+// must keep.
 type journal struct {
 	mu      sync.Mutex
-	orders  map[string]purchase // by merchant_uid; those whose answer arrived
-	charges map[string][]string // imp_uid → ids of CHARGE lines that somebody was given
+	orders  map[string]purchase // by merchant_uid; only orders whose answer arrived
+	charges map[string][]string // imp_uid → ids of CHARGE lines that calls returned
 	spends  map[string]*spend   // by reference
-	refunds map[string]*refund  // by reason, which is the reference of a user's
-	decided map[string]decision // what operators asked for, by reason
+	refunds map[string]*refund  // by reason, which equals the reference of a user's refund
+	decided map[string]decision // requests of operators, by reason
 }
 
-// purchase is an order that somebody opened.
+// purchase is an order that a client opened.
 type purchase struct{ user, product string }
 
 type spend struct {
-	user   string
-	amount int64
-	told   bool // that it succeeded
+	user      string
+	amount    int64
+	confirmed bool // a call returned success
 }
 
 type refund struct {
 	impUID string
-	amount int64 // won, or allOfIt
+	amount int64 // won, or wholeRest
 }
 
-// allOfIt is what an operator gives back: whatever is left.
-const allOfIt = -1
+// wholeRest is the amount of an operator's refund: the whole rest.
+const wholeRest = -1
 
 func newJournal() *journal {
 	return &journal{orders: map[string]purchase{}, charges: map[string][]string{}, spends: map[string]*spend{},
 		refunds: map[string]*refund{}, decided: map[string]decision{}}
 }
 
-func (j *journal) opened(merchantUID string, p purchase) {
+func (j *journal) recordOrder(merchantUID string, p purchase) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.orders[merchantUID] = p
 }
 
-func (j *journal) charged(impUID, line string) {
+func (j *journal) recordCharge(impUID, line string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.charges[impUID] = append(j.charges[impUID], line)
 }
 
-func (j *journal) asked(reference string, s *spend) {
+func (j *journal) recordSpendRequest(reference string, s *spend) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.spends[reference] = s
 }
 
-func (j *journal) spent(reference string) {
+func (j *journal) recordSpendSuccess(reference string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.spends[reference].told = true
+	j.spends[reference].confirmed = true
 }
 
-func (j *journal) refunded(reference string, r *refund) {
+func (j *journal) recordRefundRequest(reference string, r *refund) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.refunds[reference] = r
 }
 
-// decide remembers a decision before it is asked for.
-func (j *journal) decide(d decision) {
+// recordDecision records a decision before the command runs.
+func (j *journal) recordDecision(d decision) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.decided[d.Reason] = d
 	if d.Action == "REFUND" {
-		j.refunds[d.Reason] = &refund{d.ImpUID, allOfIt}
+		j.refunds[d.Reason] = &refund{d.ImpUID, wholeRest}
 	}
 }
 
-// record is an io.Writer that remembers lines and finds those about something.
-type record struct {
+// logBuffer is a log that finds lines by a word in them.
+type logBuffer struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-func (r *record) Write(p []byte) (int, error) {
+func (r *logBuffer) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.text = append(r.text, p...)
 	return len(p), nil
 }
 
-// about are the lines with one of the words, at most so many.
-func (r *record) about(most int, words ...string) (found []string) {
+// linesWith returns the first lines with one of the words, at most so many.
+func (r *logBuffer) linesWith(most int, words ...string) (found []string) {
 	for line := range r.lines() {
 		if len(found) < most && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(line, w) }) {
 			found = append(found, line)
@@ -105,21 +106,21 @@ func (r *record) about(most int, words ...string) (found []string) {
 	return found
 }
 
-// last are the newest lines.
-func (r *record) last(most int) []string {
+// lastLines returns the newest lines, at most so many.
+func (r *logBuffer) lastLines(most int) []string {
 	all := slices.Collect(r.lines())
 	return all[max(0, len(all)-most):]
 }
 
-func (r *record) times(word string) int { return len(r.about(math.MaxInt, word)) }
+func (r *logBuffer) countLines(word string) int { return len(r.linesWith(math.MaxInt, word)) }
 
-func (r *record) bytes() []byte {
+func (r *logBuffer) bytes() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.text)
 }
 
-func (r *record) lines() iter.Seq[string] {
+func (r *logBuffer) lines() iter.Seq[string] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return strings.Lines(string(r.text))

@@ -15,22 +15,22 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// decision is what an operator decides about a payment, and the books' row of it.
+// decision is an operator's decision about a payment, and its row in the books.
 type decision struct {
 	ImpUID, Problem, Action, Reason, Operator string
 
 	CancelledAmount int64
 	DepositCount    int
-	Line            string // of the points that were given by hand
-	user            string // who asked says so; the row does not
+	Line            string // of points given by hand
+	user            string // known to the request only, not to the row
 	points          int64
 }
 
-func (d decision) gavePoints() bool { return d.Line != "" }
+func (d decision) hasPoints() bool { return d.Line != "" }
 
-// stands tells whether the decision answers the question that the payment raises now.
-func (d decision) stands(reason string, p sandbox.Payment) bool {
-	return d.Action != "REFUND" && d.Problem == reason && d.CancelledAmount == minor(p, p.CancelAmount) &&
+// settles tells whether the decision answers the problem that the payment has now.
+func (d decision) settles(reason string, p sandbox.Payment) bool {
+	return d.Action != "REFUND" && d.Problem == reason && d.CancelledAmount == minorUnits(p, p.CancelAmount) &&
 		d.DepositCount == len(p.DepositHistory)
 }
 
@@ -40,12 +40,13 @@ type listedProblem struct {
 	Amount                            int64
 }
 
-// operate lets an operator work on the list of problems until ctx ends. Often they decide twice about the same payment at
-// the same moment, and not always to the same end; a command may be killed in the middle.
-func (r *run) operate(ctx context.Context, name string, number uint64) {
+// workAsOperator decides payments of the list of problems until ctx ends. Two decisions about the
+// same payment often run at the same moment, not always to the same end. Some commands are killed
+// halfway.
+func (r *run) workAsOperator(ctx context.Context, name string, number uint64) {
 	random := rand.New(rand.NewPCG(r.seed, 1<<41+number))
 	for n := 0; pause(ctx, min(3*time.Second, time.Duration(r.orders)*5*time.Millisecond)); {
-		listed := r.listedProblems(ctx)
+		listed := r.listProblems(ctx)
 		if len(listed) == 0 {
 			continue
 		}
@@ -56,19 +57,19 @@ func (r *run) operate(ctx context.Context, name string, number uint64) {
 			d := decision{ImpUID: p.ImpUID, Action: []string{"REFUND", "REFUND", "ACCEPT", "IGNORE"}[random.IntN(4)],
 				Reason: fmt.Sprintf("%s-%d", name, n), Operator: name}
 			if d.Action == "ACCEPT" {
-				d.user, d.points = p.gift(random)
+				d.user, d.points = p.acceptedPoints(random)
 			}
 			patience := 20 * time.Second
 			if random.IntN(4) == 0 {
 				patience = time.Duration(50+random.IntN(400)) * time.Millisecond
 			}
-			both.Go(func() { r.decide(ctx, d, patience) })
+			both.Go(func() { r.runDecision(ctx, d, patience) })
 		}
 		both.Wait()
 	}
 }
 
-func (r *run) listedProblems(ctx context.Context) (listed []listedProblem) {
+func (r *run) listProblems(ctx context.Context) (listed []listedProblem) {
 	text, err := r.servers[0].command(ctx, "problems", "-json")
 	if err != nil {
 		return nil // the database is down
@@ -84,8 +85,9 @@ func (r *run) listedProblems(ctx context.Context) (listed []listedProblem) {
 	return listed
 }
 
-// gift is what an operator gives for a payment that they accept; nothing where it may have been credited.
-func (p listedProblem) gift(random *rand.Rand) (user string, points int64) {
+// acceptedPoints returns the points that an operator gives for an accepted payment: none for one
+// that may have been credited.
+func (p listedProblem) acceptedPoints(random *rand.Rand) (user string, points int64) {
 	contradictory := slices.Contains([]string{"CANCELLED_AMOUNT", "ACCEPTED_CANCELLED"}, p.Problem)
 	if contradictory || p.Problem == "DEPOSIT" && random.IntN(2) == 0 {
 		return "", 0
@@ -100,13 +102,13 @@ func (p listedProblem) gift(random *rand.Rand) (user string, points int64) {
 	return user, points
 }
 
-// decide runs the command resolve. What becomes of it the books will say.
-func (r *run) decide(ctx context.Context, d decision, patience time.Duration) {
+// runDecision runs the command resolve. Only the books tell its effect.
+func (r *run) runDecision(ctx context.Context, d decision, patience time.Duration) {
 	ctx, kill := context.WithTimeout(ctx, patience)
 	defer kill()
-	r.journal.decide(d)
+	r.journal.recordDecision(d)
 	if _, err := r.servers[0].command(ctx, d.arguments()...); err == nil {
-		r.fate.decided.Add(1)
+		r.counts.decided.Add(1)
 	}
 }
 
@@ -121,8 +123,8 @@ func (d decision) arguments() []string {
 	return append(args, d.ImpUID)
 }
 
-// actions are how many decisions of each kind there are.
-func (b books) actions() map[string]int {
+// countActions counts the decisions of each kind.
+func (b books) countActions() map[string]int {
 	done := map[string]int{}
 	for _, decided := range b.decided {
 		for _, d := range decided {
@@ -132,9 +134,9 @@ func (b books) actions() map[string]int {
 	return done
 }
 
-// wantDecisions makes sure that operators did what they are here for, in a run that was long enough.
-func (r *run) wantDecisions(b books) {
-	done := b.actions()
+// expectDecisions fails a long run in which operators did not decide in every way.
+func (r *run) expectDecisions(b books) {
+	done := b.countActions()
 	for _, action := range []string{"REFUND", "ACCEPT", "IGNORE"} {
 		if r.orders >= 1000 && done[action] == 0 {
 			r.Errorf("no operator has decided %s: %v", action, done)
@@ -142,9 +144,9 @@ func (r *run) wantDecisions(b books) {
 	}
 }
 
-// letGo ends, as operators do, the refunds that cannot come any more: nothing is under way at Iamport. Those of cards
-// must end by themselves.
-func (r *run) letGo(ctx context.Context) error {
+// releaseHeldRefunds releases refunds that can no longer succeed, as operators do: nothing is under
+// way at Iamport. Refunds of cards must end by themselves.
+func (r *run) releaseHeldRefunds(ctx context.Context) error {
 	text, err := r.servers[0].command(ctx, "refunds")
 	if err != nil {
 		return err
@@ -159,15 +161,15 @@ func (r *run) letGo(ctx context.Context) error {
 			continue
 		}
 		_, err := r.servers[0].command(ctx, "refunds", "-release", words[1])
-		if err != nil && !strings.Contains(err.Error(), "REFUND_NOT_POSSIBLE") { // it may be on its way still
+		if err != nil && !strings.Contains(err.Error(), "REFUND_NOT_POSSIBLE") { // it may still be under way
 			return err
 		}
 	}
 	return nil
 }
 
-// judgeDecisions wants every decision to be one that somebody asked for, points by hand only where and as they were asked
-// for, and never points by hand and money back.
+// judgeDecisions requires that an operator asked for every decision, that points by hand match the
+// request, and that no payment has both points by hand and an operator's refund.
 func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 	byHand := map[string]lineRow{}
 	for _, l := range b.lines {
@@ -181,7 +183,7 @@ func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 			if asked.ImpUID != impUID || asked.Action != d.Action || asked.Operator != d.Operator {
 				v.add(impUID, "decision %+v was asked for as %+v", d, asked)
 			}
-			if !d.gavePoints() {
+			if !d.hasPoints() {
 				continue
 			}
 			line := byHand[d.Line]
@@ -195,13 +197,13 @@ func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 		v.add(line.ImpUID, "nobody decided %+v", line)
 	}
 	for _, p := range truth {
-		if slices.ContainsFunc(b.decided[p.ImpUID], decision.gavePoints) {
-			j.wantNothingBack(v, p)
+		if slices.ContainsFunc(b.decided[p.ImpUID], decision.hasPoints) {
+			j.expectNoRefund(v, p)
 		}
 	}
 }
 
-func (j *journal) wantNothingBack(v verdict, p sandbox.Payment) {
+func (j *journal) expectNoRefund(v verdict, p sandbox.Payment) {
 	for _, c := range p.CancelHistory {
 		if _, ours := j.decided[c.Reason]; ours {
 			v.add(p.ImpUID, "points by hand, and %s given back by an operator", c.Amount)

@@ -10,18 +10,19 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// The oracle says what must stand in the books, from what the pretend Iamport says and the shop's offers alone. It is
-// written a second time on purpose, and shares nothing with internal/point.
+// The oracle says what must stand in the books, from what the pretend Iamport says and the shop's
+// offers alone. It is written a second time on purpose, and shares nothing with internal/point.
 
-// credited is what the ledger says of one payment.
+// credited is the ledger's record of one payment.
 type credited struct {
 	user                  string
 	lines                 []string // ids of its CHARGE lines
 	charged, bonus, taken int64    // points
 }
 
-// judgeOrder compares the attempts to pay one order with the books. known is false for an order that was never opened.
-// Listed are the reasons on the operator's list of problems, decided what operators decided, by imp_uid.
+// judgeOrder compares the attempts to pay one order with the books. known is false for an order
+// that was never opened. listed holds the reasons on the operator's list of problems and decided
+// the operators' decisions, both by imp_uid. It returns the differences by imp_uid.
 func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, booked map[string]credited,
 	listed map[string]string, decided map[string][]decision,
 ) map[string]string {
@@ -58,12 +59,12 @@ type truth struct {
 func won(n fmt.Stringer) int64 {
 	whole, err := strconv.ParseInt(n.String(), 10, 64)
 	if err != nil {
-		return -1 // nobody here pays fractions
+		return -1 // the torture pays no fractions
 	}
 	return whole
 }
 
-// judge is what is wrong with the books of the payment; empty if nothing.
+// judge returns the difference between the books and the payment, or "".
 func (t truth) judge(user string, b credited, reason string) string {
 	if len(b.lines) == 0 {
 		if b.bonus != 0 || b.taken != 0 {
@@ -88,7 +89,7 @@ func differ(what, want, got string) string {
 	return fmt.Sprintf("%s: want %s, got %s", what, want, got)
 }
 
-// uncredited is the reason that must be listed for a payment without points.
+// uncredited returns the reason that must be listed for a payment without points.
 func (t truth) uncredited() string {
 	switch {
 	case !t.everPaid():
@@ -105,10 +106,11 @@ func (t truth) uncredited() string {
 	return "credited"
 }
 
-// listing is what must stand on the list for that reason after what operators decided. What was accepted by hand is
-// listed when something is cancelled or deposited after that; any decision but a refund holds until either changes.
+// listing returns the reason that must be on the list after the operators' decisions. A payment
+// that was accepted by hand is listed again when something is cancelled or deposited later. Any
+// decision but a refund holds until either changes.
 func (t truth) listing(reason string) string {
-	i := slices.IndexFunc(t.decided, decision.gavePoints)
+	i := slices.IndexFunc(t.decided, decision.hasPoints)
 	switch {
 	case i >= 0 && won(t.CancelAmount) > 0:
 		reason = "ACCEPTED_CANCELLED"
@@ -117,7 +119,7 @@ func (t truth) listing(reason string) string {
 	case i >= 0:
 		return ""
 	}
-	if slices.ContainsFunc(t.decided, func(d decision) bool { return d.stands(reason, t.Payment) }) {
+	if slices.ContainsFunc(t.decided, func(d decision) bool { return d.settles(reason, t.Payment) }) {
 		return ""
 	}
 	return reason
@@ -127,7 +129,7 @@ func (t truth) everPaid() bool { return t.Status == sandbox.Paid || t.Status == 
 
 func (t truth) left() int64 { return won(t.Amount) - won(t.CancelAmount) }
 
-// misfit is why the payment can never pay for its order.
+// misfit returns why the payment can never pay for its order.
 func (t truth) misfit() string {
 	switch {
 	case !t.known:
@@ -140,7 +142,7 @@ func (t truth) misfit() string {
 	return ""
 }
 
-// odd is why a person must look at a payment that fits its order.
+// odd returns why an operator must look at a payment that fits its order.
 func (t truth) odd() string {
 	switch {
 	case t.explained() != won(t.CancelAmount):
@@ -151,7 +153,7 @@ func (t truth) odd() string {
 	return ""
 }
 
-// explained is what the single cancellations add up to.
+// explained returns the sum of the single cancellations.
 func (t truth) explained() (sum int64) {
 	for _, c := range t.CancelHistory {
 		sum += won(c.Amount)

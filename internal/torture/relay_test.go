@@ -13,14 +13,14 @@ import (
 	"sync/atomic"
 )
 
-// relay is the address that Iamport knows: it hands each webhook to some server, which may be dead at that moment. Then
-// the webhook is lost, for it is sent once (contract §0.4).
+// relay is the webhook address that Iamport knows. It passes each webhook to a random server. A
+// webhook for a dead server is lost, because Iamport sends each once (contract §0.4).
 type relay struct {
 	*httptest.Server
 
 	targets   []*url.URL
 	transport *http.Transport
-	cut       atomic.Bool // nothing gets through
+	cut       atomic.Bool // no webhook gets through
 	delivered atomic.Int64
 	lost      atomic.Int64
 }

@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// stopPatience is longer than a server waits for requests in flight.
-const stopPatience = 45 * time.Second
+// stopTimeout is longer than a server waits for requests in flight.
+const stopTimeout = 45 * time.Second
 
-// build compiles the server.
-func build(t *testing.T) string {
+// buildServer compiles the server.
+func buildServer(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "pointcharge")
 	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "pointcharge").CombinedOutput(); err != nil {
@@ -30,18 +30,19 @@ func build(t *testing.T) string {
 	return binary
 }
 
-// server is one that is started again whenever it ends, as a supervisor does: it keeps its address.
+// server is a server process that is restarted whenever it ends, as a supervisor does. It keeps its
+// address.
 type server struct {
 	binary  string
 	env     []string
 	address string
 	log     io.Writer
-	kill    chan time.Duration // SIGKILL, and so long until it is started again
+	kill    chan time.Duration // sends SIGKILL; the value is the time until the restart
 
 	mu    sync.Mutex
 	pids  []int
-	ended int   // by itself: it cannot start without a database
-	err   error // of the end that was asked for
+	exits int   // by itself, as when it cannot start without a database
+	err   error // of the requested stop
 }
 
 func newServer(t *testing.T, binary string, env []string, log io.Writer) *server {
@@ -58,61 +59,62 @@ func newServer(t *testing.T, binary string, env []string, log io.Writer) *server
 
 func (s *server) url() string { return "http://" + s.address }
 
-// supervise keeps the server running until ctx ends, and then asks it to stop.
+// supervise keeps the server running until ctx ends, and then stops it.
 func (s *server) supervise(ctx context.Context) {
 	for again := true; again; {
-		again = s.once(ctx)
+		again = s.runOnce(ctx)
 	}
 }
 
-// once is one life of the server. It tells whether there is to be another.
-func (s *server) once(ctx context.Context) bool {
+// runOnce runs the server until it ends, is killed or is stopped. It returns whether to start it
+// again.
+func (s *server) runOnce(ctx context.Context) bool {
 	cmd := exec.Command(s.binary)
 	cmd.Env = s.env
-	cmd.Stdout, cmd.Stderr = s.log, s.log // a pipe: should this process die, the server's next line ends it, too
+	cmd.Stdout, cmd.Stderr = s.log, s.log // a pipe: if this process dies, the server's next line ends the server
 	if err := cmd.Start(); err != nil {
 		s.err = err
 		return false
 	}
-	s.born(cmd.Process.Pid)
+	s.recordPID(cmd.Process.Pid)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case <-ended:
 		s.mu.Lock()
-		s.ended++
+		s.exits++
 		s.mu.Unlock()
 		return pause(ctx, 200*time.Millisecond)
 	case down := <-s.kill:
 		_ = cmd.Process.Kill()
 		<-ended
 		pause(ctx, down)
-		return true // also when ctx has ended: then it is started once more, and asked to stop
+		return true // also when ctx has ended: then it starts once more, and is stopped
 	case <-ctx.Done():
-		s.err = stop(cmd, ended)
+		s.err = stopProcess(cmd, ended)
 		return false
 	}
 }
 
-func (s *server) born(pid int) {
+func (s *server) recordPID(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pids = append(s.pids, pid)
 }
 
-func stop(cmd *exec.Cmd, ended <-chan error) error {
+func stopProcess(cmd *exec.Cmd, ended <-chan error) error {
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(stopPatience):
+	case <-time.After(stopTimeout):
 		_ = cmd.Process.Kill()
-		return fmt.Errorf("it did not stop in %s: %w", stopPatience, <-ended)
+		return fmt.Errorf("it did not stop in %s: %w", stopTimeout, <-ended)
 	}
 }
 
-// alive are the processes of the server's lives that still exist.
-func (s *server) alive() (pids []int) {
+// livingPIDs returns the server's processes that still exist.
+func (s *server) livingPIDs() (pids []int) {
 	for _, pid := range s.pids {
 		if syscall.Kill(pid, 0) == nil {
 			pids = append(pids, pid)
@@ -134,7 +136,7 @@ func (s *server) command(ctx context.Context, args ...string) (stdout string, er
 	return out.String(), err
 }
 
-// pause tells whether it was not ended by ctx.
+// pause waits, and returns false when ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

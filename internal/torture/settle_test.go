@@ -19,13 +19,13 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// fingerprint changes with everything in the books that matters.
-const fingerprint = `SELECT (SELECT COUNT(*) FROM point_transactions) || ' ' || (SELECT COUNT(*) FROM charge_orders) || ' ' ||
+// booksFingerprint changes with every change of the books that matters.
+const booksFingerprint = `SELECT (SELECT COUNT(*) FROM point_transactions) || ' ' || (SELECT COUNT(*) FROM charge_orders) || ' ' ||
 	COALESCE((SELECT md5(string_agg(concat_ws(':', imp_uid, status, amount, cancelled_amount, problem), ',' ORDER BY imp_uid))
 		FROM payments), '') || ' ' || (SELECT COUNT(*) FROM refunds WHERE status IN ('HELD', 'ACCEPTED'))`
 
-// settle runs the operator's commands until the books stop changing and are right, and returns how long that took. It
-// reports what is wrong then.
+// settle runs the operator's commands until the books stop changing and are right, and returns how
+// long that took. After settleTimeout it reports the differences.
 func (r *run) settle(ctx context.Context) time.Duration {
 	began := time.Now()
 	db, err := database.Open(ctx, r.postgres.URL, slog.New(slog.DiscardHandler))
@@ -34,15 +34,15 @@ func (r *run) settle(ctx context.Context) time.Duration {
 		return 0
 	}
 	defer database.Close(db)
-	ctx, cancel := context.WithTimeout(ctx, r.patience())
+	ctx, cancel := context.WithTimeout(ctx, r.settleTimeout())
 	defer cancel()
 	for last, told := "", began; ; {
-		failed := r.lookEverywhere(ctx)
+		failed := r.runOperatorJobs(ctx)
 		var now string
-		if err := db.WithContext(ctx).Raw(fingerprint).Scan(&now).Error; err != nil {
+		if err := db.WithContext(ctx).Raw(booksFingerprint).Scan(&now).Error; err != nil {
 			failed = err
 		}
-		v, wrong := r.judge(db)
+		v, wrong := r.judgeBooks(db)
 		dry := failed == nil && now == last && now != ""
 		last = now
 		if dry && len(v) == 0 && wrong == nil {
@@ -53,16 +53,16 @@ func (r *run) settle(ctx context.Context) time.Duration {
 			r.Logf("%d differences after %.0f s", len(v), told.Sub(began).Seconds())
 		}
 		if !pause(ctx, 500*time.Millisecond) {
-			r.report(v)
+			r.reportDifferences(v)
 			r.Errorf("the books are not right after %s: %d differences, %v, %v", time.Since(began), len(v), wrong, failed)
 			return time.Since(began)
 		}
 	}
 }
 
-// patience is how long the books may take to be right. What Iamport's clock says was paid in some minutes is on no list
-// before, if it is fast.
-func (r *run) patience() time.Duration {
+// settleTimeout is how long the books may take to be right. When Iamport's clock is fast, a payment
+// is on no list until the minute at which it says it was paid.
+func (r *run) settleTimeout() time.Duration {
 	enough := 90*time.Second + time.Duration(r.orders)*30*time.Millisecond
 	if *ordersFlag == 0 || r.seed/15%2 == 1 {
 		return enough
@@ -70,19 +70,19 @@ func (r *run) patience() time.Duration {
 	return enough + time.Duration(1+r.seed%15)*time.Minute
 }
 
-// lookEverywhere is what an operator, or a schedule, does to find what nobody told us of.
-func (r *run) lookEverywhere(ctx context.Context) error {
+// runOperatorJobs finds payments without a webhook, as an operator or a schedule does.
+func (r *run) runOperatorJobs(ctx context.Context) error {
 	for _, args := range [][]string{{"sweep"}, {"reconcile"}} {
 		_, err := r.servers[0].command(ctx, args...)
-		if err != nil && !strings.Contains(err.Error(), "the books and Iamport do not agree") { // that is the list of problems
+		if err != nil && !strings.Contains(err.Error(), "the books and Iamport do not agree") { // the list of problems is expected
 			return err
 		}
 	}
-	return r.letGo(ctx)
+	return r.releaseHeldRefunds(ctx)
 }
 
-// judge reads the books and compares them with the truth. Nothing changes at Iamport any more.
-func (r *run) judge(db *gorm.DB) (verdict, error) {
+// judgeBooks compares the books with Iamport, where nothing changes any more.
+func (r *run) judgeBooks(db *gorm.DB) (verdict, error) {
 	b, err := readBooks(context.Background(), db)
 	if err != nil {
 		return nil, err
@@ -98,8 +98,9 @@ func (r *run) judge(db *gorm.DB) (verdict, error) {
 	return v, nil
 }
 
-// report prints differences, with what Iamport's and the servers' logs say of each.
-func (r *run) report(v verdict) {
+// reportDifferences prints the differences, each with the lines about it in Iamport's and the
+// servers' logs.
+func (r *run) reportDifferences(v verdict) {
 	places := map[string]int{}
 	all := r.gateway.All()
 	for i, p := range all {
@@ -118,12 +119,13 @@ func (r *run) report(v verdict) {
 			words = append(words, p.MerchantUID, fmt.Sprintf("#%d ", place+1), fmt.Sprintf("#%d\"", place+1))
 		}
 		r.Errorf("%s: %s\nIamport: %+v\n%s\n%s", about, strings.Join(v[about], "; "), p,
-			strings.Join(r.gatewayLog.about(20, words...), "\n"), strings.Join(r.serverLog.about(20, words...), "\n"))
+			strings.Join(r.gatewayLog.linesWith(20, words...), "\n"), strings.Join(r.serverLog.linesWith(20, words...), "\n"))
 	}
 }
 
-// wantNoSession waits for PostgreSQL to notice that the servers, and those that were killed, have gone.
-func (r *run) wantNoSession() {
+// expectNoSession waits until PostgreSQL has ended the sessions of all servers, also of those that
+// were killed.
+func (r *run) expectNoSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	db, err := database.Open(ctx, r.postgres.URL, slog.New(slog.DiscardHandler))
@@ -146,7 +148,7 @@ func (r *run) wantNoSession() {
 	}
 }
 
-func (r *run) mustParse(address string) *url.URL {
+func (r *run) parseURL(address string) *url.URL {
 	u, err := url.Parse(address)
 	if err != nil {
 		r.Fatal(err)
@@ -154,42 +156,42 @@ func (r *run) mustParse(address string) *url.URL {
 	return u
 }
 
-// figures are what the run took.
+// figures are the times that the run took.
 type figures struct{ start, shopping, dry time.Duration }
 
-// tell prints the figures: in full, and as a row of the table in docs/RELIABILITY.md.
-func (r *run) tell(f figures) {
+// logFigures prints the figures in full, and as a row of the table in docs/RELIABILITY.md.
+func (r *run) logFigures(f figures) {
 	kinds, problems := map[string]int{}, map[string]int{}
 	for _, p := range r.gateway.All() {
 		kinds[p.Status]++
 	}
 	ended := 0
 	for _, s := range r.servers {
-		ended += s.ended
+		ended += s.exits
 	}
-	credited, taken, faults := r.count(problems)
+	credited, taken, faults := r.countBooks(problems)
 	for _, n := range r.gateway.Faults().Injected {
 		faults += n
 	}
 	late := "told late"
-	if r.deaf {
+	if r.dropLateWebhooks {
 		late = "lost"
 	}
 	r.Logf("injected: %v", r.gateway.Faults().Injected)
 	r.Logf("problems: %v; payments: %v; refused: %v; servers that could not start: %d", problems, kinds, r.client.refused, ended)
 	r.Logf("webhooks: %d handed on, %d lost; spends %d, refunds %d, decisions %d, flushed %d times while people paid", r.relay.delivered.Load(),
-		r.relay.lost.Load(), len(r.journal.spends), len(r.journal.refunds), r.fate.decided.Load(), r.fate.flushed)
+		r.relay.lost.Load(), len(r.journal.spends), len(r.journal.refunds), r.counts.decided.Load(), r.counts.flushedTasks)
 	listed := 0
 	for _, n := range problems {
 		listed += n
 	}
 	r.Logf("| %d | %d | %s | %d | %d + %d | %.0f s | %d | %d (%d) | %d | %d | %d | %d | %.0f s | %.0f s | %t |", r.seed, r.orders, late,
-		r.fate.kills, r.fate.crashes, r.fate.restarts, r.fate.down.Seconds(), faults, r.client.calls, r.client.broken,
+		r.counts.kills, r.counts.crashes, r.counts.restarts, r.counts.down.Seconds(), faults, r.client.calls, r.client.unanswered,
 		len(r.gateway.All()), credited, taken, listed, f.shopping.Seconds(), f.dry.Seconds(), !r.Failed())
 }
 
-// count counts the credited payments, the clawbacks and the problems in the books.
-func (r *run) count(problems map[string]int) (credited, taken, none int) {
+// countBooks counts the credited payments, the clawbacks and the problems in the books.
+func (r *run) countBooks(problems map[string]int) (credited, taken, none int) {
 	db, err := database.Open(context.Background(), r.postgres.URL, slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.Error(err)
@@ -200,7 +202,7 @@ func (r *run) count(problems map[string]int) (credited, taken, none int) {
 	if err != nil {
 		r.Error(err)
 	}
-	r.wantDecisions(b)
+	r.expectDecisions(b)
 	for _, reason := range b.listed {
 		problems[reason]++
 	}

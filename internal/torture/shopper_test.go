@@ -14,7 +14,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// offer is a charge product of sandbox mode, as its customers know it.
+// offer is a charge product of sandbox mode.
 type offer struct {
 	id                   string
 	price, points, bonus int64
@@ -36,7 +36,8 @@ func offerOf(product string) (o offer, ok bool) {
 	return offer{}, false
 }
 
-// shopper is one person with one thing to buy. Everything they do is drawn from the seed and the order's number.
+// shopper is one person who buys one thing. The seed and the order's number decide everything they
+// do.
 type shopper struct {
 	*run
 
@@ -49,30 +50,32 @@ type shopper struct {
 	checkout    map[string]any
 }
 
-func (r *run) shopper(ctx context.Context, number int) *shopper {
+func (r *run) newShopper(ctx context.Context, number int) *shopper {
 	random := rand.New(rand.NewPCG(r.seed, uint64(number)))
 	return &shopper{run: r, ctx: ctx, random: random, number: number, user: fmt.Sprintf("u-%04d", random.IntN(r.users)),
 		offer: offers()[random.IntN(len(offers()))]}
 }
 
-// likely is true in so many of a hundred cases.
-func (s *shopper) likely(percent int) bool { return s.random.IntN(100) < percent }
+// chance is true with the given probability in percent.
+func (s *shopper) chance(percent int) bool { return s.random.IntN(100) < percent }
 
-// anywhere is some server, dead or alive.
-func (s *shopper) anywhere() string { return s.servers[s.random.IntN(len(s.servers))].url() }
+// randomServer returns the address of a server, dead or alive.
+func (s *shopper) randomServer() string { return s.servers[s.random.IntN(len(s.servers))].url() }
 
-func (s *shopper) rest(most time.Duration) { pause(s.ctx, time.Duration(s.random.Int64N(int64(most)))) }
+func (s *shopper) pauseRandomly(most time.Duration) {
+	pause(s.ctx, time.Duration(s.random.Int64N(int64(most))))
+}
 
-// live is the whole story of an order.
-func (s *shopper) live() {
+// buyPoints is everything that happens to an order.
+func (s *shopper) buyPoints() {
 	ways := []struct {
 		percent   int
 		payMethod string
-		pay       func() []string // and returns the payments that the browser knows of
+		pay       func() []string // returns the payments that the browser knows
 	}{
 		{36, "CARD", s.payInWindow}, {8, "CARD", s.payInSecondWindow}, {4, "KAKAOPAY", s.payInWindow},
-		{22, "CARD", s.payByHand}, {6, "CARD", s.payTwice}, {9, "VIRTUAL_ACCOUNT", s.payIntoAccount},
-		{6, "VIRTUAL_ACCOUNT", s.payIntoIssuedAccount}, {3, "CARD", s.payWithBrokenHistory}, {3, "CARD", s.payForNothing},
+		{22, "CARD", s.payWithoutWindow}, {6, "CARD", s.payTwice}, {9, "VIRTUAL_ACCOUNT", s.payIntoAccount},
+		{6, "VIRTUAL_ACCOUNT", s.payIntoIssuedAccount}, {3, "CARD", s.payWithBrokenHistory}, {3, "CARD", s.payUnknownOrder},
 		{3, "CARD", func() []string { return nil }},
 	}
 	drawn := s.random.IntN(100)
@@ -80,61 +83,63 @@ func (s *shopper) live() {
 		if drawn -= way.percent; drawn >= 0 {
 			continue
 		}
-		if s.open(way.payMethod) {
+		if s.openOrder(way.payMethod) {
 			for _, impUID := range way.pay() {
-				s.report(impUID, way.payMethod)
+				s.reportPayment(impUID, way.payMethod)
 			}
 		}
 		return
 	}
 }
 
-// open opens an order, and another one if nobody says that it did.
-func (s *shopper) open(payMethod string) bool {
+// openOrder opens an order, and another one after a call without success.
+func (s *shopper) openOrder(payMethod string) bool {
 	for range 4 {
-		a, code := s.client.ask(s.ctx, s.anywhere(), s.token(s.user), openOrder, map[string]any{"p": s.offer.id, "m": payMethod})
+		a, code := s.client.callAPI(s.ctx, s.randomServer(), s.userToken(s.user), openOrder, map[string]any{"p": s.offer.id, "m": payMethod})
 		if code == "" {
 			s.merchantUID, s.checkout = a.Data.CreateChargeOrder.MerchantUID, a.Data.CreateChargeOrder.Checkout
-			s.journal.opened(s.merchantUID, purchase{s.user, s.offer.id})
+			s.journal.recordOrder(s.merchantUID, purchase{s.user, s.offer.id})
 			return true
 		}
-		s.rest(time.Second)
+		s.pauseRandomly(time.Second)
 	}
 	return false
 }
 
-// report tells the servers of a payment, as browsers do or do not, and does what people do with their points.
-func (s *shopper) report(impUID, payMethod string) {
-	if s.likely(10) {
-		s.steal(impUID)
+// reportPayment tells the servers of a payment, as browsers do or fail to do. Then the person may
+// spend or refund the points.
+func (s *shopper) reportPayment(impUID, payMethod string) {
+	if s.chance(10) {
+		s.chargeAsThief(impUID)
 	}
-	if s.likely(5) {
-		s.forge(impUID)
+	if s.chance(5) {
+		s.sendForgedWebhook(impUID)
 	}
-	line := s.charge(impUID, s.random.IntN(4))
-	if s.likely(12) {
+	line := s.chargeConcurrently(impUID, s.random.IntN(4))
+	if s.chance(12) {
 		s.cancelAtConsole(impUID)
 	}
 	switch {
 	case line == "":
-	case s.likely(30):
-		s.spend()
-	case s.likely(25):
-		s.refund(impUID, line, payMethod)
+	case s.chance(30):
+		s.spendOnce()
+	case s.chance(25):
+		s.refundOnce(impUID, line, payMethod)
 	}
 }
 
-// charge claims the payment on several servers at once, and returns the line if somebody was given it.
-func (s *shopper) charge(impUID string, times int) (line string) {
+// chargeConcurrently claims the payment on several servers at once, and returns the line if a call
+// returned it.
+func (s *shopper) chargeConcurrently(impUID string, times int) (line string) {
 	var mu sync.Mutex
 	var claims sync.WaitGroup
 	for range times {
-		url, wait := s.anywhere(), time.Duration(s.random.Int64N(int64(time.Second)))
+		url, wait := s.randomServer(), time.Duration(s.random.Int64N(int64(time.Second)))
 		claims.Go(func() {
 			for range 3 {
-				a, code := s.client.ask(s.ctx, url, s.token(s.user), credit, map[string]any{"id": impUID})
+				a, code := s.client.callAPI(s.ctx, url, s.userToken(s.user), chargePayment, map[string]any{"id": impUID})
 				if code == "" {
-					s.journal.charged(impUID, a.Data.CreatePointTransaction.ID)
+					s.journal.recordCharge(impUID, a.Data.CreatePointTransaction.ID)
 					mu.Lock()
 					line = a.Data.CreatePointTransaction.ID
 					mu.Unlock()
@@ -150,18 +155,18 @@ func (s *shopper) charge(impUID string, times int) (line string) {
 	return line
 }
 
-// steal claims somebody else's payment.
-func (s *shopper) steal(impUID string) {
+// chargeAsThief claims another person's payment.
+func (s *shopper) chargeAsThief(impUID string) {
 	thief := fmt.Sprintf("thief-%d", s.random.IntN(5))
-	if _, code := s.client.ask(s.ctx, s.anywhere(), s.token(thief), credit, map[string]any{"id": impUID}); code == "" {
+	if _, code := s.client.callAPI(s.ctx, s.randomServer(), s.userToken(thief), chargePayment, map[string]any{"id": impUID}); code == "" {
 		s.Errorf("%s was given the payment %s of %s", thief, impUID, s.user)
 	}
 }
 
-// forge sends a webhook that Iamport did not send.
-func (s *shopper) forge(impUID string) {
+// sendForgedWebhook sends a webhook that does not come from Iamport.
+func (s *shopper) sendForgedWebhook(impUID string) {
 	lie := map[string]string{"imp_uid": impUID, "merchant_uid": fmt.Sprintf("forged-%d", s.number), "status": "paid"}
-	_ = s.client.post(s.ctx, s.anywhere()+"/webhooks/iamport", "", lie, nil)
+	_ = s.client.post(s.ctx, s.randomServer()+"/webhooks/iamport", "", lie, nil)
 }
 
 func (s *shopper) cancelAtConsole(impUID string) {
@@ -170,50 +175,50 @@ func (s *shopper) cancelAtConsole(impUID string) {
 		if err := s.gateway.Cancel(impUID, part); err != nil {
 			return // not paid, or nothing left
 		}
-		if s.likely(50) {
+		if s.chance(50) {
 			return
 		}
 	}
 }
 
-// spend uses points once, however often and wherever it is asked for.
-func (s *shopper) spend() {
+// spendOnce requests the same spend from two servers.
+func (s *shopper) spendOnce() {
 	reference := fmt.Sprintf("spend-%d", s.number)
 	amount := 1 + s.random.Int64N(s.offer.price)
-	s.journal.asked(reference, &spend{user: s.user, amount: amount})
-	s.twice(func(url string) string {
-		_, code := s.client.ask(s.ctx, url, s.service, spendPoints, map[string]any{"i": map[string]any{
+	s.journal.recordSpendRequest(reference, &spend{user: s.user, amount: amount})
+	s.callTwoServers(func(url string) string {
+		_, code := s.client.callAPI(s.ctx, url, s.serviceToken, spendPoints, map[string]any{"i": map[string]any{
 			"userId": s.user, "amount": amount, "reference": reference, "description": "torture"}})
 		if code == "" {
-			s.journal.spent(reference)
+			s.journal.recordSpendSuccess(reference)
 		}
 		return code
 	})
 }
 
-// refund gives money back once, however often and wherever it is asked for. The reason names the request, so that it is
+// refundOnce requests the same refund from two servers. The reason names the request, so that it is
 // found again among Iamport's cancellations.
-func (s *shopper) refund(impUID, line, payMethod string) {
+func (s *shopper) refundOnce(impUID, line, payMethod string) {
 	reference := fmt.Sprintf("refund-%d", s.number)
 	amount := s.offer.price
-	if s.likely(50) {
+	if s.chance(50) {
 		amount = 1 + s.random.Int64N(s.offer.price)
 	}
-	s.journal.refunded(reference, &refund{impUID, amount})
+	s.journal.recordRefundRequest(reference, &refund{impUID, amount})
 	input := map[string]any{"transactionId": line, "amount": amount, "reference": reference, "reason": reference}
 	if payMethod == "VIRTUAL_ACCOUNT" {
 		input["account"] = map[string]string{"holder": "김민지", "bank": "004", "number": "12345678901234", "phone": "01012345678"}
 	}
-	s.twice(func(url string) string {
-		_, code := s.client.ask(s.ctx, url, s.token(s.user), refundCharge, map[string]any{"i": input})
+	s.callTwoServers(func(url string) string {
+		_, code := s.client.callAPI(s.ctx, url, s.userToken(s.user), refundCharge, map[string]any{"i": input})
 		return code
 	})
 }
 
-// twice asks two servers at once, and again while nobody knows what happened.
-func (s *shopper) twice(ask func(url string) (code string)) {
+// callTwoServers calls two servers at once, and repeats a call while its outcome is unknown.
+func (s *shopper) callTwoServers(ask func(url string) (code string)) {
 	var both sync.WaitGroup
-	for _, url := range []string{s.anywhere(), s.anywhere()} {
+	for _, url := range []string{s.randomServer(), s.randomServer()} {
 		both.Go(func() {
 			for range 3 {
 				if code := ask(url); code != noAnswer && code != "INTERNAL" && code != "GATEWAY_UNAVAILABLE" {
@@ -226,7 +231,7 @@ func (s *shopper) twice(ask func(url string) (code string)) {
 	both.Wait()
 }
 
-func isUp(ctx context.Context, c *client, url string) bool {
+func isReady(ctx context.Context, c *client, url string) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
 	if err != nil {
 		return false

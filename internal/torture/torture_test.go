@@ -25,6 +25,7 @@ import (
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
 var (
@@ -33,61 +34,61 @@ var (
 	rateFlag   = flag.String("rate", "0.3", "the share of requests, webhooks and payments at Iamport that meet a fault")
 )
 
-// run is one torture.
+// run is one run of the torture.
 type run struct {
 	*testing.T
 
-	seed   uint64
-	orders int
-	users  int
-	stay   time.Duration // how long people stay, whatever they are waiting for
-	deaf   bool          // what Iamport tells late is lost for good
-	secret []byte
+	seed             uint64
+	orders           int
+	users            int
+	visitTimeout     time.Duration // how long a person stays at most
+	dropLateWebhooks bool          // late webhooks are lost
+	secret           []byte
 
-	gateway    *sandbox.Sandbox
-	gatewayURL string
-	postgres   *databasetest.Instance
-	relay      *relay
-	servers    []*server
-	client     *client
-	service    string // a token of the shop's own backend
-	journal    *journal
-	gatewayLog *record
-	serverLog  *record
-	done       atomic.Int64
-	fate       misfortunes
+	gateway      *sandbox.Sandbox
+	gatewayURL   string
+	postgres     *databasetest.Instance
+	relay        *relay
+	servers      []*server
+	client       *client
+	serviceToken string // a token of the shop's own backend
+	journal      *journal
+	gatewayLog   *logBuffer
+	serverLog    *logBuffer
+	ordersDone   atomic.Int64
+	counts       chaosCounts
 }
 
-// TestNothingIsLostDoubledOrForged is the torture; see doc.go.
-func TestNothingIsLostDoubledOrForged(t *testing.T) {
+// TestNoPointIsLostDoubledOrForged is the torture; see doc.go.
+func TestNoPointIsLostDoubledOrForged(t *testing.T) {
 	t.Parallel()
-	r := &run{T: t, seed: *seedFlag, orders: *ordersFlag, client: newClient(), journal: newJournal(), gatewayLog: &record{},
-		serverLog: &record{}, secret: []byte(crand.Text() + crand.Text())}
+	r := &run{T: t, seed: *seedFlag, orders: *ordersFlag, client: newClient(), journal: newJournal(), gatewayLog: &logBuffer{},
+		serverLog: &logBuffer{}, secret: []byte(crand.Text() + crand.Text())}
 	for r.seed == 0 {
 		r.seed = rand.Uint64N(1_000_000)
 	}
-	r.stay = time.Minute
+	r.visitTimeout = time.Minute
 	if r.orders == 0 {
-		r.orders, r.stay = 80, 6*time.Second
+		r.orders, r.visitTimeout = 80, 6*time.Second
 		if testing.Short() {
 			r.orders = 40
 		}
 	}
 	r.users = min(500, r.orders/5+5)
-	r.deaf = r.seed%2 == 1
+	r.dropLateWebhooks = r.seed%2 == 1
 	t.Logf("go test ./internal/torture -args -seed %d -n %d -rate %s", r.seed, r.orders, *rateFlag)
 
-	// Full pages are written and commits are flushed as ever; only the disk is not waited for, which matters to a machine
-	// that crashes and to no process.
+	// fsync=off only skips waiting for the disk. Full pages are written and commits are flushed to
+	// the operating system, so a crashed process loses nothing; only a crashed machine would.
 	r.postgres = databasetest.NewInstance(t, "-c", "fsync=off", "-c", "max_connections=200")
-	binary := build(t)
+	binary := buildServer(t)
 	label := crand.Text()
-	pprof.Do(t.Context(), pprof.Labels("torture", label), func(ctx context.Context) { r.torture(ctx, binary) })
-	r.wantNoGoroutine(label)
+	pprof.Do(t.Context(), pprof.Labels("torture", label), func(ctx context.Context) { r.runAll(ctx, binary) })
+	r.expectNoGoroutine(label)
 }
 
-// torture starts everything, lets everything happen, and ends everything.
-func (r *run) torture(ctx context.Context, binary string) {
+// runAll starts everything, runs the orders and the chaos, and ends everything.
+func (r *run) runAll(ctx context.Context, binary string) {
 	began := time.Now()
 	r.relay = newRelay()
 	defer r.relay.close()
@@ -101,20 +102,21 @@ func (r *run) torture(ctx context.Context, binary string) {
 
 	stop := r.startServers(binary)
 	defer stop()
-	if r.Failed() || !r.allUp(ctx) {
+	if r.Failed() || !r.waitUntilReady(ctx) {
 		return
 	}
 	started := time.Now()
-	r.shop(ctx)
+	r.shopUnderChaos(ctx)
 	shopped := time.Now()
-	r.calm(ctx)
+	r.endChaos(ctx)
 	dry := r.settle(ctx)
-	r.tell(figures{start: started.Sub(began), shopping: shopped.Sub(started), dry: dry})
-	r.keep("iamport.log", r.gatewayLog)
-	r.keep("servers.log", r.serverLog)
+	r.logFigures(figures{start: started.Sub(began), shopping: shopped.Sub(started), dry: dry})
+	r.saveLog("iamport.log", r.gatewayLog)
+	r.saveLog("servers.log", r.serverLog)
 }
 
-// startServers starts three. Each is asked to stop by stop, which then looks for what they have left.
+// startServers starts three servers. stop stops them, and fails the test if they leave anything
+// behind.
 func (r *run) startServers(binary string) (stop func()) {
 	env := []string{
 		"MODE=sandbox", "DATABASE_URL=" + r.postgres.URL, "IAMPORT_URL=" + r.gatewayURL, "PUBLIC_URL=" + r.relay.URL,
@@ -127,19 +129,19 @@ func (r *run) startServers(binary string) (stop func()) {
 	for range 3 {
 		s := newServer(r.T, binary, env, r.serverLog)
 		r.servers = append(r.servers, s)
-		target := *r.mustParse(s.url())
+		target := *r.parseURL(s.url())
 		r.relay.targets = append(r.relay.targets, &target)
 		running.Go(func() { s.supervise(ctx) })
 	}
-	r.service = r.sign("shop", auth.RoleService)
+	r.serviceToken = r.signToken("shop", auth.RoleService)
 	return func() {
 		cancel()
 		running.Wait()
-		r.wantNoServer()
+		r.expectNoServer()
 	}
 }
 
-func (r *run) sign(user string, role auth.Role) string {
+func (r *run) signToken(user string, role auth.Role) string {
 	who := auth.Identity{UserID: user, Roles: []auth.Role{role}, ExpiresAt: time.Now().Add(24 * time.Hour)}
 	token, err := auth.Sign(r.secret, who, "", "")
 	if err != nil {
@@ -148,16 +150,16 @@ func (r *run) sign(user string, role auth.Role) string {
 	return token
 }
 
-func (r *run) token(user string) string { return r.sign(user, auth.RoleUser) }
+func (r *run) userToken(user string) string { return r.signToken(user, auth.RoleUser) }
 
-// allUp waits until every server is ready.
-func (r *run) allUp(ctx context.Context) bool {
+// waitUntilReady waits until every server is ready.
+func (r *run) waitUntilReady(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, s := range r.servers {
-		for !isUp(ctx, r.client, s.url()) {
+		for !isReady(ctx, r.client, s.url()) {
 			if !pause(ctx, 50*time.Millisecond) {
-				r.Errorf("%s does not become ready; the last lines are:\n%s", s.url(), strings.Join(r.serverLog.last(20), "\n"))
+				r.Errorf("%s does not become ready; the last lines are:\n%s", s.url(), strings.Join(r.serverLog.lastLines(20), "\n"))
 				return false
 			}
 		}
@@ -165,34 +167,35 @@ func (r *run) allUp(ctx context.Context) bool {
 	return true
 }
 
-// shop lets people pay while everything goes wrong.
-func (r *run) shop(ctx context.Context) {
-	plan := sandbox.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag),
-		Faults: []sandbox.Fault{{Name: sandbox.FaultCancelPending, Rate: json.Number(*rateFlag)}}}
+// shopUnderChaos runs all orders while faults and incidents happen.
+func (r *run) shopUnderChaos(ctx context.Context) {
+	plan := fault.Plan{Seed: r.faultSeed(), Rate: json.Number(*rateFlag),
+		Rules: []fault.Rule{{Name: fault.CancelPending, Rate: json.Number(*rateFlag)}}}
 	if err := r.gateway.SetFaults(plan); err != nil {
 		r.Error(err)
 	}
 	chaos, cancel := context.WithCancel(ctx)
 	var broken sync.WaitGroup
-	broken.Go(func() { r.chaos(chaos) })
+	broken.Go(func() { r.causeChaos(chaos) })
 	var people errgroup.Group
 	people.SetLimit(48)
 	for number := range r.orders {
 		people.Go(func() error {
-			ctx, leave := context.WithTimeout(ctx, r.stay)
+			ctx, leave := context.WithTimeout(ctx, r.visitTimeout)
 			defer leave()
-			r.shopper(ctx, number).live()
-			r.done.Add(1)
+			r.newShopper(ctx, number).buyPoints()
+			r.ordersDone.Add(1)
 			return nil
 		})
 	}
-	_ = people.Wait() // they all return nil
+	_ = people.Wait() // all return nil
 	cancel()
 	broken.Wait()
 }
 
-// faultSeed is the seed, but in a short run one whose clock at Iamport is not fast: a payment that says it was paid in
-// some minutes is on no list before, and a short run does not wait that long.
+// faultSeed returns the seed. A short run gets one under which Iamport's clock is not fast: it
+// cannot wait some minutes for payments that are on no list before the time they say they were
+// paid.
 func (r *run) faultSeed() uint64 {
 	if *ordersFlag == 0 && r.seed/15%2 == 0 {
 		return r.seed + 15
@@ -200,45 +203,46 @@ func (r *run) faultSeed() uint64 {
 	return r.seed
 }
 
-// calm ends what goes wrong. What Iamport has put off happens now; in a deaf run nobody hears of it.
-func (r *run) calm(ctx context.Context) {
-	if err := r.gateway.SetFaults(sandbox.Plan{}); err != nil {
+// endChaos ends the faults. What they have put off happens now; with dropLateWebhooks its webhooks
+// are lost.
+func (r *run) endChaos(ctx context.Context) {
+	if err := r.gateway.SetFaults(fault.Plan{}); err != nil {
 		r.Error(err)
 	}
-	r.allUp(ctx)
-	r.relay.cut.Store(r.deaf)
+	r.waitUntilReady(ctx)
+	r.relay.cut.Store(r.dropLateWebhooks)
 	r.gateway.Flush()
 	r.gateway.Wait()
 }
 
-// keep saves a log, for go test -artifacts.
-func (r *run) keep(name string, log *record) {
+// saveLog saves a log, for go test -artifacts.
+func (r *run) saveLog(name string, log *logBuffer) {
 	if err := os.WriteFile(filepath.Join(r.ArtifactDir(), name), log.bytes(), 0o600); err != nil {
 		r.Error(err)
 	}
 }
 
-// wantNoServer looks for processes of the servers, and for their sessions in the database.
-func (r *run) wantNoServer() {
+// expectNoServer fails for processes of the servers, and for their sessions in the database.
+func (r *run) expectNoServer() {
 	for _, s := range r.servers {
 		if s.err != nil {
-			r.Errorf("a server did not stop well: %v; the last lines are:\n%s", s.err, strings.Join(r.serverLog.last(20), "\n"))
+			r.Errorf("a server did not stop well: %v; the last lines are:\n%s", s.err, strings.Join(r.serverLog.lastLines(20), "\n"))
 		}
-		if left := s.alive(); len(left) > 0 {
+		if left := s.livingPIDs(); len(left) > 0 {
 			r.Errorf("the processes %d are left", left)
 		}
 	}
-	if n := r.serverLog.times("panic"); n > 0 {
-		r.Errorf("servers have panicked:\n%s", strings.Join(r.serverLog.about(20, "panic"), "\n"))
+	if n := r.serverLog.countLines("panic"); n > 0 {
+		r.Errorf("servers have panicked:\n%s", strings.Join(r.serverLog.linesWith(20, "panic"), "\n"))
 	}
-	r.wantNoSession()
+	r.expectNoSession()
 }
 
-// wantNoGoroutine gives those that are about to end the time to do so.
-func (r *run) wantNoGoroutine(label string) {
+// expectNoGoroutine fails for goroutines of the run that do not end within 20 seconds.
+func (r *run) expectNoGoroutine(label string) {
 	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
 	defer cancel()
-	for left := labelled(label); left != ""; left = labelled(label) {
+	for left := stacksWithLabel(label); left != ""; left = stacksWithLabel(label) {
 		if !pause(ctx, 20*time.Millisecond) {
 			r.Errorf("goroutines are left:\n%s", left)
 			return
@@ -246,8 +250,9 @@ func (r *run) wantNoGoroutine(label string) {
 	}
 }
 
-// labelled are the stacks of goroutines with the label, which they inherit from who started them.
-func labelled(label string) string {
+// stacksWithLabel returns the stacks of goroutines with the label, which a goroutine inherits from
+// its parent.
+func stacksWithLabel(label string) string {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 		return err.Error()

@@ -14,7 +14,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// orderRow is an order as the books have it.
+// orderRow is an order in the books.
 type orderRow struct {
 	MerchantUID, UserID, ProductID string
 	Price, Points, BonusPoints     int64
@@ -26,14 +26,14 @@ type lineRow struct {
 	Amount                              int64
 }
 
-// refundRow is a refund. Its reason names who asked for it.
+// refundRow is a refund. Its reason names the request.
 type refundRow struct {
 	Reason, ImpUID, Status string
 	Amount                 int64
 	CreatedAt              time.Time
 }
 
-// books is all that the verdict reads of the database. It never writes there.
+// books is everything that the verdict reads from the database. The torture never writes there.
 type books struct {
 	orders  map[string]orderRow
 	lines   []lineRow
@@ -84,7 +84,7 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 	return b, nil
 }
 
-// credited is what the ledger says of each payment.
+// credited returns the ledger's record of each payment.
 func (b books) credited() map[string]credited {
 	all := map[string]credited{}
 	for _, l := range b.lines {
@@ -104,7 +104,7 @@ func (b books) credited() map[string]credited {
 	return all
 }
 
-// verdict is every difference between the truth and the books, by imp_uid or by what it is about.
+// verdict holds every difference between the truth and the books, by imp_uid or another name.
 type verdict map[string][]string
 
 func (v verdict) add(about, format string, args ...any) {
@@ -142,7 +142,7 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	return v
 }
 
-// judgeOrders wants every order whose number somebody was given, and each as it was offered.
+// judgeOrders requires every order that a client opened, and each as it was offered.
 func (b books) judgeOrders(v verdict, j *journal) {
 	for merchantUID, p := range j.orders {
 		if o, ok := b.orders[merchantUID]; !ok || o.UserID != p.user || o.ProductID != p.product {
@@ -156,7 +156,7 @@ func (b books) judgeOrders(v verdict, j *journal) {
 	}
 }
 
-// judgeCharges wants every line that somebody was given, and that only one call was given it.
+// judgeCharges requires every line that a call returned, and that only one call returned it.
 func (b books) judgeCharges(v verdict, j *journal) {
 	booked := b.credited()
 	for impUID, given := range j.charges {
@@ -166,7 +166,7 @@ func (b books) judgeCharges(v verdict, j *journal) {
 	}
 }
 
-// judgeSpends wants every spend that was promised, once, and none that nobody asked for.
+// judgeSpends requires every confirmed spend, once, and no spend without a request.
 func (b books) judgeSpends(v verdict, j *journal) {
 	found := map[string]int{}
 	for _, l := range b.lines {
@@ -179,15 +179,16 @@ func (b books) judgeSpends(v verdict, j *journal) {
 		}
 	}
 	for reference, s := range j.spends {
-		if n := found[reference]; n > 1 || s.told && n == 0 {
-			v.add(reference, "%d spends, success was told: %t", n, s.told)
+		if n := found[reference]; n > 1 || s.confirmed && n == 0 {
+			v.add(reference, "%d spends, success was told: %t", n, s.confirmed)
 		}
 	}
 }
 
-// judgeRefunds compares refunds with Iamport's cancellations: whatever became of it, a refund gave money back once at most,
-// and never if it was released. One that is done gave it back itself, or somebody at the console was faster and gave back
-// as much, or all of it. In the end only those of cards may be under way, and those not for long.
+// judgeRefunds compares refunds with Iamport's cancellations. A refund gives money back once at
+// most, and never after it was released. A refund that is done gave the money back itself, or the
+// console was faster and cancelled as much, or everything. In the end only refunds of cards may be
+// under way, and those not for long.
 func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now time.Time) {
 	payments := map[string]sandbox.Payment{}
 	given := map[string][]int64{}
@@ -195,17 +196,17 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 		payments[p.ImpUID] = p
 		for _, c := range p.CancelHistory {
 			if _, ours := j.refunds[c.Reason]; ours {
-				given[c.Reason] = append(given[c.Reason], minor(p, c.Amount))
+				given[c.Reason] = append(given[c.Reason], minorUnits(p, c.Amount))
 			}
 		}
 	}
 	for _, r := range b.refunds {
 		p, got := payments[r.ImpUID], given[r.Reason]
 		itself := slices.Equal(got, []int64{r.Amount})
-		if done := r.Status == "DONE"; done && !itself && (len(got) > 0 || !gaveBack(p, r.Amount)) || !done && len(got) > 0 {
+		if done := r.Status == "DONE"; done && !itself && (len(got) > 0 || !wasCancelled(p, r.Amount)) || !done && len(got) > 0 {
 			v.add(r.ImpUID, "refund %+v, and Iamport gave back %d", r, got)
 		}
-		if asked := j.refunds[r.Reason]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount && asked.amount != allOfIt {
+		if asked := j.refunds[r.Reason]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount && asked.amount != wholeRest {
 			v.add(r.ImpUID, "refund %+v was asked for as %+v", r, asked)
 		}
 		fresh := p.PayMethod == "card" && now.Sub(r.CreatedAt) < 3*time.Minute
@@ -219,21 +220,21 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 	}
 }
 
-// gaveBack tells whether the amount was cancelled as such, or everything was.
-func gaveBack(p sandbox.Payment, amount int64) bool {
+// wasCancelled tells whether the amount was cancelled as such, or everything was.
+func wasCancelled(p sandbox.Payment, amount int64) bool {
 	return won(p.CancelAmount) == won(p.Amount) ||
-		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return minor(p, c.Amount) == amount })
+		slices.ContainsFunc(p.CancelHistory, func(c sandbox.Cancellation) bool { return minorUnits(p, c.Amount) == amount })
 }
 
-// minor is an amount of the payment's in the unit of the books: dollars have cents.
-func minor(p sandbox.Payment, amount fmt.Stringer) int64 {
+// minorUnits converts an amount of the payment into the unit of the books: dollars have cents.
+func minorUnits(p sandbox.Payment, amount fmt.Stringer) int64 {
 	if p.Currency == "USD" {
 		return won(amount) * 100
 	}
 	return won(amount)
 }
 
-// judgeBalances wants every balance to be the sum of lines that were judged above, and no others.
+// judgeBalances requires every balance to be the sum of lines, of the kinds that are judged above.
 func (b books) judgeBalances(v verdict) {
 	sums := map[string]int64{}
 	for _, l := range b.lines {

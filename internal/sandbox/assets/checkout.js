@@ -51,10 +51,10 @@
     }
   }
 
-  // instead is what the form wants paid in place of the order's own amount and currency.
+  // instead returns the amount and currency to pay in place of the order's, and the discount.
   function instead(form) {
-    const { amount, currency } = form ? form.elements : {};
-    return { amount: amount?.value, currency: currency?.value };
+    const { amount, currency, discount } = form ? form.elements : {};
+    return { amount: amount?.value, currency: currency?.value, discount: discount?.value };
   }
 
   function finish(outcome) {

@@ -1,47 +1,50 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"pointcharge/internal/sandbox/fault"
 )
 
-// choice is a button of the checkout page: how the payment ends, and who is told.
-type choice struct {
-	refusal *refusal // none pays
-	notices int      // webhooks
-	silent  bool     // the browser never hears of it
+// ending is a button of the checkout page: how the payment ends, and who hears of it.
+type ending struct {
+	refusal      *refusal // nil pays
+	notices      int      // webhooks
+	callbackLost bool     // the browser's callback is not called
 }
 
-func choiceOf(action string) (choice, bool) {
+func endingOf(action string) (ending, bool) {
 	switch action {
 	case "pay":
-		return choice{notices: 1}, true
+		return ending{notices: 1}, true
 	case "pay_twice_told":
-		return choice{notices: 2}, true
+		return ending{notices: 2}, true
 	case "pay_untold":
-		return choice{notices: 0}, true
+		return ending{notices: 0}, true
 	case "pay_silently":
-		return choice{notices: 1, silent: true}, true
+		return ending{notices: 1, callbackLost: true}, true
 	case "fail": // an interactive failure sends no webhook (contract §2.2)
-		return choice{refusal: errDeclined}, true
+		return ending{refusal: errDeclined}, true
 	case "close":
-		return choice{refusal: errClosed}, true
+		return ending{refusal: errClosed}, true
 	}
-	return choice{}, false
+	return ending{}, false
 }
 
-// outcome is how a window ended. A silent one has no Rsp.
+// outcome is how a window ended. Rsp is nil when the callback is lost.
 type outcome struct {
 	Rsp      *rsp   `json:"rsp"`
 	Redirect string `json:"redirect"` // m_redirect_url with the result, in the redirect flow
 }
 
-// rsp is what the callback of request_pay gets (contract §4). Current SDKs give the first four;
-// older ones the rest too. Success says nothing about money: it is true for a virtual account that
-// was only issued.
+// rsp is the argument of request_pay's callback (contract §4). Current SDKs give the first four
+// fields, older ones the rest too. Success says nothing about money: it is true for a virtual
+// account that was only issued.
 type rsp struct {
 	ImpUID      Text            `json:"imp_uid"`
 	MerchantUID string          `json:"merchant_uid"`
@@ -77,12 +80,13 @@ type rsp struct {
 	VbankDate   int64           `json:"vbank_date"`
 }
 
-// decision is what the checkout page posts: a button, and the amount and currency to pay instead
-// of those asked for.
+// decision is the body that the checkout page posts: a button, the amount and currency to pay instead
+// of the order's, and the discount of a promotion.
 type decision struct {
 	Action   string      `json:"action"`
 	Amount   json.Number `json:"amount"`
 	Currency string      `json:"currency"`
+	Discount json.Number `json:"discount"`
 }
 
 // answerCheckout answers POST /checkout/{session}/answer. A window ends once: a second decision
@@ -92,79 +96,82 @@ func (s *Sandbox) answerCheckout(w http.ResponseWriter, r *http.Request) {
 	if !s.readJSON(w, r, &in) {
 		return
 	}
-	window, ok := s.session(r)
+	window, ok := s.findSession(r)
 	if !ok {
-		s.fail(w, http.StatusNotFound, 1, "만료된 결제창입니다.")
+		s.writeFailure(w, http.StatusNotFound, 1, "만료된 결제창입니다.")
 		return
 	}
-	chosen, ok := choiceOf(in.Action)
-	if amount, err := in.amount(); !ok || err != nil || amount < 0 || len(in.Currency) > 3 {
-		s.fail(w, http.StatusBadRequest, -1, "action, amount, currency를 확인하세요.")
+	chosen, ok := endingOf(in.Action)
+	if !ok || !in.valid() {
+		s.writeFailure(w, http.StatusBadRequest, -1, "action, amount, currency, discount를 확인하세요.")
 		return
 	}
-	s.write(w, http.StatusOK, s.decide(window, chosen, in))
+	s.writeJSON(w, http.StatusOK, s.endWindow(window, chosen, in))
 }
 
-// amount is what to pay instead; 0 leaves what was asked for.
-func (d decision) amount() (money, error) {
-	if d.Amount == "" {
-		return 0, nil
-	}
-	return parseMoney(string(d.Amount))
+func (d decision) valid() bool {
+	amount, err := d.amount()
+	discount, discountErr := d.discount()
+	return err == nil && discountErr == nil && amount >= 0 && discount >= 0 && len(d.Currency) <= 3
 }
 
-func (s *Sandbox) decide(window *session, chosen choice, in decision) *outcome {
+// amount returns the amount to pay instead of the order's; 0 keeps the order's.
+func (d decision) amount() (money, error) { return parseMoney(cmp.Or(string(d.Amount), "0")) }
+
+func (d decision) discount() (money, error) { return parseMoney(cmp.Or(string(d.Discount), "0")) }
+
+func (s *Sandbox) endWindow(window *session, chosen ending, in decision) *outcome {
 	window.mu.Lock()
 	defer window.mu.Unlock()
-	if window.done != nil {
-		return window.done
+	if window.outcome != nil {
+		return window.outcome
 	}
-	settled, why := s.settle(window.impUID, chosen, in)
+	settled, why := s.settlePayment(window.impUID, chosen, in)
 	switch {
 	case why != nil:
-		window.done = window.refused(why)
-	case chosen.silent:
-		window.done = &outcome{}
+		window.outcome = window.refusedOutcome(why)
+	case chosen.callbackLost:
+		window.outcome = &outcome{}
 	default:
-		window.done = window.returned(success(settled.Payment, window.order))
+		window.outcome = window.outcomeOf(successRsp(settled.Payment, window.order))
 	}
 	// The browser's answer and the webhooks race, as they do at Iamport (contract §2.3).
 	for range chosen.notices {
 		if why == nil {
-			s.announce(settled, true)
+			s.sendWebhook(settled, true)
 		}
 	}
-	return window.done
+	return window.outcome
 }
 
-// settle ends the payment. Two windows of one order may be open; only one of them can be paid.
-func (s *Sandbox) settle(impUID string, chosen choice, in decision) (*record, *refusal) {
+// settlePayment ends the payment. Of two windows of one order only one can be paid.
+func (s *Sandbox) settlePayment(impUID string, chosen ending, in decision) (*record, *refusal) {
 	now, why := s.now().Unix(), chosen.refusal
-	var f fault
+	var f fault.Fault
 	settled, err := s.store.update(impUID, now, func(r *record) error {
 		if why == nil && s.store.everPaidLocked(r.MerchantUID) {
 			why = errAlreadyPaid
 		}
 		r.settle(why, in, now)
 		if r.Status == Paid {
-			f = s.spoil(r)
+			f = s.injectPaymentFault(r)
 		}
 		if r.Status == Failed && why == nil {
 			why = errDeclined
 		}
 		return nil
 	})
-	if errors.Is(err, errNoPayment) {
-		return nil, errForgotten
+	if errors.Is(err, errPaymentNotFound) {
+		return nil, errPaymentForgotten
 	}
-	s.followUp(settled, f)
+	s.scheduleFollowUp(settled, f)
 	return settled, why
 }
 
 func (r *record) settle(why *refusal, in decision, now int64) {
 	if why != nil {
 		r.Status, r.FailReason = Failed, Text(why.message)
-		r.Payment = r.stamped(now)
+		r.Payment = r.withStatusTime(now)
 		return
 	}
 	if amount, _ := in.amount(); amount > 0 {
@@ -173,35 +180,42 @@ func (r *record) settle(why *refusal, in decision, now int64) {
 	if in.Currency != "" {
 		r.Currency = in.Currency
 	}
+	if discount, _ := in.discount(); discount > 0 {
+		r.Promotion = newPromotion(discount)
+	}
 	if r.PayMethod != "vbank" { // its money comes later, or never
 		r.Status = Paid
 	}
-	r.Payment = r.withMethod(now).stamped(now)
+	r.Payment = r.withMethodDetails(now).withStatusTime(now)
 }
 
-func success(p Payment, o order) *rsp {
+func successRsp(p Payment, o order) *rsp {
 	return &rsp{
 		ImpUID: Text(p.ImpUID), MerchantUID: p.MerchantUID, Success: true, ImpSuccess: true, Status: p.Status,
 		PaidAmount: p.Amount, Currency: p.Currency, PayMethod: p.PayMethod, PGProvider: p.PGProvider,
-		EmbProvider: p.EmbPGProvider, PGTID: p.PGTID, PGType: "payment", Name: p.Name, BuyerName: p.BuyerName, BuyerEmail: p.BuyerEmail,
-		BuyerTel: p.BuyerTel, BuyerAddr: p.BuyerAddr, BuyerPost: p.BuyerPostcode, CustomData: o.CustomData,
+		EmbProvider: p.EmbPGProvider, PGTID: p.PGTID, PGType: "payment", Name: p.Name,
+		BuyerName: p.BuyerName, BuyerEmail: p.BuyerEmail, BuyerTel: p.BuyerTel,
+		BuyerAddr: p.BuyerAddr, BuyerPost: p.BuyerPostcode, CustomData: o.CustomData,
 		PaidAt: p.PaidAt, ReceiptURL: p.ReceiptURL, ApplyNum: p.ApplyNum, CardName: p.CardName,
 		CardNumber: p.CardNumber, CardQuota: p.CardQuota, BankName: p.BankName, VbankNum: p.VbankNum,
 		VbankName: p.VbankName, VbankHolder: p.VbankHolder, VbankDate: p.VbankDate,
 	}
 }
 
-// refused is the outcome of a window that did not open (it has no imp_uid then) or did not pay.
-func (s *session) refused(why *refusal) *outcome {
-	return s.returned(&rsp{
-		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID, ErrorCode: Text(why.code), ErrorMsg: Text(why.message),
+// refusedOutcome is the outcome of a window that did not open, which has no imp_uid, or did not
+// pay.
+func (s *session) refusedOutcome(why *refusal) *outcome {
+	return s.outcomeOf(&rsp{
+		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID,
+		ErrorCode: Text(why.code), ErrorMsg: Text(why.message),
 		Status: Failed, PGType: "payment", PaidAmount: "0", Currency: s.order.currency(),
 		PayMethod: s.order.PayMethod, Name: s.order.Name, CustomData: s.order.CustomData,
 	})
 }
 
-// returned adds where the browser goes with the answer, in the redirect flow (contract §4).
-func (s *session) returned(answer *rsp) *outcome {
+// outcomeOf adds the address that the browser goes to with the answer in the redirect flow
+// (contract §4).
+func (s *session) outcomeOf(answer *rsp) *outcome {
 	ended := &outcome{Rsp: answer}
 	u, err := url.Parse(s.order.MRedirectURL)
 	if s.overlay || err != nil || !isWebAddress(s.order.MRedirectURL) {

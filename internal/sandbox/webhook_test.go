@@ -16,9 +16,9 @@ func TestNotifySendsThePresentStatusAsJSON(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "order"})
-	equal(t, g.notices(), []webhook{})
+	equal(t, g.receivedWebhooks(), []webhook{})
 	g.Notify("imp_1")
-	equal(t, g.notices(), []webhook{{"application/json", `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`}})
+	equal(t, g.receivedWebhooks(), []webhook{{"application/json", `{"imp_uid":"imp_1","merchant_uid":"order","status":"paid"}`}})
 }
 
 func TestNotifySendsAFormWhenConfigured(t *testing.T) {
@@ -26,7 +26,7 @@ func TestNotifySendsAFormWhenConfigured(t *testing.T) {
 	g := newGateway(t, func(c *sandbox.Config) { c.WebhookForm = true })
 	p := g.Put(sandbox.Payment{ImpUID: "imp_1", MerchantUID: "a&b", Amount: "5", Status: sandbox.Cancelled})
 	g.Notify("imp_1")
-	equal(t, g.notices(), []webhook{{"application/x-www-form-urlencoded",
+	equal(t, g.receivedWebhooks(), []webhook{{"application/x-www-form-urlencoded",
 		"cancellation_id=" + p.CancelHistory[0].CancellationID + "&imp_uid=imp_1&merchant_uid=a%26b&status=cancelled"}})
 }
 
@@ -34,7 +34,7 @@ func TestNotifyAboutAnUnknownPaymentSendsNothing(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.Notify("imp_9")
-	equal(t, g.notices(), []webhook{})
+	equal(t, g.receivedWebhooks(), []webhook{})
 }
 
 func TestNotifyWithoutAnAddressSendsNothing(t *testing.T) {
@@ -42,7 +42,7 @@ func TestNotifyWithoutAnAddressSendsNothing(t *testing.T) {
 	g := newGateway(t, func(c *sandbox.Config) { c.WebhookURL = "" })
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
 	g.Notify("imp_1")
-	equal(t, g.notices(), []webhook{})
+	equal(t, g.receivedWebhooks(), []webhook{})
 }
 
 func TestNotifyDoesNotWaitForTheMerchant(t *testing.T) {
@@ -92,16 +92,16 @@ func TestNothingIsSentAfterClose(t *testing.T) {
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
 	g.Close()
 	g.Notify("imp_1")
-	equal(t, g.notices(), []webhook{})
+	equal(t, g.receivedWebhooks(), []webhook{})
 }
 
-// journal is a log that may be read while others write it.
-type journal struct {
+// logBuffer is a log for concurrent writers.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(p []byte) (int, error) {
+func (j *logBuffer) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
@@ -118,7 +118,7 @@ func TestWebhookFailuresAreLoggedAndNotRepeated(t *testing.T) {
 	redirecting := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
 	defer redirecting.Close()
 	for _, address := range []string{closed.URL, refusing.URL, redirecting.URL, "not an address", "http://\x7f"} {
-		log := &journal{}
+		log := &logBuffer{}
 		g := newGateway(t, func(c *sandbox.Config) {
 			c.WebhookURL, c.Log = address, slog.New(slog.NewTextHandler(log, nil))
 		})

@@ -8,21 +8,10 @@ import (
 	"testing"
 
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
-func TestParsePlan(t *testing.T) {
-	t.Parallel()
-	got, err := sandbox.ParsePlan("seed=7, rate=0.3,hang=0.1,429=1:2@POST /payments/prepare,webhook-late,down=1")
-	equal(t, err, nil)
-	equal(t, got, sandbox.Plan{Seed: 7, Rate: "0.3", Down: true, Faults: []sandbox.Fault{
-		{Name: "hang", Rate: "0.1"}, {Name: "429", Rate: "1", Count: 2, Route: "POST /payments/prepare"}, {Name: "webhook-late"},
-	}})
-	nothing, err := sandbox.ParsePlan("")
-	equal(t, err, nil)
-	equal(t, nothing, sandbox.Plan{})
-}
-
-func TestPlansWithMistakesAreRefused(t *testing.T) {
+func TestInvalidPlansAreRefused(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for text, says := range map[string]string{
@@ -41,7 +30,7 @@ func TestPlansWithMistakesAreRefused(t *testing.T) {
 		"webhook-late=1@GET *":      "it happens to a webhook, which has no route",
 		strings.Repeat("429,", 101): "there are 101 faults",
 	} {
-		p, err := sandbox.ParsePlan(text)
+		p, err := fault.Parse(text)
 		if err == nil {
 			err = g.SetFaults(p)
 		}
@@ -49,17 +38,17 @@ func TestPlansWithMistakesAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	equal(t, g.Faults().Faults, []sandbox.Fault{})
+	equal(t, g.Faults().Rules, []fault.Rule{})
 }
 
-const overJSON = `{"seed":7,"faults":[{"name":"429","rate":0.5,"count":2,"route":"GET /payments/{imp_uid}"}]}`
+const planJSON = `{"seed":7,"faults":[{"name":"429","rate":0.5,"count":2,"route":"GET /payments/{imp_uid}"}]}`
 
 func TestFaultsOverHTTP(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for _, path := range []string{"/faults", "/sandbox/faults"} {
 		want := `{"seed":7,"down":false,"faults":[{"name":"429","rate":0.5,"count":2,"route":"GET /payments/{imp_uid}"}],"injected":{},"later":0}`
-		equal(t, g.call(http.MethodPut, path, overJSON).text, want)
+		equal(t, g.call(http.MethodPut, path, planJSON).text, want)
 		equal(t, g.call(http.MethodGet, path, "").text, want)
 		equal(t, g.call(http.MethodDelete, path, "").text, `{"seed":0,"down":false,"faults":[],"injected":{},"later":0}`)
 	}
@@ -68,16 +57,16 @@ func TestFaultsOverHTTP(t *testing.T) {
 func TestFaultsOverHTTPRefuseNonsense(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.call(http.MethodPut, "/faults", overJSON)
+	g.call(http.MethodPut, "/faults", planJSON)
 	for _, body := range []string{
 		``, `[]`, `{"fault":[]}`, `{"faults":[{"name":"429","rates":1}]}`, `{"faults":[{"name":"nothing"}]}`, `{"seed":-1}`,
 		`{"faults":[{"name":"429","rate":1e300}]}`, `{} {}`, `{"faults":[{"name":"429","count":1.5}]}`,
 	} {
-		g.expect(g.call(http.MethodPut, "/faults", body), 400, -1)
+		g.expectCode(g.call(http.MethodPut, "/faults", body), 400, -1)
 	}
-	g.expect(g.call(http.MethodPut, "/faults", overJSON, "Content-Type: text/plain"), 415, -1)
-	g.expect(g.call(http.MethodPut, "/faults", `{"faults":[`+strings.Repeat(" ", 70_000)+`]}`), 413, -1)
-	equal(t, g.Faults().Faults[0].Name, "429")
+	g.expectCode(g.call(http.MethodPut, "/faults", planJSON, "Content-Type: text/plain"), 415, -1)
+	g.expectCode(g.call(http.MethodPut, "/faults", `{"faults":[`+strings.Repeat(" ", 70_000)+`]}`), 413, -1)
+	equal(t, g.Faults().Rules[0].Name, "429")
 }
 
 func TestFaultsAnswerWhileDown(t *testing.T) {
@@ -89,12 +78,13 @@ func TestFaultsAnswerWhileDown(t *testing.T) {
 	equal(t, g.call(http.MethodGet, "/iamport.js", "").status, 200)
 }
 
-// fates are what so many look-ups each of several payments met under the plan, one payment after another or all at once.
-func fates(t *testing.T, plan string, atOnce bool) map[string][]int {
+// statusesUnder returns the HTTP statuses of ten look-ups for each of eight payments under the
+// plan. The payments are looked up one after another or all at once.
+func statusesUnder(t *testing.T, plan string, atOnce bool) map[string][]int {
 	t.Helper()
 	g := newGateway(t)
 	token := g.token()
-	g.suffer(plan)
+	g.setFaults(plan)
 	met := map[string][]int{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -102,7 +92,7 @@ func fates(t *testing.T, plan string, atOnce bool) map[string][]int {
 		look := func() {
 			id := fmt.Sprint("imp_", i)
 			for range 10 {
-				status, _, _ := g.try(t.Context(), token, http.MethodGet, "/payments/"+id, "")
+				status, _, _ := g.send(t.Context(), token, http.MethodGet, "/payments/"+id, "")
 				mu.Lock()
 				met[id] = append(met[id], status)
 				mu.Unlock()
@@ -118,21 +108,21 @@ func fates(t *testing.T, plan string, atOnce bool) map[string][]int {
 	return met
 }
 
-func TestASeedNamesARunWhateverRunsBeside(t *testing.T) {
+func TestASeedRepeatsFaultsUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	const plan = "429=0.3,html=0.3,seed="
-	one := fates(t, plan+"7", false)
-	equal(t, fates(t, plan+"7", true), one)
-	if fmt.Sprint(fates(t, plan+"8", false)) == fmt.Sprint(one) {
+	one := statusesUnder(t, plan+"7", false)
+	equal(t, statusesUnder(t, plan+"7", true), one)
+	if fmt.Sprint(statusesUnder(t, plan+"8", false)) == fmt.Sprint(one) {
 		t.Error("another seed, the same faults")
 	}
 }
 
-func TestASeedNamesPaymentsThatTheSandboxNamed(t *testing.T) {
+func TestASeedRepeatsFaultsOfGeneratedPayments(t *testing.T) {
 	t.Parallel()
 	run := func() (amounts []string) {
 		g := newGateway(t)
-		g.suffer("wrong-amount=0.5,seed=3")
+		g.setFaults("wrong-amount=0.5,seed=3")
 		for i := range 20 {
 			g.call(http.MethodPost, "/sandbox-payments", fmt.Sprintf(`{"merchant_uid":"order-%d","amount":5000}`, i))
 		}
@@ -148,30 +138,31 @@ func TestRatesAreKept(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.WebhookURL = "http://127.0.0.1:1" })
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
-	g.suffer("seed=1,webhook-never=0.2,webhook-late=0.5")
+	g.setFaults("seed=1,webhook-never=0.2,webhook-late=0.5")
 	const n = 1000
 	for range n {
 		g.Notify("imp_1")
 	}
 	g.Wait()
 	injected := g.Faults().Injected
-	if never, late := injected[sandbox.FaultWebhookNever], injected[sandbox.FaultWebhookLate]; never < n*15/100 || never > n*25/100 || late < n*45/100 || late > n*55/100 {
+	never, late := injected[fault.WebhookNever], injected[fault.WebhookLate]
+	if never < n*15/100 || never > n*25/100 || late < n*45/100 || late > n*55/100 {
 		t.Errorf("of %d, %v", n, injected)
 	}
 }
 
-func TestARateIsSharedByAllFaultsOfAKind(t *testing.T) {
+func TestARateIsSharedByAllFaultsOfAnEvent(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.WebhookURL = "http://127.0.0.1:1" })
 	g.Put(sandbox.Payment{ImpUID: "imp_1", PayMethod: "vbank", Amount: "5000", Status: sandbox.Ready})
-	g.suffer("seed=2,rate=0.6")
+	g.setFaults("seed=2,rate=0.6")
 	const n = 1000
 	for range n {
 		g.Notify("imp_1")
 	}
 	g.Wait()
 	injected := g.Faults().Injected
-	for _, name := range []string{sandbox.FaultWebhookNever, sandbox.FaultWebhookTwice, sandbox.FaultWebhookLate, sandbox.FaultWebhookForged, sandbox.FaultWebhookForm} {
+	for _, name := range []string{fault.WebhookNever, fault.WebhookTwice, fault.WebhookLate, fault.WebhookForged, fault.WebhookForm} {
 		if got := injected[name]; got < n*7/100 || got > n*13/100 {
 			t.Errorf("%s happened %d times of %d, want about a tenth", name, got, n)
 		}

@@ -11,47 +11,48 @@ import (
 	"time"
 
 	"pointcharge/internal/sandbox"
+	"pointcharge/internal/sandbox/fault"
 )
 
-// told presses pay under the plan and returns the webhooks that came of it.
-func told(t *testing.T, plan string) (*gateway, []webhook) {
+// webhooksUnder pays an order under the plan and returns the webhooks of it.
+func webhooksUnder(t *testing.T, plan string) (*gateway, []webhook) {
 	t.Helper()
 	g := newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_other", MerchantUID: "other"})
-	g.suffer(plan)
-	equal(t, g.press(g.open("overlay", plainOrder), `{"action":"pay"}`).Rsp.Success, true)
-	return g, g.notices()
+	g.setFaults(plan)
+	equal(t, g.answerCheckout(g.openCheckout("overlay", plainOrder), `{"action":"pay"}`).Rsp.Success, true)
+	return g, g.receivedWebhooks()
 }
 
 func TestFaultWebhookNever(t *testing.T) {
 	t.Parallel()
-	g, got := told(t, "webhook-never")
+	g, got := webhooksUnder(t, "webhook-never")
 	equal(t, len(got), 0)
 	equal(t, g.Flush(), 0)
-	g.wantInjected(sandbox.FaultWebhookNever, 1)
+	g.expectInjected(fault.WebhookNever, 1)
 }
 
 func TestFaultWebhookTwice(t *testing.T) {
 	t.Parallel()
-	g, got := told(t, "webhook-twice")
+	g, got := webhooksUnder(t, "webhook-twice")
 	equal(t, len(got), 2)
 	equal(t, got[0], got[1])
-	g.wantInjected(sandbox.FaultWebhookTwice, 1)
+	g.expectInjected(fault.WebhookTwice, 1)
 }
 
 func TestFaultWebhookForm(t *testing.T) {
 	t.Parallel()
-	g, got := told(t, "webhook-form")
+	g, got := webhooksUnder(t, "webhook-form")
 	equal(t, len(got), 1)
 	equal(t, got[0].ContentType, "application/x-www-form-urlencoded")
-	g.wantInjected(sandbox.FaultWebhookForm, 1)
+	g.expectInjected(fault.WebhookForm, 1)
 }
 
-func TestFaultWebhookForgedTellsTheTruthAndThreeLies(t *testing.T) {
+func TestFaultWebhookForgedSendsThreeForgedNotices(t *testing.T) {
 	t.Parallel()
-	g, got := told(t, "webhook-forged")
+	g, got := webhooksUnder(t, "webhook-forged")
 	p := g.All()[1]
-	var lies []string
+	var forged []string
 	for _, w := range got {
 		var n struct {
 			ImpUID, MerchantUID, Status string
@@ -61,18 +62,18 @@ func TestFaultWebhookForgedTellsTheTruthAndThreeLies(t *testing.T) {
 		}
 		switch {
 		case n.ImpUID == "imp_other" && n.MerchantUID == "order":
-			lies = append(lies, "imp_uid")
+			forged = append(forged, "imp_uid")
 		case n.ImpUID == p.ImpUID && n.MerchantUID != "order":
-			lies = append(lies, "merchant_uid")
+			forged = append(forged, "merchant_uid")
 		case n.ImpUID == p.ImpUID && n.Status == "cancelled":
-			lies = append(lies, "status")
+			forged = append(forged, "status")
 		case n.ImpUID == p.ImpUID && n.Status == "paid":
-			lies = append(lies, "none")
+			forged = append(forged, "none")
 		}
 	}
-	slices.Sort(lies)
-	equal(t, lies, []string{"imp_uid", "merchant_uid", "none", "status"})
-	g.wantInjected(sandbox.FaultWebhookForged, 1)
+	slices.Sort(forged)
+	equal(t, forged, []string{"imp_uid", "merchant_uid", "none", "status"})
+	g.expectInjected(fault.WebhookForged, 1)
 }
 
 func TestFaultWebhookFirstHoldsTheBrowsersAnswer(t *testing.T) {
@@ -85,12 +86,12 @@ func TestFaultWebhookFirstHoldsTheBrowsersAnswer(t *testing.T) {
 	}))
 	defer merchant.Close()
 	g := newGateway(t, func(c *sandbox.Config) { c.WebhookURL = merchant.URL })
-	window := g.open("overlay", plainOrder)
-	g.suffer("webhook-first")
+	window := g.openCheckout("overlay", plainOrder)
+	g.setFaults("webhook-first")
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		g.press(window, `{"action":"pay"}`)
+		g.answerCheckout(window, `{"action":"pay"}`)
 	}()
 	<-reached
 	select {
@@ -100,57 +101,57 @@ func TestFaultWebhookFirstHoldsTheBrowsersAnswer(t *testing.T) {
 	}
 	close(release)
 	<-answered
-	g.wantInjected(sandbox.FaultWebhookFirst, 1)
+	g.expectInjected(fault.WebhookFirst, 1)
 }
 
-func TestFaultWebhookFirstIsNothingWhereNobodyWaits(t *testing.T) {
+func TestFaultWebhookFirstNeedsAnOpenWindow(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.suffer("webhook-first")
+	g.setFaults("webhook-first")
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
 	g.Notify("imp_1")
-	equal(t, len(g.notices()), 1)
-	g.wantInjected(sandbox.FaultWebhookFirst, 0)
+	equal(t, len(g.receivedWebhooks()), 1)
+	g.expectInjected(fault.WebhookFirst, 0)
 }
 
 func TestFaultWebhookLateComesAnHourLater(t *testing.T) {
 	t.Parallel()
-	g, got := told(t, "webhook-late")
+	g, got := webhooksUnder(t, "webhook-late")
 	equal(t, len(got), 0)
 	equal(t, g.Faults().Later, 1)
 	g.clock.advance(time.Hour - time.Second)
 	equal(t, g.Deliver(), 0)
 	g.clock.advance(time.Second)
 	equal(t, g.Deliver(), 1)
-	equal(t, len(g.notices()), 1)
+	equal(t, len(g.receivedWebhooks()), 1)
 	equal(t, g.Faults().Later, 0)
 }
 
-func TestFlushSendsWhatIsNotDue(t *testing.T) {
+func TestFlushRunsTasksBeforeTheirTime(t *testing.T) {
 	t.Parallel()
-	g, got := told(t, "webhook-late")
+	g, got := webhooksUnder(t, "webhook-late")
 	equal(t, len(got), 0)
-	g.suffer("")
+	g.setFaults("")
 	equal(t, g.call(http.MethodPost, "/sandbox/faults/flush", "").text, `{"flushed":1}`)
-	equal(t, len(g.notices()), 1)
+	equal(t, len(g.receivedWebhooks()), 1)
 }
 
-func TestCloseDropsWhatIsLater(t *testing.T) {
+func TestCloseDropsScheduledTasks(t *testing.T) {
 	t.Parallel()
-	g, _ := told(t, "webhook-late")
+	g, _ := webhooksUnder(t, "webhook-late")
 	g.Close()
 	equal(t, g.Flush(), 0)
-	equal(t, len(g.notices()), 0)
+	equal(t, len(g.receivedWebhooks()), 0)
 }
 
-func TestLateWebhooksAreBounded(t *testing.T) {
+func TestScheduledTasksAreBounded(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
-	g.suffer("webhook-late")
+	g.setFaults("webhook-late")
 	for range 10_001 {
 		g.Notify("imp_1")
 	}
 	equal(t, g.Faults().Later, 10_000)
-	equal(t, len(g.notices()), 1)
+	equal(t, len(g.receivedWebhooks()), 1)
 }

@@ -9,16 +9,18 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// The ways to pay. Each returns the imp_uids that the browser is told; what nobody is told must be found all the same.
+// The ways to pay. Each returns the imp_uids that the browser gets. The server must find the others
+// by itself.
 
-// window pays in a payment window, or not, and returns the imp_uid unless the browser never hears of it.
-func (s *shopper) window(decision map[string]any) string {
+// useWindow ends a payment window with the decision. It returns the imp_uid, or "" when the browser
+// gets no answer.
+func (s *shopper) useWindow(decision map[string]any) string {
 	var opened struct{ Session string }
 	asked := map[string]any{"user_code": "imp00000000", "flow": "overlay", "channel": "pc", "params": s.checkout}
 	if err := s.client.post(s.ctx, s.gatewayURL+"/checkout", "", asked, &opened); err != nil || opened.Session == "" {
 		return ""
 	}
-	s.rest(200 * time.Millisecond)
+	s.pauseRandomly(200 * time.Millisecond)
 	var ended struct {
 		Rsp *struct {
 			ImpUID string `json:"imp_uid"`
@@ -31,34 +33,35 @@ func (s *shopper) window(decision map[string]any) string {
 	return ended.Rsp.ImpUID
 }
 
-// button is how people and their browsers behave.
-func (s *shopper) button() map[string]any {
+// randomButton returns the decision of a random person in the window.
+func (s *shopper) randomButton() map[string]any {
 	actions := []string{"pay", "pay", "pay", "pay", "pay_twice_told", "pay_untold", "pay_untold", "pay_silently", "fail", "close"}
 	decision := map[string]any{"action": actions[s.random.IntN(len(actions))]}
-	if s.likely(4) {
+	if s.chance(4) {
 		decision["amount"] = s.offer.price + 1 + s.random.Int64N(5_000)
 	}
-	if s.likely(2) {
+	if s.chance(2) {
 		decision["currency"] = "USD"
 	}
 	return decision
 }
 
-func (s *shopper) payInWindow() []string { return told(s.window(s.button())) }
+func (s *shopper) payInWindow() []string { return knownIDs(s.useWindow(s.randomButton())) }
 
-// payInSecondWindow fails first. The window may let itself be paid late, after all.
+// payInSecondWindow fails in one window and pays in another. The failed payment may be approved
+// late.
 func (s *shopper) payInSecondWindow() []string {
-	failed := s.window(map[string]any{"action": "fail"})
-	paid := s.window(s.button())
-	if failed != "" && s.likely(20) {
+	failed := s.useWindow(map[string]any{"action": "fail"})
+	paid := s.useWindow(s.randomButton())
+	if failed != "" && s.chance(20) {
 		_ = s.gateway.Pay(failed) // refused if it was paid
 	}
-	return told(failed, paid)
+	return knownIDs(failed, paid)
 }
 
-// byHand makes a payment without a window. Its amount or currency may be wrong.
-func (s *shopper) byHand(merchantUID string) string {
-	payment := map[string]any{"merchant_uid": merchantUID, "amount": s.offer.price, "webhook": s.likely(60)}
+// createPayment creates a payment without a window. Its amount, currency or status may be wrong.
+func (s *shopper) createPayment(merchantUID string) string {
+	payment := map[string]any{"merchant_uid": merchantUID, "amount": s.offer.price, "webhook": s.chance(60)}
 	switch s.random.IntN(20) {
 	case 0:
 		payment["amount"] = 1
@@ -80,48 +83,52 @@ func (s *shopper) byHand(merchantUID string) string {
 	return made.Response.ImpUID
 }
 
-func (s *shopper) payByHand() []string {
-	impUID := s.byHand(s.merchantUID)
-	if s.likely(20) { // the browser was closed
+func (s *shopper) payWithoutWindow() []string {
+	impUID := s.createPayment(s.merchantUID)
+	if s.chance(20) { // the browser was closed
 		return nil
 	}
-	return told(impUID)
+	return knownIDs(impUID)
 }
 
 // payTwice pays one order with two payments.
-func (s *shopper) payTwice() []string { return told(s.byHand(s.merchantUID), s.byHand(s.merchantUID)) }
+func (s *shopper) payTwice() []string {
+	return knownIDs(s.createPayment(s.merchantUID), s.createPayment(s.merchantUID))
+}
 
-// payForNothing pays for an order that was never opened.
-func (s *shopper) payForNothing() []string { return told(s.byHand("stray" + s.merchantUID[5:])) }
+// payUnknownOrder pays for an order that was never opened.
+func (s *shopper) payUnknownOrder() []string {
+	return knownIDs(s.createPayment("stray" + s.merchantUID[5:]))
+}
 
-// payWithBrokenHistory makes a payment of which something was cancelled that its history does not tell.
+// payWithBrokenHistory makes a payment with a cancelled amount that its history does not explain.
 func (s *shopper) payWithBrokenHistory() []string {
 	p := s.gateway.Put(sandbox.Payment{MerchantUID: s.merchantUID, Amount: sandbox.Won(s.offer.price), Sandbox: true,
 		Status: sandbox.Cancelled, CancelAmount: "1000", CancelHistory: []sandbox.Cancellation{}})
-	return told(p.ImpUID)
+	return knownIDs(p.ImpUID)
 }
 
-// payIntoAccount lets the window issue a virtual account.
+// payIntoAccount gets a virtual account from the window.
 func (s *shopper) payIntoAccount() []string {
-	impUID := s.window(map[string]any{"action": "pay"})
+	impUID := s.useWindow(map[string]any{"action": "pay"})
 	if impUID == "" {
 		return nil
 	}
 	s.deposit(impUID)
-	return told(impUID)
+	return knownIDs(impUID)
 }
 
-// payIntoIssuedAccount asks for a virtual account without a window.
+// payIntoIssuedAccount gets a virtual account from the API.
 func (s *shopper) payIntoIssuedAccount() []string {
 	input := map[string]any{"merchantUid": s.merchantUID, "bank": "004", "holder": "포인트차지", "hours": 24}
-	s.twice(func(url string) string {
-		_, code := s.client.ask(s.ctx, url, s.token(s.user), issueAccount, map[string]any{"i": input})
+	s.callTwoServers(func(url string) string {
+		_, code := s.client.callAPI(s.ctx, url, s.userToken(s.user), issueAccount, map[string]any{"i": input})
 		return code
 	})
 	for _, p := range s.gateway.All() {
 		if p.MerchantUID == s.merchantUID {
 			s.deposit(p.ImpUID)
-			return told(p.ImpUID)
+			return knownIDs(p.ImpUID)
 		}
 	}
 	return nil
@@ -144,11 +151,11 @@ func (s *shopper) deposit(impUID string) {
 
 func (s *shopper) depositTwice(impUID string, amount json.Number) {
 	_ = s.gateway.ForceDeposit(impUID, amount)
-	s.rest(time.Second)
+	s.pauseRandomly(time.Second)
 	_ = s.gateway.ForceDeposit(impUID, amount)
 }
 
-func told(impUIDs ...string) (known []string) {
+func knownIDs(impUIDs ...string) (known []string) {
 	for _, id := range impUIDs {
 		if id != "" {
 			known = append(known, id)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"pointcharge/internal/sandbox"
@@ -12,25 +13,26 @@ import (
 
 const plainOrder = `{"merchant_uid":"order","amount":5000,"name":"포인트","custom_data":{"a":1}}`
 
-// press pushes a button of the window.
-func (g *gateway) press(window opened, decision string) outcome {
+// answerCheckout presses a button of the window.
+func (g *gateway) answerCheckout(window checkoutAnswer, decision string) outcome {
 	g.t.Helper()
 	got := g.call(http.MethodPost, "/checkout/"+window.Session+"/answer", decision)
 	equal(g.t, got.status, 200)
-	return decode[outcome](g, got)
+	return decodeBody[outcome](g, got)
 }
 
-// outcomeOf opens a window for plainOrder, presses and returns what each side learnt.
-func outcomeOf(t *testing.T, decision string) (outcome, sandbox.Payment, []webhook) {
+// payWith opens a window for plainOrder and presses a button. It returns what the browser, the
+// gateway and the merchant got.
+func payWith(t *testing.T, decision string) (outcome, sandbox.Payment, []webhook) {
 	t.Helper()
 	g := newGateway(t)
-	ended := g.press(g.open("overlay", plainOrder), decision)
-	return ended, into[sandbox.Payment](g, g.get("/payments/find/order")), g.notices()
+	ended := g.answerCheckout(g.openCheckout("overlay", plainOrder), decision)
+	return ended, decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/find/order")), g.receivedWebhooks()
 }
 
 func TestPay(t *testing.T) {
 	t.Parallel()
-	ended, p, notices := outcomeOf(t, `{"action":"pay"}`)
+	ended, p, notices := payWith(t, `{"action":"pay"}`)
 	equal(t, p.Status, sandbox.Paid)
 	equal(t, p.PaidAt, 1_763_795_000)
 	equal(t, p.Sandbox, true)
@@ -44,7 +46,7 @@ func TestPay(t *testing.T) {
 func TestFailAndCloseSendNoWebhook(t *testing.T) {
 	t.Parallel()
 	for action, code := range map[string]string{"fail": "REJECT_CARD_PAYMENT", "close": "PAY_PROCESS_CANCELED"} {
-		ended, p, notices := outcomeOf(t, `{"action":"`+action+`"}`)
+		ended, p, notices := payWith(t, `{"action":"`+action+`"}`)
 		equal(t, p.Status, sandbox.Failed)
 		equal(t, p.FailedAt, 1_763_795_000)
 		equal(t, *ended.Rsp.ErrorCode, code)
@@ -57,21 +59,31 @@ func TestFailAndCloseSendNoWebhook(t *testing.T) {
 
 func TestPayAnotherAmount(t *testing.T) {
 	t.Parallel()
-	ended, p, _ := outcomeOf(t, `{"action":"pay","amount":"100"}`)
+	ended, p, _ := payWith(t, `{"action":"pay","amount":"100"}`)
 	equal(t, p.Amount, "100")
 	equal(t, ended.Rsp.PaidAmount, "100")
 }
 
+func TestPayWithAPromotionKeepsTheAmount(t *testing.T) {
+	t.Parallel()
+	ended, p, _ := payWith(t, `{"action":"pay","discount":"500"}`)
+	equal(t, p.Amount, "5000")
+	equal(t, ended.Rsp.PaidAmount, "5000")
+	equal(t, p.Promotion.Discount, "500")
+	equal(t, strings.HasPrefix(p.Promotion.ID, "promotion-id-"), true)
+	equal(t, p.Status, sandbox.Paid)
+}
+
 func TestPayInAnotherCurrency(t *testing.T) {
 	t.Parallel()
-	_, p, _ := outcomeOf(t, `{"action":"pay","currency":"USD"}`)
+	_, p, _ := payWith(t, `{"action":"pay","currency":"USD"}`)
 	equal(t, p.Currency, "USD")
 	equal(t, p.Amount, "5000")
 }
 
 func TestPayAndLoseTheCallback(t *testing.T) {
 	t.Parallel()
-	ended, p, notices := outcomeOf(t, `{"action":"pay_silently"}`)
+	ended, p, notices := payWith(t, `{"action":"pay_silently"}`)
 	equal(t, ended, outcome{})
 	equal(t, p.Status, sandbox.Paid)
 	equal(t, len(notices), 1)
@@ -79,7 +91,7 @@ func TestPayAndLoseTheCallback(t *testing.T) {
 
 func TestPayAndLoseTheWebhook(t *testing.T) {
 	t.Parallel()
-	ended, p, notices := outcomeOf(t, `{"action":"pay_untold"}`)
+	ended, p, notices := payWith(t, `{"action":"pay_untold"}`)
 	equal(t, ended.Rsp.Success, true)
 	equal(t, p.Status, sandbox.Paid)
 	equal(t, len(notices), 0)
@@ -87,7 +99,7 @@ func TestPayAndLoseTheWebhook(t *testing.T) {
 
 func TestPayWithTheWebhookTwice(t *testing.T) {
 	t.Parallel()
-	_, _, notices := outcomeOf(t, `{"action":"pay_twice_told"}`)
+	_, _, notices := payWith(t, `{"action":"pay_twice_told"}`)
 	equal(t, len(notices), 2)
 	equal(t, notices[0], notices[1])
 }
@@ -95,42 +107,42 @@ func TestPayWithTheWebhookTwice(t *testing.T) {
 func TestVirtualAccountIsIssuedAndStaysUnpaid(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	ended := g.press(g.open("overlay", `{"merchant_uid":"order","amount":5000,"pay_method":"vbank"}`), `{"action":"pay"}`)
-	p := into[sandbox.Payment](g, g.get("/payments/find/order"))
+	ended := g.answerCheckout(g.openCheckout("overlay", `{"merchant_uid":"order","amount":5000,"pay_method":"vbank"}`), `{"action":"pay"}`)
+	p := decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/find/order"))
 	equal(t, p.Status, sandbox.Ready)
 	equal(t, p.PaidAt, 0)
 	equal(t, p.VbankIssuedAt, 1_763_795_000)
 	equal(t, ended.Rsp.Success, true) // contract §4: success also means "issued"
 	equal(t, ended.Rsp.Status, "ready")
-	equal(t, g.notices(), []webhook{{"application/json", `{"imp_uid":"` + p.ImpUID + `","merchant_uid":"order","status":"ready"}`}})
+	equal(t, g.receivedWebhooks(), []webhook{{"application/json", `{"imp_uid":"` + p.ImpUID + `","merchant_uid":"order","status":"ready"}`}})
 }
 
 func TestWindowEndsOnce(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	window := g.open("overlay", plainOrder)
-	first := g.press(window, `{"action":"pay"}`)
-	equal(t, g.press(window, `{"action":"fail"}`), first)
-	equal(t, len(g.notices()), 1)
-	equal(t, into[sandbox.Payment](g, g.get("/payments/find/order")).Status, sandbox.Paid)
+	window := g.openCheckout("overlay", plainOrder)
+	first := g.answerCheckout(window, `{"action":"pay"}`)
+	equal(t, g.answerCheckout(window, `{"action":"fail"}`), first)
+	equal(t, len(g.receivedWebhooks()), 1)
+	equal(t, decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/find/order")).Status, sandbox.Paid)
 }
 
 func TestSecondWindowOfAPaidOrderCannotPay(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	one, two := g.open("overlay", plainOrder), g.open("overlay", plainOrder)
-	g.press(one, `{"action":"pay"}`)
-	late := g.press(two, `{"action":"pay"}`)
+	one, two := g.openCheckout("overlay", plainOrder), g.openCheckout("overlay", plainOrder)
+	g.answerCheckout(one, `{"action":"pay"}`)
+	late := g.answerCheckout(two, `{"action":"pay"}`)
 	equal(t, *late.Rsp.ErrorCode, "F1002")
-	equal(t, len(g.notices()), 1)
-	equal(t, into[page](g, g.get("/payments/findAll/order/paid")).Total, 1)
+	equal(t, len(g.receivedWebhooks()), 1)
+	equal(t, decodeResponse[listPage](g, g.getWithToken("/payments/findAll/order/paid")).Total, 1)
 }
 
 func TestAnswerOfARedirectGoesToTheRedirectAddress(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	window := g.open("redirect", `{"merchant_uid":"a&b","amount":1,"m_redirect_url":"http://shop.example:3000/back?x=1"}`)
-	ended := g.press(window, `{"action":"pay"}`)
+	window := g.openCheckout("redirect", `{"merchant_uid":"a&b","amount":1,"m_redirect_url":"http://shop.example:3000/back?x=1"}`)
+	ended := g.answerCheckout(window, `{"action":"pay"}`)
 	want := "http://shop.example:3000/back?imp_success=true&imp_uid=" + *ended.Rsp.ImpUID + "&merchant_uid=a%26b&x=1"
 	equal(t, ended.Redirect, want)
 }
@@ -138,8 +150,8 @@ func TestAnswerOfARedirectGoesToTheRedirectAddress(t *testing.T) {
 func TestOverlayNeverRedirects(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	window := g.open("overlay", `{"merchant_uid":"order","amount":1,"m_redirect_url":"http://shop.example/back"}`)
-	equal(t, g.press(window, `{"action":"pay"}`).Redirect, "")
+	window := g.openCheckout("overlay", `{"merchant_uid":"order","amount":1,"m_redirect_url":"http://shop.example/back"}`)
+	equal(t, g.answerCheckout(window, `{"action":"pay"}`).Redirect, "")
 }
 
 func TestNoticeURLReplacesTheConfiguredAddress(t *testing.T) {
@@ -155,8 +167,8 @@ func TestNoticeURLReplacesTheConfiguredAddress(t *testing.T) {
 		{`["` + other.URL + `/a","` + other.URL + `/b","` + other.URL + `/a"]`, 2},
 	} {
 		g := newGateway(t)
-		g.press(g.open("overlay", `{"merchant_uid":"order","amount":1,"notice_url":`+c.notice+`}`), `{"action":"pay"}`)
-		equal(t, len(g.notices()), 0)
+		g.answerCheckout(g.openCheckout("overlay", `{"merchant_uid":"order","amount":1,"notice_url":`+c.notice+`}`), `{"action":"pay"}`)
+		equal(t, len(g.receivedWebhooks()), 0)
 		equal(t, len(paths), c.want)
 		for len(paths) > 0 {
 			<-paths
@@ -167,25 +179,25 @@ func TestNoticeURLReplacesTheConfiguredAddress(t *testing.T) {
 func TestAnswerRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	window := g.open("overlay", plainOrder)
+	window := g.openCheckout("overlay", plainOrder)
 	path := "/checkout/" + window.Session + "/answer"
 	for _, body := range []string{
 		`{}`, `{"action":"steal"}`, `{"action":"pay","amount":"-5"}`, `{"action":"pay","amount":1e300}`,
-		`{"action":"pay","currency":"<b>"}]`, `{"action":"pay","currency":"DOLLARS"}`, `[]`, ``,
+		`{"action":"pay","currency":"<b>"}]`, `{"action":"pay","discount":-1}`, `{"action":"pay","discount":"x"}`, `{"action":"pay","currency":"DOLLARS"}`, `[]`, ``,
 	} {
-		g.expect(g.call(http.MethodPost, path, body), 400, -1)
+		g.expectCode(g.call(http.MethodPost, path, body), 400, -1)
 	}
-	g.expect(g.call(http.MethodPost, path, form("action", "pay"), formType), 415, -1)
-	g.expect(g.call(http.MethodPost, "/checkout/nothing/answer", `{"action":"pay"}`), 404, 1)
-	equal(t, into[sandbox.Payment](g, g.get("/payments/find/order")).Status, sandbox.Ready)
+	g.expectCode(g.call(http.MethodPost, path, encodeForm("action", "pay"), formType), 415, -1)
+	g.expectCode(g.call(http.MethodPost, "/checkout/nothing/answer", `{"action":"pay"}`), 404, 1)
+	equal(t, decodeResponse[sandbox.Payment](g, g.getWithToken("/payments/find/order")).Status, sandbox.Ready)
 }
 
 func TestRedirectKeepsTheAddressItWasGiven(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	const address = "https://user@shop.example/되돌아가기?next=%2Fa%3Fb#top"
-	window := g.open("redirect", `{"merchant_uid":"order","amount":1,"m_redirect_url":"`+address+`"}`)
-	u, err := url.Parse(g.press(window, `{"action":"close"}`).Redirect)
+	window := g.openCheckout("redirect", `{"merchant_uid":"order","amount":1,"m_redirect_url":"`+address+`"}`)
+	u, err := url.Parse(g.answerCheckout(window, `{"action":"close"}`).Redirect)
 	if err != nil {
 		t.Fatal(err)
 	}

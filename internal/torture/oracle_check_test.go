@@ -8,8 +8,9 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// TestTheOracleNotices shows that the torture can fail: each case is a book that is wrong in one way, or right.
-func TestTheOracleNotices(t *testing.T) {
+// TestOracleFindsWrongBooks shows that the torture can fail. Each case is a book that is wrong in
+// one way, or right.
+func TestOracleFindsWrongBooks(t *testing.T) {
 	t.Parallel()
 	o := offers()[1]
 	paid := sandbox.Payment{ImpUID: "imp_1", Amount: "10000", CancelAmount: "0", Currency: "KRW", Status: sandbox.Paid, Sandbox: true}
@@ -66,8 +67,9 @@ func TestTheOracleNotices(t *testing.T) {
 	}
 }
 
-// TestTheOracleNoticesWhatOperatorsDid: each case is a payment of the wrong amount, and what was decided and done about it.
-func TestTheOracleNoticesWhatOperatorsDid(t *testing.T) {
+// TestOracleFindsWrongDecisions judges a payment of the wrong amount. Each case is a decision and
+// its effect, wrong in one way, or right.
+func TestOracleFindsWrongDecisions(t *testing.T) {
 	t.Parallel()
 	ignored := decision{ImpUID: "imp_1", Problem: "AMOUNT", Action: "IGNORE", Reason: "d-1"}
 	accepted := decision{ImpUID: "imp_1", Problem: "AMOUNT", Action: "ACCEPT", Reason: "d-1", Line: "l"}
@@ -111,7 +113,7 @@ func TestTheOracleNoticesWhatOperatorsDid(t *testing.T) {
 		}
 		b := books{lines: c.lines, decided: map[string][]decision{"imp_1": c.decided}}
 		j := newJournal()
-		j.decide(c.asked)
+		j.recordDecision(c.asked)
 		v := verdict{}
 		b.judgeDecisions(v, j, []sandbox.Payment{p})
 		for impUID, why := range judgeOrder("minji", offers()[1], true, []sandbox.Payment{p}, nil, map[string]string{"imp_1": c.listed}, b.decided) {

@@ -1,0 +1,112 @@
+package fault
+
+import "slices"
+
+// Faults of a request to Iamport's REST interface. At most one fault of a group happens to an
+// event.
+const (
+	Latency      = "latency"   // the answer is up to half a second late
+	Hang         = "hang"      // no answer until the caller leaves: 30 seconds at most, then a reset
+	Reset        = "reset"     // the connection is reset; the request has no effect
+	TooMany      = "429"       // Too Many Requests; the request has no effect
+	ServerError  = "500"       // Internal Server Error without effect; the same request succeeds next time
+	HTML         = "html"      // a proxy's page with 502; the request has no effect
+	Truncated    = "truncated" // the request has its effect, and half of the answer arrives
+	Unauthorized = "401"       // the token expires on the way; the request has no effect
+	Lost         = "lost"      // the request has its effect, and the connection is reset instead of an answer
+
+	// The gateway's own refusals, in its envelope. A rule's message replaces theirs. They happen
+	// only by a rule, not as a share of the plan's rate: the gateway refuses for a reason, not at
+	// random.
+	Refused    = "refused" // HTTP 200 with code 1 and a message; the request has no effect
+	BadRequest = "400"     // HTTP 400 with a code and a message; the request has no effect
+	Forbidden  = "403"     // HTTP 403 with a code and a message; the request has no effect
+
+	// CancelPending happens to POST /payments/cancel only: the cancellation is accepted and happens
+	// ten minutes later, unless it has become impossible by then.
+	CancelPending = "cancel-pending"
+)
+
+// Faults of a webhook.
+const (
+	WebhookNever  = "webhook-never"  // it is not sent
+	WebhookTwice  = "webhook-twice"  // it is sent twice
+	WebhookFirst  = "webhook-first"  // the payment window's page hears of the payment after the webhook's answer
+	WebhookLate   = "webhook-late"   // it is sent an hour later, or by Deliver or Flush
+	WebhookForged = "webhook-forged" // three more come with a false status, merchant_uid and imp_uid
+	WebhookForm   = "webhook-form"   // it is a form, where JSON is configured
+)
+
+// Faults of a payment that becomes paid in a window, with POST /sandbox-payments or by Pay.
+const (
+	WrongAmount    = "wrong-amount"     // one won, dollar, … less than the order's amount
+	WrongCurrency  = "wrong-currency"   // dollars for won, won for every other currency
+	FailedThenPaid = "failed-then-paid" // it fails, and is paid five minutes later; half of these send no webhook
+	ConsoleCancel  = "console-cancel"   // the console cancels one half after ten minutes, the other after twenty
+	SecondDeposit  = "second-deposit"   // the virtual account gets the same amount again five minutes later
+	Unreadable     = "unreadable"       // look-ups and lists name a currency that does not exist, for ten minutes
+)
+
+// ClockSkew happens to a token, and to a payment that becomes paid: the times shown are minutes
+// off, as if Iamport's clock was. The seed decides how many.
+const ClockSkew = "clock-skew"
+
+// Routes with rules of their own.
+const (
+	tokenRoute  = "POST /users/getToken" //nolint:gosec // a route, not a credential
+	cancelRoute = "POST /payments/cancel"
+)
+
+// Event is what faults happen to. Every fault belongs to one.
+type Event string
+
+// The events.
+const (
+	OnRequest Event = "request"
+	OnWebhook Event = "webhook"
+	OnPayment Event = "payment"
+	OnClock   Event = "time"
+)
+
+func events() []Event { return []Event{OnRequest, OnWebhook, OnPayment, OnClock} }
+
+// namesOf returns the faults that can happen to an event.
+func namesOf(e Event) []string {
+	switch e {
+	case OnRequest:
+		return []string{Latency, Hang, Reset, TooMany, ServerError, HTML, Truncated, Unauthorized, Lost, CancelPending,
+			Refused, BadRequest, Forbidden}
+	case OnWebhook:
+		return []string{WebhookNever, WebhookTwice, WebhookFirst, WebhookLate, WebhookForged, WebhookForm}
+	case OnPayment:
+		return []string{WrongAmount, WrongCurrency, FailedThenPaid, ConsoleCancel, SecondDeposit, Unreadable}
+	case OnClock:
+		return []string{ClockSkew}
+	}
+	return nil
+}
+
+// eventOf returns the event that the fault happens to, or "" for an unknown name.
+func eventOf(name string) Event {
+	for _, e := range events() {
+		if slices.Contains(namesOf(e), name) {
+			return e
+		}
+	}
+	return ""
+}
+
+// onlyByRule tells whether the fault has no share of a plan's rate.
+func onlyByRule(name string) bool { return name == Refused || name == BadRequest || name == Forbidden }
+
+// hasMessage tells whether a rule can set the message of the fault's answer.
+func hasMessage(name string) bool { return onlyByRule(name) || name == TooMany }
+
+// Names returns the names of all faults.
+func Names() []string {
+	var all []string
+	for _, e := range events() {
+		all = append(all, namesOf(e)...)
+	}
+	return all
+}

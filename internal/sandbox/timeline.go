@@ -1,0 +1,115 @@
+package sandbox
+
+import (
+	"cmp"
+	"slices"
+)
+
+// maxChunk bounds the entries that one insertion moves.
+const maxChunk = 1024
+
+// timeline holds records in the order of one time, then of creation. It finds a record by its rank, so
+// that a page in the middle of a million payments costs no sort. It does not lock.
+type timeline struct {
+	at     func(*record) int64
+	chunks [][]entry // in order; none is empty
+	length int
+}
+
+// entry repeats the record's sort key, so that a comparison need not read the record.
+type entry struct {
+	at, seq int64
+	record  *record
+}
+
+func compareEntries(a, b entry) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq))
+}
+
+func newTimeline(at func(*record) int64, records []*record) *timeline {
+	t := &timeline{at: at, length: len(records)}
+	entries := make([]entry, len(records))
+	for i, r := range records {
+		entries[i] = t.entry(r)
+	}
+	slices.SortFunc(entries, compareEntries)
+	for chunk := range slices.Chunk(entries, maxChunk/2) {
+		t.chunks = append(t.chunks, slices.Clone(chunk))
+	}
+	return t
+}
+
+func (t *timeline) entry(r *record) entry { return entry{t.at(r), r.seq, r} }
+
+// find returns the chunk and the place in it where the entry is, or belongs.
+func (t *timeline) find(e entry) (chunk, place int) {
+	chunk, _ = slices.BinarySearchFunc(t.chunks, e, func(c []entry, e entry) int {
+		return compareEntries(c[len(c)-1], e)
+	})
+	if chunk == len(t.chunks) {
+		return chunk, 0
+	}
+	place, _ = slices.BinarySearchFunc(t.chunks[chunk], e, compareEntries)
+	return chunk, place
+}
+
+func (t *timeline) add(r *record) {
+	e := t.entry(r)
+	i, place := t.find(e)
+	t.length++
+	switch {
+	case len(t.chunks) == 0:
+		t.chunks = [][]entry{{e}}
+		return
+	case i == len(t.chunks): // newest of all, as most are
+		i--
+		place = len(t.chunks[i])
+	}
+	t.chunks[i] = slices.Insert(t.chunks[i], place, e)
+	if full := t.chunks[i]; len(full) > maxChunk {
+		half := len(full) / 2
+		if place == len(full)-1 {
+			half = len(full) - 1 // more is going to be added at the end: leave the chunk full
+		}
+		t.chunks[i] = full[:half:half]
+		t.chunks = slices.Insert(t.chunks, i+1, slices.Clone(full[half:]))
+	}
+}
+
+// remove removes a record that add or newTimeline has put in.
+func (t *timeline) remove(r *record) {
+	i, place := t.find(t.entry(r))
+	t.chunks[i] = slices.Delete(t.chunks[i], place, place+1)
+	if len(t.chunks[i]) == 0 {
+		t.chunks = slices.Delete(t.chunks, i, i+1)
+	}
+	t.length--
+}
+
+// rank returns how many records come before the entry.
+func (t *timeline) rank(e entry) int {
+	i, place := t.find(e)
+	for _, c := range t.chunks[:i] {
+		place += len(c)
+	}
+	return place
+}
+
+// slice returns the records from rank start up to, but without, rank end.
+func (t *timeline) slice(start, end int) []*record {
+	found := make([]*record, 0, end-start)
+	for _, c := range t.chunks {
+		if len(found) == cap(found) {
+			break
+		}
+		if start >= len(c) {
+			start -= len(c)
+			continue
+		}
+		for _, e := range c[start:min(len(c), start+cap(found)-len(found))] {
+			found = append(found, e.record)
+		}
+		start = 0
+	}
+	return found
+}
