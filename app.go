@@ -18,10 +18,11 @@ import (
 	"pointcharge/graph/playground"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
-	"pointcharge/internal/edge"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/iamport"
+	"pointcharge/internal/middleware"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 	"pointcharge/internal/schedule"
 	"pointcharge/internal/web"
 )
@@ -54,7 +55,7 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	a := &app{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), pretend: func() {}}
 	a.points, a.hangUp = newService(cfg, db, log)
 	a.lines = feed.New(feed.Config{Points: a.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
-		Rate: edge.Rate(cfg.StreamRate)})
+		Rate: ratelimit.Rate(cfg.StreamRate)})
 	limit := requestLimit(cfg)
 	a.routes = &web.Server{Points: a.points, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls, Log: log}
 	if len(cfg.TrustedProxies) > 0 {
@@ -75,7 +76,7 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
 	}
 	secure := strings.HasPrefix(cfg.PublicURL, "https://")
-	a.handler = edge.Headers(secure, edge.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, edge.Contain(log, named(cfg, mux)))))
+	a.handler = middleware.Headers(secure, middleware.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, middleware.Contain(log, named(cfg, mux)))))
 	return a, nil
 }
 
@@ -88,15 +89,15 @@ func named(cfg config.Config, all http.Handler) http.Handler {
 	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
 	mux := http.NewServeMux()
 	mux.Handle(webhookPath, all)
-	mux.Handle("/", edge.OwnHosts([]string{public.Host}, all))
+	mux.Handle("/", middleware.OwnHosts([]string{public.Host}, all))
 	return mux
 }
 
-func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *graph.TrustedDocuments) {
+func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelimit.Limit, trusted *graph.TrustedDocuments) {
 	resolver := &graph.Resolver{Points: a.points, Shop: shop(a.cfg), Log: a.log, Feed: a.lines, Introspection: a.cfg.Introspection,
 		Limits: limits(a.cfg.GraphQL), Draft: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
 	guarded := func(h http.Handler) http.Handler {
-		return edge.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
+		return middleware.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
 	}
 	mux.Handle("/graphql", guarded(graph.Bounded(operationBound(a.cfg), resolver.Handler())))
 	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(graph.Pace{})))
@@ -153,14 +154,14 @@ const (
 )
 
 // requestLimit is for every request to the API, and, where addresses are known, to the webhook and the other routes.
-func requestLimit(cfg config.Config) *edge.Limit {
-	return newLimit(cfg, edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
+func requestLimit(cfg config.Config) *ratelimit.Limit {
+	return newLimit(cfg, ratelimit.Rate(cfg.RateLimitUser), ratelimit.Rate(cfg.RateLimitAddress))
 }
 
 // gatewayLimit is for the mutations that may ask Iamport. Where requests are not counted by address, nor are these.
-func gatewayLimit(cfg config.Config) *edge.Limit {
-	user := edge.Rate(cfg.RateLimitGateway)
-	crowd := edge.Rate{Limit: user.Limit * gatewayCrowd, Burst: user.Burst * gatewayCrowd}
+func gatewayLimit(cfg config.Config) *ratelimit.Limit {
+	user := ratelimit.Rate(cfg.RateLimitGateway)
+	crowd := ratelimit.Rate{Limit: user.Limit * gatewayCrowd, Burst: user.Burst * gatewayCrowd}
 	if user.Limit == rate.Inf || cfg.RateLimitAddress.Limit == rate.Inf {
 		crowd.Limit = rate.Inf
 	}
@@ -168,16 +169,16 @@ func gatewayLimit(cfg config.Config) *edge.Limit {
 }
 
 // operationBound keeps answers that nobody reads from filling the memory. The sandbox has no limits.
-func operationBound(cfg config.Config) *edge.AtOnce {
+func operationBound(cfg config.Config) *ratelimit.AtOnce {
 	if cfg.Mode != config.Live {
 		return nil
 	}
-	return &edge.AtOnce{User: operationsOfUser, Address: operationsOfAddress, Shared: len(cfg.TrustedProxies) == 0}
+	return &ratelimit.AtOnce{User: operationsOfUser, Address: operationsOfAddress, Shared: len(cfg.TrustedProxies) == 0}
 }
 
 // newLimit is for a server that may stand behind a proxy without having been told of it.
-func newLimit(cfg config.Config, user, address edge.Rate) *edge.Limit {
-	limit := edge.NewLimit(user, address)
+func newLimit(cfg config.Config, user, address ratelimit.Rate) *ratelimit.Limit {
+	limit := ratelimit.NewLimit(user, address)
 	limit.Shared = len(cfg.TrustedProxies) == 0
 	return limit
 }

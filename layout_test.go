@@ -26,21 +26,23 @@ const (
 // of these belongs to it; a new domain beside point gets a line here.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"graph":             {"internal/point", "internal/feed", "internal/auth", "internal/edge"},
-		"internal/point":    {"internal/database"},
-		"internal/feed":     {"internal/point", "internal/edge"},
-		"internal/iamport":  {"internal/point"},
-		"internal/sandbox":  {},
-		"internal/schedule": {},
-		"internal/web":      {"internal/point", "internal/edge"},
-		"internal/admin":    {"internal/point", "internal/auth"},
-		"internal/auth":     {"internal/point"},
-		"internal/edge":     {},
-		"internal/config":   {},
-		"internal/database": {},
-		databasetest:        {"internal/database"},
-		"internal/torture":  {},
-		"bench":             {databasetest, "internal/auth", "internal/database", "internal/point"},
+		"graph":               {"internal/point", "internal/feed", "internal/auth", "internal/middleware", "internal/ratelimit"},
+		"internal/point":      {"internal/database"},
+		"internal/feed":       {"internal/point", "internal/ratelimit"},
+		"internal/iamport":    {"internal/point"},
+		"internal/sandbox":    {},
+		"internal/schedule":   {},
+		"internal/web":        {"internal/point", "internal/middleware", "internal/ratelimit"},
+		"internal/admin":      {"internal/point", "internal/auth"},
+		"internal/auth":       {"internal/point"},
+		"internal/middleware": {},
+		"internal/ratelimit":  {},
+		"internal/storefront": {},
+		"internal/config":     {},
+		"internal/database":   {},
+		databasetest:          {"internal/database"},
+		"internal/torture":    {},
+		"bench":               {databasetest, "internal/auth", "internal/database", "internal/point"},
 	}
 }
 

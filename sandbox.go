@@ -16,7 +16,7 @@ import (
 	"pointcharge/internal/config"
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
-	"pointcharge/internal/web/storefront"
+	"pointcharge/internal/storefront"
 )
 
 // sandboxPath is where the server mounts the pretend Iamport in sandbox mode.

@@ -5,12 +5,12 @@ import (
 	"net/netip"
 	"testing"
 
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
 	"pointcharge/internal/web"
 )
 
 // behind starts routes that take webhooks from one of Iamport's addresses only, behind proxies.
-func (w *world) behind(proxies edge.Proxies) {
+func (w *world) behind(proxies middleware.Proxies) {
 	w.Helper()
 	iamport := netip.MustParsePrefix("52.78.100.19/32")
 	routes := w.routes(w.points, "https://shop.example", func(s *web.Server) { s.Senders = []netip.Prefix{iamport} })
@@ -31,7 +31,7 @@ func TestF13TheAllowListBelievesNoForgedAddress(t *testing.T) {
 	body := notice(w.pay(merchantUID), merchantUID, "paid")
 	const iamport, stranger = "52.78.100.19", "203.0.113.5"
 	for name, test := range map[string]struct {
-		proxies   edge.Proxies
+		proxies   middleware.Proxies
 		forwarded []string
 	}{
 		"directly":                    {nil, nil},
@@ -76,4 +76,4 @@ func TestTheAllowListIsForWebhooksOnly(t *testing.T) {
 	w.wantLanding(ids(impUID, merchantUID), "https://shop.example?merchantUid="+merchantUID+"&status=paid")
 }
 
-func loopback() edge.Proxies { return edge.Proxies{netip.MustParsePrefix("127.0.0.0/8")} }
+func loopback() middleware.Proxies { return middleware.Proxies{netip.MustParsePrefix("127.0.0.0/8")} }

@@ -19,7 +19,7 @@ import (
 	"gorm.io/gorm"
 
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/edge"
+	"pointcharge/internal/ratelimit"
 	"pointcharge/internal/web"
 )
 
@@ -139,8 +139,8 @@ func TestPayersDoNotQueueBehindAFlood(t *testing.T) {
 // rarely lets an address come three times an hour.
 func (w *world) rarely(set ...func(*web.Server)) {
 	w.Helper()
-	rare := edge.Rate{Limit: rate.Every(time.Hour), Burst: 3}
-	limit := func(s *web.Server) { s.Limit = edge.NewLimit(rare, rare) }
+	rare := ratelimit.Rate{Limit: rate.Every(time.Hour), Burst: 3}
+	limit := func(s *web.Server) { s.Limit = ratelimit.NewLimit(rare, rare) }
 	w.url = w.start(loopback().Identify(w.routes(w.points, "https://shop.example", append(set, limit)...)))
 }
 

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"pointcharge/internal/edge"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
 // Server serves the plain HTTP routes. Its fields are set once, before it is used.
@@ -25,12 +25,12 @@ type Server struct {
 	// FrontendURL is the only place where a payer is ever sent back to. Its own path and query are kept.
 	FrontendURL *url.URL
 	Log         *slog.Logger
-	// Senders are who may send webhooks, by what edge.Proxies.Identify found; everybody, if there are none. Iamport's
+	// Senders are who may send webhooks, by what middleware.Proxies.Identify found; everybody, if there are none. Iamport's
 	// addresses have changed before (contract §2.3), and being one of them proves nothing: every payment is looked up.
 	Senders []netip.Prefix
 	// Limit is how often an address may come; Senders as often as they like. It is nil where addresses may be a proxy's:
 	// whoever floods us from behind it would keep Iamport's notices out. Who comes too often gets 503 and may try again.
-	Limit *edge.Limit
+	Limit *ratelimit.Limit
 	// LookUps is how many look-ups webhooks and landings may have under way at a time; default 16. The rest of the
 	// gateway is for those who wait at a screen.
 	LookUps int64

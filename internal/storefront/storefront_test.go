@@ -151,7 +151,7 @@ func TestEveryKindOfLineHasAWord(t *testing.T) {
 
 func loadSchema(t *testing.T) *ast.Schema {
 	t.Helper()
-	text, err := os.ReadFile("../../../schema.graphqls")
+	text, err := os.ReadFile("../../schema.graphqls")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package edge_test
+package middleware_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
 )
 
 // visitPanic asks a server whose handler throws the cause, and returns what was logged.
@@ -19,7 +19,7 @@ func visitPanic(t *testing.T, cause any) string {
 	var logged bytes.Buffer
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /thrown/{id}", func(http.ResponseWriter, *http.Request) { panic(cause) })
-	server := httptest.NewUnstartedServer(edge.Contain(slog.New(slog.NewTextHandler(&logged, nil)), mux))
+	server := httptest.NewUnstartedServer(middleware.Contain(slog.New(slog.NewTextHandler(&logged, nil)), mux))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Start()
 	if response, err := server.Client().Get(server.URL + "/thrown/secret"); err == nil {

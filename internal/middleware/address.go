@@ -1,6 +1,7 @@
-// Package edge is what stands between the open network and our handlers: who calls, as far as an address can
-// tell, how often they may, and the headers that every answer carries. It knows nothing of points.
-package edge
+// Package middleware is what stands between the open network and our handlers: who calls, as far as an address can
+// tell, the headers that every answer carries, which host names and origins are answered, and what becomes of a panic.
+// It knows nothing of points.
+package middleware
 
 import (
 	"context"
@@ -49,17 +50,6 @@ func parseAddress(text string) (netip.Addr, bool) {
 		address, err = withPort.Addr(), portErr
 	}
 	return address.Unmap().WithZone(""), err == nil
-}
-
-// neighbourhood is what addresses are counted by: IPv6 is handed out in networks of 64 bits, and whoever has one has
-// all of its addresses.
-func neighbourhood(address netip.Addr) netip.Prefix {
-	bits := address.BitLen()
-	if address.Is6() {
-		bits = 64
-	}
-	network, _ := address.Prefix(bits) // the zero Prefix for the zero Addr
-	return network
 }
 
 type clientKey struct{}

@@ -1,4 +1,5 @@
-package edge
+// Package ratelimit bounds how often, and how many at a time, users and addresses may call. It knows nothing of points.
+package ratelimit
 
 import (
 	"net/netip"
@@ -51,6 +52,17 @@ func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
 // countsAddress tells whether a call is counted by its address.
 func countsAddress(user string, address netip.Addr, shared bool) bool {
 	return address.IsValid() && (user == "" || !shared)
+}
+
+// neighbourhood is what addresses are counted by: IPv6 is handed out in networks of 64 bits, and whoever has one has
+// all of its addresses.
+func neighbourhood(address netip.Addr) netip.Prefix {
+	bits := address.BitLen()
+	if address.Is6() {
+		bits = 64
+	}
+	network, _ := address.Prefix(bits) // the zero Prefix for the zero Addr
+	return network
 }
 
 // Seconds rounds up: who comes back on time must not come too early.

@@ -1,4 +1,4 @@
-package edge_test
+package middleware_test
 
 import (
 	"net/http"
@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
 )
 
-func networks(t *testing.T, list ...string) edge.Proxies {
+func networks(t *testing.T, list ...string) middleware.Proxies {
 	t.Helper()
-	var out edge.Proxies
+	var out middleware.Proxies
 	for _, text := range list {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -88,7 +88,7 @@ func TestF13NoOtherHeaderIsBelieved(t *testing.T) {
 func TestF13WithoutProxiesNobodyIsBelieved(t *testing.T) {
 	t.Parallel()
 	var seen netip.Addr
-	handler := edge.Proxies(nil).Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = edge.Client(r.Context()) }))
+	handler := middleware.Proxies(nil).Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = middleware.Client(r.Context()) }))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = "127.0.0.1:4711"
 	r.Header.Set("X-Forwarded-For", "52.78.100.19")
@@ -100,7 +100,7 @@ func TestF13WithoutProxiesNobodyIsBelieved(t *testing.T) {
 
 func TestWhoWasNotIdentifiedIsInNoNetwork(t *testing.T) {
 	t.Parallel()
-	if edge.Within(networks(t, "0.0.0.0/0", "::/0"), edge.Client(t.Context())) {
+	if middleware.Within(networks(t, "0.0.0.0/0", "::/0"), middleware.Client(t.Context())) {
 		t.Error("nobody is somebody")
 	}
 }
@@ -112,9 +112,9 @@ func FuzzClient(f *testing.F) {
 		r := &http.Request{RemoteAddr: peer, Header: http.Header{"X-Forwarded-For": {forwarded, "198.51.100.1"}}}
 		got := networks(t, "10.0.0.0/8").Client(r)
 		alone := networks(t).Client(r)
-		if want := "198.51.100.1"; edge.Within(networks(t, "10.0.0.0/8"), alone) && got.String() != want {
+		if want := "198.51.100.1"; middleware.Within(networks(t, "10.0.0.0/8"), alone) && got.String() != want {
 			t.Errorf("a caller who wrote %q is %s, want %s", forwarded, got, want)
-		} else if !edge.Within(networks(t, "10.0.0.0/8"), alone) && got != alone {
+		} else if !middleware.Within(networks(t, "10.0.0.0/8"), alone) && got != alone {
 			t.Errorf("%q was believed of %q: %s", forwarded, peer, got)
 		}
 	})

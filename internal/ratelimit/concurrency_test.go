@@ -1,10 +1,10 @@
-package edge_test
+package ratelimit_test
 
 import (
 	"net/netip"
 	"testing"
 
-	"pointcharge/internal/edge"
+	"pointcharge/internal/ratelimit"
 )
 
 func TestWhoIsCountedAtOnce(t *testing.T) {
@@ -26,7 +26,7 @@ func TestWhoIsCountedAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bound := &edge.AtOnce{User: 2, Address: 3, Shared: c.shared}
+			bound := &ratelimit.AtOnce{User: 2, Address: 3, Shared: c.shared}
 			for range 2 { // as if nobody had been there
 				var all []func()
 				for i, call := range c.calls {
