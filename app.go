@@ -76,7 +76,7 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
 	}
 	secure := strings.HasPrefix(cfg.PublicURL, "https://")
-	a.handler = middleware.Headers(secure, middleware.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, middleware.Contain(log, named(cfg, mux)))))
+	a.handler = middleware.SecurityHeaders(secure, middleware.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, middleware.RecoverPanics(log, named(cfg, mux)))))
 	return a, nil
 }
 
@@ -89,7 +89,7 @@ func named(cfg config.Config, all http.Handler) http.Handler {
 	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
 	mux := http.NewServeMux()
 	mux.Handle(webhookPath, all)
-	mux.Handle("/", middleware.OwnHosts([]string{public.Host}, all))
+	mux.Handle("/", middleware.RestrictHosts([]string{public.Host}, all))
 	return mux
 }
 
@@ -97,7 +97,7 @@ func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelim
 	resolver := &graph.Resolver{Points: a.points, Shop: shop(a.cfg), Log: a.log, Feed: a.lines, Introspection: a.cfg.Introspection,
 		Limits: limits(a.cfg.GraphQL), Draft: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
 	guarded := func(h http.Handler) http.Handler {
-		return middleware.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
+		return middleware.AllowOrigins(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
 	}
 	mux.Handle("/graphql", guarded(graph.Bounded(operationBound(a.cfg), resolver.Handler())))
 	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(graph.Pace{})))
@@ -169,11 +169,11 @@ func gatewayLimit(cfg config.Config) *ratelimit.Limit {
 }
 
 // operationBound keeps answers that nobody reads from filling the memory. The sandbox has no limits.
-func operationBound(cfg config.Config) *ratelimit.AtOnce {
+func operationBound(cfg config.Config) *ratelimit.ConcurrencyLimit {
 	if cfg.Mode != config.Live {
 		return nil
 	}
-	return &ratelimit.AtOnce{User: operationsOfUser, Address: operationsOfAddress, Shared: len(cfg.TrustedProxies) == 0}
+	return &ratelimit.ConcurrencyLimit{User: operationsOfUser, Address: operationsOfAddress, Shared: len(cfg.TrustedProxies) == 0}
 }
 
 // newLimit is for a server that may stand behind a proxy without having been told of it.

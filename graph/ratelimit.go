@@ -30,10 +30,10 @@ func Limited(limit *ratelimit.Limit, next http.Handler) http.Handler {
 
 // Bounded answers 429 to callers who have as many operations under way as bound allows, until the last byte of an
 // answer is written. It belongs where Limited does; streams have a bound of their own.
-func Bounded(bound *ratelimit.AtOnce, next http.Handler) http.Handler {
+func Bounded(bound *ratelimit.ConcurrencyLimit, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, ok := counted(r.Context()); ok {
-			leave, ok := bound.Enter(user, middleware.Client(r.Context()))
+			leave, ok := bound.Acquire(user, middleware.ClientAddress(r.Context()))
 			if !ok {
 				refuse(w, http.StatusTooManyRequests,
 					&point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
@@ -68,11 +68,11 @@ func take(ctx context.Context, limit *ratelimit.Limit) *point.Error {
 	if !ok {
 		return nil
 	}
-	wait := limit.Take(user, middleware.Client(ctx))
+	wait := limit.Take(user, middleware.ClientAddress(ctx))
 	if wait == 0 {
 		return nil
 	}
-	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: ratelimit.Seconds(wait)}
+	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: ratelimit.RetryAfterSeconds(wait)}
 }
 
 // counted is the user whose calls the caller's are, "" without a good token. Trusted backends and operators are not

@@ -191,7 +191,7 @@ func TestOperationsUnderWayAreBounded(t *testing.T) {
 		}
 	})
 	verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
-	handler := verifier.Middleware(graph.Bounded(&ratelimit.AtOnce{User: 2, Address: 100}, hold))
+	handler := verifier.Middleware(graph.Bounded(&ratelimit.ConcurrencyLimit{User: 2, Address: 100}, hold))
 	call := func(query, user string, roles ...auth.Role) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodPost, "/graphql"+query, nil)
 		request.Header.Set("Authorization", "Bearer "+w.token(user, roles...))

@@ -46,7 +46,7 @@ type Feed struct {
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	running sync.WaitGroup // the poller, and whoever delivers
-	allowed *ratelimit.Buckets[string]
+	allowed *ratelimit.KeyedLimiter[string]
 
 	mu      sync.Mutex
 	closed  bool
@@ -69,7 +69,7 @@ func New(c Config) *Feed {
 	c.PerUser = cmp.Or(c.PerUser, 5)
 	c.Total = cmp.Or(c.Total, 10_000)
 	c.Rate = cmp.Or(c.Rate, ratelimit.Rate{Limit: 50, Burst: 100})
-	f := &Feed{Config: c, allowed: ratelimit.NewBuckets[string](c.Rate.Limit, c.Rate.Burst), streams: map[string]int{}, ledgers: map[string]*ledger{}}
+	f := &Feed{Config: c, allowed: ratelimit.NewKeyedLimiter[string](c.Rate.Limit, c.Rate.Burst), streams: map[string]int{}, ledgers: map[string]*ledger{}}
 	f.life, f.end = context.WithCancel(context.Background())
 	return f
 }

@@ -67,7 +67,7 @@ func TestF13TheClientIsTheLastAddressThatNoProxyOfOursHas(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = test.peer
 		r.Header["X-Forwarded-For"] = test.forwarded
-		if got := proxies.Client(r).String(); got != test.want {
+		if got := proxies.ClientAddress(r).String(); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
@@ -80,7 +80,7 @@ func TestF13NoOtherHeaderIsBelieved(t *testing.T) {
 	for _, name := range []string{"X-Real-Ip", "Forwarded", "Cf-Connecting-Ip", "True-Client-Ip", "X-Client-Ip"} {
 		r.Header.Set(name, "52.78.100.19")
 	}
-	if got := networks(t, "10.0.0.0/8").Client(r).String(); got != "10.0.0.1" {
+	if got := networks(t, "10.0.0.0/8").ClientAddress(r).String(); got != "10.0.0.1" {
 		t.Errorf("the client is %s", got)
 	}
 }
@@ -88,7 +88,7 @@ func TestF13NoOtherHeaderIsBelieved(t *testing.T) {
 func TestF13WithoutProxiesNobodyIsBelieved(t *testing.T) {
 	t.Parallel()
 	var seen netip.Addr
-	handler := middleware.Proxies(nil).Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = middleware.Client(r.Context()) }))
+	handler := middleware.Proxies(nil).Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = middleware.ClientAddress(r.Context()) }))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = "127.0.0.1:4711"
 	r.Header.Set("X-Forwarded-For", "52.78.100.19")
@@ -100,7 +100,7 @@ func TestF13WithoutProxiesNobodyIsBelieved(t *testing.T) {
 
 func TestWhoWasNotIdentifiedIsInNoNetwork(t *testing.T) {
 	t.Parallel()
-	if middleware.Within(networks(t, "0.0.0.0/0", "::/0"), middleware.Client(t.Context())) {
+	if middleware.Contains(networks(t, "0.0.0.0/0", "::/0"), middleware.ClientAddress(t.Context())) {
 		t.Error("nobody is somebody")
 	}
 }
@@ -110,11 +110,11 @@ func FuzzClient(f *testing.F) {
 	f.Add(",,::ffff:10.0.0.1%eth0,", "[::1]:1")
 	f.Fuzz(func(t *testing.T, forwarded, peer string) {
 		r := &http.Request{RemoteAddr: peer, Header: http.Header{"X-Forwarded-For": {forwarded, "198.51.100.1"}}}
-		got := networks(t, "10.0.0.0/8").Client(r)
-		alone := networks(t).Client(r)
-		if want := "198.51.100.1"; middleware.Within(networks(t, "10.0.0.0/8"), alone) && got.String() != want {
+		got := networks(t, "10.0.0.0/8").ClientAddress(r)
+		alone := networks(t).ClientAddress(r)
+		if want := "198.51.100.1"; middleware.Contains(networks(t, "10.0.0.0/8"), alone) && got.String() != want {
 			t.Errorf("a caller who wrote %q is %s, want %s", forwarded, got, want)
-		} else if !middleware.Within(networks(t, "10.0.0.0/8"), alone) && got != alone {
+		} else if !middleware.Contains(networks(t, "10.0.0.0/8"), alone) && got != alone {
 			t.Errorf("%q was believed of %q: %s", forwarded, peer, got)
 		}
 	})

@@ -7,14 +7,14 @@ import (
 	"github.com/rs/cors"
 )
 
-// Headers gives every answer of next what keeps browsers from doing more with it than show it. Pages set a
+// SecurityHeaders gives every answer of next what keeps browsers from doing more with it than show it. Pages set a
 // Content-Security-Policy, and files a Cache-Control, of their own; an answer that says nothing is neither shown in a
 // frame nor kept. There is no Cross-Origin-Opener-Policy: it would cut a shop's page off from the payment window.
 //
 // secure is for servers whose browsers come by https only: they are told to keep it so for a year. It is for the
 // configuration to know. What a request says about how it came is not believed, and browsers ignore the header where
 // they came by http (RFC 6797 §8.1).
-func Headers(secure bool, next http.Handler) http.Handler {
+func SecurityHeaders(secure bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -29,10 +29,10 @@ func Headers(secure bool, next http.Handler) http.Handler {
 	})
 }
 
-// CrossOrigin lets the pages of the origins call next; every other site's pages are answered by refuse. The origins are
+// AllowOrigins lets the pages of the origins call next; every other site's pages are answered by refuse. The origins are
 // compared with the Origin header as they are; "*" means all. Reads are answered without permission to look at
 // the answer, since they change nothing.
-func CrossOrigin(origins []string, refuse, next http.Handler) http.Handler {
+func AllowOrigins(origins []string, refuse, next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(refuse)
 	for _, origin := range origins {

@@ -25,7 +25,7 @@ func TestPagesKeepHeadersOfTheirOwn(t *testing.T) {
 	page := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", "script-src 'self'")
 	}
-	header := answer(middleware.Headers(false, http.HandlerFunc(page)), http.MethodGet).Header
+	header := answer(middleware.SecurityHeaders(false, http.HandlerFunc(page)), http.MethodGet).Header
 	if header.Get("Content-Security-Policy") != "script-src 'self'" || header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%v", header)
 	}
@@ -34,7 +34,7 @@ func TestPagesKeepHeadersOfTheirOwn(t *testing.T) {
 func TestOnlyTheConfigurationAsksForTLS(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{true, false} {
-		header := answer(middleware.Headers(secure, http.HandlerFunc(ok)), http.MethodGet, "X-Forwarded-Proto", "https").Header
+		header := answer(middleware.SecurityHeaders(secure, http.HandlerFunc(ok)), http.MethodGet, "X-Forwarded-Proto", "https").Header
 		if got := header.Get("Strict-Transport-Security") != ""; got != secure {
 			t.Errorf("asked for: %t, want %t", got, secure)
 		}
@@ -56,7 +56,7 @@ func TestOriginsAreComparedAsTheyAre(t *testing.T) {
 		{[]string{"https://a.example"}, "https://A.example", false},
 		{[]string{"https://a.example", "*"}, "https://b.example", true},
 	} {
-		h := middleware.CrossOrigin(test.origins, http.NotFoundHandler(), http.HandlerFunc(ok))
+		h := middleware.AllowOrigins(test.origins, http.NotFoundHandler(), http.HandlerFunc(ok))
 		post := answer(h, http.MethodPost, "Origin", test.origin, "Sec-Fetch-Site", "cross-site")
 		get := answer(h, http.MethodGet, "Origin", test.origin, "Sec-Fetch-Site", "cross-site")
 		allowed := get.Header.Get("Access-Control-Allow-Origin") == test.origin

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// OwnHosts answers 421 to requests for another name than localhost or one of hosts. Any site can let its name lead to
+// RestrictHosts answers 421 to requests for another name than localhost or one of hosts. Any site can let its name lead to
 // 127.0.0.1 (DNS rebinding): to a browser, a server that answers to that name is the site itself, and the site's pages may
 // read all of it. An address is nobody's name.
-func OwnHosts(hosts []string, next http.Handler) http.Handler {
+func RestrictHosts(hosts []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := hostname(r.Host)
 		own := slices.ContainsFunc(hosts, func(host string) bool { return hostname(host) == name })

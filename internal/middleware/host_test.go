@@ -10,7 +10,7 @@ import (
 
 func TestOnlyOwnHostsAreAnswered(t *testing.T) {
 	t.Parallel()
-	handler := middleware.OwnHosts([]string{"shop.example"}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	handler := middleware.RestrictHosts([]string{"shop.example"}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for host, status := range map[string]int{
 		"127.0.0.1": 200, "127.0.0.1:8080": 200, "127.9.9.9:1": 200, "localhost:3000": 200, "LOCALHOST": 200, "localhost.": 200,
 		"shop.localhost:80": 200, "[::1]:8080": 200, "[::1]": 200, "10.0.2.2:8080": 200, "shop.example": 200, "Shop.Example:443": 200,

@@ -7,16 +7,16 @@ import (
 	"runtime/debug"
 )
 
-// Contain logs a panic of next once, with the part of its stack that is nearest, and breaks the answer off. net/http would
+// RecoverPanics logs a panic of next once, with the part of its stack that is nearest, and breaks the answer off. net/http would
 // end the same connection, but say so to its own log, which strangers can fill.
-func Contain(log *slog.Logger, next http.Handler) http.Handler {
+func RecoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() { contain(log, r, recover()) }()
+		defer func() { abortAfterPanic(log, r, recover()) }()
 		next.ServeHTTP(w, r)
 	})
 }
 
-func contain(log *slog.Logger, r *http.Request, cause any) {
+func abortAfterPanic(log *slog.Logger, r *http.Request, cause any) {
 	switch cause {
 	case nil:
 		return

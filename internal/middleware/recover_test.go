@@ -19,7 +19,7 @@ func visitPanic(t *testing.T, cause any) string {
 	var logged bytes.Buffer
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /thrown/{id}", func(http.ResponseWriter, *http.Request) { panic(cause) })
-	server := httptest.NewUnstartedServer(middleware.Contain(slog.New(slog.NewTextHandler(&logged, nil)), mux))
+	server := httptest.NewUnstartedServer(middleware.RecoverPanics(slog.New(slog.NewTextHandler(&logged, nil)), mux))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Start()
 	if response, err := server.Client().Get(server.URL + "/thrown/secret"); err == nil {

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// AtOnce is how many calls each user, and each address, may have under way at a time: an answer that nobody reads is
+// ConcurrencyLimit is how many calls each user, and each address, may have under way at a time: an answer that nobody reads is
 // kept in memory until it is written. A nil one refuses nobody. It is safe for concurrent use.
-type AtOnce struct {
+type ConcurrencyLimit struct {
 	User    int
 	Address int
 	// Shared is as in Limit.
@@ -17,13 +17,13 @@ type AtOnce struct {
 	underWay map[any]int // by user (string) and by network (netip.Prefix); none that is 0
 }
 
-// Enter lets a call begin, which must call leave when it has ended, or refuses it. Whom it is counted for is as in
+// Acquire lets a call begin, which must call leave when it has ended, or refuses it. Whom it is counted for is as in
 // Limit.Take.
-func (a *AtOnce) Enter(user string, address netip.Addr) (leave func(), ok bool) {
+func (a *ConcurrencyLimit) Acquire(user string, address netip.Addr) (leave func(), ok bool) {
 	if a == nil {
 		return func() {}, true
 	}
-	bounds := a.bounds(user, address)
+	bounds := a.limitsFor(user, address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for key, most := range bounds {
@@ -34,19 +34,19 @@ func (a *AtOnce) Enter(user string, address netip.Addr) (leave func(), ok bool) 
 	if a.underWay == nil {
 		a.underWay = map[any]int{}
 	}
-	a.count(bounds, 1)
+	a.addUnderWay(bounds, 1)
 	return func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.count(bounds, -1)
+		a.addUnderWay(bounds, -1)
 	}, true
 }
 
-// bounds are for whom a call is counted, and how many they may have.
-func (a *AtOnce) bounds(user string, address netip.Addr) map[any]int {
+// limitsFor are for whom a call is counted, and how many they may have.
+func (a *ConcurrencyLimit) limitsFor(user string, address netip.Addr) map[any]int {
 	bounds := map[any]int{}
 	if countsAddress(user, address, a.Shared) {
-		bounds[neighbourhood(address)] = a.Address
+		bounds[networkOf(address)] = a.Address
 	}
 	if user != "" {
 		bounds[user] = a.User
@@ -54,8 +54,8 @@ func (a *AtOnce) bounds(user string, address netip.Addr) map[any]int {
 	return bounds
 }
 
-// count is called with mu locked.
-func (a *AtOnce) count(keys map[any]int, change int) {
+// addUnderWay is called with mu locked.
+func (a *ConcurrencyLimit) addUnderWay(keys map[any]int, change int) {
 	for key := range keys {
 		a.underWay[key] += change
 		if a.underWay[key] == 0 {

@@ -26,11 +26,11 @@ func TestWhoIsCountedAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bound := &ratelimit.AtOnce{User: 2, Address: 3, Shared: c.shared}
+			bound := &ratelimit.ConcurrencyLimit{User: 2, Address: 3, Shared: c.shared}
 			for range 2 { // as if nobody had been there
 				var all []func()
 				for i, call := range c.calls {
-					leave, ok := bound.Enter(call.user, call.from)
+					leave, ok := bound.Acquire(call.user, call.from)
 					if ok != call.ok {
 						t.Errorf("call %d may begin: %t", i, ok)
 					}

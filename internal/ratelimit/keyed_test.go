@@ -11,10 +11,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-func (b *Buckets[K]) size() int {
+func (b *KeyedLimiter[K]) size() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.byKey) != len(b.queue) {
+	if len(b.buckets) != len(b.queue) {
 		panic("a bucket is only half forgotten")
 	}
 	return len(b.queue)
@@ -26,7 +26,7 @@ func pass(d time.Duration) { <-time.After(d) }
 func TestABurstThenOneAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBuckets[string](2, 3)
+		b := NewKeyedLimiter[string](2, 3)
 		want := func(wait time.Duration) {
 			t.Helper()
 			if got := b.Take("minji"); got != wait {
@@ -57,7 +57,7 @@ func TestABurstThenOneAtATime(t *testing.T) {
 func TestFullBucketsAreForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBuckets[int](1, 5)
+		b := NewKeyedLimiter[int](1, 5)
 		for key := range 1000 {
 			b.Take(key)
 		}
@@ -73,10 +73,10 @@ func TestAMillionKeysAreBoundedAndNeitherFreeNorRefuseAnybody(t *testing.T) {
 	t.Parallel()
 	keys := 1_000_000
 	if testing.Short() {
-		keys = 3 * maxBuckets
+		keys = 3 * maxKeys
 	}
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBuckets[int](1, 5)
+		b := NewKeyedLimiter[int](1, 5)
 		const greedy, victim = -1, -2
 		for range 5 {
 			b.Take(greedy)
@@ -87,8 +87,8 @@ func TestAMillionKeysAreBoundedAndNeitherFreeNorRefuseAnybody(t *testing.T) {
 				t.Fatalf("key %d was refused for what others do", key)
 			}
 		}
-		if got := b.size(); got != maxBuckets {
-			t.Errorf("%d buckets are kept, want %d", got, maxBuckets)
+		if got := b.size(); got != maxKeys {
+			t.Errorf("%d buckets are kept, want %d", got, maxKeys)
 		}
 		if b.Take(greedy) == 0 {
 			t.Error("new keys emptied the greedy one's debt")
@@ -101,7 +101,7 @@ func TestAMillionKeysAreBoundedAndNeitherFreeNorRefuseAnybody(t *testing.T) {
 
 func TestManyAtOnceGetNoMoreThanTheBurst(t *testing.T) {
 	t.Parallel()
-	b := NewBuckets[string](rate.Every(time.Hour), 50)
+	b := NewKeyedLimiter[string](rate.Every(time.Hour), 50)
 	var callers sync.WaitGroup
 	var let atomic.Int64
 	for range 40 {

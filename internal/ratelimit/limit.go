@@ -15,8 +15,8 @@ type Limit struct {
 	// their name only then, so that whoever calls without one cannot use up what they have.
 	Shared bool
 
-	users     *Buckets[string]
-	addresses *Buckets[netip.Prefix]
+	users     *KeyedLimiter[string]
+	addresses *KeyedLimiter[netip.Prefix]
 }
 
 // Rate is how often: bursts of so many at once, and Limit a second in the long run. With rate.Inf there is no limit.
@@ -28,8 +28,8 @@ type Rate struct {
 // NewLimit allows each user and each address so much.
 func NewLimit(user, address Rate) *Limit {
 	return &Limit{
-		users:     NewBuckets[string](user.Limit, user.Burst),
-		addresses: NewBuckets[netip.Prefix](address.Limit, address.Burst),
+		users:     NewKeyedLimiter[string](user.Limit, user.Burst),
+		addresses: NewKeyedLimiter[netip.Prefix](address.Limit, address.Burst),
 	}
 }
 
@@ -41,7 +41,7 @@ func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
 		return 0
 	}
 	if countsAddress(user, address, l.Shared) {
-		wait = l.addresses.Take(neighbourhood(address))
+		wait = l.addresses.Take(networkOf(address))
 	}
 	if wait == 0 && user != "" {
 		wait = l.users.Take(user)
@@ -54,9 +54,9 @@ func countsAddress(user string, address netip.Addr, shared bool) bool {
 	return address.IsValid() && (user == "" || !shared)
 }
 
-// neighbourhood is what addresses are counted by: IPv6 is handed out in networks of 64 bits, and whoever has one has
+// networkOf is what addresses are counted by: IPv6 is handed out in networks of 64 bits, and whoever has one has
 // all of its addresses.
-func neighbourhood(address netip.Addr) netip.Prefix {
+func networkOf(address netip.Addr) netip.Prefix {
 	bits := address.BitLen()
 	if address.Is6() {
 		bits = 64
@@ -65,5 +65,5 @@ func neighbourhood(address netip.Addr) netip.Prefix {
 	return network
 }
 
-// Seconds rounds up: who comes back on time must not come too early.
-func Seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
+// RetryAfterSeconds rounds up: who comes back on time must not come too early.
+func RetryAfterSeconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }

@@ -36,7 +36,7 @@ const (
 
 // bounds are those of look-ups.
 type bounds struct {
-	often    *ratelimit.Buckets[string] // by order, and by payment in the books
+	often    *ratelimit.KeyedLimiter[string] // by order, and by payment in the books
 	inFlight *semaphore.Weighted
 	webhooks reads
 	landings reads
@@ -44,7 +44,7 @@ type bounds struct {
 
 func newBounds(lookUps int64) bounds {
 	return bounds{
-		often:    ratelimit.NewBuckets[string](rate.Every(lookUpPause), lookUpBurst),
+		often:    ratelimit.NewKeyedLimiter[string](rate.Every(lookUpPause), lookUpBurst),
 		inFlight: semaphore.NewWeighted(cmp.Or(lookUps, maxLookUps)),
 		webhooks: newReads(),
 		landings: newReads(),
@@ -68,7 +68,7 @@ func (s *Server) admit(ctx context.Context, n notice) (release func(), err error
 	}
 	if wait > 0 {
 		return nil, &point.Error{Code: point.RateLimited, Message: "There are too many notices about this order.",
-			RetryAfter: ratelimit.Seconds(wait)}
+			RetryAfter: ratelimit.RetryAfterSeconds(wait)}
 	}
 	if err := s.bounds.inFlight.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for other look-ups to end: %w", err)
@@ -78,7 +78,7 @@ func (s *Server) admit(ctx context.Context, n notice) (release func(), err error
 
 // allowed tells whether webhooks are taken from where r came from.
 func (s *Server) allowed(r *http.Request) bool {
-	return len(s.Senders) == 0 || middleware.Within(s.Senders, middleware.Client(r.Context()))
+	return len(s.Senders) == 0 || middleware.Contains(s.Senders, middleware.ClientAddress(r.Context()))
 }
 
 // reads bounds how many ask the database at a time.
@@ -112,15 +112,15 @@ func (s *Server) wait(r *http.Request) time.Duration {
 	if len(s.Senders) > 0 && s.allowed(r) {
 		return 0
 	}
-	return s.Limit.Take("", middleware.Client(r.Context()))
+	return s.Limit.Take("", middleware.ClientAddress(r.Context()))
 }
 
 // limited answers 503 to those who have to wait.
 func (s *Server) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if wait := s.wait(r); wait > 0 {
-			s.news.to(s.Log).Warn("too many requests", "path", r.URL.Path, "address", middleware.Client(r.Context()).String())
-			w.Header().Set("Retry-After", strconv.Itoa(ratelimit.Seconds(wait)))
+			s.news.to(s.Log).Warn("too many requests", "path", r.URL.Path, "address", middleware.ClientAddress(r.Context()).String())
+			w.Header().Set("Retry-After", strconv.Itoa(ratelimit.RetryAfterSeconds(wait)))
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}

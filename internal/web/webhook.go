@@ -37,7 +37,7 @@ type notice struct {
 // no notice, 503 where a resend helps. Others than Senders get 403.
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	if !s.allowed(r) {
-		s.news.to(s.Log).Warn("webhook: not from an allowed address", "address", middleware.Client(r.Context()).String())
+		s.news.to(s.Log).Warn("webhook: not from an allowed address", "address", middleware.ClientAddress(r.Context()).String())
 		http.Error(w, "not from this address", http.StatusForbidden)
 		return
 	}
