@@ -1,6 +1,6 @@
-// Package middleware is what stands between the open network and our handlers: who calls, as far as an address can
-// tell, the headers that every answer carries, which host names and origins are answered, and what becomes of a panic.
-// It knows nothing of points.
+// Package middleware wraps HTTP handlers. It finds the client's address behind trusted proxies,
+// sets security headers, restricts origins and host names, and recovers from panics. It knows
+// nothing of points.
 package middleware
 
 import (
@@ -11,16 +11,20 @@ import (
 	"strings"
 )
 
-// maxHops is how many proxies a request may have come through. A longer list of them is nobody's set-up.
+// maxHops limits how many proxies a request may have come through. No real set-up has a longer
+// list.
 const maxHops = 16
 
-// Proxies are the addresses whose X-Forwarded-For is believed; nobody's, when there are none.
+// Proxies are the networks whose X-Forwarded-For header is trusted. An empty list trusts no proxy.
 type Proxies []netip.Prefix
 
-// ClientAddress is the address that the request came from: the peer's, or if that is one of the proxies, the last one in
-// X-Forwarded-For that is none. What stands before it was written by whoever called, who may write anything
-// (contract §5, F13). The proxies' lists are read from the right, and a list with garbage in it is not read: the
-// peer's address is the answer then. IPv4 inside IPv6 is IPv4. It is the zero Addr for a peer without an address.
+// ClientAddress returns the address that a request came from, or the zero Addr if the peer has
+// none.
+//
+// The address is the peer's. If the peer is a trusted proxy, it is the last address in
+// X-Forwarded-For that is not a trusted proxy: the caller can write anything into the part before
+// it (contract §5, F13). The list is read from the right. If the part that is read contains
+// garbage, the peer's address is returned. IPv4 inside IPv6 is returned as IPv4.
 func (p Proxies) ClientAddress(r *http.Request) netip.Addr {
 	peer, _ := parseAddress(r.RemoteAddr)
 	client := peer
@@ -37,12 +41,13 @@ func (p Proxies) ClientAddress(r *http.Request) netip.Addr {
 	return client
 }
 
-// Contains tells whether the address lies in one of the networks.
+// Contains reports whether an address lies in one of the networks.
 func Contains(networks []netip.Prefix, address netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 
-// parseAddress reads an address with or without a port; some proxies write one.
+// parseAddress reads an address with or without a port: some proxies write the port into the
+// header.
 func parseAddress(text string) (netip.Addr, bool) {
 	address, err := netip.ParseAddr(text)
 	if err != nil {
@@ -54,15 +59,17 @@ func parseAddress(text string) (netip.Addr, bool) {
 
 type addressKey struct{}
 
-// Identify leaves the address of the request's client in its context, for Client.
+// Identify stores the client's address in the request's context, where the function ClientAddress
+// reads it.
 func (p Proxies) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), addressKey{}, p.ClientAddress(r))))
+		ctx := context.WithValue(r.Context(), addressKey{}, p.ClientAddress(r))
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// ClientAddress is the address that the request came from, as Identify saw it; the zero Addr, which is in no network, if it
-// did not.
+// ClientAddress returns the client's address that Identify stored in ctx. Without Identify it
+// returns the zero Addr, which lies in no network.
 func ClientAddress(ctx context.Context) netip.Addr {
 	address, _ := ctx.Value(addressKey{}).(netip.Addr)
 	return address

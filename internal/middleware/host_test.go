@@ -8,7 +8,7 @@ import (
 	"pointcharge/internal/middleware"
 )
 
-func TestOnlyOwnHostsAreAnswered(t *testing.T) {
+func TestRestrictHostsAnswersOwnHostsOnly(t *testing.T) {
 	t.Parallel()
 	handler := middleware.RestrictHosts([]string{"shop.example"}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for host, status := range map[string]int{

@@ -13,27 +13,27 @@ import (
 	"pointcharge/internal/middleware"
 )
 
-// visitPanic asks a server whose handler throws the cause, and returns what was logged.
-func visitPanic(t *testing.T, cause any) string {
+// logOfPanic sends a request to a server whose handler panics with cause, and returns the log.
+func logOfPanic(t *testing.T, cause any) string {
 	t.Helper()
 	var logged bytes.Buffer
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /thrown/{id}", func(http.ResponseWriter, *http.Request) { panic(cause) })
+	mux.HandleFunc("GET /panics/{id}", func(http.ResponseWriter, *http.Request) { panic(cause) })
 	server := httptest.NewUnstartedServer(middleware.RecoverPanics(slog.New(slog.NewTextHandler(&logged, nil)), mux))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Start()
-	if response, err := server.Client().Get(server.URL + "/thrown/secret"); err == nil {
-		t.Errorf("it was answered %s", response.Status)
+	if response, err := server.Client().Get(server.URL + "/panics/secret"); err == nil {
+		t.Errorf("the request was answered: %s", response.Status)
 		_ = response.Body.Close()
 	}
 	server.Close() // waits for the handler
 	return logged.String()
 }
 
-func TestAPanicIsLoggedOnceAndCutShort(t *testing.T) {
+func TestRecoverPanicsLogsOneShortLine(t *testing.T) {
 	t.Parallel()
-	logged := visitPanic(t, strings.Repeat("x", 100_000))
-	for _, want := range []string{`level=ERROR msg=panic route="GET /thrown/{id}" cause=xxx`, "visitPanic"} {
+	logged := logOfPanic(t, strings.Repeat("x", 100_000))
+	for _, want := range []string{`level=ERROR msg=panic route="GET /panics/{id}" cause=xxx`, "logOfPanic"} {
 		if !strings.Contains(logged, want) {
 			t.Errorf("no %q in %.300s", want, logged)
 		}
@@ -43,9 +43,9 @@ func TestAPanicIsLoggedOnceAndCutShort(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsBrokenOffIsNoPanic(t *testing.T) {
+func TestRecoverPanicsIgnoresErrAbortHandler(t *testing.T) {
 	t.Parallel()
-	if logged := visitPanic(t, http.ErrAbortHandler); logged != "" {
-		t.Errorf("logged was %s", logged)
+	if logged := logOfPanic(t, http.ErrAbortHandler); logged != "" {
+		t.Errorf("logged: %s", logged)
 	}
 }
