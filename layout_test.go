@@ -39,7 +39,7 @@ func arrows() map[string][]string {
 		"internal/ratelimit":  {},
 		"internal/storefront": {},
 		"internal/config":     {},
-		"internal/database":   {},
+		"internal/database":   {"internal/ratelimit"},
 		databasetest:          {"internal/database"},
 		"internal/torture":    {},
 		"bench":               {databasetest, "internal/auth", "internal/database", "internal/point"},
