@@ -18,6 +18,7 @@ import (
 	"pointcharge/graph/playground"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
+	"pointcharge/internal/database"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/middleware"
@@ -57,10 +58,7 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	a.lines = feed.New(feed.Config{Points: a.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
 		Rate: ratelimit.Rate(cfg.StreamRate)})
 	limit := requestLimit(cfg)
-	a.routes = &web.Server{Points: a.points, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls, Log: log}
-	if len(cfg.TrustedProxies) > 0 {
-		a.routes.Limit = limit
-	}
+	a.routes = a.newRoutes(frontend, limit)
 	mux := http.NewServeMux()
 	a.routes.Register(mux)
 	a.addAPI(mux, verifier, limit, trusted)
@@ -78,6 +76,17 @@ func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.
 	secure := strings.HasPrefix(cfg.PublicURL, "https://")
 	a.handler = middleware.SecurityHeaders(secure, middleware.Proxies(cfg.TrustedProxies).Identify(measured(a.metrics, middleware.RecoverPanics(log, named(cfg, mux)))))
 	return a, nil
+}
+
+// newRoutes makes the plain HTTP routes. Their callers are not signed in, so they are limited only where the proxies are
+// known: otherwise a flood from behind a proxy would keep Iamport's webhooks out.
+func (a *app) newRoutes(frontend *url.URL, limit *ratelimit.Limit) *web.Server {
+	if len(a.cfg.TrustedProxies) == 0 {
+		limit = nil
+	}
+	ping := func(ctx context.Context) error { return database.Ping(ctx, a.points.DB) }
+	return web.New(web.Config{Points: a.points, Ping: ping, FrontendURL: frontend, Log: a.log,
+		WebhookSenders: a.cfg.WebhookAllow, Limit: limit, MaxLookups: noticeCalls})
 }
 
 // named keeps pages of other sites away from a sandbox that only this machine can reach, whatever their names lead to.

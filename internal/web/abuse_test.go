@@ -23,20 +23,20 @@ import (
 	"pointcharge/internal/web"
 )
 
-// lines are what was logged.
-type lines struct {
+// logRecorder are what was logged.
+type logRecorder struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *lines) Write(text []byte) (int, error) {
+func (l *logRecorder) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(text)
 }
 
 // count returns how many lines there are, and how many others they say were left out.
-func (l *lines) count(t *testing.T) (written, leftOut int) {
+func (l *logRecorder) count(t *testing.T) (written, leftOut int) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,9 +54,9 @@ func (l *lines) count(t *testing.T) (written, leftOut int) {
 
 func TestStrangersFillNoLog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	var logged lines
-	w.url = w.start(w.routes(w.points, "https://shop.example", func(s *web.Server) { s.Log = slog.New(slog.NewJSONHandler(&logged, nil)) }))
+	w := newTestServer(t)
+	var logged logRecorder
+	w.url = w.start(w.routes(w.points, "https://shop.example", func(c *web.Config) { c.Log = slog.New(slog.NewJSONHandler(&logged, nil)) }))
 	const each = 60
 	begun := time.Now()
 	for i := range each {
@@ -83,10 +83,11 @@ func TestStrangersFillNoLog(t *testing.T) {
 	}
 }
 
-// TestAFloodLeavesTheDatabaseToOthers: whoever asks only whether an order is ours gets few connections of it.
+// TestAFloodLeavesTheDatabaseToOthers: whoever asks only whether an order is ours gets few
+// connections of it.
 func TestAFloodLeavesTheDatabaseToOthers(t *testing.T) {
 	t.Parallel()
-	w := newWorldOn(t, databasetest.New(t, databasetest.Postgres))
+	w := newTestServerOn(t, databasetest.New(t, databasetest.Postgres))
 	var now, most, all atomic.Int64
 	w.must(w.points.DB.Callback().Query().Before("gorm:query").Register("hold", func(tx *gorm.DB) {
 		if tx.Statement.Table != "charge_orders" {
@@ -114,7 +115,7 @@ func TestAFloodLeavesTheDatabaseToOthers(t *testing.T) {
 // TestPayersDoNotQueueBehindAFlood: a landing is answered while webhooks wait for the database.
 func TestPayersDoNotQueueBehindAFlood(t *testing.T) {
 	t.Parallel()
-	w := newWorldOn(t, databasetest.New(t, databasetest.Postgres))
+	w := newTestServerOn(t, databasetest.New(t, databasetest.Postgres))
 	merchantUID := w.order("minji")
 	impUID := w.pay(merchantUID)
 	over, hanging := make(chan struct{}), make(chan struct{}, 20)
@@ -131,23 +132,23 @@ func TestPayersDoNotQueueBehindAFlood(t *testing.T) {
 	for range 4 {
 		<-hanging
 	}
-	w.wantLanding(ids(impUID, merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=paid")
+	w.wantReturn(returnQuery(impUID, merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=paid")
 	close(over)
 	senders.Wait()
 }
 
-// rarely lets an address come three times an hour.
-func (w *world) rarely(set ...func(*web.Server)) {
+// startWithTightLimit lets an address come three times an hour.
+func (w *testServer) startWithTightLimit(set ...func(*web.Config)) {
 	w.Helper()
 	rare := ratelimit.Rate{Limit: rate.Every(time.Hour), Burst: 3}
-	limit := func(s *web.Server) { s.Limit = ratelimit.NewLimit(rare, rare) }
-	w.url = w.start(loopback().Identify(w.routes(w.points, "https://shop.example", append(set, limit)...)))
+	limit := func(c *web.Config) { c.Limit = ratelimit.NewLimit(rare, rare) }
+	w.url = w.start(trustLoopback().Identify(w.routes(w.points, "https://shop.example", append(set, limit)...)))
 }
 
 func TestAnAddressThatComesTooOftenIsToldToWait(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.rarely()
+	w := newTestServer(t)
+	w.startWithTightLimit()
 	merchantUID := w.order("minji")
 	const stranger, iamport = "203.0.113.5", "52.78.100.19"
 	for range 3 {
@@ -171,8 +172,8 @@ func TestAnAddressThatComesTooOftenIsToldToWait(t *testing.T) {
 
 func TestIamportItselfMayComeAsOftenAsItLikes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.rarely(func(s *web.Server) { s.Senders = []netip.Prefix{netip.MustParsePrefix("52.78.100.19/32")} })
+	w := newTestServer(t)
+	w.startWithTightLimit(func(c *web.Config) { c.WebhookSenders = []netip.Prefix{netip.MustParsePrefix("52.78.100.19/32")} })
 	for range 10 {
 		w.wantStatus(w.webhookFrom(notice("imp_1", "nobodys", "paid"), "52.78.100.19"), http.StatusOK)
 	}

@@ -3,30 +3,38 @@ package web
 import (
 	"context"
 	"testing"
+	"time"
 
 	"pointcharge/internal/point"
 )
 
-func TestNotMoreWaitForTheDatabaseThanMay(t *testing.T) {
+func TestLookupLimiterBoundsTheQueue(t *testing.T) {
 	t.Parallel()
-	r, over := newReads(), make(chan struct{})
-	entered := make(chan error, maxQueue+1)
+	l, over := newLookupLimiter(nil, 1), make(chan struct{})
+	ended := make(chan error, maxQueue+1)
 	for range maxQueue + 1 {
 		go func() {
-			_, err := r.do(context.Background(), func() (bool, error) { <-over; return true, nil })
-			entered <- err
+			_, err := l.read(context.Background(), notice{}, func() (bool, error) { <-over; return true, nil })
+			ended <- err
 		}()
 	}
-	if err := <-entered; point.CodeOf(err) != point.RateLimited { // all others wait for it to be over
-		t.Errorf("the first to end was not refused: %v", err)
+	if err := <-ended; point.CodeOf(err) != point.RateLimited { // all others run or wait
+		t.Errorf("the first query to end was not refused: %v", err)
 	}
 	close(over)
 	for range maxQueue {
-		if err := <-entered; err != nil {
+		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	}
-	if ok, err := r.do(t.Context(), func() (bool, error) { return true, nil }); !ok || err != nil {
-		t.Errorf("then nobody may: %v", err)
+	if ok, err := l.read(t.Context(), notice{}, func() (bool, error) { return true, nil }); !ok || err != nil {
+		t.Errorf("the limiter refuses when no query runs: %v", err)
+	}
+}
+
+func TestDefaultTimeoutEndsBeforeIamports(t *testing.T) {
+	t.Parallel()
+	if got := New(Config{}).cfg.Timeout; got <= 0 || got >= 30*time.Second {
+		t.Errorf("the timeout is %s", got)
 	}
 }

@@ -19,8 +19,8 @@ func read(body, contentType string) (web.Notice, error) {
 	return web.ReadNotice(httptest.NewRecorder(), r)
 }
 
-// FuzzNotice sends anything to the webhook. What is read of it asks the gateway about a well-formed id or nothing, can
-// be logged, and is the same again in Iamport's other format (contract §2.1).
+// FuzzNotice sends anything to the webhook. What is read of it asks the gateway about a well-formed
+// id or nothing, can be logged, and is the same again in Iamport's other format (contract §2.1).
 func FuzzNotice(f *testing.F) {
 	const form, plain = "application/x-www-form-urlencoded", "application/json"
 	for body, contentType := range map[string]string{

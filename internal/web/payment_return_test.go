@@ -9,8 +9,9 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// land follows the link that Iamport sends a phone's browser to, and returns where it is sent next.
-func (w *world) land(query string) *url.URL {
+// followReturn follows the link that Iamport sends a phone's browser to, and returns where it is
+// sent next.
+func (w *testServer) followReturn(query string) *url.URL {
 	w.Helper()
 	a := w.do(w.request(http.MethodGet, "/payments/return?"+query, "", ""))
 	w.wantStatus(a, http.StatusSeeOther)
@@ -22,18 +23,18 @@ func (w *world) land(query string) *url.URL {
 	return target
 }
 
-func (w *world) wantLanding(query, want string) {
+func (w *testServer) wantReturn(query, want string) {
 	w.Helper()
-	if got := w.land(query).String(); got != want {
+	if got := w.followReturn(query).String(); got != want {
 		w.Errorf("%s lands on %s, want %s", query, got, want)
 	}
 }
 
-func ids(impUID, merchantUID string) string {
+func returnQuery(impUID, merchantUID string) string {
 	return url.Values{"imp_uid": {impUID}, "merchant_uid": {merchantUID}}.Encode()
 }
 
-func TestLandingSyncsAndTellsTheStatus(t *testing.T) {
+func TestPaymentReturnSyncsAndTellsTheStatus(t *testing.T) {
 	t.Parallel()
 	usd := func(p *sandbox.Payment) { p.Currency = "USD" }
 	for name, test := range map[string]struct {
@@ -49,61 +50,61 @@ func TestLandingSyncsAndTellsTheStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestServer(t)
 			merchantUID := w.order("minji")
-			query := ids(w.pay(merchantUID, test.edit), merchantUID) + "&imp_success=true&status=paid"
-			w.wantLanding(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status="+test.want)
+			query := returnQuery(w.pay(merchantUID, test.edit), merchantUID) + "&imp_success=true&status=paid"
+			w.wantReturn(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status="+test.want)
 			w.wantBalance("minji", test.balance)
 		})
 	}
 }
 
-func TestLandingWithoutAPaymentHasFailed(t *testing.T) {
+func TestPaymentReturnWithoutAPaymentHasFailed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	for _, query := range []string{"merchant_uid=" + merchantUID, "imp_uid=&merchant_uid=" + merchantUID} {
-		w.wantLanding(query+"&error_code=F1002", "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
+		w.wantReturn(query+"&error_code=F1002", "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
 	}
 }
 
-func TestLandingKnowsNothingOfStrangeIDs(t *testing.T) {
+func TestPaymentReturnKnowsNothingOfStrangeIDs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.wantLanding("", "https://shop.example/wallet?status=unknown")
-	w.wantLanding("imp_uid=imp_1", "https://shop.example/wallet?status=unknown")
-	w.wantLanding(ids("imp_1", "https://evil.example"), "https://shop.example/wallet?status=unknown")
-	w.wantLanding(ids("imp_1", "not-ours"), "https://shop.example/wallet?merchantUid=not-ours&status=unknown")
-	if asked := w.front.Requests(); len(asked) != 0 {
+	w := newTestServer(t)
+	w.wantReturn("", "https://shop.example/wallet?status=unknown")
+	w.wantReturn("imp_uid=imp_1", "https://shop.example/wallet?status=unknown")
+	w.wantReturn(returnQuery("imp_1", "https://evil.example"), "https://shop.example/wallet?status=unknown")
+	w.wantReturn(returnQuery("imp_1", "not-ours"), "https://shop.example/wallet?merchantUid=not-ours&status=unknown")
+	if asked := w.gateway.Requests(); len(asked) != 0 {
 		t.Errorf("the gateway was asked %v", asked)
 	}
 	merchantUID := w.order("minji")
-	w.wantLanding(ids("imp_unknown", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unknown")
-	w.wantLanding(ids("imp_1?x=1", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
+	w.wantReturn(returnQuery("imp_unknown", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unknown")
+	w.wantReturn(returnQuery("imp_1?x=1", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
 }
 
-func TestLandingIsHonestWhenTheGatewayIsDown(t *testing.T) {
+func TestPaymentReturnIsHonestWhenTheGatewayIsDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
-	w.front.say(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	query := ids(w.pay(merchantUID), merchantUID)
-	w.wantLanding(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unavailable")
-	w.front.answer.Store(nil)
-	w.wantLanding(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=paid")
+	w.gateway.answerWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	query := returnQuery(w.pay(merchantUID), merchantUID)
+	w.wantReturn(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unavailable")
+	w.gateway.answer.Store(nil)
+	w.wantReturn(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=paid")
 	w.wantBalance("minji", 5000)
 }
 
-func TestLandingNeverSendsAnybodyElsewhere(t *testing.T) {
+func TestPaymentReturnNeverSendsAnybodyElsewhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
-	good := ids(w.pay(merchantUID), merchantUID)
+	good := returnQuery(w.pay(merchantUID), merchantUID)
 	const evil = "https%3A%2F%2Fevil.example%2F"
 	for _, extra := range []string{"redirect=" + evil, "redirect_uri=" + evil, "m_redirect_url=" + evil, "next=" + evil, "url=" + evil,
 		"return_url=" + evil, "status=" + evil, "merchantUid=" + evil, "imp_uid=" + evil, "merchant_uid=" + evil, "error_msg=" + evil} {
 		for _, query := range []string{good + "&" + extra, extra + "&" + good, extra} {
-			if to := w.land(query).String(); !strings.HasPrefix(to, "https://shop.example/wallet?") || strings.Contains(to, "evil") {
+			if to := w.followReturn(query).String(); !strings.HasPrefix(to, "https://shop.example/wallet?") || strings.Contains(to, "evil") {
 				t.Errorf("%s lands on %s", query, to)
 			}
 		}
@@ -116,14 +117,14 @@ func TestLandingNeverSendsAnybodyElsewhere(t *testing.T) {
 	}
 }
 
-// TestLandingTellsNothingOfAnotherOrdersPayment mixes the ids of two orders.
-func TestLandingTellsNothingOfAnotherOrdersPayment(t *testing.T) {
+// TestPaymentReturnTellsNothingOfAnotherOrdersPayment mixes the ids of two orders.
+func TestPaymentReturnTellsNothingOfAnotherOrdersPayment(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
+	eachDatabase(t, func(w *testServer) {
 		minjis, junhos := w.order("minji"), w.order("junho")
 		for _, edit := range []func(*sandbox.Payment){status(sandbox.Paid), status(sandbox.Failed), status(sandbox.Ready)} {
-			query := ids(w.pay(minjis, edit), junhos)
-			w.wantLanding(query, "https://shop.example/wallet?merchantUid="+junhos+"&status=unknown")
+			query := returnQuery(w.pay(minjis, edit), junhos)
+			w.wantReturn(query, "https://shop.example/wallet?merchantUid="+junhos+"&status=unknown")
 		}
 		w.wantBalance("junho", 0)
 	})
@@ -131,16 +132,16 @@ func TestLandingTellsNothingOfAnotherOrdersPayment(t *testing.T) {
 
 func TestTheFrontEndsOwnPathAndQueryAreKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	w.url = w.serve(w.points, "https://shop.example/ko/wallet?lang=ko&status=x&merchantUid=y")
-	w.wantLanding(ids(w.pay(merchantUID), merchantUID), "https://shop.example/ko/wallet?lang=ko&merchantUid="+merchantUID+"&status=paid")
-	w.wantLanding("", "https://shop.example/ko/wallet?lang=ko&status=unknown")
+	w.wantReturn(returnQuery(w.pay(merchantUID), merchantUID), "https://shop.example/ko/wallet?lang=ko&merchantUid="+merchantUID+"&status=paid")
+	w.wantReturn("", "https://shop.example/ko/wallet?lang=ko&status=unknown")
 }
 
-func TestLandingTakesNothingButGET(t *testing.T) {
+func TestPaymentReturnTakesNothingButGET(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
 		w.wantStatus(w.do(w.request(method, "/payments/return", formType, "imp_uid=imp_1&merchant_uid=m")), http.StatusMethodNotAllowed)
 	}
