@@ -98,6 +98,7 @@ func named(cfg config.Config, all http.Handler) http.Handler {
 	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
 	mux := http.NewServeMux()
 	mux.Handle(webhookPath, all)
+	mux.Handle(webhookPath+"/{$}", all)
 	mux.Handle("/", middleware.RestrictHosts([]string{public.Host}, all))
 	return mux
 }

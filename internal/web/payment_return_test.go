@@ -139,6 +139,20 @@ func TestTheFrontEndsOwnPathAndQueryAreKept(t *testing.T) {
 	w.wantReturn("", "https://shop.example/ko/wallet?lang=ko&status=unknown")
 }
 
+func TestThePaymentReturnsPathMayEndWithASlash(t *testing.T) {
+	t.Parallel()
+	w := newTestServer(t)
+	merchantUID := w.order("minji")
+	a := w.do(w.request(http.MethodGet, "/payments/return/?"+returnQuery(w.pay(merchantUID), merchantUID), "", ""))
+	w.wantStatus(a, http.StatusSeeOther)
+	want := "https://shop.example/wallet?merchantUid=" + merchantUID + "&status=paid"
+	if got := a.header.Get("Location"); got != want {
+		t.Errorf("the browser is sent to %s, want %s", got, want)
+	}
+	w.wantBalance("minji", 5000)
+	w.wantStatus(w.do(w.request(http.MethodGet, "/payments/return/x", "", "")), http.StatusNotFound)
+}
+
 func TestPaymentReturnTakesNothingButGET(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)

@@ -76,10 +76,14 @@ func New(cfg Config) *Server {
 }
 
 // Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
-// GET /readyz.
+// GET /readyz. The first two also answer with a slash at the end, because people type these
+// addresses into Iamport's console and into front ends.
 func (s *Server) Register(mux *http.ServeMux) {
-	mux.HandleFunc("POST /webhooks/iamport", s.limitRate(s.webhook))
+	webhook := s.limitRate(s.webhook)
+	mux.HandleFunc("POST /webhooks/iamport", webhook)
+	mux.HandleFunc("POST /webhooks/iamport/{$}", webhook)
 	mux.HandleFunc("GET /payments/return", s.paymentReturn)
+	mux.HandleFunc("GET /payments/return/{$}", s.paymentReturn)
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.limitRate(s.ready))
 }

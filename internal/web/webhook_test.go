@@ -23,6 +23,16 @@ func TestF31TheWebhookAloneCredits(t *testing.T) {
 	})
 }
 
+func TestTheWebhooksPathMayEndWithASlash(t *testing.T) {
+	t.Parallel()
+	w := newTestServer(t)
+	merchantUID := w.order("minji")
+	body := notice(w.pay(merchantUID), merchantUID, "paid")
+	w.wantStatus(w.do(w.request(http.MethodPost, "/webhooks/iamport/", jsonType, body)), http.StatusOK)
+	w.wantBalance("minji", 5000)
+	w.wantStatus(w.do(w.request(http.MethodGet, "/webhooks/iamport/", "", "")), http.StatusMethodNotAllowed)
+}
+
 func TestF37BothContentTypesAreRead(t *testing.T) {
 	t.Parallel()
 	for _, contentType := range []string{jsonType, formType, "application/json; charset=utf-8", "Application/X-WWW-Form-Urlencoded;charset=UTF-8"} {
