@@ -15,8 +15,8 @@ import (
 	"pointcharge/internal/web"
 )
 
-// wantFewLookups fails unless the gateway was asked burst times at most since start, and once more
-// every ten seconds.
+// wantFewLookups fails if the gateway was asked more than burst times since start, and once more
+// every ten seconds, or never.
 func (w *testServer) wantFewLookups(burst int64, start time.Time) {
 	w.Helper()
 	if got, most := w.gateway.lookups.Load(), burst+int64(time.Since(start)/(10*time.Second)); got < 1 || got > most {
@@ -24,7 +24,7 @@ func (w *testServer) wantFewLookups(burst int64, start time.Time) {
 	}
 }
 
-func TestF11AFloodOfForgedNoticesForOneOrderAsksLittle(t *testing.T) {
+func TestF11ForgedNoticesForOneOrderCauseFewLookups(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID, start := w.order("minji"), time.Now()
@@ -33,12 +33,12 @@ func TestF11AFloodOfForgedNoticesForOneOrderAsksLittle(t *testing.T) {
 		w.wantStatus(w.webhook(jsonType, forged), http.StatusServiceUnavailable)
 	}
 	w.wantFewLookups(10, start)
-	other := w.order("junho") // whose notices are heard all the same
+	other := w.order("junho") // its notices are still accepted
 	w.wantStatus(w.webhook(jsonType, notice(w.pay(other), other, "paid")), http.StatusOK)
 	w.wantBalance("junho", 5000)
 }
 
-func TestF11AFloodAtOnceAsksLittle(t *testing.T) {
+func TestF11ConcurrentForgedNoticesCauseFewLookups(t *testing.T) {
 	t.Parallel()
 	w := newTestServerOn(t, databasetest.New(t, databasetest.Postgres))
 	merchantUID, start := w.order("minji"), time.Now()
@@ -52,7 +52,7 @@ func TestF11AFloodAtOnceAsksLittle(t *testing.T) {
 	w.wantFewLookups(10, start)
 }
 
-func TestThePaymentReturnSharesTheOrdersBound(t *testing.T) {
+func TestPaymentReturnsShareTheOrdersLimit(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID, start := w.order("minji"), time.Now()
@@ -65,7 +65,7 @@ func TestThePaymentReturnSharesTheOrdersBound(t *testing.T) {
 	w.wantFewLookups(10, start)
 }
 
-func TestACancellationIsHeardThroughAFlood(t *testing.T) {
+func TestACancellationIsSyncedDuringAFlood(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(w *testServer) {
 		merchantUID := w.order("minji")
@@ -80,8 +80,8 @@ func TestACancellationIsHeardThroughAFlood(t *testing.T) {
 	})
 }
 
-// TestACreditedPaymentIsNoWayAroundTheBound: the payer knows its imp_uid.
-func TestACreditedPaymentIsNoWayAroundTheBound(t *testing.T) {
+// TestACreditedPaymentIsNoWayAroundTheLimit: the payer knows its imp_uid.
+func TestACreditedPaymentIsNoWayAroundTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID, start := w.order("minji"), time.Now()
@@ -93,8 +93,9 @@ func TestACreditedPaymentIsNoWayAroundTheBound(t *testing.T) {
 	w.wantBalance("minji", 5000)
 }
 
-// countConcurrentLookups counts how many look-ups are under way, and holds them for as long as
-// anybody else wants to run.
+// countConcurrentLookups returns the highest number of look-ups that were under way at a time. It
+// delays each look-up until enough of them have begun and the other goroutines have had time to
+// run.
 func (f *gatewayProxy) countConcurrentLookups(enough int64) (most *atomic.Int64) {
 	most = new(atomic.Int64)
 	var now, begun atomic.Int64
@@ -112,7 +113,7 @@ func (f *gatewayProxy) countConcurrentLookups(enough int64) (most *atomic.Int64)
 	return most
 }
 
-func TestLookupsForNoticesAreFewAtATimeAndAllAreMade(t *testing.T) {
+func TestMaxLookupsRunAtATimeAndAllAreMade(t *testing.T) {
 	t.Parallel()
 	w := newTestServerOn(t, databasetest.New(t, databasetest.Postgres))
 	var bodies []string
@@ -150,7 +151,7 @@ func TestNoticesDoNotKeepMutationsFromTheGateway(t *testing.T) {
 	for _, body := range bodies {
 		senders.Go(func() { w.wantStatus(w.webhook(jsonType, body), http.StatusOK) })
 	}
-	<-arrived // the only place for notices is taken
+	<-arrived // the only look-up that notices may have is under way
 	w.gateway.answer.Store(nil)
 	if _, err := w.points.Charge(t.Context(), "junho", mine); err != nil {
 		t.Errorf("a mutation had to wait for notices: %v", err)
@@ -193,6 +194,6 @@ func TestF14ADatabaseWithoutAFreeConnectionIsAnsweredInTime(t *testing.T) {
 	w.wantReturn(returnQuery("imp_1", merchantUID), "https://shop.example?merchantUid="+merchantUID+"&status=unavailable")
 	w.wantLookups(0)
 	w.must(taken.Close())
-	w.url = w.start(w.routes(stuck, "https://shop.example", func(*web.Config) {})) // a busy machine may take longer than that
+	w.url = w.start(w.routes(stuck, "https://shop.example", func(*web.Config) {})) // a busy machine may take longer than 100 ms
 	w.wantStatus(w.webhook(jsonType, body), http.StatusOK)
 }

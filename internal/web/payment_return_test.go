@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// followReturn follows the link that Iamport sends a phone's browser to, and returns where it is
-// sent next.
+// followReturn opens the address that Iamport sends a phone's browser to, and returns where the
+// browser is redirected.
 func (w *testServer) followReturn(query string) *url.URL {
 	w.Helper()
 	a := w.do(w.request(http.MethodGet, "/payments/return?"+query, "", ""))
@@ -26,7 +26,7 @@ func (w *testServer) followReturn(query string) *url.URL {
 func (w *testServer) wantReturn(query, want string) {
 	w.Helper()
 	if got := w.followReturn(query).String(); got != want {
-		w.Errorf("%s lands on %s, want %s", query, got, want)
+		w.Errorf("%s redirects to %s, want %s", query, got, want)
 	}
 }
 
@@ -34,7 +34,7 @@ func returnQuery(impUID, merchantUID string) string {
 	return url.Values{"imp_uid": {impUID}, "merchant_uid": {merchantUID}}.Encode()
 }
 
-func TestPaymentReturnSyncsAndTellsTheStatus(t *testing.T) {
+func TestPaymentReturnSyncsAndReturnsTheStatus(t *testing.T) {
 	t.Parallel()
 	usd := func(p *sandbox.Payment) { p.Currency = "USD" }
 	for name, test := range map[string]struct {
@@ -68,7 +68,7 @@ func TestPaymentReturnWithoutAPaymentHasFailed(t *testing.T) {
 	}
 }
 
-func TestPaymentReturnKnowsNothingOfStrangeIDs(t *testing.T) {
+func TestPaymentReturnAnswersUnknownForForeignIDs(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	w.wantReturn("", "https://shop.example/wallet?status=unknown")
@@ -83,7 +83,7 @@ func TestPaymentReturnKnowsNothingOfStrangeIDs(t *testing.T) {
 	w.wantReturn(returnQuery("imp_1?x=1", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
 }
 
-func TestPaymentReturnIsHonestWhenTheGatewayIsDown(t *testing.T) {
+func TestPaymentReturnSaysThatTheGatewayIsUnavailable(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
@@ -95,7 +95,7 @@ func TestPaymentReturnIsHonestWhenTheGatewayIsDown(t *testing.T) {
 	w.wantBalance("minji", 5000)
 }
 
-func TestPaymentReturnNeverSendsAnybodyElsewhere(t *testing.T) {
+func TestPaymentReturnRedirectsToTheFrontEndOnly(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
@@ -105,7 +105,7 @@ func TestPaymentReturnNeverSendsAnybodyElsewhere(t *testing.T) {
 		"return_url=" + evil, "status=" + evil, "merchantUid=" + evil, "imp_uid=" + evil, "merchant_uid=" + evil, "error_msg=" + evil} {
 		for _, query := range []string{good + "&" + extra, extra + "&" + good, extra} {
 			if to := w.followReturn(query).String(); !strings.HasPrefix(to, "https://shop.example/wallet?") || strings.Contains(to, "evil") {
-				t.Errorf("%s lands on %s", query, to)
+				t.Errorf("%s redirects to %s", query, to)
 			}
 		}
 	}
@@ -113,12 +113,12 @@ func TestPaymentReturnNeverSendsAnybodyElsewhere(t *testing.T) {
 	request.Host = "evil.example"
 	request.Header.Set("X-Forwarded-Host", "evil.example")
 	if to := w.do(request).header.Get("Location"); strings.Contains(to, "evil") {
-		t.Errorf("another host lands on %s", to)
+		t.Errorf("another host redirects to %s", to)
 	}
 }
 
-// TestPaymentReturnTellsNothingOfAnotherOrdersPayment mixes the ids of two orders.
-func TestPaymentReturnTellsNothingOfAnotherOrdersPayment(t *testing.T) {
+// TestPaymentReturnSaysNothingAboutAnotherOrdersPayment mixes the ids of two orders.
+func TestPaymentReturnSaysNothingAboutAnotherOrdersPayment(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(w *testServer) {
 		minjis, junhos := w.order("minji"), w.order("junho")
@@ -153,7 +153,7 @@ func TestThePaymentReturnsPathMayEndWithASlash(t *testing.T) {
 	w.wantStatus(w.do(w.request(http.MethodGet, "/payments/return/x", "", "")), http.StatusNotFound)
 }
 
-func TestPaymentReturnTakesNothingButGET(t *testing.T) {
+func TestPaymentReturnAcceptsGETOnly(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {

@@ -14,13 +14,12 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// countedHandler counts who waits for a look-up. It is the handler in front, so that its name is in
-// their stacks.
+// countedHandler marks the requests that countWaiting counts: its name is in their stacks.
 type countedHandler struct{ next http.Handler }
 
 func (c countedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.next.ServeHTTP(w, r) }
 
-// countWaiting is how many requests are parked in a look-up that they share: their stacks say so.
+// countWaiting returns how many requests wait for a look-up that they share, by their stacks.
 func countWaiting() int {
 	buffer := make([]byte, 16<<20)
 	count := 0
@@ -34,7 +33,7 @@ func countWaiting() int {
 	return count
 }
 
-// waitUntil yields to the others until done, or gives up.
+// waitUntil lets the other goroutines run until done returns true, and fails after 30 seconds.
 func (w *testServer) waitUntil(what string, done func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !done(); runtime.Gosched() {
@@ -44,13 +43,13 @@ func (w *testServer) waitUntil(what string, done func() bool) {
 	}
 }
 
-// holdLookups keeps look-ups at the gateway. Each one that arrives is announced; release lets all
-// go.
+// holdLookups makes the gateway delay its answers until release. It sends on arrived for each
+// look-up.
 func (f *gatewayProxy) holdLookups() (arrived chan struct{}, release func()) {
 	arrived, released := make(chan struct{}, 100), make(chan struct{})
 	f.answerWith(func(w http.ResponseWriter, r *http.Request) {
 		answer := &bodyRecorder{ResponseWriter: w}
-		f.Sandbox.ServeHTTP(answer, r) // what is true now, not when it is released
+		f.Sandbox.ServeHTTP(answer, r) // the state of now, not of the release
 		arrived <- struct{}{}
 		<-released
 		_, _ = w.Write(answer.body)
@@ -68,7 +67,7 @@ func (k *bodyRecorder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestBurst is one test with parts, because the parts count the same stacks.
+// TestBurst is one test whose parts run one after the other, because they count the same stacks.
 func TestBurst(t *testing.T) { //nolint:tparallel // its parts count goroutines
 	t.Parallel()
 	t.Run("of one notice asks once", burstOfOneNotice)             //nolint:paralleltest // they count goroutines
@@ -143,12 +142,12 @@ func TestDifferentNoticesAreNotMerged(t *testing.T) {
 	})
 }
 
-// panickingGateway panics where a gateway should answer.
+// panickingGateway panics on every look-up.
 type panickingGateway struct{ point.Gateway }
 
 func (panickingGateway) Payment(context.Context, string) (point.Payment, error) { panic("boom") }
 
-func TestAPanicInASharedLookupEndsNothingElse(t *testing.T) {
+func TestAPanicInASharedLookupIsAnError(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")

@@ -21,7 +21,7 @@ import (
 	"pointcharge/internal/web"
 )
 
-// testServer is the routes on a real database, with the sandbox behind the real client.
+// testServer serves the routes on a real database, with the sandbox behind the real client.
 type testServer struct {
 	*testing.T
 	gateway *gatewayProxy
@@ -29,8 +29,8 @@ type testServer struct {
 	url     string // of the routes
 }
 
-// gatewayProxy stands between the client and the sandbox; answer, when set, decides about look-ups
-// of payments.
+// gatewayProxy stands between the client and the sandbox. It counts look-ups of payments, and
+// answers them itself if answer is set.
 type gatewayProxy struct {
 	*sandbox.Sandbox
 	answer  atomic.Pointer[http.HandlerFunc]
@@ -50,7 +50,7 @@ func (f *gatewayProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *gatewayProxy) answerWith(answer http.HandlerFunc) { f.answer.Store(&answer) }
 
-// eachDatabase runs test on both databases, and audits the books afterwards.
+// eachDatabase runs a test on both databases, and audits the books afterwards.
 func eachDatabase(t *testing.T, test func(w *testServer)) {
 	t.Helper()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) { test(newTestServerOn(t, db)) })
@@ -69,7 +69,7 @@ func newTestServerOn(t *testing.T, db *gorm.DB) *testServer {
 	t.Cleanup(gateway.Close)
 	client := iamport.New(iamport.Config{URL: gateway.URL, Key: "k", Secret: "s", IncludeSandbox: true,
 		RetryDelay: time.Millisecond, AttemptTimeout: time.Minute, Timeout: time.Minute,
-		Transport: new(http.Transport)}) // patient: a held look-up is not repeated
+		Transport: new(http.Transport)}) // long timeouts: a held look-up is not repeated
 	w.points = &point.Service{DB: db, Gateway: client}
 	_, err := w.points.UpsertProduct(t.Context(), point.Product{ID: "p", Name: "n", Price: 5000, Points: 5000, Active: true})
 	w.must(err)
@@ -78,7 +78,7 @@ func newTestServerOn(t *testing.T, db *gorm.DB) *testServer {
 	return w
 }
 
-// serve starts the routes.
+// serve starts the routes and returns their address.
 func (w *testServer) serve(points *point.Service, frontend string) string {
 	w.Helper()
 	return w.start(w.routes(points, frontend))
@@ -122,7 +122,7 @@ func (w *testServer) must(err error) {
 	}
 }
 
-// order opens one for user and returns its number.
+// order opens an order and returns its number.
 func (w *testServer) order(user string) string {
 	w.Helper()
 	o, err := w.points.Open(w.Context(), user, "p", point.PayByCard)
@@ -130,7 +130,7 @@ func (w *testServer) order(user string) string {
 	return o.MerchantUID
 }
 
-// pay makes a payment of exactly what the order costs, as edit changes it, and returns its imp_uid.
+// pay makes a payment of exactly the order's price, changed by edit, and returns its imp_uid.
 func (w *testServer) pay(merchantUID string, edit ...func(*sandbox.Payment)) string {
 	p := sandbox.Payment{MerchantUID: merchantUID, Amount: "5000", Sandbox: true}
 	for _, e := range edit {
@@ -141,14 +141,14 @@ func (w *testServer) pay(merchantUID string, edit ...func(*sandbox.Payment)) str
 
 func status(s string) func(*sandbox.Payment) { return func(p *sandbox.Payment) { p.Status = s } }
 
-// answer is what a caller gets.
+// answer is what a client receives.
 type answer struct {
 	status int
 	text   string
 	header http.Header
 }
 
-// do sends a request and looks its answer through: none may show our insides.
+// do sends a request and checks that the answer shows nothing internal.
 func (w *testServer) do(request *http.Request) answer {
 	w.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -157,9 +157,9 @@ func (w *testServer) do(request *http.Request) answer {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	w.must(err)
-	for _, inside := range []string{"SELECT", "charge_orders", "sql:", "SQLSTATE", "constraint", "goroutine", ".go:", "gorm", "pgx", "sqlite", "dial tcp"} {
-		if strings.Contains(string(text), inside) {
-			w.Errorf("an answer shows our insides: %s", text)
+	for _, internal := range []string{"SELECT", "charge_orders", "sql:", "SQLSTATE", "constraint", "goroutine", ".go:", "gorm", "pgx", "sqlite", "dial tcp"} {
+		if strings.Contains(string(text), internal) {
+			w.Errorf("an answer shows something internal: %s", text)
 		}
 	}
 	return answer{response.StatusCode, string(text), response.Header}

@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/web"
 )
 
-// startBehind starts routes that take webhooks from one of Iamport's addresses only, behind
-// proxies.
+// startBehind starts routes behind proxies that accept webhooks from one of Iamport's addresses
+// only.
 func (w *testServer) startBehind(proxies middleware.Proxies) {
 	w.Helper()
 	iamport := netip.MustParsePrefix("52.78.100.19/32")
@@ -25,7 +25,7 @@ func (w *testServer) webhookFrom(body string, forwarded ...string) answer {
 	return w.do(request)
 }
 
-func TestF13TheAllowListBelievesNoForgedAddress(t *testing.T) {
+func TestF13WebhookSendersIgnoreForgedAddresses(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
@@ -56,8 +56,8 @@ func TestF13TheAllowListBelievesNoForgedAddress(t *testing.T) {
 	w.wantBalance("minji", 5000)
 }
 
-// TestF12AnAllowedAddressIsStillNotBelieved: the payment is looked up, whoever sent the notice.
-func TestF12AnAllowedAddressIsStillNotBelieved(t *testing.T) {
+// TestF12AnAllowedSenderIsNotTrusted: the payment is looked up whatever the sender's address.
+func TestF12AnAllowedSenderIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
@@ -68,7 +68,7 @@ func TestF12AnAllowedAddressIsStillNotBelieved(t *testing.T) {
 	w.wantBalance("minji", 0)
 }
 
-func TestTheAllowListIsForWebhooksOnly(t *testing.T) {
+func TestWebhookSendersDoNotRestrictPaymentReturns(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")

@@ -51,13 +51,13 @@ func TestF37BothContentTypesAreRead(t *testing.T) {
 	}
 }
 
-func TestF8TheVirtualAccountsNoticeGivesNothingTheDepositsOnce(t *testing.T) {
+func TestF8OnlyTheDepositOfAVirtualAccountCredits(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(w *testServer) {
 		merchantUID := w.order("minji")
 		impUID := w.pay(merchantUID, status(sandbox.Ready), func(p *sandbox.Payment) { p.PayMethod, p.VbankNum = "vbank", "110" })
 		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "ready")), http.StatusOK)
-		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "paid")), http.StatusOK) // a lie
+		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "paid")), http.StatusOK) // a false claim
 		w.wantBalance("minji", 0)
 		w.must(w.gateway.Pay(impUID))
 		for range 2 {
@@ -67,8 +67,8 @@ func TestF8TheVirtualAccountsNoticeGivesNothingTheDepositsOnce(t *testing.T) {
 	})
 }
 
-// TestF10TheOrderIsTheGatewaysNotTheNotices names junho's order in a notice about minji's payment.
-func TestF10TheOrderIsTheGatewaysNotTheNotices(t *testing.T) {
+// TestF10TheGatewayNamesTheOrder names junho's order in a notice about minji's payment.
+func TestF10TheGatewayNamesTheOrder(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(w *testServer) {
 		minjis, junhos := w.order("minji"), w.order("junho")
@@ -100,9 +100,9 @@ func TestF11AForgedPaymentGivesNothing(t *testing.T) {
 	w.wantBalance("minji", 0)
 }
 
-// TestF12NoAddressIsTurnedAwayAndNoneIsBelieved: the allow-list is off unless asked for, because
-// Iamport's addresses change. Whoever calls, the payment is looked up.
-func TestF12NoAddressIsTurnedAwayAndNoneIsBelieved(t *testing.T) {
+// TestF12EveryAddressIsAcceptedAndNoneIsTrusted: by default every sender is allowed, because
+// Iamport's addresses change. The payment is looked up whatever the sender's address.
+func TestF12EveryAddressIsAcceptedAndNoneIsTrusted(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	paid, unpaid := w.order("minji"), w.order("junho")
@@ -162,7 +162,7 @@ func TestF14AResendHelpsWhenTheDatabaseWasDown(t *testing.T) {
 	}
 }
 
-// serveClosed starts the routes on a database that does not answer.
+// serveClosed starts the routes on a closed database.
 func (w *testServer) serveClosed(address string) string {
 	w.Helper()
 	db := databasetest.Open(w.T, address)
@@ -203,9 +203,9 @@ func TestF36TheConsolesTestCallIsAcceptedAndChangesNothing(t *testing.T) {
 	w.wantBalance("minji", 0)
 }
 
-// TestAKnownOrdersPaymentMayNotBeThereYet: the webhook can be faster than Iamport's own books. It
-// is sent once, so a resend must be asked for.
-func TestAKnownOrdersPaymentMayNotBeThereYet(t *testing.T) {
+// TestAWebhookBeforeThePaymentAsksForAResend: the webhook can be faster than Iamport's own
+// database. It is sent once, so the answer must ask for a resend.
+func TestAWebhookBeforeThePaymentAsksForAResend(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
@@ -216,14 +216,14 @@ func TestAKnownOrdersPaymentMayNotBeThereYet(t *testing.T) {
 	w.wantBalance("minji", 5000)
 }
 
-func TestAnotherShopsNumbersAreNoneOfOurs(t *testing.T) {
+func TestAnotherShopsOrderNumbersAreIgnored(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	w.wantStatus(w.webhook(jsonType, notice("imp_1234567890", "주문 2026/1", "paid")), http.StatusOK)
 	w.wantLookups(0)
 }
 
-func TestAnUnknownOrdersNoticeAsksTheGatewayNothing(t *testing.T) {
+func TestANoticeOfAnUnknownOrderAsksTheGatewayNothing(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	impUID := w.pay("not-ours")
@@ -235,7 +235,7 @@ func TestAnUnknownOrdersNoticeAsksTheGatewayNothing(t *testing.T) {
 	}
 }
 
-func TestF38OnlyNoticesOfModestSizeAreRead(t *testing.T) {
+func TestF38OnlyWellFormedNoticesOfModestSizeAreRead(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
