@@ -20,10 +20,11 @@ func RecoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 // abortAfterPanic does nothing for a nil cause. http.ErrAbortHandler is a handler's own wish to
 // break off, so it is not logged.
 func abortAfterPanic(log *slog.Logger, r *http.Request, cause any) {
-	if cause == nil {
+	switch cause {
+	case nil:
 		return
-	}
-	if cause != http.ErrAbortHandler {
+	case http.ErrAbortHandler:
+	default:
 		logPanic(log, r, cause)
 	}
 	panic(http.ErrAbortHandler)
