@@ -10,13 +10,14 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"pointcharge/internal/auth"
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
 // Limited answers 429 to callers who come more often than limit allows, before anything of their request is read.
 // It belongs between auth's middleware and Handler.
-func Limited(limit *edge.Limit, next http.Handler) http.Handler {
+func Limited(limit *ratelimit.Limit, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refusal := take(r.Context(), limit)
 		if refusal == nil {
@@ -29,10 +30,10 @@ func Limited(limit *edge.Limit, next http.Handler) http.Handler {
 
 // Bounded answers 429 to callers who have as many operations under way as bound allows, until the last byte of an
 // answer is written. It belongs where Limited does; streams have a bound of their own.
-func Bounded(bound *edge.AtOnce, next http.Handler) http.Handler {
+func Bounded(bound *ratelimit.ConcurrencyLimit, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, ok := counted(r.Context()); ok {
-			leave, ok := bound.Enter(user, edge.Client(r.Context()))
+			leave, ok := bound.Acquire(user, middleware.ClientAddress(r.Context()))
 			if !ok {
 				refuse(w, http.StatusTooManyRequests,
 					&point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
@@ -62,16 +63,16 @@ func refuse(w http.ResponseWriter, status int, refusal *point.Error) {
 }
 
 // take counts the caller's call, and refuses it when it is one too many.
-func take(ctx context.Context, limit *edge.Limit) *point.Error {
+func take(ctx context.Context, limit *ratelimit.Limit) *point.Error {
 	user, ok := counted(ctx)
 	if !ok {
 		return nil
 	}
-	wait := limit.Take(user, edge.Client(ctx))
+	wait := limit.Take(user, middleware.ClientAddress(ctx))
 	if wait == 0 {
 		return nil
 	}
-	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: edge.Seconds(wait)}
+	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: ratelimit.RetryAfterSeconds(wait)}
 }
 
 // counted is the user whose calls the caller's are, "" without a good token. Trusted backends and operators are not
@@ -92,7 +93,7 @@ func apart() []string {
 
 // gatewayLimit refuses mutations that may ask the gateway when a caller asks too often: the gateway has limits of its
 // own, for all of our users together. What is refused has changed nothing, like every field that has an error.
-type gatewayLimit struct{ limit *edge.Limit }
+type gatewayLimit struct{ limit *ratelimit.Limit }
 
 func (gatewayLimit) ExtensionName() string { return "GatewayLimit" }
 

@@ -14,18 +14,19 @@ import (
 
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
 // calls are so many, and the next one in an hour.
-func calls(n int) edge.Rate { return edge.Rate{Limit: rate.Every(time.Hour), Burst: n} }
+func calls(n int) ratelimit.Rate { return ratelimit.Rate{Limit: rate.Every(time.Hour), Burst: n} }
 
-func unlimited() edge.Rate { return edge.Rate{Limit: rate.Inf} }
+func unlimited() ratelimit.Rate { return ratelimit.Rate{Limit: rate.Inf} }
 
 // gatewayCalls lets each user ask the gateway n times.
 func gatewayCalls(n int) setting {
-	return func(_ *world, r *graph.Resolver) { r.GatewayLimit = edge.NewLimit(calls(n), unlimited()) }
+	return func(_ *world, r *graph.Resolver) { r.GatewayLimit = ratelimit.NewLimit(calls(n), unlimited()) }
 }
 
 // oneTooMany is a charge that came too soon after another.
@@ -119,11 +120,11 @@ func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
 }
 
 // limitRequests serves the world's resolver with a limit on requests, to clients whose addresses are all known.
-func limitRequests(limit *edge.Limit) setting {
+func limitRequests(limit *ratelimit.Limit) setting {
 	return func(w *world, r *graph.Resolver) {
 		verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
 		handler := verifier.Middleware(graph.Limited(limit, r.Handler()))
-		server := httptest.NewServer(edge.Proxies{netip.MustParsePrefix("127.0.0.0/8")}.Identify(handler))
+		server := httptest.NewServer(middleware.Proxies{netip.MustParsePrefix("127.0.0.0/8")}.Identify(handler))
 		w.Cleanup(server.Close)
 		w.limited = server.URL
 	}
@@ -131,7 +132,7 @@ func limitRequests(limit *edge.Limit) setting {
 
 func TestRequestsOverTheLimitGet429(t *testing.T) {
 	t.Parallel()
-	for name, limit := range map[string]*edge.Limit{"by user": edge.NewLimit(calls(2), unlimited()), "by address": edge.NewLimit(unlimited(), calls(2))} {
+	for name, limit := range map[string]*ratelimit.Limit{"by user": ratelimit.NewLimit(calls(2), unlimited()), "by address": ratelimit.NewLimit(unlimited(), calls(2))} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, limitRequests(limit))
@@ -156,7 +157,7 @@ func TestRequestsOverTheLimitGet429(t *testing.T) {
 
 func TestBadTokensAreCountedByAddress(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, limitRequests(edge.NewLimit(calls(100), calls(2))))
+	w := newWorld(t, limitRequests(ratelimit.NewLimit(calls(100), calls(2))))
 	w.url = w.limited
 	for _, token := range []string{"", "a.b.c"} {
 		w.wantCode(w.askAs(token, `{ viewer { balance } }`), point.Unauthenticated)
@@ -167,7 +168,7 @@ func TestBadTokensAreCountedByAddress(t *testing.T) {
 
 func TestSecondsAreRoundedUp(t *testing.T) {
 	t.Parallel()
-	limit := edge.NewLimit(edge.Rate{Limit: 1, Burst: 1}, unlimited())
+	limit := ratelimit.NewLimit(ratelimit.Rate{Limit: 1, Burst: 1}, unlimited())
 	w := newWorld(t, limitRequests(limit))
 	w.url = w.limited
 	var r reply
@@ -190,7 +191,7 @@ func TestOperationsUnderWayAreBounded(t *testing.T) {
 		}
 	})
 	verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
-	handler := verifier.Middleware(graph.Bounded(&edge.AtOnce{User: 2, Address: 100}, hold))
+	handler := verifier.Middleware(graph.Bounded(&ratelimit.ConcurrencyLimit{User: 2, Address: 100}, hold))
 	call := func(query, user string, roles ...auth.Role) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodPost, "/graphql"+query, nil)
 		request.Header.Set("Authorization", "Bearer "+w.token(user, roles...))

@@ -3,9 +3,9 @@ package graph
 import (
 	"log/slog"
 
-	"pointcharge/internal/edge"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
 // Resolver is the root of the graph.
@@ -15,7 +15,7 @@ type Resolver struct {
 	Shop Checkout
 	Log  *slog.Logger
 	// GatewayLimit is how often one caller may use the mutations that may ask the gateway. A nil one is no limit.
-	GatewayLimit *edge.Limit
+	GatewayLimit *ratelimit.Limit
 	// Feed has the lines of subscriptions.
 	Feed *feed.Feed
 	// Introspection lets clients read the schema.

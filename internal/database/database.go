@@ -61,6 +61,12 @@ func now() time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond)
 }
 
+// Ping sends one statement and returns an error if the database does not answer.
+func Ping(ctx context.Context, db *gorm.DB) error {
+	var one int
+	return db.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error
+}
+
 // Close waits for the statements that run and closes every connection of db.
 func Close(db *gorm.DB) error {
 	pool, ok := db.ConnPool.(io.Closer)

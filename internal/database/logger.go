@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/time/rate"
 	"gorm.io/gorm"
 	gormlogger "gorm.io/gorm/logger"
+
+	"pointcharge/internal/ratelimit"
 )
 
 const slowStatement = 200 * time.Millisecond
@@ -21,18 +21,12 @@ const slowStatement = 200 * time.Millisecond
 // nothing.
 type logger struct {
 	slog *slog.Logger
-	slow *slow
+	slow *ratelimit.SampledLog
 }
 
-// slow keeps a database that is slow for everybody from filling the log: one request may be a thousand statements, which
-// wait for each other.
-type slow struct {
-	few     *rate.Limiter
-	leftOut atomic.Int64 // since the last line
-}
-
-// newLogger lets three lines a second say that a statement is slow.
-func newLogger(to *slog.Logger) logger { return logger{to, &slow{few: rate.NewLimiter(3, 3)}} }
+// newLogger lets three lines a second say that a statement is slow. A database that is slow for every
+// request must not fill the log: one request may send a thousand statements, which wait for each other.
+func newLogger(to *slog.Logger) logger { return logger{to, ratelimit.NewSampledLog(3, 3)} }
 
 func (l logger) LogMode(gormlogger.LogLevel) gormlogger.Interface { return l }
 
@@ -60,15 +54,16 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	if !l.slog.Enabled(ctx, level) {
 		return
 	}
-	if level == slog.LevelWarn && !l.slow.few.Allow() {
-		l.slow.leftOut.Add(1)
-		return
+	var sampled []slog.Attr
+	if level == slog.LevelWarn {
+		leftOut, ok := l.slow.Allow()
+		if !ok {
+			return
+		}
+		sampled = []slog.Attr{slog.Int64("left_out", leftOut)}
 	}
 	sql, rows := statement()
-	attrs := []slog.Attr{slog.String("sql", sql), slog.Int64("rows", rows), slog.Duration("took", took)}
-	if level == slog.LevelWarn {
-		attrs = append(attrs, slog.Int64("left_out", l.slow.leftOut.Swap(0)))
-	}
+	attrs := append(sampled, slog.String("sql", sql), slog.Int64("rows", rows), slog.Duration("took", took))
 	if err != nil {
 		attrs = append(attrs, slog.String("error", reason(err)))
 	}

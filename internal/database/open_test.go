@@ -167,3 +167,18 @@ func TestALockingReadWorksOnBothDialects(t *testing.T) {
 		}
 	})
 }
+
+func TestPingFailsOnceTheDatabaseIsClosed(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
+		if err := database.Ping(t.Context(), db); err != nil {
+			t.Errorf("an open database does not answer: %v", err)
+		}
+		if err := database.Close(db); err != nil {
+			t.Fatal(err)
+		}
+		if database.Ping(t.Context(), db) == nil {
+			t.Error("a closed database answers")
+		}
+	})
+}

@@ -48,8 +48,11 @@ func TestNoNameOfAnotherSiteLeadsToTheSandbox(t *testing.T) {
 			t.Errorf("%s: %d %s", host, status, text)
 		}
 	}
-	if status, text := s.sendToHost("evil.example", http.MethodPost, "/webhooks/iamport", `{"imp_uid":"imp_1","merchant_uid":"nobodys"}`); status != http.StatusOK {
-		t.Errorf("a notice: %d %s", status, text)
+	for _, path := range []string{"/webhooks/iamport", "/webhooks/iamport/"} {
+		status, text := s.sendToHost("evil.example", http.MethodPost, path, `{"imp_uid":"imp_1","merchant_uid":"nobodys"}`)
+		if status != http.StatusOK {
+			t.Errorf("a notice to %s: %d %s", path, status, text)
+		}
 	}
 }
 

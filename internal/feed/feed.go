@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"pointcharge/internal/edge"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
 const (
@@ -36,7 +36,7 @@ type Config struct {
 	Total   int           // streams that may be open in all; 10,000
 	// Rate is how many lines all streams of a user bring together; 50 a second, and 100 at once. The others wait: what
 	// is asked about each line may be dear, and a ledger can be followed from its first line again and again.
-	Rate edge.Rate
+	Rate ratelimit.Rate
 }
 
 // Feed is the streams of this process. Close ends them.
@@ -46,7 +46,7 @@ type Feed struct {
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	running sync.WaitGroup // the poller, and whoever delivers
-	allowed *edge.Buckets[string]
+	allowed *ratelimit.KeyedLimiter[string]
 
 	mu      sync.Mutex
 	closed  bool
@@ -68,8 +68,8 @@ func New(c Config) *Feed {
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	c.PerUser = cmp.Or(c.PerUser, 5)
 	c.Total = cmp.Or(c.Total, 10_000)
-	c.Rate = cmp.Or(c.Rate, edge.Rate{Limit: 50, Burst: 100})
-	f := &Feed{Config: c, allowed: edge.NewBuckets[string](c.Rate.Limit, c.Rate.Burst), streams: map[string]int{}, ledgers: map[string]*ledger{}}
+	c.Rate = cmp.Or(c.Rate, ratelimit.Rate{Limit: 50, Burst: 100})
+	f := &Feed{Config: c, allowed: ratelimit.NewKeyedLimiter[string](c.Rate.Limit, c.Rate.Burst), streams: map[string]int{}, ledgers: map[string]*ledger{}}
 	f.life, f.end = context.WithCancel(context.Background())
 	return f
 }

@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/edge"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
-func newSlowFeed(t *testing.T, rate edge.Rate) *Feed {
+func newSlowFeed(t *testing.T, rate ratelimit.Rate) *Feed {
 	t.Helper()
 	db := databasetest.New(t, databasetest.SQLite)
 	f := New(Config{Points: &point.Service{DB: db}, Poll: time.Millisecond, Log: slog.New(slog.DiscardHandler), Rate: rate})
@@ -21,7 +21,7 @@ func newSlowFeed(t *testing.T, rate edge.Rate) *Feed {
 func TestTheStreamsOfAUserBringSoManyLinesASecondTogether(t *testing.T) {
 	t.Parallel()
 	const lines, perSecond, burst = 10, 50, 4
-	f := newSlowFeed(t, edge.Rate{Limit: perSecond, Burst: burst})
+	f := newSlowFeed(t, ratelimit.Rate{Limit: perSecond, Burst: burst})
 	enter(t, f, "minji", lines)
 	enter(t, f, "junho", burst)
 	zero, begun := 0, time.Now()
@@ -47,7 +47,7 @@ func TestTheStreamsOfAUserBringSoManyLinesASecondTogether(t *testing.T) {
 
 func TestWhoWaitsForALineCanLeave(t *testing.T) {
 	t.Parallel()
-	f := newSlowFeed(t, edge.Rate{Limit: 0.001, Burst: 1})
+	f := newSlowFeed(t, ratelimit.Rate{Limit: 0.001, Burst: 1})
 	enter(t, f, "minji", 2)
 	zero := 0
 	lines, leave := follow(t, f, "minji", &zero)
@@ -60,7 +60,7 @@ func TestWhoWaitsForALineCanLeave(t *testing.T) {
 
 func TestABurstHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	f := newSlowFeed(t, edge.Rate{Limit: 0.001, Burst: 1})
+	f := newSlowFeed(t, ratelimit.Rate{Limit: 0.001, Burst: 1})
 	enter(t, f, "minji", 2)
 	zero := 0
 	mine, leave := follow(t, f, "minji", &zero)

@@ -5,7 +5,7 @@ import (
 
 	"pointcharge/graph"
 	"pointcharge/internal/config"
-	"pointcharge/internal/edge"
+	"pointcharge/internal/ratelimit"
 )
 
 const (
@@ -23,15 +23,15 @@ const (
 
 // newRequestLimit limits all requests to the API and, where addresses are known, to the webhook and
 // the other routes.
-func newRequestLimit(cfg config.Config) *edge.Limit {
-	return newLimit(cfg, edge.Rate(cfg.RateLimitUser), edge.Rate(cfg.RateLimitAddress))
+func newRequestLimit(cfg config.Config) *ratelimit.Limit {
+	return newLimit(cfg, ratelimit.Rate(cfg.RateLimitUser), ratelimit.Rate(cfg.RateLimitAddress))
 }
 
 // newGatewayLimit limits the mutations that may ask Iamport. Where requests are not counted by
 // address, these are not either.
-func newGatewayLimit(cfg config.Config) *edge.Limit {
-	user := edge.Rate(cfg.RateLimitGateway)
-	address := edge.Rate{Limit: user.Limit * usersPerAddress, Burst: user.Burst * usersPerAddress}
+func newGatewayLimit(cfg config.Config) *ratelimit.Limit {
+	user := ratelimit.Rate(cfg.RateLimitGateway)
+	address := ratelimit.Rate{Limit: user.Limit * usersPerAddress, Burst: user.Burst * usersPerAddress}
 	if user.Limit == rate.Inf || cfg.RateLimitAddress.Limit == rate.Inf {
 		address.Limit = rate.Inf
 	}
@@ -40,15 +40,15 @@ func newGatewayLimit(cfg config.Config) *edge.Limit {
 
 // newOperationLimit keeps answers that the client does not read from filling the memory. The
 // sandbox has no limits.
-func newOperationLimit(cfg config.Config) *edge.AtOnce {
+func newOperationLimit(cfg config.Config) *ratelimit.ConcurrencyLimit {
 	if cfg.Mode != config.Live {
 		return nil
 	}
-	return &edge.AtOnce{User: operationsOfUser, Address: operationsOfAddress, Shared: isAddressShared(cfg)}
+	return &ratelimit.ConcurrencyLimit{User: operationsOfUser, Address: operationsOfAddress, Shared: isAddressShared(cfg)}
 }
 
-func newLimit(cfg config.Config, user, address edge.Rate) *edge.Limit {
-	limit := edge.NewLimit(user, address)
+func newLimit(cfg config.Config, user, address ratelimit.Rate) *ratelimit.Limit {
+	limit := ratelimit.NewLimit(user, address)
 	limit.Shared = isAddressShared(cfg)
 	return limit
 }

@@ -9,14 +9,15 @@ import (
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
+	"pointcharge/internal/ratelimit"
 )
 
-// middleware wraps a handler.
-type middleware = func(http.Handler) http.Handler
+// wrapper puts something around a handler.
+type wrapper = func(http.Handler) http.Handler
 
 // wrap puts the chain around a handler. The first entry is the outermost.
-func wrap(handler http.Handler, chain []middleware) http.Handler {
+func wrap(handler http.Handler, chain []wrapper) http.Handler {
 	for _, around := range slices.Backward(chain) {
 		handler = around(handler)
 	}
@@ -24,33 +25,33 @@ func wrap(handler http.Handler, chain []middleware) http.Handler {
 }
 
 // middleware is the chain in front of every route, in the order in which a request passes it.
-func (p *parts) middleware() []middleware {
-	return []middleware{
+func (p *parts) middleware() []wrapper {
+	return []wrapper{
 		// Adds the security headers. First, so that refusals of the other entries carry them.
 		func(next http.Handler) http.Handler {
-			return edge.Headers(strings.HasPrefix(p.cfg.PublicURL, "https://"), next)
+			return middleware.SecurityHeaders(strings.HasPrefix(p.cfg.PublicURL, "https://"), next)
 		},
 		// Finds the client's address behind TRUSTED_PROXIES. Before all that limits or logs by
 		// address.
-		edge.Proxies(p.cfg.TrustedProxies).Identify,
+		middleware.Proxies(p.cfg.TrustedProxies).Identify,
 		// Measures time by route and status. After identify, which passes a request of its own on,
 		// because the router writes the route's name into the request that it gets; before
 		// recoverPanics, to count its answers.
 		func(next http.Handler) http.Handler { return instrument(p.registry, next) },
 		// Logs a panic and answers for it. Inside instrument, outside all that may panic.
-		func(next http.Handler) http.Handler { return edge.Contain(p.log, next) },
+		func(next http.Handler) http.Handler { return middleware.RecoverPanics(p.log, next) },
 		// Keeps pages of other sites away from a local sandbox. Last before the router.
 		func(next http.Handler) http.Handler { return restrictHosts(p.cfg, next) },
 	}
 }
 
 // apiMiddleware is the chain in front of the GraphQL API, behind the one of all routes.
-func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *edge.Limit) []middleware {
-	return []middleware{
+func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *ratelimit.Limit) []wrapper {
+	return []wrapper{
 		// Answers preflights and refuses other origins. First, so that a page may read the refusals
 		// that follow.
 		func(next http.Handler) http.Handler {
-			return edge.CrossOrigin(cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), next)
+			return middleware.AllowOrigins(cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), next)
 		},
 		// Verifies the token, if there is one. Before the limits, which count by user.
 		verifier.Middleware,
@@ -70,6 +71,7 @@ func restrictHosts(cfg config.Config, next http.Handler) http.Handler {
 	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
 	mux := http.NewServeMux()
 	mux.Handle(webhookPath, next)
-	mux.Handle("/", edge.OwnHosts([]string{public.Host}, next))
+	mux.Handle(webhookPath+"/{$}", next)
+	mux.Handle("/", middleware.RestrictHosts([]string{public.Host}, next))
 	return mux
 }

@@ -12,9 +12,10 @@ import (
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
-	"pointcharge/internal/edge"
+	"pointcharge/internal/database"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 	"pointcharge/internal/schedule"
 	"pointcharge/internal/web"
 )
@@ -48,12 +49,9 @@ func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *grap
 	p := &parts{cfg: cfg, log: log, registry: prometheus.NewRegistry(), stopSandbox: func() {}}
 	p.points, p.closeIdleConnections = NewService(cfg, db, log)
 	p.feed = feed.New(feed.Config{Points: p.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
-		Rate: edge.Rate(cfg.StreamRate)})
+		Rate: ratelimit.Rate(cfg.StreamRate)})
 	limit := newRequestLimit(cfg)
-	p.web = &web.Server{Points: p.points, FrontendURL: frontend, Senders: cfg.WebhookAllow, LookUps: noticeCalls, Log: log}
-	if len(cfg.TrustedProxies) > 0 {
-		p.web.Limit = limit
-	}
+	p.web = p.newWeb(frontend, limit)
 	mux := http.NewServeMux()
 	p.web.Register(mux)
 	p.addAPI(mux, verifier, limit, trusted)
@@ -70,6 +68,17 @@ func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *grap
 	}
 	p.handler = wrap(mux, p.middleware())
 	return p, nil
+}
+
+// newWeb makes the plain HTTP routes. Their callers are not signed in, so they are limited only where
+// the proxies are known: otherwise a flood from behind a proxy would keep Iamport's webhooks out.
+func (p *parts) newWeb(frontend *url.URL, limit *ratelimit.Limit) *web.Server {
+	if isAddressShared(p.cfg) {
+		limit = nil
+	}
+	ping := func(ctx context.Context) error { return database.Ping(ctx, p.points.DB) }
+	return web.New(web.Config{Points: p.points, Ping: ping, FrontendURL: frontend, Log: p.log,
+		WebhookSenders: p.cfg.WebhookAllow, Limit: limit, MaxLookups: noticeCalls})
 }
 
 // newVerifier returns the verifier of users' tokens, by the key set or the secret that is

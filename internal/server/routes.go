@@ -9,7 +9,7 @@ import (
 	"pointcharge/graph/playground"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
-	"pointcharge/internal/edge"
+	"pointcharge/internal/ratelimit"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 )
 
 // addAPI adds the GraphQL API: operations, and subscriptions as streams.
-func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *graph.TrustedDocuments) {
+func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelimit.Limit, trusted *graph.TrustedDocuments) {
 	resolver := &graph.Resolver{Points: p.points, Shop: checkoutDefaults(p.cfg), Log: p.log, Feed: p.feed,
 		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), Draft: p.cfg.HTTPDraft,
 		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}

@@ -15,7 +15,7 @@ import (
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 	"pointcharge/internal/sandbox/fault"
-	"pointcharge/internal/web/storefront"
+	"pointcharge/internal/storefront"
 )
 
 // sandboxPath is where the server mounts the pretend Iamport in sandbox mode.

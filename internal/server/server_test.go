@@ -18,7 +18,7 @@ func TestHeadersMayTakeNoLongerThanARequest(t *testing.T) {
 func TestTheFirstMiddlewareIsTheOutermost(t *testing.T) {
 	t.Parallel()
 	var passed string
-	named := func(name string) middleware {
+	named := func(name string) wrapper {
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				passed += name
@@ -26,7 +26,7 @@ func TestTheFirstMiddlewareIsTheOutermost(t *testing.T) {
 			})
 		}
 	}
-	handler := wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed += "handler" }), []middleware{named("a "), named("b ")})
+	handler := wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed += "handler" }), []wrapper{named("a "), named("b ")})
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	if passed != "a b handler" {
 		t.Errorf("a request passed %s", passed)

@@ -2,8 +2,8 @@ package web
 
 import "net/http"
 
-// Notice is what was read of a webhook.
+// Notice exports notice to the tests of package web_test.
 type Notice = notice
 
-// ReadNotice reads a webhook as the route does.
+// ReadNotice exports readNotice.
 func ReadNotice(w http.ResponseWriter, r *http.Request) (Notice, error) { return readNotice(w, r) }

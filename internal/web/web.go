@@ -1,6 +1,6 @@
-// Package web is the plain HTTP around the domain: Iamport's webhook, the place where a phone's browser
-// lands after paying, and the health checks. It maps requests to point.Service and answers; it decides
-// nothing about money.
+// Package web serves the plain HTTP routes: Iamport's webhook, the payment return that a phone's
+// browser visits after paying, and the health checks. It maps requests to point.Service and answers
+// them; it decides nothing about money.
 package web
 
 import (
@@ -10,130 +10,113 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
-// Server serves the plain HTTP routes. Its fields are set once, before it is used.
-type Server struct {
+const (
+	defaultMaxLookups = 16
+	// defaultTimeout is shorter than the 30 seconds that Iamport waits for an answer (contract
+	// §2.3).
+	defaultTimeout = 25 * time.Second
+)
+
+// Config holds what a Server needs. Fields with a default may be left zero.
+type Config struct {
 	Points *point.Service
-	// FrontendURL is the only place where a payer is ever sent back to. Its own path and query are kept.
+	// Ping returns an error if the database does not answer.
+	Ping func(context.Context) error
+	// FrontendURL is the only place that a payer is ever redirected to. Its own path and query are
+	// kept.
 	FrontendURL *url.URL
 	Log         *slog.Logger
-	// Senders are who may send webhooks, by what edge.Proxies.Identify found; everybody, if there are none. Iamport's
-	// addresses have changed before (contract §2.3), and being one of them proves nothing: every payment is looked up.
-	Senders []netip.Prefix
-	// Limit is how often an address may come; Senders as often as they like. It is nil where addresses may be a proxy's:
-	// whoever floods us from behind it would keep Iamport's notices out. Who comes too often gets 503 and may try again.
-	Limit *edge.Limit
-	// LookUps is how many look-ups webhooks and landings may have under way at a time; default 16. The rest of the
-	// gateway is for those who wait at a screen.
-	LookUps int64
-	// Patience is how long a webhook or a landing may take; default 25 s, shorter than the 30 that Iamport waits for
-	// an answer (contract §2.3).
-	Patience time.Duration
-
-	bounds    bounds
-	news      news // of strangers
-	faults    news // of ours
-	notices   singleflight.Group
-	readiness singleflight.Group
-	abandoned sync.WaitGroup // look-ups whose callers hung up
+	// WebhookSenders are the networks that may send webhooks, compared with the address that
+	// middleware.Identify found. An empty list allows every sender. Iamport's addresses have
+	// changed before (contract §2.3), and one of them proves nothing: every payment is looked up.
+	WebhookSenders []netip.Prefix
+	// Limit is the rate of an address. An address that exceeds it gets 503 and may try again. It
+	// does not apply to WebhookSenders. It must be nil where addresses may be a proxy's: a flood
+	// from behind the proxy would then keep Iamport's webhooks out.
+	Limit *ratelimit.Limit
+	// MaxLookups is how many gateway look-ups webhooks and payment returns may have under way at a
+	// time; default 16. The rest of the gateway is for users who wait at a screen.
+	MaxLookups int64
+	// Timeout is how long a webhook or a payment return may take; default 25 s.
+	Timeout time.Duration
 }
 
-// Wait returns when no look-up is under way any more. Call it after the HTTP server has shut down and before the
-// database closes; it takes no longer than Iamport waits for an answer.
-func (s *Server) Wait() { s.abandoned.Wait() }
+// Server serves the plain HTTP routes. It is safe for concurrent use.
+type Server struct {
+	cfg         Config
+	lookups     *lookupLimiter
+	outsiderLog *ratelimit.SampledLog // what callers make us log
+	faultLog    *ratelimit.SampledLog // our own faults
+	syncs       singleflight.Group    // by notice.key
+	pings       singleflight.Group
+	abandoned   sync.WaitGroup // syncs whose callers hung up
+}
+
+// New returns a Server.
+func New(cfg Config) *Server {
+	cfg.MaxLookups = cmp.Or(cfg.MaxLookups, defaultMaxLookups)
+	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
+	return &Server{
+		cfg:         cfg,
+		lookups:     newLookupLimiter(cfg.Points, cfg.MaxLookups),
+		outsiderLog: ratelimit.NewSampledLog(5, 20),
+		faultLog:    ratelimit.NewSampledLog(5, 20),
+	}
+}
 
 // Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
-// GET /readyz. Call it once.
+// GET /readyz. The first two also answer with a slash at the end, because people type these
+// addresses into Iamport's console and into front ends.
 func (s *Server) Register(mux *http.ServeMux) {
-	s.bounds, s.news, s.faults = newBounds(s.LookUps), newNews(), newNews()
-	s.Patience = cmp.Or(s.Patience, patience)
-	mux.HandleFunc("POST /webhooks/iamport", s.limited(s.webhook))
-	mux.HandleFunc("GET /payments/return", s.landing)
+	webhook := s.limitRate(s.webhook)
+	mux.HandleFunc("POST /webhooks/iamport", webhook)
+	mux.HandleFunc("POST /webhooks/iamport/{$}", webhook)
+	mux.HandleFunc("GET /payments/return", s.paymentReturn)
+	mux.HandleFunc("GET /payments/return/{$}", s.paymentReturn)
 	mux.HandleFunc("GET /healthz", s.healthy)
-	mux.HandleFunc("GET /readyz", s.limited(s.ready))
+	mux.HandleFunc("GET /readyz", s.limitRate(s.ready))
 }
 
-// landing is the m_redirect_url: Iamport sends the payer's browser here when its window was a page of its
-// own (contract §4). What the address claims is looked up, never believed, and it never says where to
-// go next. The front end learns merchantUid and one of these statuses:
-// paid, ready, failed, cancelled (Iamport's words), mismatch, unknown, unavailable.
-func (s *Server) landing(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"), Status: "landing", landed: true}
-	target := *s.FrontendURL
-	answer := target.Query()
-	status := "unavailable"
-	if s.wait(r) == 0 {
-		status = s.land(r.Context(), n)
+// Wait returns when no look-up is under way any more. It must be called after the HTTP server has
+// shut down and before the database closes. It takes no longer than Timeout.
+func (s *Server) Wait() { s.abandoned.Wait() }
+
+// limitRate answers 503 to callers that exceed Limit.
+func (s *Server) limitRate(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if wait := s.takeRate(r); wait > 0 {
+			address := middleware.ClientAddress(r.Context()).String()
+			s.outsiderLog.Sample(s.cfg.Log).Warn("request refused: too many from its address",
+				"path", r.URL.Path, "address", address)
+			w.Header().Set("Retry-After", strconv.Itoa(ratelimit.RetryAfterSeconds(wait)))
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		next(w, r)
 	}
-	answer.Set("status", status)
-	answer.Del("merchantUid")
-	if point.ValidID(n.MerchantUID) {
-		answer.Set("merchantUid", n.MerchantUID)
-	}
-	target.RawQuery = answer.Encode()
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, target.String(), http.StatusSeeOther)
 }
 
-func (s *Server) land(ctx context.Context, n notice) string {
-	if !point.ValidID(n.MerchantUID) {
-		return "unknown"
+// takeRate counts a request and returns 0, or how long its address has to wait.
+func (s *Server) takeRate(r *http.Request) time.Duration {
+	if len(s.cfg.WebhookSenders) > 0 && s.isAllowedSender(r) {
+		return 0
 	}
-	if !point.ValidID(n.ImpUID) { // refused before the window opened: nothing was paid
-		return "failed"
-	}
-	payment, err := s.sync(ctx, n)
-	switch code := point.CodeOf(err); {
-	case code == point.NotFound || code == point.PaymentNotFound:
-		return "unknown"
-	case code == point.RateLimited:
-		s.news.to(s.Log).Warn("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
-		return "unavailable"
-	case err != nil:
-		s.faults.to(s.Log).Error("landing: not synced", "imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "err", err)
-		return "unavailable"
-	case payment.MerchantUID != n.MerchantUID: // two halves of two payments
-		return "unknown"
-	case payment.Problem != point.NoProblem:
-		return "mismatch"
-	}
-	return string(payment.Status)
+	return s.cfg.Limit.Take("", middleware.ClientAddress(r.Context()))
 }
 
-// healthy says that the process runs.
-func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
-	_, _ = w.Write([]byte("ok\n"))
-}
-
-// ready says that the database answers, and no more: anybody may ask, and all who ask at once share an answer. How the
-// jobs are doing is in the metrics; a job that lags makes no server less ready, since to take it out of service would not
-// bring Iamport back.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	shared := context.WithoutCancel(r.Context())
-	_, err, _ := s.readiness.Do("", func() (any, error) { return nil, s.ping(shared) })
-	if err != nil {
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = w.Write([]byte("ok\n"))
-}
-
-func (s *Server) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	var one int
-	err := s.Points.DB.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error
-	if err != nil {
-		s.faults.to(s.Log).Error("not ready", "err", err)
-	}
-	return err
+// isAllowedSender reports whether the request's address may send webhooks.
+func (s *Server) isAllowedSender(r *http.Request) bool {
+	senders := s.cfg.WebhookSenders
+	return len(senders) == 0 || middleware.Contains(senders, middleware.ClientAddress(r.Context()))
 }

@@ -21,24 +21,25 @@ import (
 	"pointcharge/internal/web"
 )
 
-// world is the routes on a real database, with the sandbox behind the real client.
-type world struct {
+// testServer serves the routes on a real database, with the sandbox behind the real client.
+type testServer struct {
 	*testing.T
-	front  *front
-	points *point.Service
-	url    string // of the routes
+	gateway *gatewayProxy
+	points  *point.Service
+	url     string // of the routes
 }
 
-// front stands between the client and the sandbox; answer, when set, decides about look-ups of payments.
-type front struct {
+// gatewayProxy stands between the client and the sandbox. It counts look-ups of payments, and
+// answers them itself if answer is set.
+type gatewayProxy struct {
 	*sandbox.Sandbox
 	answer  atomic.Pointer[http.HandlerFunc]
-	lookUps atomic.Int64
+	lookups atomic.Int64
 }
 
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *gatewayProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/payments/imp_") {
-		f.lookUps.Add(1)
+		f.lookups.Add(1)
 		if answer := f.answer.Load(); answer != nil {
 			(*answer)(w, r)
 			return
@@ -47,28 +48,28 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.Sandbox.ServeHTTP(w, r)
 }
 
-func (f *front) say(answer http.HandlerFunc) { f.answer.Store(&answer) }
+func (f *gatewayProxy) answerWith(answer http.HandlerFunc) { f.answer.Store(&answer) }
 
-// each runs test on both databases, and audits the books afterwards.
-func each(t *testing.T, test func(w *world)) {
+// eachDatabase runs a test on both databases, and audits the books afterwards.
+func eachDatabase(t *testing.T, test func(w *testServer)) {
 	t.Helper()
-	databasetest.Each(t, func(t *testing.T, db *gorm.DB) { test(newWorldOn(t, db)) })
+	databasetest.Each(t, func(t *testing.T, db *gorm.DB) { test(newTestServerOn(t, db)) })
 }
 
-func newWorld(t *testing.T) *world {
+func newTestServer(t *testing.T) *testServer {
 	t.Helper()
-	return newWorldOn(t, databasetest.New(t, databasetest.SQLite))
+	return newTestServerOn(t, databasetest.New(t, databasetest.SQLite))
 }
 
-func newWorldOn(t *testing.T, db *gorm.DB) *world {
+func newTestServerOn(t *testing.T, db *gorm.DB) *testServer {
 	t.Helper()
-	w := &world{T: t, front: &front{Sandbox: sandbox.New(sandbox.Config{})}}
-	t.Cleanup(w.front.Close)
-	gateway := httptest.NewServer(w.front)
+	w := &testServer{T: t, gateway: &gatewayProxy{Sandbox: sandbox.New(sandbox.Config{})}}
+	t.Cleanup(w.gateway.Close)
+	gateway := httptest.NewServer(w.gateway)
 	t.Cleanup(gateway.Close)
 	client := iamport.New(iamport.Config{URL: gateway.URL, Key: "k", Secret: "s", IncludeSandbox: true,
 		RetryDelay: time.Millisecond, AttemptTimeout: time.Minute, Timeout: time.Minute,
-		Transport: new(http.Transport)}) // patient: a held look-up is not repeated
+		Transport: new(http.Transport)}) // long timeouts: a held look-up is not repeated
 	w.points = &point.Service{DB: db, Gateway: client}
 	_, err := w.points.UpsertProduct(t.Context(), point.Product{ID: "p", Name: "n", Price: 5000, Points: 5000, Active: true})
 	w.must(err)
@@ -77,34 +78,36 @@ func newWorldOn(t *testing.T, db *gorm.DB) *world {
 	return w
 }
 
-// serve starts the routes.
-func (w *world) serve(points *point.Service, frontend string) string {
+// serve starts the routes and returns their address.
+func (w *testServer) serve(points *point.Service, frontend string) string {
 	w.Helper()
 	return w.start(w.routes(points, frontend))
 }
 
-func (w *world) start(handler http.Handler) string {
+func (w *testServer) start(handler http.Handler) string {
 	server := httptest.NewServer(handler)
 	w.Cleanup(server.Close)
 	return server.URL
 }
 
-// routes are those of a server as set changes it.
-func (w *world) routes(points *point.Service, frontend string, set ...func(*web.Server)) http.Handler {
+// routes returns the routes of a server whose configuration is changed by the functions in
+// configure.
+func (w *testServer) routes(points *point.Service, frontend string, configure ...func(*web.Config)) http.Handler {
 	w.Helper()
 	target, err := url.Parse(frontend)
 	w.must(err)
 	mux := http.NewServeMux()
 	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	server := &web.Server{Points: points, FrontendURL: target, Log: log}
-	for _, s := range set {
-		s(server)
+	ping := func(ctx context.Context) error { return points.DB.WithContext(ctx).Exec("SELECT 1").Error }
+	cfg := web.Config{Points: points, Ping: ping, FrontendURL: target, Log: log}
+	for _, change := range configure {
+		change(&cfg)
 	}
-	server.Register(mux)
+	web.New(cfg).Register(mux)
 	return mux
 }
 
-func (w *world) audit() {
+func (w *testServer) audit() {
 	findings, err := point.Audit(context.Background(), w.points.DB)
 	w.must(err)
 	for _, f := range findings {
@@ -112,41 +115,41 @@ func (w *world) audit() {
 	}
 }
 
-func (w *world) must(err error) {
+func (w *testServer) must(err error) {
 	w.Helper()
 	if err != nil {
 		w.Fatal(err)
 	}
 }
 
-// order opens one for user and returns its number.
-func (w *world) order(user string) string {
+// order opens an order and returns its number.
+func (w *testServer) order(user string) string {
 	w.Helper()
 	o, err := w.points.Open(w.Context(), user, "p", point.PayByCard)
 	w.must(err)
 	return o.MerchantUID
 }
 
-// pay makes a payment of exactly what the order costs, as edit changes it, and returns its imp_uid.
-func (w *world) pay(merchantUID string, edit ...func(*sandbox.Payment)) string {
+// pay makes a payment of exactly the order's price, changed by edit, and returns its imp_uid.
+func (w *testServer) pay(merchantUID string, edit ...func(*sandbox.Payment)) string {
 	p := sandbox.Payment{MerchantUID: merchantUID, Amount: "5000", Sandbox: true}
 	for _, e := range edit {
 		e(&p)
 	}
-	return w.front.Put(p).ImpUID
+	return w.gateway.Put(p).ImpUID
 }
 
 func status(s string) func(*sandbox.Payment) { return func(p *sandbox.Payment) { p.Status = s } }
 
-// answer is what a caller gets.
+// answer is what a client receives.
 type answer struct {
 	status int
 	text   string
 	header http.Header
 }
 
-// do sends a request and looks its answer through: none may show our insides.
-func (w *world) do(request *http.Request) answer {
+// do sends a request and checks that the answer shows nothing internal.
+func (w *testServer) do(request *http.Request) answer {
 	w.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
@@ -154,15 +157,15 @@ func (w *world) do(request *http.Request) answer {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	w.must(err)
-	for _, inside := range []string{"SELECT", "charge_orders", "sql:", "SQLSTATE", "constraint", "goroutine", ".go:", "gorm", "pgx", "sqlite", "dial tcp"} {
-		if strings.Contains(string(text), inside) {
-			w.Errorf("an answer shows our insides: %s", text)
+	for _, internal := range []string{"SELECT", "charge_orders", "sql:", "SQLSTATE", "constraint", "goroutine", ".go:", "gorm", "pgx", "sqlite", "dial tcp"} {
+		if strings.Contains(string(text), internal) {
+			w.Errorf("an answer shows something internal: %s", text)
 		}
 	}
 	return answer{response.StatusCode, string(text), response.Header}
 }
 
-func (w *world) request(method, path, contentType, body string) *http.Request {
+func (w *testServer) request(method, path, contentType, body string) *http.Request {
 	w.Helper()
 	request, err := http.NewRequestWithContext(w.Context(), method, w.url+path, strings.NewReader(body))
 	w.must(err)
@@ -175,7 +178,7 @@ const (
 	formType = "application/x-www-form-urlencoded"
 )
 
-func (w *world) webhook(contentType, body string) answer {
+func (w *testServer) webhook(contentType, body string) answer {
 	w.Helper()
 	return w.do(w.request(http.MethodPost, "/webhooks/iamport", contentType, body))
 }
@@ -184,14 +187,14 @@ func notice(impUID, merchantUID, status string) string {
 	return `{"imp_uid":"` + impUID + `","merchant_uid":"` + merchantUID + `","status":"` + status + `"}`
 }
 
-func (w *world) wantStatus(a answer, status int) {
+func (w *testServer) wantStatus(a answer, status int) {
 	w.Helper()
 	if a.status != status {
 		w.Errorf("status %d, want %d: %s", a.status, status, a.text)
 	}
 }
 
-func (w *world) wantBalance(user string, points int64) {
+func (w *testServer) wantBalance(user string, points int64) {
 	w.Helper()
 	wallet, err := w.points.Wallet(w.Context(), user)
 	w.must(err)
@@ -200,9 +203,9 @@ func (w *world) wantBalance(user string, points int64) {
 	}
 }
 
-func (w *world) wantLookUps(n int64) {
+func (w *testServer) wantLookups(n int64) {
 	w.Helper()
-	if got := w.front.lookUps.Load(); got != n {
+	if got := w.gateway.lookups.Load(); got != n {
 		w.Errorf("the gateway was asked %d times, want %d", got, n)
 	}
 }

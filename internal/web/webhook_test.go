@@ -13,7 +13,7 @@ import (
 
 func TestF31TheWebhookAloneCredits(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
+	eachDatabase(t, func(w *testServer) {
 		merchantUID := w.order("minji")
 		body := notice(w.pay(merchantUID), merchantUID, "paid")
 		for range 3 {
@@ -23,12 +23,22 @@ func TestF31TheWebhookAloneCredits(t *testing.T) {
 	})
 }
 
+func TestTheWebhooksPathMayEndWithASlash(t *testing.T) {
+	t.Parallel()
+	w := newTestServer(t)
+	merchantUID := w.order("minji")
+	body := notice(w.pay(merchantUID), merchantUID, "paid")
+	w.wantStatus(w.do(w.request(http.MethodPost, "/webhooks/iamport/", jsonType, body)), http.StatusOK)
+	w.wantBalance("minji", 5000)
+	w.wantStatus(w.do(w.request(http.MethodGet, "/webhooks/iamport/", "", "")), http.StatusMethodNotAllowed)
+}
+
 func TestF37BothContentTypesAreRead(t *testing.T) {
 	t.Parallel()
 	for _, contentType := range []string{jsonType, formType, "application/json; charset=utf-8", "Application/X-WWW-Form-Urlencoded;charset=UTF-8"} {
 		t.Run(contentType, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestServer(t)
 			merchantUID := w.order("minji")
 			impUID := w.pay(merchantUID)
 			body := notice(impUID, merchantUID, "paid")
@@ -41,15 +51,15 @@ func TestF37BothContentTypesAreRead(t *testing.T) {
 	}
 }
 
-func TestF8TheVirtualAccountsNoticeGivesNothingTheDepositsOnce(t *testing.T) {
+func TestF8OnlyTheDepositOfAVirtualAccountCredits(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
+	eachDatabase(t, func(w *testServer) {
 		merchantUID := w.order("minji")
 		impUID := w.pay(merchantUID, status(sandbox.Ready), func(p *sandbox.Payment) { p.PayMethod, p.VbankNum = "vbank", "110" })
 		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "ready")), http.StatusOK)
-		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "paid")), http.StatusOK) // a lie
+		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "paid")), http.StatusOK) // a false claim
 		w.wantBalance("minji", 0)
-		w.must(w.front.Pay(impUID))
+		w.must(w.gateway.Pay(impUID))
 		for range 2 {
 			w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "paid")), http.StatusOK)
 		}
@@ -57,10 +67,10 @@ func TestF8TheVirtualAccountsNoticeGivesNothingTheDepositsOnce(t *testing.T) {
 	})
 }
 
-// TestF10TheOrderIsTheGatewaysNotTheNotices names junho's order in a notice about minji's payment.
-func TestF10TheOrderIsTheGatewaysNotTheNotices(t *testing.T) {
+// TestF10TheGatewayNamesTheOrder names junho's order in a notice about minji's payment.
+func TestF10TheGatewayNamesTheOrder(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
+	eachDatabase(t, func(w *testServer) {
 		minjis, junhos := w.order("minji"), w.order("junho")
 		w.wantStatus(w.webhook(jsonType, notice(w.pay(minjis), junhos, "paid")), http.StatusOK)
 		w.wantBalance("junho", 0)
@@ -73,7 +83,7 @@ func TestF11AForgedNoticeForAnUnpaidPaymentGivesNothing(t *testing.T) {
 	for _, s := range []string{sandbox.Ready, sandbox.Failed, sandbox.Cancelled} {
 		t.Run(s, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestServer(t)
 			merchantUID := w.order("minji")
 			forged := notice(w.pay(merchantUID, status(s)), merchantUID, "paid")
 			w.wantStatus(w.webhook(jsonType, strings.TrimSuffix(forged, "}")+`,"amount":5000,"success":true}`), http.StatusOK)
@@ -84,28 +94,28 @@ func TestF11AForgedNoticeForAnUnpaidPaymentGivesNothing(t *testing.T) {
 
 func TestF11AForgedPaymentGivesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	w.wantStatus(w.webhook(jsonType, notice("imp_invented", merchantUID, "paid")), http.StatusServiceUnavailable)
 	w.wantBalance("minji", 0)
 }
 
-// TestF12NoAddressIsTurnedAwayAndNoneIsBelieved: the allow-list is off unless asked for, because Iamport's addresses
-// change. Whoever calls, the payment is looked up.
-func TestF12NoAddressIsTurnedAwayAndNoneIsBelieved(t *testing.T) {
+// TestF12EveryAddressIsAcceptedAndNoneIsTrusted: by default every sender is allowed, because
+// Iamport's addresses change. The payment is looked up whatever the sender's address.
+func TestF12EveryAddressIsAcceptedAndNoneIsTrusted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	paid, unpaid := w.order("minji"), w.order("junho")
 	w.wantStatus(w.webhook(jsonType, notice(w.pay(paid), paid, "paid")), http.StatusOK) // from 127.0.0.1
 	w.wantStatus(w.webhook(jsonType, notice(w.pay(unpaid, status(sandbox.Failed)), unpaid, "paid")), http.StatusOK)
-	w.wantLookUps(2)
+	w.wantLookups(2)
 	w.wantBalance("minji", 5000)
 	w.wantBalance("junho", 0)
 }
 
 func TestF13AForgedForwardedAddressChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	impUID := w.pay(merchantUID, status(sandbox.Ready))
 	for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Cf-Connecting-Ip"} {
@@ -113,19 +123,19 @@ func TestF13AForgedForwardedAddressChangesNothing(t *testing.T) {
 		request.Header.Set(name, "52.78.100.19") // one of Iamport's
 		w.wantStatus(w.do(request), http.StatusOK)
 	}
-	w.wantLookUps(4)
+	w.wantLookups(4)
 	w.wantBalance("minji", 0)
 }
 
 func TestF14AResendHelpsWhenTheGatewayWasDown(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
+	eachDatabase(t, func(w *testServer) {
 		merchantUID := w.order("minji")
 		body := notice(w.pay(merchantUID), merchantUID, "paid")
-		w.front.say(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		w.gateway.answerWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		w.wantStatus(w.webhook(jsonType, body), http.StatusServiceUnavailable)
 		w.wantBalance("minji", 0)
-		w.front.answer.Store(nil)
+		w.gateway.answer.Store(nil)
 		w.wantStatus(w.webhook(jsonType, body), http.StatusOK)
 		w.wantBalance("minji", 5000)
 	})
@@ -137,7 +147,7 @@ func TestF14AResendHelpsWhenTheDatabaseWasDown(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			address := databasetest.URL(t, dialect)
-			w := newWorldOn(t, databasetest.Open(t, address))
+			w := newTestServerOn(t, databasetest.Open(t, address))
 			merchantUID := w.order("minji")
 			body := notice(w.pay(merchantUID), merchantUID, "paid")
 			working := w.url
@@ -152,8 +162,8 @@ func TestF14AResendHelpsWhenTheDatabaseWasDown(t *testing.T) {
 	}
 }
 
-// serveClosed starts the routes on a database that does not answer.
-func (w *world) serveClosed(address string) string {
+// serveClosed starts the routes on a closed database.
+func (w *testServer) serveClosed(address string) string {
 	w.Helper()
 	db := databasetest.Open(w.T, address)
 	if pools, ok := db.ConnPool.(interface{ Close() error }); ok {
@@ -164,7 +174,7 @@ func (w *world) serveClosed(address string) string {
 
 func TestReadyAndHealthy(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
+	eachDatabase(t, func(w *testServer) {
 		w.wantStatus(w.do(w.request(http.MethodGet, "/readyz", "", "")), http.StatusOK)
 		w.wantStatus(w.do(w.request(http.MethodGet, "/healthz", "", "")), http.StatusOK)
 	})
@@ -172,7 +182,7 @@ func TestReadyAndHealthy(t *testing.T) {
 
 func TestF36SpecialEventsChangeNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	impUID := w.pay(merchantUID)
 	for _, state := range []string{"2", "3", "4", "8", "10"} {
@@ -182,22 +192,22 @@ func TestF36SpecialEventsChangeNothing(t *testing.T) {
 	}
 	form := url.Values{"event": {"Inicis.Escrow.Changed"}, "imp_uid": {impUID}, "merchant_uid": {merchantUID}, "status": {"paid"}}
 	w.wantStatus(w.webhook(formType, form.Encode()), http.StatusOK)
-	w.wantLookUps(0)
+	w.wantLookups(0)
 	w.wantBalance("minji", 0)
 }
 
 func TestF36TheConsolesTestCallIsAcceptedAndChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	w.wantStatus(w.webhook(jsonType, notice("imp_1234567890", "merchant_1234567890", "paid")), http.StatusOK)
 	w.wantBalance("minji", 0)
 }
 
-// TestAKnownOrdersPaymentMayNotBeThereYet: the webhook can be faster than Iamport's own books. It is sent once, so a
-// resend must be asked for.
-func TestAKnownOrdersPaymentMayNotBeThereYet(t *testing.T) {
+// TestAWebhookBeforeThePaymentAsksForAResend: the webhook can be faster than Iamport's own
+// database. It is sent once, so the answer must ask for a resend.
+func TestAWebhookBeforeThePaymentAsksForAResend(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	body := notice("imp_1234567890", merchantUID, "paid")
 	w.wantStatus(w.webhook(jsonType, body), http.StatusServiceUnavailable)
@@ -206,28 +216,28 @@ func TestAKnownOrdersPaymentMayNotBeThereYet(t *testing.T) {
 	w.wantBalance("minji", 5000)
 }
 
-func TestAnotherShopsNumbersAreNoneOfOurs(t *testing.T) {
+func TestAnotherShopsOrderNumbersAreIgnored(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	w.wantStatus(w.webhook(jsonType, notice("imp_1234567890", "주문 2026/1", "paid")), http.StatusOK)
-	w.wantLookUps(0)
+	w.wantLookups(0)
 }
 
-func TestAnUnknownOrdersNoticeAsksTheGatewayNothing(t *testing.T) {
+func TestANoticeOfAnUnknownOrderAsksTheGatewayNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	impUID := w.pay("not-ours")
 	for range 3 {
 		w.wantStatus(w.webhook(jsonType, notice(impUID, "not-ours", "paid")), http.StatusOK)
 	}
-	if asked := w.front.Requests(); len(asked) != 0 {
+	if asked := w.gateway.Requests(); len(asked) != 0 {
 		t.Errorf("the gateway was asked %v", asked)
 	}
 }
 
-func TestF38OnlyNoticesOfModestSizeAreRead(t *testing.T) {
+func TestF38OnlyWellFormedNoticesOfModestSizeAreRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	good := notice(w.pay(merchantUID), merchantUID, "paid")
 	padding := strings.Repeat("x", 64<<10)
@@ -268,6 +278,6 @@ func TestF38OnlyNoticesOfModestSizeAreRead(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", name, a.status, test.want)
 		}
 	}
-	w.wantLookUps(0)
+	w.wantLookups(0)
 	w.wantBalance("minji", 0)
 }

@@ -1,16 +1,16 @@
-package edge_test
+package middleware_test
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"pointcharge/internal/edge"
+	"pointcharge/internal/middleware"
 )
 
-func TestOnlyOwnHostsAreAnswered(t *testing.T) {
+func TestRestrictHostsAnswersOwnHostsOnly(t *testing.T) {
 	t.Parallel()
-	handler := edge.OwnHosts([]string{"shop.example"}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	handler := middleware.RestrictHosts([]string{"shop.example"}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for host, status := range map[string]int{
 		"127.0.0.1": 200, "127.0.0.1:8080": 200, "127.9.9.9:1": 200, "localhost:3000": 200, "LOCALHOST": 200, "localhost.": 200,
 		"shop.localhost:80": 200, "[::1]:8080": 200, "[::1]": 200, "10.0.2.2:8080": 200, "shop.example": 200, "Shop.Example:443": 200,

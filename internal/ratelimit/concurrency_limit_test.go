@@ -1,13 +1,13 @@
-package edge_test
+package ratelimit_test
 
 import (
 	"net/netip"
 	"testing"
 
-	"pointcharge/internal/edge"
+	"pointcharge/internal/ratelimit"
 )
 
-func TestWhoIsCountedAtOnce(t *testing.T) {
+func TestConcurrencyLimitCountsUsersAndAddresses(t *testing.T) {
 	t.Parallel()
 	here, there := netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("203.0.113.6")
 	type call struct {
@@ -22,24 +22,24 @@ func TestWhoIsCountedAtOnce(t *testing.T) {
 		"a user":                    {false, []call{{"minji", here, true}, {"minji", there, true}, {"minji", there, false}, {"junho", there, true}}},
 		"an address":                {false, []call{{"", here, true}, {"a", here, true}, {"b", here, true}, {"c", here, false}, {"c", there, true}}},
 		"users at a shared address": {true, []call{{"", here, true}, {"", here, true}, {"", here, true}, {"", here, false}, {"a", here, true}}},
-		"nobody and nowhere":        {false, []call{{"", netip.Addr{}, true}, {"", netip.Addr{}, true}, {"", netip.Addr{}, true}, {"", netip.Addr{}, true}}},
+		"no user and no address":    {false, []call{{"", netip.Addr{}, true}, {"", netip.Addr{}, true}, {"", netip.Addr{}, true}, {"", netip.Addr{}, true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bound := &edge.AtOnce{User: 2, Address: 3, Shared: c.shared}
-			for range 2 { // as if nobody had been there
-				var all []func()
+			limit := &ratelimit.ConcurrencyLimit{User: 2, Address: 3, Shared: c.shared}
+			for range 2 { // released calls leave nothing behind
+				var releases []func()
 				for i, call := range c.calls {
-					leave, ok := bound.Enter(call.user, call.from)
+					release, ok := limit.Acquire(call.user, call.from)
 					if ok != call.ok {
-						t.Errorf("call %d may begin: %t", i, ok)
+						t.Errorf("call %d was allowed: %t, want %t", i, ok, call.ok)
 					}
 					if ok {
-						all = append(all, leave)
+						releases = append(releases, release)
 					}
 				}
-				for _, leave := range all {
-					leave()
+				for _, release := range releases {
+					release()
 				}
 			}
 		})

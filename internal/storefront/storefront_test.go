@@ -17,55 +17,56 @@ import (
 
 const sdk = "http://sdk.example:8081"
 
-func TestPageCarriesItsSettings(t *testing.T) {
+func TestPageContainsItsSettings(t *testing.T) {
 	t.Parallel()
 	users := []DemoUser{{Name: "김포인트", Token: "abc.def"}}
-	page := ask(t, Handler(users, "/graphql", sdk), http.MethodGet, "/")
+	page := request(t, Handler(users, "/graphql", sdk), http.MethodGet, "/")
 	if page.Code != http.StatusOK || page.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("GET /: %d %s", page.Code, page.Header().Get("Content-Type"))
 	}
-	if diff := cmp.Diff(settings{Users: users, GraphQL: "/graphql"}, read(t, page.Body.String())); diff != "" {
+	if diff := cmp.Diff(settings{Users: users, GraphQL: "/graphql"}, readSettings(t, page.Body.String())); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 }
 
-func TestSettingsCannotBreakOut(t *testing.T) {
+func TestSettingsAreEscaped(t *testing.T) {
 	t.Parallel()
 	users := []DemoUser{{Name: `</script><img src=x onerror=alert(1)>`, Token: `"'<!--<script>&`}}
-	page := ask(t, Handler(users, "/graphql", sdk), http.MethodGet, "/").Body.String()
+	page := request(t, Handler(users, "/graphql", sdk), http.MethodGet, "/").Body.String()
 	if strings.Contains(page, "onerror=alert(1)>") || strings.Contains(page, "<!--") || strings.Count(page, "</script>") != 2 {
-		t.Error("the page contains markup that was given as data")
+		t.Error("the page contains markup from its settings")
 	}
-	if diff := cmp.Diff(users, read(t, page).Users); diff != "" {
+	if diff := cmp.Diff(users, readSettings(t, page).Users); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 }
 
-func TestPageIsProtected(t *testing.T) {
+func TestPageSetsSecurityHeaders(t *testing.T) {
 	t.Parallel()
-	page := ask(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/")
-	want := map[string]string{"Content-Security-Policy": policy(sdk), "Cache-Control": "no-store"}
+	page := request(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/")
+	want := map[string]string{"Content-Security-Policy": securityPolicy(sdk), "Cache-Control": "no-store"}
 	for name, value := range want {
 		if got := page.Header().Get(name); got != value {
 			t.Errorf("%s: %q, want %q", name, got, value)
 		}
 	}
-	if own := strings.ReplaceAll(policy(sdk), sdk, ""); strings.Contains(own, "unsafe") || strings.Contains(own, "http") {
+	if own := strings.ReplaceAll(securityPolicy(sdk), sdk, ""); strings.Contains(own, "unsafe") || strings.Contains(own, "http") {
 		t.Errorf("the policy is not strict: %s", own)
 	}
 }
 
-// The policy would break a page that has inline scripts, styles or handlers, or that loads from elsewhere.
+// TestPageFitsItsPolicy: the policy would break a page with inline scripts, styles or handlers, and
+// a page that loads from another host.
 func TestPageFitsItsPolicy(t *testing.T) {
 	t.Parallel()
-	page := ask(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/").Body.String()
+	page := request(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/").Body.String()
 	forbidden := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script>|<script type="module">|https?://|src="//`)
 	if found := forbidden.FindString(page); found != "" {
 		t.Errorf("the page has %q", found)
 	}
 }
 
-func TestWhatThePageLoadsIsServed(t *testing.T) {
+func TestThePagesFilesAreServed(t *testing.T) {
 	t.Parallel()
 	shop := Handler(nil, "/graphql", sdk)
 	for path, kind := range map[string]string{
@@ -75,7 +76,7 @@ func TestWhatThePageLoadsIsServed(t *testing.T) {
 		"/storefront/storefront.css": "text/css; charset=utf-8",
 		"/storefront/icon.svg":       "image/svg+xml",
 	} {
-		got := ask(t, shop, http.MethodGet, path)
+		got := request(t, shop, http.MethodGet, path)
 		if got.Code != http.StatusOK || got.Header().Get("Content-Type") != kind || got.Body.Len() == 0 {
 			t.Errorf("GET %s: %d %s, %d bytes", path, got.Code, got.Header().Get("Content-Type"), got.Body.Len())
 		}
@@ -86,21 +87,21 @@ func TestOtherPathsAreNotFound(t *testing.T) {
 	t.Parallel()
 	shop := Handler(nil, "/graphql", sdk)
 	for _, path := range []string{"/x", "/index.html", "/storefront/", "/storefront/storefront.go", "/storefront/index.html"} {
-		if got := ask(t, shop, http.MethodGet, path); got.Code != http.StatusNotFound {
+		if got := request(t, shop, http.MethodGet, path); got.Code != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, got.Code)
 		}
 	}
 }
 
-func TestOnlyReadingIsAllowed(t *testing.T) {
+func TestOnlyGETAndHEADAreAllowed(t *testing.T) {
 	t.Parallel()
 	shop := Handler(nil, "/graphql", sdk)
 	for _, path := range []string{"/", "/storefront/charge.js"} {
-		if got := ask(t, shop, http.MethodHead, path); got.Code != http.StatusOK {
+		if got := request(t, shop, http.MethodHead, path); got.Code != http.StatusOK {
 			t.Errorf("HEAD %s: %d", path, got.Code)
 		}
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
-			if got := ask(t, shop, method, path); got.Code != http.StatusMethodNotAllowed {
+			if got := request(t, shop, method, path); got.Code != http.StatusMethodNotAllowed {
 				t.Errorf("%s %s: %d", method, path, got.Code)
 			}
 		}
@@ -120,11 +121,11 @@ func TestScriptsNeverWriteHTML(t *testing.T) {
 	}
 }
 
-// The scripts' queries are tried against the real schema, so that the two cannot drift apart.
+// TestQueriesAreValid checks the scripts' queries against the real schema.
 func TestQueriesAreValid(t *testing.T) {
 	t.Parallel()
 	schema := loadSchema(t)
-	queries := append(constants(t, "charge.js"), constants(t, "storefront.js")...)
+	queries := append(graphqlOperations(t, "charge.js"), graphqlOperations(t, "storefront.js")...)
 	if len(queries) != 8 {
 		t.Errorf("found %d queries, want 8", len(queries))
 	}
@@ -135,7 +136,8 @@ func TestQueriesAreValid(t *testing.T) {
 	}
 }
 
-// A kind without a word would be shown as CHARGE_CANCEL or the like.
+// TestEveryKindOfLineHasAWord: a kind without a word would be shown by its name, such as
+// CHARGE_CANCEL.
 func TestEveryKindOfLineHasAWord(t *testing.T) {
 	t.Parallel()
 	words, err := files.ReadFile("view.js")
@@ -151,7 +153,7 @@ func TestEveryKindOfLineHasAWord(t *testing.T) {
 
 func loadSchema(t *testing.T) *ast.Schema {
 	t.Helper()
-	text, err := os.ReadFile("../../../schema.graphqls")
+	text, err := os.ReadFile("../../schema.graphqls")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +164,9 @@ func loadSchema(t *testing.T) *ast.Schema {
 	return schema
 }
 
-// constants are the GraphQL operations among a script's constants, with the constants they quote filled in.
-func constants(t *testing.T, name string) []string {
+// graphqlOperations returns the GraphQL operations among a script's constants. Constants that they
+// quote are filled in.
+func graphqlOperations(t *testing.T, name string) []string {
 	t.Helper()
 	text, err := files.ReadFile(name)
 	if err != nil {
@@ -181,14 +184,14 @@ func constants(t *testing.T, name string) []string {
 	return operations
 }
 
-func ask(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
+func request(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	answer := httptest.NewRecorder()
 	h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, path, nil))
 	return answer
 }
 
-func read(t *testing.T, page string) settings {
+func readSettings(t *testing.T, page string) settings {
 	t.Helper()
 	_, rest, _ := strings.Cut(page, `id="settings">`)
 	text, _, _ := strings.Cut(rest, "</script>")

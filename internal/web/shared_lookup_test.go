@@ -14,27 +14,27 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// crowd counts who waits for a look-up. It is the handler in front, so that its name is in their stacks.
-type crowd struct{ next http.Handler }
+// countedHandler marks the requests that countWaiting counts: its name is in their stacks.
+type countedHandler struct{ next http.Handler }
 
-func (c crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.next.ServeHTTP(w, r) }
+func (c countedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.next.ServeHTTP(w, r) }
 
-// waiting is how many requests are parked in a look-up that they share: their stacks say so.
-func waiting() int {
+// countWaiting returns how many requests wait for a look-up that they share, by their stacks.
+func countWaiting() int {
 	buffer := make([]byte, 16<<20)
 	count := 0
 	for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
 		head, frames, _ := strings.Cut(stack, "\n")
-		if strings.Contains(head, "[select") && strings.HasPrefix(frames, "pointcharge/internal/web.(*Server).sync(") &&
-			strings.Contains(frames, "web_test.crowd.ServeHTTP(") {
+		if strings.Contains(head, "[select") && strings.HasPrefix(frames, "pointcharge/internal/web.(*Server).syncPayment(") &&
+			strings.Contains(frames, "web_test.countedHandler.ServeHTTP(") {
 			count++
 		}
 	}
 	return count
 }
 
-// await yields to the others until done, or gives up.
-func (w *world) await(what string, done func() bool) {
+// waitUntil lets the other goroutines run until done returns true, and fails after 30 seconds.
+func (w *testServer) waitUntil(what string, done func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !done(); runtime.Gosched() {
 		if time.Now().After(deadline) {
@@ -43,12 +43,13 @@ func (w *world) await(what string, done func() bool) {
 	}
 }
 
-// hold keeps look-ups at the gateway. Each one that arrives is announced; release lets all go.
-func (f *front) hold() (arrived chan struct{}, release func()) {
+// holdLookups makes the gateway delay its answers until release. It sends on arrived for each
+// look-up.
+func (f *gatewayProxy) holdLookups() (arrived chan struct{}, release func()) {
 	arrived, released := make(chan struct{}, 100), make(chan struct{})
-	f.say(func(w http.ResponseWriter, r *http.Request) {
-		answer := &bodyKeeper{ResponseWriter: w}
-		f.Sandbox.ServeHTTP(answer, r) // what is true now, not when it is released
+	f.answerWith(func(w http.ResponseWriter, r *http.Request) {
+		answer := &bodyRecorder{ResponseWriter: w}
+		f.Sandbox.ServeHTTP(answer, r) // the state of now, not of the release
 		arrived <- struct{}{}
 		<-released
 		_, _ = w.Write(answer.body)
@@ -56,17 +57,17 @@ func (f *front) hold() (arrived chan struct{}, release func()) {
 	return arrived, sync.OnceFunc(func() { close(released) })
 }
 
-type bodyKeeper struct {
+type bodyRecorder struct {
 	http.ResponseWriter
 	body []byte
 }
 
-func (k *bodyKeeper) Write(p []byte) (int, error) {
+func (k *bodyRecorder) Write(p []byte) (int, error) {
 	k.body = append(k.body, p...)
 	return len(p), nil
 }
 
-// TestBurst is one test with parts, because the parts count the same stacks.
+// TestBurst is one test whose parts run one after the other, because they count the same stacks.
 func TestBurst(t *testing.T) { //nolint:tparallel // its parts count goroutines
 	t.Parallel()
 	t.Run("of one notice asks once", burstOfOneNotice)             //nolint:paralleltest // they count goroutines
@@ -74,30 +75,30 @@ func TestBurst(t *testing.T) { //nolint:tparallel // its parts count goroutines
 }
 
 func burstOfOneNotice(t *testing.T) {
-	w := newWorldOn(t, databasetest.New(t, databasetest.Postgres))
+	w := newTestServerOn(t, databasetest.New(t, databasetest.Postgres))
 	merchantUID := w.order("minji")
 	body := notice(w.pay(merchantUID), merchantUID, "paid")
-	_, release := w.front.hold()
+	_, release := w.gateway.holdLookups()
 	defer release()
-	w.url = w.start(crowd{w.routes(w.points, "https://shop.example")})
+	w.url = w.start(countedHandler{w.routes(w.points, "https://shop.example")})
 	var senders sync.WaitGroup
 	for range 100 {
 		senders.Go(func() { w.wantStatus(w.webhook(jsonType, body), http.StatusOK) })
 	}
-	w.await("all hundred wait", func() bool { return waiting() == 100 })
+	w.waitUntil("all hundred wait", func() bool { return countWaiting() == 100 })
 	release()
 	senders.Wait()
-	w.wantLookUps(1)
+	w.wantLookups(1)
 	w.wantBalance("minji", 5000)
 }
 
 func burstOutlivesItsCaller(t *testing.T) {
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	body := notice(w.pay(merchantUID), merchantUID, "paid")
-	arrived, release := w.front.hold()
+	arrived, release := w.gateway.holdLookups()
 	defer release()
-	w.url = w.start(crowd{w.routes(w.points, "https://shop.example")})
+	w.url = w.start(countedHandler{w.routes(w.points, "https://shop.example")})
 	ctx, hangUp := context.WithCancel(t.Context())
 	var senders sync.WaitGroup
 	senders.Go(func() {
@@ -109,29 +110,30 @@ func burstOutlivesItsCaller(t *testing.T) {
 	})
 	<-arrived
 	senders.Go(func() { w.wantStatus(w.webhook(jsonType, body), http.StatusOK) })
-	w.await("two wait", func() bool { return waiting() == 2 })
+	w.waitUntil("two wait", func() bool { return countWaiting() == 2 })
 	hangUp()
-	w.await("one of them has gone", func() bool { return waiting() == 1 })
+	w.waitUntil("one of them has gone", func() bool { return countWaiting() == 1 })
 	release()
 	senders.Wait()
-	w.wantLookUps(1)
+	w.wantLookups(1)
 	w.wantBalance("minji", 5000)
 }
 
-// TestDifferentNoticesAreNotMerged: what the second one reports may be younger than the look-up in flight.
+// TestDifferentNoticesAreNotMerged: what the second one reports may be younger than the look-up in
+// flight.
 func TestDifferentNoticesAreNotMerged(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
+	eachDatabase(t, func(w *testServer) {
 		merchantUID := w.order("minji")
 		impUID := w.pay(merchantUID, status(sandbox.Ready))
-		arrived, release := w.front.hold()
+		arrived, release := w.gateway.holdLookups()
 		defer release()
 		var senders sync.WaitGroup
 		defer senders.Wait()
 		senders.Go(func() { w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "ready")), http.StatusOK) })
 		<-arrived // and is told "ready", but not yet
-		w.front.answer.Store(nil)
-		w.must(w.front.Pay(impUID))
+		w.gateway.answer.Store(nil)
+		w.must(w.gateway.Pay(impUID))
 		w.wantStatus(w.webhook(jsonType, notice(impUID, merchantUID, "paid")), http.StatusOK)
 		w.wantBalance("minji", 5000)
 		release()
@@ -140,18 +142,18 @@ func TestDifferentNoticesAreNotMerged(t *testing.T) {
 	})
 }
 
-// explosive panics where a gateway should answer.
-type explosive struct{ point.Gateway }
+// panickingGateway panics on every look-up.
+type panickingGateway struct{ point.Gateway }
 
-func (explosive) Payment(context.Context, string) (point.Payment, error) { panic("boom") }
+func (panickingGateway) Payment(context.Context, string) (point.Payment, error) { panic("boom") }
 
-func TestAPanicInASharedLookUpEndsNothingElse(t *testing.T) {
+func TestAPanicInASharedLookupIsAnError(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	body := notice(w.pay(merchantUID), merchantUID, "paid")
 	working := w.points.Gateway
-	w.points.Gateway = explosive{}
+	w.points.Gateway = panickingGateway{}
 	w.wantStatus(w.webhook(jsonType, body), http.StatusServiceUnavailable)
 	w.points.Gateway = working
 	w.wantStatus(w.webhook(jsonType, body), http.StatusOK)

@@ -13,14 +13,15 @@ import (
 	"pointcharge/internal/web"
 )
 
-func read(body, contentType string) (web.Notice, error) {
+func readNotice(body, contentType string) (web.Notice, error) {
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/iamport", strings.NewReader(body))
 	r.Header = http.Header{"Content-Type": {contentType}}
 	return web.ReadNotice(httptest.NewRecorder(), r)
 }
 
-// FuzzNotice sends anything to the webhook. What is read of it asks the gateway about a well-formed id or nothing, can
-// be logged, and is the same again in Iamport's other format (contract §2.1).
+// FuzzNotice reads any body as a webhook. A notice that is accepted has a well-formed payment id or
+// is a special event, is fit for the log, and reads the same in Iamport's other format (contract
+// §2.1).
 func FuzzNotice(f *testing.F) {
 	const form, plain = "application/x-www-form-urlencoded", "application/json"
 	for body, contentType := range map[string]string{
@@ -38,7 +39,7 @@ func FuzzNotice(f *testing.F) {
 	}
 	id := regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	f.Fuzz(func(t *testing.T, body, contentType string) {
-		n, err := read(body, contentType)
+		n, err := readNotice(body, contentType)
 		if err != nil {
 			return
 		}
@@ -47,24 +48,24 @@ func FuzzNotice(f *testing.F) {
 		}
 		text := n.Event + n.MerchantUID + n.Status + n.CancellationID
 		if len(text) > 300 || strings.ContainsFunc(text, unicode.IsControl) {
-			t.Fatalf("%q: what nobody wants in a log: %+v", body, n)
+			t.Fatalf("%q: not fit for the log: %+v", body, n)
 		}
 		again, err := json.Marshal(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, err := read(string(again), plain); err != nil || same != clean(n) {
+		if same, err := readNotice(string(again), plain); err != nil || same != toUTF8(n) {
 			t.Fatalf("%+v as JSON is %+v, %v", n, same, err)
 		}
 		values := url.Values{"event": {n.Event}, "imp_uid": {n.ImpUID}, "merchant_uid": {n.MerchantUID}, "status": {n.Status}, "cancellation_id": {n.CancellationID}}
-		if same, err := read(values.Encode(), form); err != nil || same != n {
+		if same, err := readNotice(values.Encode(), form); err != nil || same != n {
 			t.Fatalf("%+v as a form is %+v, %v", n, same, err)
 		}
 	})
 }
 
-// clean is a notice as JSON can say it: in UTF-8.
-func clean(n web.Notice) web.Notice {
+// toUTF8 replaces what JSON cannot hold: bytes that are not UTF-8.
+func toUTF8(n web.Notice) web.Notice {
 	for _, text := range []*string{&n.Event, &n.ImpUID, &n.MerchantUID, &n.Status, &n.CancellationID} {
 		*text = string([]rune(*text))
 	}

@@ -1,0 +1,112 @@
+package ratelimit
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxKeys bounds the memory of a KeyedLimiter to about 3 MB, however many keys are used.
+const maxKeys = 10_000
+
+// KeyedLimiter limits the rate of each key by a token bucket of its own. A nil KeyedLimiter allows
+// every call. It is safe for concurrent use.
+//
+// A full bucket is as good as none, so full buckets are deleted. When there are more than maxKeys,
+// the fullest is deleted as well. A caller with ever new keys therefore pushes out its own new
+// buckets, and not the empty bucket of the key that was refused. A key whose bucket was pushed out
+// starts with a full one: no key is refused because of what other keys do.
+type KeyedLimiter[K comparable] struct {
+	limit rate.Limit
+	burst int
+
+	mu      sync.Mutex
+	buckets map[K]*bucket[K]
+	queue   bucketQueue[K] // the bucket that is full soonest comes first
+}
+
+// NewKeyedLimiter returns a limiter whose buckets hold burst tokens and gain limit tokens a second.
+// A limit of rate.Inf allows every call.
+func NewKeyedLimiter[K comparable](limit rate.Limit, burst int) *KeyedLimiter[K] {
+	return &KeyedLimiter[K]{limit: limit, burst: burst, buckets: map[K]*bucket[K]{}}
+}
+
+// Take takes a token from the key's bucket and returns 0. If the bucket is empty, Take takes
+// nothing and returns how long it is until there is a token.
+func (l *KeyedLimiter[K]) Take(key K) (wait time.Duration) {
+	if l == nil || l.limit == rate.Inf {
+		return 0
+	}
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.bucketOf(key)
+	token := b.ReserveN(now, 1)
+	if wait = token.DelayFrom(now); wait > 0 {
+		token.CancelAt(now)
+	}
+	missing := float64(l.burst) - b.TokensAt(now)
+	b.fullAt = now.Add(time.Duration(missing / float64(l.limit) * float64(time.Second)))
+	heap.Fix(&l.queue, b.index)
+	l.evict(now)
+	return wait
+}
+
+// bucketOf returns the key's bucket. A new key gets a full one.
+func (l *KeyedLimiter[K]) bucketOf(key K) *bucket[K] {
+	b, ok := l.buckets[key]
+	if !ok {
+		b = &bucket[K]{Limiter: rate.NewLimiter(l.limit, l.burst), key: key}
+		l.buckets[key] = b
+		heap.Push(&l.queue, b)
+	}
+	return b
+}
+
+// evict deletes full buckets, and the fullest ones of more than maxKeys.
+func (l *KeyedLimiter[K]) evict(now time.Time) {
+	for len(l.queue) > maxKeys || !l.queue[0].fullAt.After(now) {
+		delete(l.buckets, heap.Pop(&l.queue).(*bucket[K]).key)
+		if len(l.queue) == 0 {
+			return
+		}
+	}
+}
+
+// bucket is the token bucket of one key.
+type bucket[K comparable] struct {
+	*rate.Limiter
+
+	key    K
+	fullAt time.Time // if no more tokens are taken
+	index  int       // in the queue
+}
+
+// bucketQueue implements heap.Interface.
+type bucketQueue[K comparable] []*bucket[K]
+
+func (q bucketQueue[K]) Len() int           { return len(q) }
+func (q bucketQueue[K]) Less(i, j int) bool { return q[i].fullAt.Before(q[j].fullAt) }
+
+func (q bucketQueue[K]) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+// Push appends a *bucket[K], for container/heap.
+func (q *bucketQueue[K]) Push(x any) {
+	b := x.(*bucket[K])
+	b.index = len(*q)
+	*q = append(*q, b)
+}
+
+// Pop removes the last bucket, for container/heap.
+func (q *bucketQueue[K]) Pop() any {
+	last := len(*q) - 1
+	b := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return b
+}

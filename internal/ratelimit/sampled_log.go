@@ -1,0 +1,41 @@
+package ratelimit
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+)
+
+// SampledLog bounds how many lines a second callers can make the server log, and counts the lines
+// that were left out. Each line that is written says how many were left out since the line before
+// it. It is safe for concurrent use.
+type SampledLog struct {
+	limiter *rate.Limiter
+	leftOut atomic.Int64 // since the last line
+}
+
+// NewSampledLog returns a SampledLog that allows burst lines at once and perSecond in the long run.
+func NewSampledLog(perSecond rate.Limit, burst int) *SampledLog {
+	return &SampledLog{limiter: rate.NewLimiter(perSecond, burst)}
+}
+
+// Allow reports whether a line may be written now, and how many were left out since the last one.
+// The caller must write the line if it is allowed.
+func (l *SampledLog) Allow() (leftOut int64, ok bool) {
+	if !l.limiter.Allow() {
+		l.leftOut.Add(1)
+		return 0, false
+	}
+	return l.leftOut.Swap(0), true
+}
+
+// Sample returns log with the attribute left_out, or a logger that discards everything if too many
+// lines were written lately. The logger is for exactly one line.
+func (l *SampledLog) Sample(log *slog.Logger) *slog.Logger {
+	leftOut, ok := l.Allow()
+	if !ok {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log.With("left_out", leftOut)
+}

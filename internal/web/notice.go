@@ -1,0 +1,74 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"pointcharge/internal/point"
+)
+
+// maxNoticeBytes bounds a webhook's body; Iamport's have some hundred bytes (contract §2.1).
+const maxNoticeBytes = 64 << 10
+
+// notice is the body of a webhook (contract §2.1), or the query of a payment return. It carries no
+// signature, so nothing in it is trusted: it only says which payment to look up.
+type notice struct {
+	Event          string `json:"event"` // only special notices have one
+	ImpUID         string `json:"imp_uid"`
+	MerchantUID    string `json:"merchant_uid"`
+	Status         string `json:"status"`
+	CancellationID string `json:"cancellation_id"`
+
+	fromPayer bool // a payment return, where the payer waits at a screen
+}
+
+// readNotice reads a webhook's body: JSON or a form, as the merchant chose in Iamport's console
+// (F37).
+func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxNoticeBytes)
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err != nil:
+		return n, err
+	case mediaType == "application/json":
+		err = json.NewDecoder(r.Body).Decode(&n)
+	case mediaType == "application/x-www-form-urlencoded":
+		if err = r.ParseForm(); err == nil {
+			n = notice{Event: r.PostForm.Get("event"), ImpUID: r.PostForm.Get("imp_uid"),
+				MerchantUID: r.PostForm.Get("merchant_uid"), Status: r.PostForm.Get("status"),
+				CancellationID: r.PostForm.Get("cancellation_id")}
+		}
+	default:
+		err = errors.New("neither JSON nor a form")
+	}
+	if err == nil && !n.isPlausible() {
+		err = errors.New("ids are missing or malformed")
+	}
+	return n, err
+}
+
+// isPlausible rejects notices that Iamport never sends, and text that does not belong into a log.
+func (n notice) isPlausible() bool {
+	text := n.MerchantUID + n.Status + n.Event + n.CancellationID
+	if len(text) > 300 || strings.ContainsFunc(text, unicode.IsControl) {
+		return false
+	}
+	// Another shop on the same account may number its orders in any format; such a notice is well
+	// formed, but about no order of ours.
+	return n.Event != "" || (point.ValidID(n.ImpUID) && n.MerchantUID != "")
+}
+
+// key is the same for notices that say exactly the same.
+func (n notice) key() string {
+	return n.ImpUID + " " + n.MerchantUID + " " + n.Status + " " + n.CancellationID
+}
+
+// logTo returns log with the notice's content as attributes.
+func (n notice) logTo(log *slog.Logger) *slog.Logger {
+	return log.With("imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "status", n.Status)
+}

@@ -1,0 +1,59 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"pointcharge/internal/point"
+)
+
+// paymentReturn is the m_redirect_url: Iamport sends the payer's browser here when the payment
+// window was a page of its own (contract §4). The query's claims are looked up, never trusted, and
+// never decide where the browser goes next. The front end gets merchantUid and one of these
+// statuses: paid, ready, failed, cancelled (Iamport's words), mismatch, unknown, unavailable.
+func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"),
+		Status: "return", fromPayer: true}
+	status := "unavailable"
+	if s.takeRate(r) == 0 {
+		status = s.returnStatus(r.Context(), n)
+	}
+	target := *s.cfg.FrontendURL
+	answer := target.Query()
+	answer.Set("status", status)
+	answer.Del("merchantUid")
+	if point.ValidID(n.MerchantUID) {
+		answer.Set("merchantUid", n.MerchantUID)
+	}
+	target.RawQuery = answer.Encode()
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+}
+
+// returnStatus syncs the payment and returns the status that the front end is told.
+func (s *Server) returnStatus(ctx context.Context, n notice) string {
+	if !point.ValidID(n.MerchantUID) {
+		return "unknown"
+	}
+	if !point.ValidID(n.ImpUID) { // the payment was refused before the window opened: nothing was paid
+		return "failed"
+	}
+	payment, err := s.syncPayment(ctx, n)
+	log := n.logTo(s.cfg.Log)
+	switch code := point.CodeOf(err); {
+	case code == point.NotFound || code == point.PaymentNotFound:
+		return "unknown"
+	case code == point.RateLimited:
+		s.outsiderLog.Sample(log).Warn("payment return not synced: too many notices", "err", err)
+		return "unavailable"
+	case err != nil:
+		s.faultLog.Sample(log).Error("cannot sync the payment return's payment", "err", err)
+		return "unavailable"
+	case payment.MerchantUID != n.MerchantUID: // the query mixes the ids of two payments
+		return "unknown"
+	case payment.Problem != point.NoProblem:
+		return "mismatch"
+	}
+	return string(payment.Status)
+}
