@@ -38,6 +38,7 @@ func arrows() map[string][]string {
 		"internal/edge":     {},
 		"internal/config":   {},
 		"internal/database": {},
+		"internal/docs":     {},
 		databasetest:        {"internal/database"},
 		"internal/torture":  {},
 		"bench":             {databasetest, "internal/auth", "internal/database", "internal/point"},
