@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // build compiles the program once and returns its path.
 var build = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(folder, "pointcharge")
-	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, ".")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
@@ -211,7 +211,7 @@ func (s server) address(code string) string {
 // what it prints.
 func (s server) run(t *testing.T, name string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.WaitDelay = s.dir, time.Second
