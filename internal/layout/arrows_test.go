@@ -39,6 +39,7 @@ func arrows() map[string][]string {
 		"internal/e2e":     {},
 		"internal/torture": {},
 		"internal/layout":  {},
+		"internal/docs":    {},
 		"bench":            {databasetest, "internal/auth", "internal/database", "internal/point", "internal/charge", "internal/reconcile"},
 	}
 }
