@@ -20,6 +20,7 @@ import (
 	"pointcharge/internal/config"
 	"pointcharge/internal/edge"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
 	"pointcharge/internal/schedule"
@@ -42,7 +43,7 @@ type app struct {
 	schedule *schedule.Schedule // once it has started
 }
 
-func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.TrustedDocuments, log *slog.Logger) (*app, error) {
+func newApp(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlguard.TrustedDocuments, log *slog.Logger) (*app, error) {
 	verifier, err := newVerifier(ctx, cfg, log)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func named(cfg config.Config, all http.Handler) http.Handler {
 	return mux
 }
 
-func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *graph.TrustedDocuments) {
+func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *gqlguard.TrustedDocuments) {
 	resolver := &graph.Resolver{Points: a.points, Shop: shop(a.cfg), Log: a.log, Feed: a.lines, Introspection: a.cfg.Introspection,
 		Limits: limits(a.cfg.GraphQL), Draft: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
 	guarded := func(h http.Handler) http.Handler {
@@ -240,14 +241,14 @@ func shop(cfg config.Config) graph.Checkout {
 }
 
 // limits are the settings as the API takes them.
-func limits(s config.GraphQL) graph.Limits {
-	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Name: s.MaxName, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
+func limits(s config.GraphQL) gqlguard.Limits {
+	return gqlguard.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Name: s.MaxName, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
 		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
 		EventCost: s.MaxEventCost, Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
 }
 
 // trustedDocuments reads them before anything is opened: a file that is wrong is a mistake of whoever starts the server.
-func trustedDocuments(s config.GraphQL) (*graph.TrustedDocuments, error) {
+func trustedDocuments(s config.GraphQL) (*gqlguard.TrustedDocuments, error) {
 	if s.TrustedDocuments == "" {
 		return nil, nil
 	}

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"pointcharge/graph"
 	"pointcharge/internal/config"
 	testdb "pointcharge/internal/database/databasetest"
+	"pointcharge/internal/gqlguard"
 )
 
 func TestTheSettingsDefaultsAreTheAPIs(t *testing.T) {
@@ -21,8 +21,8 @@ func TestTheSettingsDefaultsAreTheAPIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := limits(cfg.GraphQL); got != graph.DefaultLimits() {
-		t.Errorf("settings %+v, API %+v", got, graph.DefaultLimits())
+	if got := limits(cfg.GraphQL); got != gqlguard.DefaultLimits() {
+		t.Errorf("settings %+v, API %+v", got, gqlguard.DefaultLimits())
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 // of these belongs to it; a new domain beside point gets a line here.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"graph":             {"internal/point", "internal/feed", "internal/auth", "internal/edge"},
+		"graph":             {"internal/point", "internal/feed", "internal/auth", "internal/edge", "internal/gqlguard"},
+		"internal/gqlguard": {},
 		"internal/point":    {"internal/database"},
 		"internal/feed":     {"internal/point", "internal/edge"},
 		"internal/iamport":  {"internal/point"},

@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"pointcharge/graph"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 )
 
@@ -53,7 +54,7 @@ func cpuOf(t testing.TB, asked request) (time.Duration, *httptest.ResponseRecord
 	}
 	least, response := time.Hour, httptest.NewRecorder()
 	for range tries {
-		handler := (&graph.Resolver{Introspection: true, Log: slog.New(slog.DiscardHandler), Limits: graph.Limits{Body: 1 << 20}}).Handler()
+		handler := (&graph.Resolver{Introspection: true, Log: slog.New(slog.DiscardHandler), Limits: gqlguard.Limits{Body: 1 << 20}}).Handler()
 		request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
 		request.Header.Set("Content-Type", "application/json")
 		response = httptest.NewRecorder()

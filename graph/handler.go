@@ -12,34 +12,15 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
-	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 )
 
-// maxCached is how many documents are kept with what they were parsed to.
-const maxCached = 500
-
-// maxCachedDocument is in bytes: what a document was parsed to keeps all of its text, and a program's own are shorter.
-const maxCachedDocument = 8 << 10
-
-// shortOnly is a cache that long documents are not kept in.
-type shortOnly struct {
-	graphql.Cache[*ast.QueryDocument]
-}
-
-func (c shortOnly) Add(ctx context.Context, text string, document *ast.QueryDocument) {
-	if len(text) <= maxCachedDocument {
-		c.Cache.Add(ctx, text, document)
-	}
-}
-
 // Handler serves GET and POST requests. The caller's identity comes from auth's middleware in front of it.
 func (r *Resolver) Handler() http.Handler {
-	limits := r.Limits.withDefaults()
+	limits := r.Limits.WithDefaults()
 	common := exchange{limits: limits, draft: r.Draft}
 	server := r.server(post{common}, get{common}, other{common})
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -63,30 +44,37 @@ func timeOver(limit time.Duration) error {
 // server is gqlgen's with all that is ours around it, whichever transports it has. What refuses comes in the order
 // of what it costs to find out.
 func (r *Resolver) server(transports ...graphql.Transport) *handler.Server {
-	limits := r.Limits.withDefaults()
 	schema := executable(r)
-	valid := shortOnly{lru.New[*ast.QueryDocument](maxCached)}
 	server := handler.New(schema)
 	for _, transport := range transports {
 		server.AddTransport(transport)
 	}
-	server.SetParserTokenLimit(limits.Tokens + 1)
-	server.SetDisableSuggestion(true)
-	server.SetValidationRulesFn(strictRules)
-	server.SetQueryCache(valid)
 	server.SetErrorPresenter(r.present)
 	server.SetRecoverFunc(r.recoverPanic)
 	server.Use(logOnceEach{})
-	server.Use(trust{r.Trusted, r.Log})
-	server.Use(limiter{Limits: limits, valid: valid, widths: widthsOf(schema.Schema())})
-	server.Use(exactVariables{schema.Schema()})
+	r.guard(schema.Schema()).Protect(server)
 	server.Use(gatewayLimit{r.GatewayLimit})
-	if r.Introspection {
-		server.Use(extension.Introspection{})
-	} else {
-		server.Use(closed{})
-	}
 	return server
+}
+
+func (r *Resolver) guard(schema *ast.Schema) gqlguard.Guard {
+	return gqlguard.Guard{Schema: schema, Costs: costs(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted, Log: r.Log}
+}
+
+// ReadTrustedDocuments reads a file of documents that fit our schema and the limits.
+func ReadTrustedDocuments(file string, limits gqlguard.Limits, reportOnly bool) (*gqlguard.TrustedDocuments, error) {
+	guard := (&Resolver{Limits: limits}).guard(executable(nil).Schema())
+	return guard.ReadTrustedDocuments(file, reportOnly)
+}
+
+// costs are what the fields of our schema cost. A statement takes about as long as five fields, and more. The dearer
+// look-ups of an order search by more than an id. A list is as long as the domain lets it become.
+func costs() gqlguard.Costs {
+	return gqlguard.Costs{Object: 5, ListLength: 50, Fields: map[string]int{
+		"ChargeOrder.checkout":       1, // nothing is read for it
+		"ChargeOrder.transaction":    8,
+		"ChargeOrder.virtualAccount": 12,
+	}}
 }
 
 // executable is the schema without @defer, which gqlgen brings along: its transports answer in one piece, so what was
@@ -104,21 +92,4 @@ func optional[T any](found T, err error) (*T, error) {
 		return nil, nil
 	}
 	return &found, err
-}
-
-// closed refuses introspection as the caller's mistake. gqlgen's own refusal looks like any error of a resolver,
-// so it would be masked and logged as a fault of ours.
-type closed struct{}
-
-func (closed) ExtensionName() string { return "Closed" }
-
-func (closed) Validate(graphql.ExecutableSchema) error { return nil }
-
-func (closed) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
-		if field.Name == "__schema" || field.Name == "__type" {
-			return gqlerror.Errorf("Introspection is switched off.")
-		}
-	}
-	return nil
 }

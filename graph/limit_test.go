@@ -15,6 +15,7 @@ import (
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
 )
@@ -22,7 +23,7 @@ import (
 // tight are limits that are reached by hand.
 func tight(_ *world, r *graph.Resolver) {
 	r.Introspection = true
-	r.Limits = graph.Limits{Body: 4000, Tokens: 100, Name: 30, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 70,
+	r.Limits = gqlguard.Limits{Body: 4000, Tokens: 100, Name: 30, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 70,
 		Introspection: 300, Errors: 2}
 }
 
@@ -179,7 +180,7 @@ func TestLimitsThatAreNotSetAreTheDefaults(t *testing.T) {
 	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Limits.Depth = 1 })
 	w.wantCode(w.ask("minji", "{ viewer { id } }"), point.InvalidArgument)
 	r := w.ask("minji", "{"+repeat(31, " a#: __typename")+"}")
-	if !strings.Contains(r.text, fmt.Sprintf("at most %d", graph.DefaultLimits().RootFields)) {
+	if !strings.Contains(r.text, fmt.Sprintf("at most %d", gqlguard.DefaultLimits().RootFields)) {
 		t.Errorf("got %s", r.text)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pointcharge/graph"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 )
 
@@ -23,7 +24,7 @@ import (
 func TestFieldsAreMergedAsTheSpecificationSays(t *testing.T) {
 	t.Parallel()
 	schema := graph.NewExecutableSchema(graph.Config{}).Schema()
-	large := graph.Limits{Tokens: 100_000, Depth: 1000, Aliases: 100_000, Directives: 100_000, RootFields: 100_000, Fields: 1_000_000, Cost: 1_000_000}
+	large := gqlguard.Limits{Tokens: 100_000, Depth: 1000, Aliases: 100_000, Directives: 100_000, RootFields: 100_000, Fields: 1_000_000, Cost: 1_000_000}
 	handler := (&graph.Resolver{Log: slog.New(slog.DiscardHandler), Limits: large}).Handler()
 	var verdicts [2]int
 	rapid.Check(t, func(t *rapid.T) {

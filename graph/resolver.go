@@ -5,6 +5,7 @@ import (
 
 	"pointcharge/internal/edge"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 )
 
@@ -21,9 +22,9 @@ type Resolver struct {
 	// Introspection lets clients read the schema.
 	Introspection bool
 	// Limits bound what one request may cost.
-	Limits Limits
+	Limits gqlguard.Limits
 	// Trusted are the documents that may be asked; nil means all.
-	Trusted *TrustedDocuments
+	Trusted *gqlguard.TrustedDocuments
 	// Draft answers application/graphql-response+json with the statuses of the first edition of GraphQL over HTTP: 422
 	// for a request that cannot be executed, 294 for data with errors.
 	Draft bool

@@ -23,7 +23,7 @@ import (
 // StreamHandler serves subscriptions as server-sent events: the protocol graphql-sse in its mode of distinct
 // connections. gqlgen's own transport has no limits, no deadlines, no end, and no answer but 200.
 func (r *Resolver) StreamHandler(pace Pace) http.Handler {
-	server := r.server(stream{r, exchange{limits: r.Limits.withDefaults()}, pace.withDefaults()})
+	server := r.server(stream{r, exchange{limits: r.Limits.WithDefaults()}, pace.withDefaults()})
 	server.Use(subscriptions{})
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")

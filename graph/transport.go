@@ -16,6 +16,8 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"pointcharge/internal/gqlguard"
 )
 
 // The three transports are GraphQL over HTTP as its audit suite wants it: query by GET, everything by POST with
@@ -62,7 +64,7 @@ func (t post) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, 
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(t.limits.Body)))
 	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, mistake{http.StatusRequestEntityTooLarge, over("A body", tooLong.Limit, "bytes", "GRAPHQL_MAX_BODY")}
+		return nil, mistake{http.StatusRequestEntityTooLarge, gqlguard.Over("A body", tooLong.Limit, "bytes", "GRAPHQL_MAX_BODY")}
 	}
 	var given parameters
 	if err != nil || json.Unmarshal(body, &given) != nil || given == nil {
@@ -111,9 +113,9 @@ func (e exchange) params(given parameters) (*graphql.RawParams, error) {
 		}
 	}
 	if documentID != "" {
-		raw.Extensions = withDocument(raw.Extensions, documentID)
+		raw.Extensions = gqlguard.WithDocument(raw.Extensions, documentID)
 	}
-	if raw.Query == "" && documentHash(raw.Extensions) == "" {
+	if raw.Query == "" && gqlguard.DocumentHash(raw.Extensions) == "" {
 		return nil, mistake{statusMalformed, "The parameter query is missing."}
 	}
 	return raw, nil
@@ -136,7 +138,7 @@ func decode(given json.RawMessage, to any) error {
 
 // exchange is what the transports have in common: one request, one answer.
 type exchange struct {
-	limits Limits
+	limits gqlguard.Limits
 	// draft answers with the statuses of the specification's first edition instead of the draft's before it.
 	draft bool
 }

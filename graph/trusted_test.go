@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"pointcharge/graph"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 )
 
@@ -131,12 +132,12 @@ func TestAFileOfTrustedDocumentsThatIsWrongIsRefused(t *testing.T) {
 		"which is " + sha("{ a }"): `{"` + sha("{ b }") + `": "{ a }"}`,
 		"cannot be answered":       `{"` + sha("{") + `": "{"}`,
 	} {
-		_, err := graph.ReadTrustedDocuments(trustedFile(t, content), graph.Limits{}, false)
+		_, err := graph.ReadTrustedDocuments(trustedFile(t, content), gqlguard.Limits{}, false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", content, err, want)
 		}
 	}
-	if _, err := graph.ReadTrustedDocuments(filepath.Join(t.TempDir(), "none.json"), graph.Limits{}, false); err == nil {
+	if _, err := graph.ReadTrustedDocuments(filepath.Join(t.TempDir(), "none.json"), gqlguard.Limits{}, false); err == nil {
 		t.Error("a file that is not there is no mistake")
 	}
 }
@@ -162,7 +163,7 @@ func TestEveryTrustedDocumentThatWouldBeRefusedIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = graph.ReadTrustedDocuments(trustedFile(t, string(content)), graph.Limits{}, true)
+	_, err = graph.ReadTrustedDocuments(trustedFile(t, string(content)), gqlguard.Limits{}, true)
 	if err == nil || strings.Count(err.Error(), "\n") != len(bad)-1 {
 		t.Fatalf("want a line for each of %d: %v", len(bad), err)
 	}

@@ -1,4 +1,4 @@
-package graph
+package gqlguard
 
 import (
 	"context"
@@ -41,7 +41,7 @@ var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // hashAlgorithm sha256): a JSON object of each document's SHA-256 in hex, and its text. The error says what is
 // wrong with the file, in a line for each document that would be refused, by the schema or by a limit, as far as
 // that can be told from the defaults of its variables. With reportOnly, what is not in it is logged and answered.
-func ReadTrustedDocuments(file string, limits Limits, reportOnly bool) (*TrustedDocuments, error) {
+func (g Guard) ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocuments, error) {
 	content, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, err
@@ -53,8 +53,8 @@ func ReadTrustedDocuments(file string, limits Limits, reportOnly bool) (*Trusted
 	if len(texts) == 0 {
 		return nil, fmt.Errorf("%s has no document in it", file)
 	}
-	schema := executable(nil).Schema()
-	bounds := limiter{Limits: limits.withDefaults(), valid: lru.New[*ast.QueryDocument](1), widths: widthsOf(schema)}
+	schema := g.Schema
+	bounds := limiter{Limits: g.Limits.WithDefaults(), valid: lru.New[*ast.QueryDocument](1), costs: g.Costs, widths: widthsOf(schema)}
 	var wrong []error
 	for _, hash := range slices.Sorted(maps.Keys(texts)) {
 		if err := checkTrusted(hash, texts[hash], schema, bounds); err != nil {
@@ -106,15 +106,15 @@ func hashOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// documentHash is the SHA-256 that a request names its document by: Apollo's way of doing so.
-func documentHash(extensions map[string]any) string {
+// DocumentHash is the SHA-256 that a request names its document by: Apollo's way of doing so.
+func DocumentHash(extensions map[string]any) string {
 	persisted, _ := extensions["persistedQuery"].(map[string]any)
 	hash, _ := persisted["sha256Hash"].(string)
 	return hash
 }
 
-// withDocument says the same of a documentId (GraphQL over HTTP, appendix on persisted documents).
-func withDocument(extensions map[string]any, id string) map[string]any {
+// WithDocument says the same of a documentId (GraphQL over HTTP, appendix on persisted documents).
+func WithDocument(extensions map[string]any, id string) map[string]any {
 	if extensions == nil {
 		extensions = map[string]any{}
 	}
@@ -133,7 +133,7 @@ func (trust) ExtensionName() string { return "Trust" }
 func (trust) Validate(graphql.ExecutableSchema) error { return nil }
 
 func (t trust) MutateOperationParameters(ctx context.Context, raw *graphql.RawParams) *gqlerror.Error {
-	hash, sent := documentHash(raw.Extensions), raw.Query != ""
+	hash, sent := DocumentHash(raw.Extensions), raw.Query != ""
 	if t.documents == nil && hash == "" {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package graph
+package gqlguard
 
 import (
 	"strconv"
@@ -8,27 +8,21 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// listLength is what a list without an argument first is counted as: as long as the domain lets it become.
-const listLength = 50
-
-// lookUp is what a field costs that reads the database: a statement takes about as long as five fields, and more.
-const lookUp = 5
-
-// dearer are the look-ups of an order that take longer than others: they search by more than an id.
-func dearer(field *ast.Field) int {
-	switch {
-	case field.Name == "virtualAccount":
-		return 12
-	case field.Name == "transaction" && field.ObjectDefinition.Name == "ChargeOrder":
-		return 8
-	}
-	return lookUp
+// Costs are what the fields of a schema cost, in fields whose value is there already.
+type Costs struct {
+	// Object is the cost of a field that answers with an object, which has to be read.
+	Object int
+	// Fields are the costs of single fields where they differ, by coordinate: "Type.field".
+	Fields map[string]int
+	// ListLength is the length that a list without the argument first is counted as.
+	ListLength int
 }
 
 // meter walks a valid operation with its fragments put in, and stops as soon as it is over a limit. Lists count as
 // long as they may become. Twenty lots with all that explains them cost about 9,400.
 type meter struct {
 	variables    map[string]any
+	costs        Costs
 	widths       widths
 	limits       Limits
 	event        bool
@@ -69,7 +63,7 @@ func (m *meter) countField(field *ast.Field, of objects) *gqlerror.Error {
 		return m.count(field.SelectionSet, m.widths.below(field, of))
 	}
 	const fields = "fields, its lists as long as they may become"
-	switch m.left -= of.n * price(field); {
+	switch m.left -= of.n * m.price(field); {
 	case m.left < 0 && m.event:
 		return overLimit("An event", m.limits.EventCost, fields, "GRAPHQL_MAX_EVENT_COST")
 	case m.left < 0:
@@ -79,15 +73,18 @@ func (m *meter) countField(field *ast.Field, of objects) *gqlerror.Error {
 }
 
 // price is 1 for what is there already. Whatever else is an object has to be read.
-func price(field *ast.Field) int {
+func (m *meter) price(field *ast.Field) int {
 	switch field.Name {
-	case "edges", "node", "pageInfo", "checkout":
+	case "edges", "node", "pageInfo":
 		return 1
 	}
 	if len(field.SelectionSet) == 0 {
 		return 1
 	}
-	return dearer(field)
+	if cost, ok := m.costs.Fields[field.ObjectDefinition.Name+"."+field.Name]; ok {
+		return cost
+	}
+	return m.costs.Object
 }
 
 func ofSchema(definition *ast.Definition) bool {
@@ -103,7 +100,7 @@ func (m *meter) length(field *ast.Field) int {
 		return 1 // the domain refuses it
 	}
 	if field.Definition.Type.Elem != nil && field.Name != "edges" {
-		return listLength
+		return m.costs.ListLength
 	}
 	return 1
 }

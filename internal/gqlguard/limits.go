@@ -1,4 +1,4 @@
-package graph
+package gqlguard
 
 import (
 	"context"
@@ -52,7 +52,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults replaces every 0 by its default.
+func (l Limits) WithDefaults() Limits {
 	given, defaults := reflect.ValueOf(&l).Elem(), reflect.ValueOf(DefaultLimits())
 	for i := range given.NumField() {
 		if given.Field(i).IsZero() {
@@ -62,13 +63,13 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// over names the limit that was passed, and the setting that moves it.
-func over(what string, limit int64, of, setting string) string {
+// Over names the limit that was passed, and the setting that moves it.
+func Over(what string, limit int64, of, setting string) string {
 	return fmt.Sprintf("%s has at most %d %s (%s).", what, limit, of, setting)
 }
 
 func overLimit(what string, limit int, of, setting string) *gqlerror.Error {
-	return gqlerror.Errorf("%s", over(what, int64(limit), of, setting))
+	return gqlerror.Errorf("%s", Over(what, int64(limit), of, setting))
 }
 
 // limiter is where the limits are kept: the cheap ones before a document is validated, because validation itself
@@ -76,6 +77,7 @@ func overLimit(what string, limit int, of, setting string) *gqlerror.Error {
 type limiter struct {
 	Limits
 	valid  graphql.Cache[*ast.QueryDocument] // what was validated, and has the right shape therefore
+	costs  Costs
 	widths widths
 }
 
@@ -117,7 +119,7 @@ func (l limiter) checkTokens(query string) *gqlerror.Error {
 // MutateOperationContext refuses operations that would cost too much before anything of them is resolved. A thousand
 // tokens are enough to ask for a hundred pages of a hundred lines.
 func (l limiter) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := meter{variables: op.Variables, widths: l.widths, limits: l.Limits, left: l.Cost, leftOfSchema: l.Introspection}
+	m := meter{variables: op.Variables, costs: l.costs, widths: l.widths, limits: l.Limits, left: l.Cost, leftOfSchema: l.Introspection}
 	if op.Operation.Operation == ast.Subscription {
 		m.left, m.event = l.EventCost, true
 	}
