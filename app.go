@@ -21,6 +21,7 @@ import (
 	"pointcharge/internal/edge"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/gqlguard"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
 	"pointcharge/internal/schedule"
@@ -95,12 +96,12 @@ func named(cfg config.Config, all http.Handler) http.Handler {
 
 func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Limit, trusted *gqlguard.TrustedDocuments) {
 	resolver := &graph.Resolver{Points: a.points, Shop: shop(a.cfg), Log: a.log, Feed: a.lines, Introspection: a.cfg.Introspection,
-		Limits: limits(a.cfg.GraphQL), Draft: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
+		Limits: limits(a.cfg.GraphQL), FirstEdition: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
 	guarded := func(h http.Handler) http.Handler {
 		return edge.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
 	}
 	mux.Handle("/graphql", guarded(graph.Bounded(operationBound(a.cfg), resolver.Handler())))
-	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(graph.Pace{})))
+	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(gqlhttp.StreamOptions{})))
 }
 
 func (a *app) addPlayground(mux *http.ServeMux) error {

@@ -26,8 +26,9 @@ const (
 // of these belongs to it; a new domain beside point gets a line here.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"graph":             {"internal/point", "internal/feed", "internal/auth", "internal/edge", "internal/gqlguard"},
+		"graph":             {"internal/point", "internal/feed", "internal/auth", "internal/edge", "internal/gqlguard", "internal/gqlhttp"},
 		"internal/gqlguard": {},
+		"internal/gqlhttp":  {"internal/gqlguard"},
 		"internal/point":    {"internal/database"},
 		"internal/feed":     {"internal/point", "internal/edge"},
 		"internal/iamport":  {"internal/point"},

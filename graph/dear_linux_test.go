@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
@@ -91,7 +91,7 @@ func TestTheDearestEventsWithinTheLimits(t *testing.T) { //nolint:paralleltest /
 	resolver := populated(t, 200) // each of two lines: what was charged, and the bonus
 	resolver.Feed = feed.New(feed.Config{Points: resolver.Points, Log: resolver.Log})
 	t.Cleanup(resolver.Feed.Close)
-	handler := resolver.StreamHandler(graph.Pace{})
+	handler := resolver.StreamHandler(gqlhttp.StreamOptions{})
 	asked, err := json.Marshal(request{Query: "subscription { viewerTransactionAdded(after: 0) { seq" + repeat(2, " a#: order { transaction { order { transaction { order { transaction { order { transaction { order { status } } } } } } } } }") + repeat(4, " b#: order { price }") + " } }"})
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,9 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
 	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
 	refusal, ok := errors.AsType[*point.Error](err)
-	if !ok && ended { // the operation's time may be over
-		refusal, ok = errors.AsType[*point.Error](context.Cause(ctx))
+	if cause := context.Cause(ctx); !ok && ended && !errors.Is(err, cause) { // the operation's time may be over
+		err = cause
+		refusal, ok = errors.AsType[*point.Error](err)
 	}
 	if ok {
 		shown.Message = refusal.Message

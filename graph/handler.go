@@ -4,51 +4,54 @@ package graph
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"net/http"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"pointcharge/internal/auth"
 	"pointcharge/internal/gqlguard"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
-// Handler serves GET and POST requests. The caller's identity comes from auth's middleware in front of it.
-func (r *Resolver) Handler() http.Handler {
-	limits := r.Limits.WithDefaults()
-	common := exchange{limits: limits, draft: r.Draft}
-	server := r.server(post{common}, get{common}, other{common})
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeoutCause(req.Context(), limits.Time, timeOver(limits.Time))
-		defer cancel()
-		w.Header().Set("Cache-Control", "no-store")
-		server.ServeHTTP(w, req.WithContext(ctx))
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			r.Log.WarnContext(ctx, "an operation took too long", "limit", limits.Time)
-		}
-	})
+// Handler serves GET and POST requests. The caller's identity comes from auth's middleware in front
+// of it.
+func (r *Resolver) Handler() http.Handler { return gqlhttp.Handler(r.server(), r.httpOptions()) }
+
+// StreamHandler serves subscriptions.
+func (r *Resolver) StreamHandler(times gqlhttp.StreamOptions) http.Handler {
+	return gqlhttp.StreamHandler(r.server(), r.httpOptions(), times, r.openStream)
 }
 
-// timeOver is what a client learns of an operation that did not end by itself. A transaction that was cut while it was
-// committed may have been.
-func timeOver(limit time.Duration) error {
-	return &point.Error{Code: point.InvalidArgument,
-		Message: fmt.Sprintf("An operation has at most %s (GRAPHQL_TIMEOUT). A change may have been made all the same.", limit)}
+func (r *Resolver) httpOptions() gqlhttp.Options {
+	return gqlhttp.Options{Limits: r.Limits, FirstEdition: r.FirstEdition, Log: r.Log}
 }
 
-// server is gqlgen's with all that is ours around it, whichever transports it has. What refuses comes in the order
+// openStream admits signed-in users, as many streams as the feed has room for, until the token
+// expires.
+func (r *Resolver) openStream(w http.ResponseWriter, req *http.Request) (context.Context, func(), error) {
+	viewer, err := auth.From(req.Context())
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		return nil, nil, gqlhttp.Refusal{Status: http.StatusUnauthorized, Err: err}
+	}
+	ctx, leave, err := r.Feed.Enter(req.Context(), viewer.UserID)
+	if err != nil {
+		return nil, nil, gqlhttp.Refusal{Status: http.StatusTooManyRequests, Err: err}
+	}
+	expired := &point.Error{Code: point.Unauthenticated, Message: "The token has expired."}
+	ctx, cancel := context.WithDeadlineCause(ctx, viewer.ExpiresAt, gqlhttp.Final{Err: expired})
+	return ctx, func() { cancel(); leave() }, nil
+}
+
+// server is gqlgen's with all that is ours around it, without a transport. What refuses comes in the order
 // of what it costs to find out.
-func (r *Resolver) server(transports ...graphql.Transport) *handler.Server {
+func (r *Resolver) server() *handler.Server {
 	schema := executable(r)
 	server := handler.New(schema)
-	for _, transport := range transports {
-		server.AddTransport(transport)
-	}
 	server.SetErrorPresenter(r.present)
 	server.SetRecoverFunc(r.recoverPanic)
 	server.Use(logOnceEach{})

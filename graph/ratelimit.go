@@ -2,15 +2,15 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/auth"
 	"pointcharge/internal/edge"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
@@ -51,14 +51,7 @@ func RefuseOrigin(w http.ResponseWriter, _ *http.Request) {
 
 // refuse answers before anything of GraphQL is looked at.
 func refuse(w http.ResponseWriter, status int, refusal *point.Error) {
-	w.Header().Set("Content-Type", "application/json")
-	if refusal.RetryAfter != 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(refusal.RetryAfter))
-	}
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"errors": []any{map[string]any{"message": refusal.Message, "extensions": extensions(refusal)}},
-	})
+	gqlhttp.WriteRefusal(w, status, &gqlerror.Error{Message: refusal.Message, Extensions: extensions(refusal)})
 }
 
 // take counts the caller's call, and refuses it when it is one too many.

@@ -144,7 +144,7 @@ func TestRequestsOverTheLimitGet429(t *testing.T) {
 				t.Errorf("%d %v %s", r.status, r.header, r.text)
 			}
 			after := r.header.Get("Retry-After")
-			if want := `{"errors":[{"extensions":{"code":"RATE_LIMITED","retryAfter":` + after + `},"message":"Too many requests."}]}` + "\n"; r.text != want {
+			if want := `{"errors":[{"message":"Too many requests.","extensions":{"code":"RATE_LIMITED","retryAfter":` + after + `}}]}` + "\n"; r.text != want {
 				t.Errorf("%s, want %s", r.text, want)
 			}
 			if len(after) != 4 || r.Errors[0].Extensions.RetryAfter < 3590 || r.Errors[0].Extensions.RetryAfter > 3600 {
@@ -204,7 +204,7 @@ func TestOperationsUnderWayAreBounded(t *testing.T) {
 		<-began
 	}
 	refused := call("?x", "minji")
-	const want = `{"errors":[{"extensions":{"code":"RATE_LIMITED","retryAfter":1},"message":"Too many operations are under way."}]}` + "\n"
+	const want = `{"errors":[{"message":"Too many operations are under way.","extensions":{"code":"RATE_LIMITED","retryAfter":1}}]}` + "\n"
 	if refused.Code != http.StatusTooManyRequests || refused.Header().Get("Retry-After") != "1" || refused.Body.String() != want {
 		t.Errorf("%d %v %s", refused.Code, refused.Header(), refused.Body)
 	}

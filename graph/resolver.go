@@ -25,7 +25,6 @@ type Resolver struct {
 	Limits gqlguard.Limits
 	// Trusted are the documents that may be asked; nil means all.
 	Trusted *gqlguard.TrustedDocuments
-	// Draft answers application/graphql-response+json with the statuses of the first edition of GraphQL over HTTP: 422
-	// for a request that cannot be executed, 294 for data with errors.
-	Draft bool
+	// FirstEdition answers with the statuses of the first edition of GraphQL over HTTP.
+	FirstEdition bool
 }

@@ -16,6 +16,7 @@ import (
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
@@ -27,14 +28,14 @@ type channel struct {
 }
 
 // tune changes a channel before it starts.
-type tune func(*feed.Config, *graph.Pace, *http.Server)
+type tune func(*feed.Config, *gqlhttp.StreamOptions, *http.Server)
 
 func (w *world) channel(tunes ...tune) *channel {
 	w.Helper()
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	config := feed.Config{Log: log, Poll: 5 * time.Millisecond,
 		Points: &point.Service{DB: w.db}} // not the one that writes: another server's
-	var pace graph.Pace
+	var pace gqlhttp.StreamOptions
 	server := httptest.NewUnstartedServer(nil)
 	for _, change := range tunes {
 		change(&config, &pace, server.Config)

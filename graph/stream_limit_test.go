@@ -12,11 +12,12 @@ import (
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/gqlguard"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
 // limitedChannel is one with limits, and a pace.
-func (w *world) limitedChannel(limits gqlguard.Limits, pace graph.Pace) *channel {
+func (w *world) limitedChannel(limits gqlguard.Limits, pace gqlhttp.StreamOptions) *channel {
 	w.Helper()
 	c := w.channel()
 	resolver := &graph.Resolver{Points: &point.Service{DB: w.db}, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Feed: c.feed, Limits: limits}
@@ -56,7 +57,7 @@ func TestAStreamIsCutAtAnEventThatTakesTooLong(t *testing.T) {
 			<-tx.Statement.Context.Done() // as a database does that is out of breath
 		}
 	}))
-	c := w.limitedChannel(gqlguard.Limits{Time: 50 * time.Millisecond}, graph.Pace{})
+	c := w.limitedChannel(gqlguard.Limits{Time: 50 * time.Millisecond}, gqlhttp.StreamOptions{})
 	l := c.open(c.token("minji"), everything, nil)
 	if seq := l.seq(); seq != 1 {
 		t.Errorf("line %d", seq)
@@ -71,7 +72,7 @@ func TestAStreamIsCutAtAnEventThatTakesTooLong(t *testing.T) {
 func TestAStreamMayBeSilentForLongerThanAnEventMayTake(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.limitedChannel(gqlguard.Limits{Time: 50 * time.Millisecond}, graph.Pace{Heartbeat: 100 * time.Millisecond})
+	c := w.limitedChannel(gqlguard.Limits{Time: 50 * time.Millisecond}, gqlhttp.StreamOptions{Heartbeat: 100 * time.Millisecond})
 	l := c.follow("minji", 0)
 	for i := range 3 {
 		for range 2 { // the second one comes after a silence

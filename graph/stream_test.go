@@ -12,10 +12,10 @@ import (
 
 	"gorm.io/gorm"
 
-	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
@@ -74,7 +74,7 @@ func TestHeartbeatsKeepAStreamBeyondTheServersDeadlines(t *testing.T) {
 	t.Parallel()
 	const deadline = 50 * time.Millisecond
 	w := newWorld(t)
-	c := w.channel(func(_ *feed.Config, pace *graph.Pace, server *http.Server) {
+	c := w.channel(func(_ *feed.Config, pace *gqlhttp.StreamOptions, server *http.Server) {
 		pace.Heartbeat, server.ReadTimeout, server.WriteTimeout = deadline/5, deadline, deadline
 	})
 	l := c.follow("minji")
@@ -105,7 +105,9 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.channel(func(config *feed.Config, _ *graph.Pace, _ *http.Server) { config.PerUser, config.Total = 2, 3 })
+	c := w.channel(func(config *feed.Config, _ *gqlhttp.StreamOptions, _ *http.Server) {
+		config.PerUser, config.Total = 2, 3
+	})
 	status := func(user string) int {
 		l := c.open(c.token(user), followed, nil)
 		if l.StatusCode != http.StatusOK {
@@ -145,8 +147,8 @@ func TestStreamsEndWithTheirServer(t *testing.T) {
 func TestASlowReaderIsCut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.channel(func(config *feed.Config, pace *graph.Pace, server *http.Server) {
-		config.PerUser, pace.Patience = 1, 100*time.Millisecond
+	c := w.channel(func(config *feed.Config, pace *gqlhttp.StreamOptions, server *http.Server) {
+		config.PerUser, pace.WriteTimeout = 1, 100*time.Millisecond
 		server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 			w.must(conn.(*net.TCPConn).SetWriteBuffer(4096))
 			return ctx

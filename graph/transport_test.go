@@ -89,7 +89,7 @@ func requestErrors() map[string][3]int {
 func TestRequestErrorsHaveTheirStatusAndNoData(t *testing.T) {
 	t.Parallel()
 	before := newWorld(t)
-	since := newWorld(t, func(_ *world, r *graph.Resolver) { r.Draft = true })
+	since := newWorld(t, func(_ *world, r *graph.Resolver) { r.FirstEdition = true })
 	for body, statuses := range requestErrors() {
 		for i, ask := range []struct {
 			world  *world
@@ -105,7 +105,7 @@ func TestRequestErrorsHaveTheirStatusAndNoData(t *testing.T) {
 
 func TestTheFirstEditionsStatusesAreNotForPlainJSON(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Draft = true })
+	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.FirstEdition = true })
 	for body, statuses := range requestErrors() {
 		if status, _, text := w.exchange("POST", "", "", body); status != statuses[0] {
 			t.Errorf("%.80s: %d %s, want %d", body, status, text, statuses[0])
@@ -118,7 +118,7 @@ func TestDataWithErrorsAreAPartialSuccessSinceTheFirstEdition(t *testing.T) {
 	const partial = `{"query":"{ viewer { id } chargeOrder(merchantUid: \"?\") { status } }"}`
 	const whole = `{"query":"{ viewer { id } }"}`
 	for draft, want := range map[bool]int{false: 200, true: 294} {
-		w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Draft = draft })
+		w := newWorld(t, func(_ *world, r *graph.Resolver) { r.FirstEdition = draft })
 		if status, _, text := w.exchange("POST", "", modern, partial); status != want || !strings.Contains(text, `"data":{"viewer"`) {
 			t.Errorf("draft %t: %d %s, want %d", draft, status, text, want)
 		}

@@ -2,7 +2,6 @@ package gqlguard
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"time"
 
@@ -63,13 +62,22 @@ func (l Limits) WithDefaults() Limits {
 	return l
 }
 
-// Over names the limit that was passed, and the setting that moves it.
-func Over(what string, limit int64, of, setting string) string {
-	return fmt.Sprintf("%s has at most %d %s (%s).", what, limit, of, setting)
+// exceeded names the limit that was passed, and the setting that moves it.
+func exceeded(what string, limit any, of, setting string) *gqlerror.Error {
+	return gqlerror.Errorf("%s has at most %v%s (%s).", what, limit, of, setting)
+}
+
+// BodyError refuses a body that is too long.
+func (l Limits) BodyError() error { return exceeded("A body", l.Body, " bytes", "GRAPHQL_MAX_BODY") }
+
+// TimeoutError is what a client is told of an operation that did not end in time. A transaction that was cut while it
+// was committed may have been.
+func (l Limits) TimeoutError() error {
+	return gqlerror.Errorf("%s A change may have been made all the same.", exceeded("An operation", l.Time, "", "GRAPHQL_TIMEOUT").Message)
 }
 
 func overLimit(what string, limit int, of, setting string) *gqlerror.Error {
-	return gqlerror.Errorf("%s", Over(what, int64(limit), of, setting))
+	return exceeded(what, limit, " "+of, setting)
 }
 
 // limiter is where the limits are kept: the cheap ones before a document is validated, because validation itself
