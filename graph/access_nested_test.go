@@ -21,7 +21,8 @@ const (
 	ofParent guard = "it reads what its object refers to, and whoever has the object passed a root's check of its owner"
 )
 
-// guards has every resolver of ours below the roots. What is not in it fails TestEveryResolverSaysWhoMayUseIt.
+// guards has every resolver of ours below the roots. What is not in it fails
+// TestEveryResolverSaysWhoMayUseIt.
 func guards() map[string]guard {
 	return map[string]guard{
 		"ChargeOrder.product":        public,
@@ -42,7 +43,8 @@ func guards() map[string]guard {
 	}
 }
 
-// resolvers are the fields that code of ours answers, as gqlgen wants them of it: by type, and name.
+// resolvers are the fields that code of ours answers, as gqlgen wants them of it: by type, and
+// name.
 func resolvers(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
@@ -58,8 +60,8 @@ func resolvers(t *testing.T) map[string]bool {
 	return found
 }
 
-// TestEveryResolverSaysWhoMayUseIt fails for a resolver with neither a check, which accesses tells of and
-// TestOnlyThoseMayUseAnOperation tries, nor a mark.
+// TestEveryResolverSaysWhoMayUseIt fails for a resolver with neither a check, which accesses tells
+// of and TestOnlyThoseMayUseAnOperation tries, nor a mark.
 func TestEveryResolverSaysWhoMayUseIt(t *testing.T) {
 	t.Parallel()
 	marks, checks, found := guards(), accesses(), resolvers(t)
@@ -118,7 +120,8 @@ func routes(t *testing.T, from string) []route {
 	return found
 }
 
-// leaves selects all that an object says, and the ids of what is next to it; of a page, of its entries.
+// leaves selects all that an object says, and the ids of what is next to it; of a page, of its
+// entries.
 func leaves(t *testing.T, object *gql.Definition) string {
 	t.Helper()
 	var names []string
@@ -181,7 +184,8 @@ func anyIn(text string, numbers []string) bool {
 	return false
 }
 
-// lived is a world where minji and junho have something of everything. It returns minji's numbers by what accesses calls them.
+// lived is a world where minji and junho have something of everything. It returns minji's numbers
+// by what accesses calls them.
 func lived(t *testing.T) (w *world, hers []map[string]string) {
 	t.Helper()
 	w = newBonusWorld(t)
@@ -208,8 +212,9 @@ func lived(t *testing.T) (w *world, hers []map[string]string) {
 
 var innermost = regexp.MustCompile(`\{ \w+ \} \}$`)
 
-// TestNothingBelowAnothersObjectsIsReached asks every operation that can be given an id of minji's, and those that need none,
-// for everything below it: as minji, to see that there is something, and as junho, who must not see any of it.
+// TestNothingBelowAnothersObjectsIsReached asks every operation that can be given an id of minji's,
+// and those that need none, for everything below it: as minji, to see that there is something, and
+// as junho, who must not see any of it.
 func TestNothingBelowAnothersObjectsIsReached(t *testing.T) {
 	t.Parallel()
 	w, hers := lived(t)

@@ -36,13 +36,15 @@ func accesses() map[string]access {
 		"cancelSpend":            {query: `mutation { cancelSpend(input: {userId: "minji", amount: 1, reference: "r", cancellation: "c"}) { id } }`, roles: service},
 		"adjustPoints":           {query: `mutation { adjustPoints(input: {userId: "minji", amount: 1, reference: "r", reason: "x"}) { id } }`, roles: admin},
 		"upsertChargeProduct":    {query: `mutation { upsertChargeProduct(input: {id: "p", name: "n", price: 1, points: 1}) { id } }`, roles: admin},
-		// Asked at another address: see TestWhatIsNoRequestForAStreamHasAStatus, which has no token, and
-		// TestAStreamBringsTheViewersLinesThatAnotherServerWrites, where others write lines, too.
+		// Asked at another address: see TestWhatIsNoRequestForAStreamHasAStatus, which has no
+		// token, and TestAStreamBringsTheViewersLinesThatAnotherServerWrites, where others write
+		// lines, too.
 		"viewerTransactionAdded": {},
 	}
 }
 
-// TestEveryOperationSaysWhoMayUseIt fails for a field that somebody added to a root and not to the table.
+// TestEveryOperationSaysWhoMayUseIt fails for a field that somebody added to a root and not to the
+// table.
 func TestEveryOperationSaysWhoMayUseIt(t *testing.T) {
 	t.Parallel()
 	table, known := accesses(), 0
@@ -87,8 +89,8 @@ func TestOnlyThoseMayUseAnOperation(t *testing.T) {
 	}
 }
 
-// TestWhatIsAnothersLooksLikeNothing: whoever is not the owner reads and changes nothing, and cannot even tell that there
-// is something.
+// TestWhatIsAnothersLooksLikeNothing: whoever is not the owner reads and changes nothing, and
+// cannot even tell that there is something.
 func TestWhatIsAnothersLooksLikeNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

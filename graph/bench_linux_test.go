@@ -19,7 +19,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// breadth is what a typical client asks on the page of a wallet: everything the schema has, a page of each list.
+// breadth is what a typical client asks on the page of a wallet: everything the schema has, a page
+// of each list.
 const breadth = `query Wallet($first: Int!) {
 	chargeProducts { id name price points bonusPoints active position }
 	viewer {
@@ -35,8 +36,9 @@ fragment Line on PointTransaction { id kind amount balanceAfter impUid descripti
 fragment Order on ChargeOrder { merchantUid price points bonusPoints status payMethod expiresAt createdAt product { id name }
 	checkout { sdkUrl userCode channelKey payMethod merchantUid name amount currency redirectUrl noticeUrl } virtualAccount { bank number } }`
 
-// BenchmarkBreadth compares our handler, with all it checks, and gqlgen's default server on the same resolvers. Beside
-// the time it takes it reports cpu-ms/op: the processor time of the whole process.
+// BenchmarkBreadth compares our handler, with all it checks, and gqlgen's default server on the
+// same resolvers. Beside the time it takes it reports cpu-ms/op: the processor time of the whole
+// process.
 func BenchmarkBreadth(b *testing.B) {
 	resolver := populated(b, 20)
 	b.Run("ours", func(b *testing.B) { ask(b, resolver.Handler()) })

@@ -60,8 +60,8 @@ func iamportWord(m point.PayMethod) string {
 	return "card"
 }
 
-// maxTold is in bytes of JSON, where one character may take six. Nobody's name is longer, and it comes back with each
-// order of a list.
+// maxTold is in bytes of JSON, where one character may take six. Nobody's name is longer, and it
+// comes back with each order of a list.
 const maxTold = 256
 
 func told(s string) *string {

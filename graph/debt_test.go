@@ -7,7 +7,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// console cancels won of a payment as a person at Iamport's console does, and lets the books follow.
+// console cancels won of a payment as a person at Iamport's console does, and lets the books
+// follow.
 func (w *world) console(impUID string, won json.Number) {
 	w.Helper()
 	w.must(w.gateway.Cancel(impUID, won))

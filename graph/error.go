@@ -16,8 +16,9 @@ import (
 	"pointcharge/internal/point"
 )
 
-// present is the one place where an error becomes an answer: a code of the closed list and a message
-// that is safe to show. What is not for strangers goes to the log, once for an answer, here.
+// present is the one place where an error becomes an answer: a code of the closed list and a
+// message that is safe to show. What is not for strangers goes to the log, once for an answer,
+// here.
 func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
 	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
@@ -32,8 +33,8 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 		r.logRefusal(ctx, refusal.Code, err)
 		return shown
 	}
-	// gqlgen's own errors carry nothing inside: the request itself is wrong. Their messages quote the
-	// request, so they are bounded.
+	// gqlgen's own errors carry nothing inside: the request itself is wrong. Their messages quote
+	// the request, so they are bounded.
 	if own, ok := errors.AsType[*gqlerror.Error](err); ok && own.Err == nil {
 		shown.Message = fmt.Sprintf("%.300s", named(own, shown.Path))
 		shown.Locations = own.Locations
@@ -48,8 +49,8 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	return shown
 }
 
-// named says which variable is refused: gqlparser says it in the path alone. And gqlgen's words for a document of several
-// operations, of which none was named, lack a name.
+// named says which variable is refused: gqlparser says it in the path alone. And gqlgen's words for
+// a document of several operations, of which none was named, lack a name.
 func named(err *gqlerror.Error, field ast.Path) string {
 	switch {
 	case len(field) == 0 && len(err.Path) > 1 && err.Path[0] == ast.PathName("variable"):
@@ -76,7 +77,8 @@ func extensions(refusal *point.Error) map[string]any {
 	return ext
 }
 
-// logRefusal logs what an operator should know of; refusals that are the caller's own doing are no news.
+// logRefusal logs what an operator should know of; refusals that are the caller's own doing are no
+// news.
 func (r *Resolver) logRefusal(ctx context.Context, code point.Code, err error) {
 	switch code {
 	case point.Internal:
@@ -100,7 +102,8 @@ func isNew(ctx context.Context, err error) bool {
 	return !ok || already.add(err)
 }
 
-// maxLogged is how many lines an answer may write to the log: what fails in a list fails for each of its entries.
+// maxLogged is how many lines an answer may write to the log: what fails in a list fails for each
+// of its entries.
 const maxLogged = 5
 
 type loggedKey struct{}
@@ -111,8 +114,8 @@ type logged struct {
 	causes []string
 }
 
-// add tells whether err is to be logged. A cause is the first line of what is innermost: around it stand the field's
-// place and its ids, and after it a panic's stack.
+// add tells whether err is to be logged. A cause is the first line of what is innermost: around it
+// stand the field's place and its ids, and after it a panic's stack.
 func (l *logged) add(err error) bool {
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner
@@ -138,7 +141,8 @@ func (logOnceEach) InterceptResponse(ctx context.Context, next graphql.ResponseH
 	return next(context.WithValue(ctx, loggedKey{}, &logged{}))
 }
 
-// recoverPanic masks a panic; present logs it with the part of its stack that is nearest. All of it is 30 KB.
+// recoverPanic masks a panic; present logs it with the part of its stack that is nearest. All of it
+// is 30 KB.
 func (r *Resolver) recoverPanic(_ context.Context, cause any) error {
 	return &point.Error{Code: point.Internal, Message: internalMessage,
 		Err: fmt.Errorf("panic: %.1000v\n%.8000s", cause, debug.Stack())}

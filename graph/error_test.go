@@ -36,7 +36,8 @@ func TestAPanicIsMaskedAndLoggedOnceWithItsStack(t *testing.T) {
 	w.want(w.ask("minji", `{ viewer { id } }`), "minji", "viewer", "id")
 }
 
-// TestManyFieldsThatFailForOneReasonAreOneLineInTheLog: each order looks its product up, in a table that has changed.
+// TestManyFieldsThatFailForOneReasonAreOneLineInTheLog: each order looks its product up, in a table
+// that has changed.
 func TestManyFieldsThatFailForOneReasonAreOneLineInTheLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

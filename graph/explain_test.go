@@ -13,7 +13,8 @@ const explain = `query($first: Int!, $after: String) { viewer { balanceExplained
 		uses { reason amount transaction { kind } } }
 	pageInfo { hasNextPage endCursor } } } }`
 
-// TestEveryPointIsExplained follows two charges, with their bonus, through a spend, its cancellation and a refund.
+// TestEveryPointIsExplained follows two charges, with their bonus, through a spend, its
+// cancellation and a refund.
 func TestEveryPointIsExplained(t *testing.T) {
 	t.Parallel()
 	w := newBonusWorld(t)

@@ -19,7 +19,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// target is the real handler on a real database, with an admin in front of it and a gateway that nobody runs.
+// target is the real handler on a real database, with an admin in front of it and a gateway that
+// nobody runs.
 type target struct {
 	handler http.Handler
 	points  *point.Service
@@ -116,8 +117,8 @@ func FuzzGET(f *testing.F) {
 	})
 }
 
-// asMinji is the context of a request with her token, whose verification is not measured. Her name and so on are the longest
-// that are told.
+// asMinji is the context of a request with her token, whose verification is not measured. Her name
+// and so on are the longest that are told.
 func asMinji(t testing.TB, roles ...auth.Role) (ctx context.Context) {
 	t.Helper()
 	buyer := strings.Repeat("가", 85)

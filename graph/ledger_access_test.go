@@ -7,11 +7,13 @@ import (
 	"pointcharge/internal/point"
 )
 
-// operation is a request about what is minji's: a charge that can be refunded, a spend that can be cancelled.
+// operation is a request about what is minji's: a charge that can be refunded, a spend that can be
+// cancelled.
 type operation struct {
 	name, query string
 	writes      bool
-	// want is the code for somebody without a token, a stranger, minji herself, a service and an admin.
+	// want is the code for somebody without a token, a stranger, minji herself, a service and an
+	// admin.
 	want [5]point.Code
 }
 
@@ -63,7 +65,8 @@ func TestWhoMayDoWhatWithTheLedger(t *testing.T) {
 	}
 }
 
-// TestServicesAndAdminsAreNoOwnersByTheirRole: a token's role opens user(id), not what belongs to others.
+// TestServicesAndAdminsAreNoOwnersByTheirRole: a token's role opens user(id), not what belongs to
+// others.
 func TestServicesAndAdminsAreNoOwnersByTheirRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -90,7 +93,8 @@ func TestAStrangersChargeCannotBeToldFromNone(t *testing.T) {
 	}
 }
 
-// TestWhoAsksIsNoArgument: the requester and the operator come from the token, and so does being an admin.
+// TestWhoAsksIsNoArgument: the requester and the operator come from the token, and so does being an
+// admin.
 func TestWhoAsksIsNoArgument(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -106,7 +106,8 @@ func TestBadInputsOfTheLedgerAreRefusedAndWriteNothing(t *testing.T) {
 	})
 }
 
-// TestGoodInputsOfTheLedgerAreTaken keeps the test above from passing because everything is refused.
+// TestGoodInputsOfTheLedgerAreTaken keeps the test above from passing because everything is
+// refused.
 func TestGoodInputsOfTheLedgerAreTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

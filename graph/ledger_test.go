@@ -127,7 +127,8 @@ func (w *world) written() (rows int64) {
 	return rows
 }
 
-// each reads the same field of every element of a list: w.each(r.at("viewer", "expiringPoints"), "initial").
+// each reads the same field of every element of a list: w.each(r.at("viewer", "expiringPoints"),
+// "initial").
 func each(list any, path ...string) []any {
 	elements, _ := list.([]any)
 	var found []any

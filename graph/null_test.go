@@ -32,7 +32,8 @@ func nullable() map[string]string {
 	}
 }
 
-// A variable's default stands for one that is left out, not for null (GraphQL specification §5.8.5).
+// A variable's default stands for one that is left out, not for null (GraphQL specification
+// §5.8.5).
 func TestNullIsRefusedWhereNoneFits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,8 +14,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Limited answers 429 to callers who come more often than limit allows, before anything of their request is read.
-// It belongs between auth's middleware and Handler.
+// Limited answers 429 to callers who come more often than limit allows, before anything of their
+// request is read. It belongs between auth's middleware and Handler.
 func Limited(limit *edge.Limit, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refusal := take(r.Context(), limit)
@@ -27,8 +27,9 @@ func Limited(limit *edge.Limit, next http.Handler) http.Handler {
 	})
 }
 
-// Bounded answers 429 to callers who have as many operations under way as bound allows, until the last byte of an
-// answer is written. It belongs where Limited does; streams have a bound of their own.
+// Bounded answers 429 to callers who have as many operations under way as bound allows, until the
+// last byte of an answer is written. It belongs where Limited does; streams have a bound of their
+// own.
 func Bounded(bound *edge.AtOnce, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, ok := counted(r.Context()); ok {
@@ -67,8 +68,8 @@ func take(ctx context.Context, limit *edge.Limit) *point.Error {
 	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: edge.Seconds(wait)}
 }
 
-// counted is the user whose calls the caller's are, "" without a good token. Trusted backends and operators are not
-// counted: all of a shop's users come through them.
+// counted is the user whose calls the caller's are, "" without a good token. Trusted backends and
+// operators are not counted: all of a shop's users come through them.
 func counted(ctx context.Context) (user string, ok bool) {
 	caller, err := auth.From(ctx)
 	if err != nil {
@@ -77,14 +78,15 @@ func counted(ctx context.Context) (user string, ok bool) {
 	return caller.UserID, !caller.Has(auth.RoleService) && !caller.Has(auth.RoleAdmin)
 }
 
-// apart are the mutations that never ask the gateway. Every other one is counted by gatewayLimit, also one that
-// somebody adds and forgets to think of it.
+// apart are the mutations that never ask the gateway. Every other one is counted by gatewayLimit,
+// also one that somebody adds and forgets to think of it.
 func apart() []string {
 	return []string{"spendPoints", "cancelSpend", "adjustPoints", "upsertChargeProduct"}
 }
 
-// gatewayLimit refuses mutations that may ask the gateway when a caller asks too often: the gateway has limits of its
-// own, for all of our users together. What is refused has changed nothing, like every field that has an error.
+// gatewayLimit refuses mutations that may ask the gateway when a caller asks too often: the gateway
+// has limits of its own, for all of our users together. What is refused has changed nothing, like
+// every field that has an error.
 type gatewayLimit struct{ limit *edge.Limit }
 
 func (gatewayLimit) ExtensionName() string { return "GatewayLimit" }

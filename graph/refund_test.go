@@ -95,7 +95,8 @@ func TestARefundsReferenceMeansOneInput(t *testing.T) {
 	w.wantWallet("minji", 4_000, 4_000, 0)
 }
 
-// impossible are refunds that the rules forbid: what happened before, how much is asked, and why not.
+// impossible are refunds that the rules forbid: what happened before, how much is asked, and why
+// not.
 func impossible() map[string]struct {
 	happen func(w *world, c *clock, line string)
 	won    int64

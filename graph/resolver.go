@@ -15,7 +15,8 @@ type Resolver struct {
 	// Shop is the part of every checkout that does not depend on the order.
 	Shop Checkout
 	Log  *slog.Logger
-	// GatewayLimit is how often one caller may use the mutations that may ask the gateway. A nil one is no limit.
+	// GatewayLimit is how often one caller may use the mutations that may ask the gateway. A nil
+	// one is no limit.
 	GatewayLimit *edge.Limit
 	// Feed has the lines of subscriptions.
 	Feed *feed.Feed

@@ -43,7 +43,8 @@ func MarshalInt64(i int64) graphql.Marshaler { return graphql.MarshalInt64(i) }
 // UnmarshalInt64 is UnmarshalInt for the domain's int64.
 func UnmarshalInt64(v any) (int64, error) { return whole("Int", v, -1<<31, 1<<31-1) }
 
-// whole reads a number as gqlgen hands it over: from a variable (json.Number) or from the query's text.
+// whole reads a number as gqlgen hands it over: from a variable (json.Number) or from the query's
+// text.
 func whole(scalar string, v any, low, high int64) (int64, error) {
 	var i int64
 	var err error

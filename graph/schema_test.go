@@ -50,7 +50,8 @@ func TestErrorCodesAreThoseOfTheDomainInItsOrder(t *testing.T) {
 	}
 }
 
-// domainCodes reads the constants of type Code from the source, so that a new one cannot be forgotten.
+// domainCodes reads the constants of type Code from the source, so that a new one cannot be
+// forgotten.
 func domainCodes(t *testing.T) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../internal/point/error.go", nil, parser.SkipObjectResolution)

@@ -21,7 +21,8 @@ func TestASpendAnswersWithItsLine(t *testing.T) {
 	w.wantAudited()
 }
 
-// TestASpendIsExplainedDownToItsCharges follows a line to its lots, their lines and the payments that paid for them.
+// TestASpendIsExplainedDownToItsCharges follows a line to its lots, their lines and the payments
+// that paid for them.
 func TestASpendIsExplainedDownToItsCharges(t *testing.T) {
 	t.Parallel()
 	w := newBonusWorld(t)

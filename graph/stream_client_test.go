@@ -162,7 +162,8 @@ func (l *listener) wantEnd() {
 	}
 }
 
-// wantRefusal fails unless the one result is an error with that code and no data, and nothing follows.
+// wantRefusal fails unless the one result is an error with that code and no data, and nothing
+// follows.
 func (l *listener) wantRefusal(code point.Code) {
 	l.Helper()
 	name, data := l.next()

@@ -62,8 +62,8 @@ func TestTheAnswerIsOfTheTypeThatTheClientPrefers(t *testing.T) {
 	}
 }
 
-// requestErrors are requests that never run, with their statuses: for application/json, for the modern type, and for
-// that since the first edition.
+// requestErrors are requests that never run, with their statuses: for application/json, for the
+// modern type, and for that since the first edition.
 func requestErrors() map[string][3]int {
 	return map[string][3]int{
 		`{"query": `:               {400, 400, 400},

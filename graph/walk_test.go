@@ -14,7 +14,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// insides are what no answer may show: SQL, names from the database, its drivers' words, stacks, files.
+// insides are what no answer may show: SQL, names from the database, its drivers' words, stacks,
+// files.
 var insides = regexp.MustCompile(`(?i)insert into|select .* from|update \w+ set|delete from|on conflict|for update|` +
 	`sqlstate|constraint|violat|duplicat|no such (table|column)|relation "|statement|deadlock|lock timeout|sql:|` +
 	`charge_orders|charge_products|point_transactions|point_lots|lot_uses|payment_cancellations|wallets|payments_|_pkey|_key\b|` +
@@ -65,7 +66,8 @@ func TestWalkCanFail(t *testing.T) {
 	}
 }
 
-// TestEveryCodeCanBeProvoked makes the walk complete: each code that this API can answer with is seen once.
+// TestEveryCodeCanBeProvoked makes the walk complete: each code that this API can answer with is
+// seen once.
 func TestEveryCodeCanBeProvoked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
