@@ -241,11 +241,9 @@ func shop(cfg config.Config) graph.Checkout {
 	}
 }
 
-// limits are the settings as the API takes them.
+// limits are the settings as the API takes them. The other limits are constants.
 func limits(s config.GraphQL) gqlguard.Limits {
-	return gqlguard.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Name: s.MaxName, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
-		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
-		EventCost: s.MaxEventCost, Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
+	return gqlguard.Limits{Body: s.MaxBody, Cost: s.MaxCost, Time: s.Timeout}
 }
 
 // trustedDocuments reads them before anything is opened: a file that is wrong is a mistake of whoever starts the server.

@@ -47,8 +47,8 @@ func (r *Resolver) openStream(w http.ResponseWriter, req *http.Request) (context
 	return ctx, func() { cancel(); leave() }, nil
 }
 
-// server is gqlgen's with all that is ours around it, without a transport. What refuses comes in the order
-// of what it costs to find out.
+// server is gqlgen's with all that is ours around it, without a transport. What refuses comes in
+// the order of what it costs to find out.
 func (r *Resolver) server() *handler.Server {
 	schema := executable(r)
 	server := handler.New(schema)
@@ -61,7 +61,7 @@ func (r *Resolver) server() *handler.Server {
 }
 
 func (r *Resolver) guard(schema *ast.Schema) gqlguard.Guard {
-	return gqlguard.Guard{Schema: schema, Costs: costs(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted, Log: r.Log}
+	return gqlguard.Guard{Schema: schema, Costs: fieldCosts(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted, Log: r.Log}
 }
 
 // ReadTrustedDocuments reads a file of documents that fit our schema and the limits.
@@ -70,18 +70,8 @@ func ReadTrustedDocuments(file string, limits gqlguard.Limits, reportOnly bool) 
 	return guard.ReadTrustedDocuments(file, reportOnly)
 }
 
-// costs are what the fields of our schema cost. A statement takes about as long as five fields, and more. The dearer
-// look-ups of an order search by more than an id. A list is as long as the domain lets it become.
-func costs() gqlguard.Costs {
-	return gqlguard.Costs{Object: 5, ListLength: 50, Fields: map[string]int{
-		"ChargeOrder.checkout":       1, // nothing is read for it
-		"ChargeOrder.transaction":    8,
-		"ChargeOrder.virtualAccount": 12,
-	}}
-}
-
-// executable is the schema without @defer, which gqlgen brings along: its transports answer in one piece, so what was
-// deferred would be missing, and so would its errors.
+// executable is the schema without @defer, which gqlgen brings along: its transports answer in one
+// piece, so what was deferred would be missing, and so would its errors.
 func executable(r ResolverRoot) graphql.ExecutableSchema {
 	schema := *parsedSchema
 	schema.Directives = maps.Clone(schema.Directives)

@@ -20,7 +20,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Our rule of fields that must be mergeable says of every document what gqlparser's says, which is too dear to be used.
+// Our rule of fields that must be mergeable says of every document what gqlparser's says, which is
+// too dear to be used.
 func TestFieldsAreMergedAsTheSpecificationSays(t *testing.T) {
 	t.Parallel()
 	schema := graph.NewExecutableSchema(graph.Config{}).Schema()
@@ -61,7 +62,8 @@ func refusal(t rapid.TB, handler http.Handler, query string) string {
 	return ""
 }
 
-// scribble is a document with some fields of the same response name, in inline fragments and fragments too.
+// scribble is a document with some fields of the same response name, in inline fragments and
+// fragments too.
 func scribble(t *rapid.T) string {
 	s := &scribbler{t, map[string]bool{}}
 	var b strings.Builder
@@ -85,7 +87,8 @@ type scribbler struct {
 
 func (s *scribbler) below(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "choice") }
 
-// set is what is selected of an object, outside of any fragment or inside of the one with that number.
+// set is what is selected of an object, outside of any fragment or inside of the one with that
+// number.
 func (s *scribbler) set(on string, fragment, depth int) string {
 	leaves, branch := []string{"price", "status", "payMethod"}, "transaction"
 	if on == "PointTransaction" {
@@ -148,7 +151,7 @@ func TestTheSchemaHasOnlyObjects(t *testing.T) {
 	t.Parallel()
 	for name, definition := range graph.NewExecutableSchema(graph.Config{}).Schema().Types {
 		if definition.Kind == ast.Interface || definition.Kind == ast.Union {
-			t.Errorf("%s is an %s: merge.go has to learn what may be selected of it", name, definition.Kind)
+			t.Errorf("%s is an %s: overlap.go has to learn what may be selected of it", name, definition.Kind)
 		}
 	}
 }

@@ -19,7 +19,8 @@ func (x explosives) Handle(ctx context.Context, line slog.Record) error {
 	return x.Handler.Handle(ctx, line)
 }
 
-// A document that is not trusted is reported before it is read: the panic is where no resolver has been reached.
+// A document that is not trusted is reported before it is read: the panic is where no resolver has
+// been reached.
 func TestAPanicBeforeTheOperationIsMaskedAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, trusting(true), func(_ *world, r *graph.Resolver) { r.Log = slog.New(explosives{r.Log.Handler()}) })

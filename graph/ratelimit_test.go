@@ -36,7 +36,8 @@ func oneTooMany(t *testing.T) reply {
 	return w.charge("minji", "imp_1")
 }
 
-// mutations are every field of Mutation with a call of it, from private, so that a new one cannot be left out.
+// mutations are every field of Mutation with a call of it, from private, so that a new one cannot
+// be left out.
 func mutations(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -53,13 +54,14 @@ func mutations(t *testing.T) map[string]string {
 	return found
 }
 
-// local are the mutations that never ask the gateway, in an order in which they succeed the second time.
+// local are the mutations that never ask the gateway, in an order in which they succeed the second
+// time.
 func local() []string {
 	return []string{"upsertChargeProduct", "adjustPoints", "spendPoints", "cancelSpend"}
 }
 
-// TestEveryMutationThatMayAskTheGatewayIsLimited goes through the schema: who adds a mutation that asks nobody must say
-// so, here and in apart.
+// TestEveryMutationThatMayAskTheGatewayIsLimited goes through the schema: who adds a mutation that
+// asks nobody must say so, here and in apart.
 func TestEveryMutationThatMayAskTheGatewayIsLimited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, gatewayCalls(1))
@@ -118,7 +120,8 @@ func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
 	}
 }
 
-// limitRequests serves the world's resolver with a limit on requests, to clients whose addresses are all known.
+// limitRequests serves the world's resolver with a limit on requests, to clients whose addresses
+// are all known.
 func limitRequests(limit *edge.Limit) setting {
 	return func(w *world, r *graph.Resolver) {
 		verifier := auth.NewHS256([]byte(authSecret), issuer, audience)

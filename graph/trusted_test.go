@@ -142,18 +142,18 @@ func TestAFileOfTrustedDocumentsThatIsWrongIsRefused(t *testing.T) {
 	}
 }
 
-// TestEveryTrustedDocumentThatWouldBeRefusedIsNamed: a front end of another version is found when the server starts, all of
-// it, and not when its users come.
+// TestEveryTrustedDocumentThatWouldBeRefusedIsNamed: a front end of another version is found when
+// the server starts, all of it, and not when its users come.
 func TestEveryTrustedDocumentThatWouldBeRefusedIsNamed(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
 		"{":                                 "Expected Name",
 		"{ viewer { password } }":           `Cannot query field "password" on type "User".`,
 		"query($n: Int!) { viewer { id } }": `Variable "$n" is never used.`,
-		"{ viewer {" + repeat(31, " a#: id") + " } }":                                                                   "A document has at most 30 aliases (GRAPHQL_MAX_ALIASES).",
+		"{ viewer {" + repeat(31, " a#: id") + " } }":                                                                   "A document has at most 30 aliases.",
 		"{ viewer { chargeOrders(first: 5000) { edges { cursor node { status } } } } }":                                 "(GRAPHQL_MAX_COST)",
 		"query A { viewer { id } } query B($n: Int = 6000) { viewer { chargeOrders(first: $n) { edges { cursor } } } }": "(GRAPHQL_MAX_COST)",
-		"{ viewer { id" + strings.Repeat(" id", 1000) + " } }":                                                          "(GRAPHQL_MAX_TOKENS)",
+		"{ viewer { id" + strings.Repeat(" id", 1000) + " } }":                                                          "A document has at most 1000 tokens.",
 	}
 	file := map[string]string{sha(trustedQuery): trustedQuery, sha(charge): charge, sha(followed): followed}
 	for text := range bad {

@@ -8,9 +8,10 @@ import (
 	"testing"
 )
 
-// worst are the dearest documents that were found which just fit each limit. Where one field is asked for again and again
-// there is a rule of validation that could compare every two of them (merge.go); where fragments are, one that could walk
-// each again for each that spreads it (shape.go).
+// worst are the dearest documents that were found which just fit each limit. Where one field is
+// asked for again and again there is a rule of validation that could compare every two of them
+// (overlap.go); where fragments are, one that could walk each again for each that spreads it
+// (size.go).
 func worst() map[string]string {
 	const orders = "{ viewer { chargeOrders(first: 1) { edges { node {"
 	return map[string]string{
@@ -93,7 +94,8 @@ func worstVariables() map[string]request {
 	}
 }
 
-// refusedDocuments are those of the above that have a mistake which takes time to find, and what is said about it.
+// refusedDocuments are those of the above that have a mistake which takes time to find, and what is
+// said about it.
 func refusedDocuments() map[string]string {
 	return map[string]string{
 		"a chain with a wrong end":         "Cannot query field",
@@ -130,7 +132,7 @@ func TestTheDearestDocumentsWithinTheLimits(t *testing.T) { //nolint:paralleltes
 			if !isRefused { // it is read to its end, and then nobody is signed in; or it asks for the schema
 				want = map[bool]string{true: `"data":{"__`, false: "A valid bearer token is required."}[strings.HasPrefix(response.Body.String(), `{"data"`)]
 			}
-			if strings.Contains(response.Body.String(), "GRAPHQL_MAX") || !strings.Contains(response.Body.String(), want) {
+			if strings.Contains(response.Body.String(), " has at most ") || !strings.Contains(response.Body.String(), want) {
 				t.Errorf("no word of %q: %.300s", want, response.Body)
 			}
 			if used > maxCPU*slowdown {

@@ -1,6 +1,6 @@
-// Package gqlguard bounds what a GraphQL document may be and cost: its size, the cost of its answer,
-// its overlapping fields, its variables, and whether it is one of the trusted documents. It knows
-// GraphQL and Relay's connections; what is particular to a schema is handed in as Costs.
+// Package gqlguard bounds what a GraphQL document may be and cost: its size, the cost of its
+// answer, its overlapping fields, its variables, and whether it is one of the trusted documents. It
+// knows GraphQL and Relay's connections; what is particular to a schema is handed in as Costs.
 package gqlguard
 
 import (
@@ -35,13 +35,13 @@ func (g Guard) Protect(server *handler.Server) {
 	server.SetDisableSuggestion(true)
 	server.SetValidationRulesFn(strictRules)
 	server.SetQueryCache(validated)
-	server.Use(trust{g.Trusted, g.Log})
-	server.Use(limiter{Limits: limits, valid: validated, costs: g.Costs, widths: widthsOf(g.Schema)})
-	server.Use(exactVariables{g.Schema})
+	server.Use(trustedOnly{g.Trusted, g.Log})
+	server.Use(limiter{Limits: limits, validated: validated, costs: g.Costs, listSizes: newListSizes(g.Schema)})
+	server.Use(strictVariables{g.Schema})
 	if g.Introspection {
 		server.Use(extension.Introspection{})
 	} else {
-		server.Use(closed{})
+		server.Use(noIntrospection{})
 	}
 }
 

@@ -5,39 +5,41 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/core"
 )
 
-// merging is the specification's rule that fields of one response name must be the same field with the same arguments
-// (§5.3.2). gqlparser's own compares every two of them, again for each inline fragment and fragment around them: 2.4 KB
-// cost it a second. This one puts the fragments in and compares each field with the first of its name, so it takes time
-// in proportion to the fields that GRAPHQL_MAX_FIELDS counts.
+// overlappingFields is the specification's rule that fields of one response name must be the same
+// field with the same arguments (§5.3.2). gqlparser's own rule compares every pair of fields, again
+// for each inline fragment and fragment around them: a document of 2.4 KB took it a second. This
+// rule puts the fragments in and compares each field with the first of its name, so its time is
+// proportional to the number of fields that Limits.Fields bounds.
 //
-// It relies on two things: checkShape has refused fragments inside themselves, and the schema has no interface and no
-// union, so whatever stands in one place of the answer has one type.
-type merging struct{ addError core.AddErrFunc }
+// The rule relies on two facts: checkSize has refused circular fragments, and the schema has no
+// interfaces and no unions, so that all fields in one place of the answer belong to one type.
+type overlappingFields struct{ addError core.AddErrFunc }
 
-func mergeFields(observers *core.Events, addError core.AddErrFunc) {
+func checkOverlappingFields(observers *core.Events, addError core.AddErrFunc) {
 	observers.OnOperation(func(_ *core.Walker, operation *ast.OperationDefinition) {
-		merging{addError}.compare([]ast.SelectionSet{operation.SelectionSet})
+		overlappingFields{addError}.checkObject([]ast.SelectionSet{operation.SelectionSet})
 	})
 }
 
-// compare looks at all that is selected of one object, and then at what is selected of each object in it.
-func (m merging) compare(sets []ast.SelectionSet) {
-	first, below, spread := map[string]*ast.Field{}, map[string][]ast.SelectionSet{}, map[string]bool{}
+// checkObject compares all fields selected of one object, and then the selections of each of its
+// fields.
+func (o overlappingFields) checkObject(sets []ast.SelectionSet) {
+	first, children, spread := map[string]*ast.Field{}, map[string][]ast.SelectionSet{}, map[string]bool{}
 	var collect func(ast.SelectionSet)
 	collect = func(set ast.SelectionSet) {
 		for _, selection := range set {
 			switch selection := selection.(type) {
 			case *ast.Field:
-				name := selection.Alias // the parser makes it the field's name where there is none
+				name := selection.Alias // the parser sets it to the field's name where there is no alias
 				if first[name] == nil {
 					first[name] = selection
 				}
-				m.compareFields(first[name], selection)
-				below[name] = append(below[name], selection.SelectionSet)
+				o.compareFields(first[name], selection)
+				children[name] = append(children[name], selection.SelectionSet)
 			case *ast.InlineFragment:
 				collect(selection.SelectionSet)
 			case *ast.FragmentSpread:
-				if !spread[selection.Name] && selection.Definition != nil { // once more it adds nothing
+				if !spread[selection.Name] && selection.Definition != nil { // a second spread adds nothing
 					spread[selection.Name] = true
 					collect(selection.Definition.SelectionSet)
 				}
@@ -47,18 +49,18 @@ func (m merging) compare(sets []ast.SelectionSet) {
 	for _, set := range sets {
 		collect(set)
 	}
-	for _, sets := range below {
-		m.compare(sets)
+	for _, sets := range children {
+		o.checkObject(sets)
 	}
 }
 
-func (m merging) compareFields(a, b *ast.Field) {
+func (o overlappingFields) compareFields(a, b *ast.Field) {
 	switch {
 	case a == b:
 	case a.Name != b.Name:
-		m.addError(core.Message("Fields %q conflict because %q and %q are different fields.", a.Alias, a.Name, b.Name), core.At(b.Position))
+		o.addError(core.Message("Fields %q conflict because %q and %q are different fields.", a.Alias, a.Name, b.Name), core.At(b.Position))
 	case !sameArguments(a.Arguments, b.Arguments):
-		m.addError(core.Message("Fields %q conflict because they have differing arguments.", a.Alias), core.At(b.Position))
+		o.addError(core.Message("Fields %q conflict because they have differing arguments.", a.Alias), core.At(b.Position))
 	}
 }
 
@@ -71,7 +73,7 @@ func sameArguments(a, b ast.ArgumentList) bool {
 	return len(a) == len(b)
 }
 
-// sameValue takes the fields of objects in any order.
+// sameValue ignores the order of an object's fields.
 func sameValue(a, b *ast.Value) bool {
 	if a.Kind != b.Kind || a.Raw != b.Raw || len(a.Children) != len(b.Children) {
 		return false

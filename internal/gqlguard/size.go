@@ -5,153 +5,159 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// checkShape looks at a document that was parsed and nothing else, and counts what makes validation and execution
-// dear. It takes time in proportion to the document's length: each fragment is measured once, however often it is
-// spread, so a bomb of 2^100 fields costs as much as any other document of its length.
-func (l limiter) checkShape(document *ast.QueryDocument) *gqlerror.Error {
-	s := &shapes{fragments: document.Fragments, measured: map[string]*shape{}}
-	var all shape
+// checkSize counts what makes validation and execution expensive in a parsed document. It takes
+// time in proportion to the document's length: each fragment is measured once, however often it is
+// spread. A bomb of 2^100 fields costs as much as any other document of its length.
+func (l limiter) checkSize(document *ast.QueryDocument) *gqlerror.Error {
+	m := &sizeMeter{fragments: document.Fragments, measured: map[string]*documentSize{}}
+	var total documentSize
 	for _, operation := range document.Operations {
-		own := s.measure(operation.SelectionSet)
-		if limit := l.RootFields; operation.Operation != ast.Mutation && own.width > limit {
-			return overLimit("A query", limit, "fields at its root", "GRAPHQL_MAX_ROOT_FIELDS")
+		size := m.measureSelections(operation.SelectionSet)
+		if limit := l.RootFields; operation.Operation != ast.Mutation && size.rootFields > limit {
+			return limitError("A query", limit, "fields at its root")
 		}
-		if limit := l.MutationFields; operation.Operation == ast.Mutation && own.width > limit {
-			return overLimit("A mutation", limit, "fields at its root", "GRAPHQL_MAX_MUTATION_FIELDS")
+		if limit := l.MutationFields; operation.Operation == ast.Mutation && size.rootFields > limit {
+			return limitError("A mutation", limit, "fields at its root")
 		}
-		all.add(own)
-		all.add(ofDirectives(operation.Directives))
+		total.add(size)
+		total.add(measureDirectives(operation.Directives))
 		for _, variable := range operation.VariableDefinitions {
-			all.add(ofDirectives(variable.Directives))
+			total.add(measureDirectives(variable.Directives))
 		}
 	}
 	for _, fragment := range document.Fragments { // each is validated by itself, too, with what it spreads
-		own := s.fragment(fragment.Name)
-		own.add(ofDirectives(fragment.Directives))
-		all.widen(own)
-		all.fields = min(all.fields+own.fields, enough)
+		size := m.measureFragment(fragment.Name)
+		size.add(measureDirectives(fragment.Directives))
+		total.raise(size)
+		total.fields = min(total.fields+size.fields, maxCount)
 	}
+	if m.circular != "" {
+		return gqlerror.Errorf("The fragment %s is spread inside itself.", m.circular)
+	}
+	return l.checkTotal(total)
+}
+
+func (l limiter) checkTotal(total documentSize) *gqlerror.Error {
 	switch {
-	case s.circle != "":
-		return gqlerror.Errorf("The fragment %s is spread inside itself.", s.circle)
-	case all.aliases > l.Aliases:
-		return overLimit("A document", l.Aliases, "aliases", "GRAPHQL_MAX_ALIASES")
-	case all.directives > l.Directives:
-		return overLimit("A document", l.Directives, "directives", "GRAPHQL_MAX_DIRECTIVES")
-	case all.depth > l.Depth:
-		return overLimit("A document", l.Depth, "fields inside each other", "GRAPHQL_MAX_DEPTH")
-	case all.fields > l.Fields:
-		return overLimit("A document", l.Fields, "fields, with its fragments put in,", "GRAPHQL_MAX_FIELDS")
+	case total.aliases > l.Aliases:
+		return limitError("A document", l.Aliases, "aliases")
+	case total.directives > l.Directives:
+		return limitError("A document", l.Directives, "directives")
+	case total.depth > l.Depth:
+		return limitError("A document", l.Depth, "fields inside each other")
+	case total.fields > l.Fields:
+		return limitError("A document", l.Fields, "fields, with its fragments put in")
 	}
 	return nil
 }
 
-// enough is more than any limit. Counts stop there: doubled a hundred times, they would overflow.
-const enough = 1 << 40
+// maxCount is more than any limit. Counts stop there, because a count that is doubled a hundred
+// times would overflow.
+const maxCount = 1 << 40
 
-// shape is how large a selection is, with its fragments put in.
-type shape struct {
-	width      int // fields at its top
-	fields     int // in all; a value, an inline fragment and a spread count as one, too: they cost validation as much
+// documentSize is the size of a selection, with its fragments put in.
+type documentSize struct {
+	rootFields int // fields at the selection's top
+	fields     int // values, inline fragments and spreads count as well: validation costs as much for them
 	depth      int
 	aliases    int
 	directives int
 }
 
-// add puts b beside s.
-func (s *shape) add(b shape) {
-	s.width = min(s.width+b.width, enough)
-	s.fields = min(s.fields+b.fields, enough)
-	s.aliases = min(s.aliases+b.aliases, enough)
-	s.directives = min(s.directives+b.directives, enough)
-	s.depth = max(s.depth, b.depth)
+// add adds the size of a selection beside s.
+func (s *documentSize) add(other documentSize) {
+	s.rootFields = min(s.rootFields+other.rootFields, maxCount)
+	s.fields = min(s.fields+other.fields, maxCount)
+	s.aliases = min(s.aliases+other.aliases, maxCount)
+	s.directives = min(s.directives+other.directives, maxCount)
+	s.depth = max(s.depth, other.depth)
 }
 
-// widen makes s as deep as b, and so on, where it is less. A fragment that no operation spreads is validated, too.
-func (s *shape) widen(b shape) {
-	s.depth = max(s.depth, b.depth)
-	s.aliases = max(s.aliases, b.aliases)
-	s.directives = max(s.directives, b.directives)
+// raise takes the maximum of both sizes. It is for fragments, which are validated even when no
+// operation spreads them.
+func (s *documentSize) raise(other documentSize) {
+	s.depth = max(s.depth, other.depth)
+	s.aliases = max(s.aliases, other.aliases)
+	s.directives = max(s.directives, other.directives)
 }
 
-// shapes measures a document.
-type shapes struct {
+// sizeMeter measures one document.
+type sizeMeter struct {
 	fragments ast.FragmentDefinitionList
-	measured  map[string]*shape // fragments, by name; nil while they are being measured
-	circle    string            // a fragment that is spread inside itself, if there is one
+	measured  map[string]*documentSize // fragments by name; nil while a fragment is being measured
+	circular  string                   // a fragment that is spread inside itself, if there is one
 }
 
-func (s *shapes) fragment(name string) shape {
-	size, met := s.measured[name]
-	definition := s.fragments.ForName(name)
+func (m *sizeMeter) measureFragment(name string) documentSize {
+	size, seen := m.measured[name]
+	definition := m.fragments.ForName(name)
 	switch {
-	case met && size == nil:
-		s.circle = name
-		return shape{}
-	case met:
+	case seen && size == nil:
+		m.circular = name
+		return documentSize{}
+	case seen:
 		return *size
-	case definition == nil: // validation says so
-		return shape{}
+	case definition == nil: // validation refuses it
+		return documentSize{}
 	}
-	s.measured[name] = nil
-	measured := s.measure(definition.SelectionSet)
-	s.measured[name] = &measured
+	m.measured[name] = nil
+	measured := m.measureSelections(definition.SelectionSet)
+	m.measured[name] = &measured
 	return measured
 }
 
-func (s *shapes) measure(set ast.SelectionSet) shape {
-	var all shape
+func (m *sizeMeter) measureSelections(set ast.SelectionSet) documentSize {
+	var total documentSize
 	for _, selection := range set {
-		all.fields++
+		total.fields++
 		switch selection := selection.(type) {
 		case *ast.Field:
-			all.add(s.field(selection))
+			total.add(m.measureField(selection))
 		case *ast.FragmentSpread:
-			all.add(s.fragment(selection.Name))
-			all.add(ofDirectives(selection.Directives))
+			total.add(m.measureFragment(selection.Name))
+			total.add(measureDirectives(selection.Directives))
 		case *ast.InlineFragment:
-			all.add(s.measure(selection.SelectionSet))
-			all.add(ofDirectives(selection.Directives))
+			total.add(m.measureSelections(selection.SelectionSet))
+			total.add(measureDirectives(selection.Directives))
 		}
 	}
-	return all
+	return total
 }
 
-func (s *shapes) field(field *ast.Field) shape {
-	all := s.measure(field.SelectionSet)
-	all.width = 1
-	all.fields += ofArguments(field.Arguments)
+func (m *sizeMeter) measureField(field *ast.Field) documentSize {
+	size := m.measureSelections(field.SelectionSet)
+	size.rootFields = 1
+	size.fields += countArgumentValues(field.Arguments)
 	if field.Name != "ofType" { // a chain in the introspection of types; never a list
-		all.depth++
+		size.depth++
 	}
 	if field.Alias != field.Name {
-		all.aliases++
+		size.aliases++
 	}
-	all.add(ofDirectives(field.Directives))
-	return all
+	size.add(measureDirectives(field.Directives))
+	return size
 }
 
-func ofDirectives(directives ast.DirectiveList) shape {
-	all := shape{directives: len(directives)}
+func measureDirectives(directives ast.DirectiveList) documentSize {
+	size := documentSize{directives: len(directives)}
 	for _, directive := range directives {
-		all.fields += ofArguments(directive.Arguments)
+		size.fields += countArgumentValues(directive.Arguments)
 	}
-	return all
+	return size
 }
 
-// ofArguments is how many values there are in arguments.
-func ofArguments(arguments ast.ArgumentList) int {
+func countArgumentValues(arguments ast.ArgumentList) int {
 	n := 0
 	for _, argument := range arguments {
-		n += ofValue(argument.Value)
+		n += countValues(argument.Value)
 	}
 	return n
 }
 
-func ofValue(value *ast.Value) int {
+func countValues(value *ast.Value) int {
 	n := 1
 	for _, child := range value.Children {
-		n += ofValue(child.Value)
+		n += countValues(child.Value)
 	}
 	return n
 }

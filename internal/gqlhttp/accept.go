@@ -23,8 +23,8 @@ type preference struct {
 	position    int // in the header
 }
 
-// negotiate returns the media type of the response, and whether the client accepts any of ours. Without
-// a preference it is application/json: clients that know the newer type name it.
+// negotiate returns the media type of the response, and whether the client accepts any of ours.
+// Without a preference it is application/json: clients that know the newer type name it.
 func negotiate(accept []string) (media string, ok bool) {
 	ranges := strings.Join(accept, ",")
 	if strings.TrimSpace(ranges) == "" {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// eventWriter writes server-sent events. Each event has a deadline of its own: the server's deadlines
-// are for requests that end.
+// eventWriter writes server-sent events. Each event has a deadline of its own: the server's
+// deadlines are for requests that end.
 type eventWriter struct {
 	http.ResponseWriter
 
@@ -32,7 +32,8 @@ func (e *eventWriter) complete(last result) {
 	}
 }
 
-// comment writes an SSE comment. The first one confirms the subscription, later ones are heartbeats.
+// comment writes an SSE comment. The first one confirms the subscription, later ones are
+// heartbeats.
 func (e *eventWriter) comment() error { return e.flush([]byte(":\n\n")) }
 
 func (e *eventWriter) flush(text []byte) error {

@@ -8,8 +8,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// Refusal is the error of a request that never becomes an operation. Its status is the same in every
-// media type.
+// Refusal is the error of a request that never becomes an operation. Its status is the same in
+// every media type.
 type Refusal struct {
 	Status int
 	// Err is presented like any error of an operation.

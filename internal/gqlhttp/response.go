@@ -76,8 +76,8 @@ func (a responder) write(status int, response *graphql.Response) {
 	_, _ = a.Write(body)
 }
 
-// encode leaves the field data out when nothing was executed. It panics when gqlgen produced invalid
-// JSON; gqlgen's server and the stream recover.
+// encode leaves the field data out when nothing was executed. It panics when gqlgen produced
+// invalid JSON; gqlgen's server and the stream recover.
 func encode(response *graphql.Response, extensions map[string]any) []byte {
 	text, err := json.Marshal(struct {
 		Errors     gqlerror.List   `json:"errors,omitempty"`

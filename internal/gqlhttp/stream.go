@@ -150,8 +150,8 @@ func produceResults(ctx context.Context, exec graphql.GraphExecutor, responses g
 
 var errEventTooLong = errors.New("an event took too long")
 
-// limitEventTime cuts the stream at an event that takes longer than an operation may. The time of an
-// event begins when its first field is resolved: before that the stream waits for the event.
+// limitEventTime cuts the stream at an event that takes longer than an operation may. The time of
+// an event begins when its first field is resolved: before that the stream waits for the event.
 func (s stream) limitEventTime(op *graphql.OperationContext, responses graphql.ResponseHandler) graphql.ResponseHandler {
 	resolve, startTimer := op.ResolverMiddleware, func() {}
 	op.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
@@ -199,8 +199,8 @@ func (s stream) sendResults(ctx context.Context, events *eventWriter, results <-
 	}
 }
 
-// subscriptionsOnly refuses queries and mutations. It also refuses a subscription whose field is left
-// out by @skip, which gqlgen would report as an internal error.
+// subscriptionsOnly refuses queries and mutations. It also refuses a subscription whose field is
+// left out by @skip, which gqlgen would report as an internal error.
 type subscriptionsOnly struct{}
 
 func (subscriptionsOnly) ExtensionName() string { return "SubscriptionsOnly" }

@@ -1,6 +1,6 @@
-// Package gqlhttp is GraphQL over HTTP: queries by GET and everything by POST with one response each,
-// subscriptions as server-sent events. It negotiates media types, bounds bodies and times, and
-// chooses statuses as the audit suite graphql-http expects them.
+// Package gqlhttp is GraphQL over HTTP: queries by GET and everything by POST with one response
+// each, subscriptions as server-sent events. It negotiates media types, bounds bodies and times,
+// and chooses statuses as the audit suite graphql-http expects them.
 package gqlhttp
 
 import (
