@@ -145,3 +145,14 @@ func TestAttacksAreCheapToRefuse(t *testing.T) { //nolint:paralleltest // it mea
 		})
 	}
 }
+
+// bomb is a query whose n fragments each spread the next one twice: 2^n times its leaf.
+func bomb(n int) string {
+	var b strings.Builder
+	b.WriteString("{ viewer { ...f0 } }")
+	for i := range n {
+		fmt.Fprintf(&b, " fragment f%d on User { ...f%d ...f%d }", i, i+1, i+1)
+	}
+	fmt.Fprintf(&b, " fragment f%d on User { id }", n)
+	return b.String()
+}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -25,43 +24,6 @@ func tight(_ *world, r *graph.Resolver) {
 	r.Introspection = true
 	r.Limits = gqlguard.Limits{Body: 4000, Tokens: 100, Name: 30, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 70,
 		Introspection: 300, Errors: 2}
-}
-
-func TestEachLimitRefusesOneMoreThanItAllowsAndSaysWhich(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, tight)
-	const spread = " fragment f on User { id balance debt }"
-	for refusal, queries := range map[string][2]string{
-		"A document has at most 100 tokens.": {
-			"{ viewer { id } }" + strings.Repeat(" #\n", 94), "{ viewer { id } }" + strings.Repeat(" #\n", 95)},
-		"A name has at most 30 bytes.": {
-			"{ " + strings.Repeat("a", 30) + ": __typename }", "{ " + strings.Repeat("a", 31) + ": __typename }"},
-		"A document has at most 4 fields inside each other.": {
-			"{ viewer { chargeOrders { edges { cursor } } } }", "{ viewer { chargeOrders(first: 1) { edges { node { status } } } } }"},
-		"A document has at most 3 aliases.": {
-			"{ viewer {" + repeat(3, " a#: id") + "} }", "{ viewer {" + repeat(4, " a#: id") + "} }"},
-		"A document has at most 2 directives.": {
-			"{ viewer { ... @include(if: true) { id @skip(if: false) } } }", "{ viewer @skip(if: false) { ... @include(if: true) { id @skip(if: false) } } }"},
-		"A query has at most 4 fields at its root.": {
-			"{" + repeat(2, " a#: __typename") + " ...q } fragment q on Query { viewer { id } chargeProducts { id } }",
-			"{" + repeat(3, " a#: __typename") + " ...q } fragment q on Query { viewer { id } chargeProducts { id } }"},
-		"A mutation has at most 2 fields at its root.": {
-			"mutation {" + strings.Repeat(" __typename", 2) + "}", "mutation {" + strings.Repeat(" __typename", 3) + "}"},
-		"A document has at most 20 fields, with its fragments put in.": {
-			"{ viewer {" + strings.Repeat(" ...f", 4) + "} }" + spread, "{ viewer {" + strings.Repeat(" ...f", 4) + " id } }" + spread},
-		"An answer has at most 70 fields, its lists as long as they may become (GRAPHQL_MAX_COST).": {
-			"{ viewer { chargeOrders(first: 30) { edges { cursor } } } }",
-			"{ viewer { chargeOrders(first: 31) { edges { cursor } } } }"},
-		"An introspection has at most 300 fields, its lists as long as they may become.": {
-			"{ __schema { types { name } } }", "{ __schema { types { fields { name description } } } }"},
-	} {
-		w.wantCode(w.ask("minji", queries[0]), "")
-		r := w.ask("minji", queries[1])
-		w.wantCode(r, point.InvalidArgument)
-		if len(r.Errors) != 1 || r.Errors[0].Message != refusal {
-			t.Errorf("%.100s: %s, want %s", queries[1], r.text, refusal)
-		}
-	}
 }
 
 func TestTheLimitOfABodyIsNamed(t *testing.T) {
@@ -139,48 +101,14 @@ func TestATimeThatEndsWithTheGatewaySaysSo(t *testing.T) {
 	w.wantCode(w.charge("minji", "imp_1"), point.GatewayUnavailable)
 }
 
-func TestNoRefusalSuggestsANameOfTheSchema(t *testing.T) {
+func TestAnAnswerHasAtMostTenErrors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, query := range []string{
-		"{ viewe { id } }",
-		"{ viewer { balanc } }",
-		"{ viewer { pointTransactions(firs: 1) { edges { cursor } } } }",
-		"{ viewer { id @includ(if: true) } }",
-		"{ viewer { id @include(iff: true) } }",
-		"{ viewer { pointTransactions(kinds: [CHARG]) { edges { cursor } } } }",
-		`{ viewer { pointTransactions(kinds: ["CHARGE"]) { edges { cursor } } } }`,
-		`mutation { spendPoints(input: {userI: "x", amount: 1, reference: "r"}) { id } }`,
-		"query($k: PointTransactionKin) { viewer { pointTransactions(kinds: [$k]) { edges { cursor } } } }",
-		"{ viewer { ...f } } fragment f on Use { id }",
-		"{ viewer { ... on Use { id } } }",
-		"{ viewer }",
-	} {
-		r := w.ask("minji", query)
-		w.wantCode(r, point.InvalidArgument)
-		if strings.Contains(r.text, "Did you mean") {
-			t.Errorf("%s: %s", query, r.text)
-		}
+	var b strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&b, `a%d: chargeOrder(merchantUid: "?") { status } `, i)
 	}
-}
-
-// What graphql-js's getIntrospectionQuery asks, and the playground with it.
-func TestTheUsualIntrospectionFitsTheLimits(t *testing.T) {
-	t.Parallel()
-	query, err := os.ReadFile("testdata/introspection.graphql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Introspection = true })
-	w.wantCode(w.askAs("", string(query)), "")
-}
-
-func TestLimitsThatAreNotSetAreTheDefaults(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Limits.Depth = 1 })
-	w.wantCode(w.ask("minji", "{ viewer { id } }"), point.InvalidArgument)
-	r := w.ask("minji", "{"+repeat(31, " a#: __typename")+"}")
-	if !strings.Contains(r.text, fmt.Sprintf("at most %d", gqlguard.Limits{}.WithDefaults().RootFields)) {
-		t.Errorf("got %s", r.text)
+	if r := w.ask("minji", "{ "+b.String()+"}"); len(r.Errors) != 10 {
+		t.Errorf("%d errors, want 10", len(r.Errors))
 	}
 }

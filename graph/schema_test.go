@@ -130,3 +130,13 @@ func TestAmountsAreNeverIntOrFloat(t *testing.T) {
 		}
 	}
 }
+
+// gqlguard's rule of overlapping fields relies on it.
+func TestTheSchemaHasOnlyObjects(t *testing.T) {
+	t.Parallel()
+	for name, definition := range schema(t).Types {
+		if definition.Kind == gql.Interface || definition.Kind == gql.Union {
+			t.Errorf("%s is an %s: internal/gqlguard/overlap.go has to learn what may be selected of it", name, definition.Kind)
+		}
+	}
+}

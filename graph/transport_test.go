@@ -31,37 +31,6 @@ func (w *world) exchange(method, query, accept, body string) (status int, header
 
 const modern = "application/graphql-response+json"
 
-func TestTheAnswerIsOfTheTypeThatTheClientPrefers(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	const plain = "application/json"
-	for accept, want := range map[string]string{
-		"": plain, "*/*": plain, "application/*": plain, plain: plain, modern: modern,
-		"application/json; charset=utf-8":          plain,
-		modern + ", " + plain:                      modern,
-		plain + ", " + modern:                      plain,
-		modern + ";q=0.4, " + plain + ";q=0.5":     plain,
-		plain + ";q=0.4, " + modern + ";q=0.45":    modern,
-		plain + ";q=0, */*":                        modern,
-		"*/*;q=0.1, " + modern + ";q=0":            plain,
-		"text/html, application/xml;q=0.9, */*":    plain,
-		"*/*, " + modern:                           modern,
-		modern + ", " + plain + ";q=0.9, text/*":   modern,
-		"text/event-stream, application/*;q=0.5":   plain,
-		plain + ";q=nonsense":                      plain,
-		"?;, " + modern + ";charset=UTF-8;q=0.001": modern,
-		"text/html": "", plain + ";q=0": "", "*/*;q=0": "", "*/*;q=0.000": "", modern + ";charset=utf-16": "",
-	} {
-		status, header, text := w.exchange("POST", "", accept, `{"query":"{ __typename }"}`)
-		if want == "" && (status != 406 || !strings.Contains(text, "INVALID_ARGUMENT")) {
-			t.Errorf("Accept: %s: %d %s, want 406", accept, status, text)
-		}
-		if got := header.Get("Content-Type"); want != "" && (status != 200 || got != want+"; charset=utf-8") {
-			t.Errorf("Accept: %s: %d %q, want %q", accept, status, got, want)
-		}
-	}
-}
-
 // requestErrors are requests that never run, with their statuses: for application/json, for the
 // modern type, and for that since the first edition.
 func requestErrors() map[string][3]int {

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"pointcharge/graph"
-	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 )
 
@@ -118,62 +117,5 @@ func TestReportsOfInventedDocumentsEnd(t *testing.T) {
 	}
 	if lines := strings.Count(w.log.text.String(), "\n"); lines != 1001 {
 		t.Errorf("%d lines in the log, want 1000 and the last one", lines)
-	}
-}
-
-func TestAFileOfTrustedDocumentsThatIsWrongIsRefused(t *testing.T) {
-	t.Parallel()
-	for want, content := range map[string]string{
-		"is not a JSON object":     `[]`,
-		"is not a JSON object of":  `{"a": 1}`,
-		"has no document":          `{}`,
-		"is no SHA-256":            `{"0123": "{ viewer { id } }"}`,
-		"hashAlgorithm":            `{"` + strings.Repeat("a", 40) + `": "{ viewer { id } }"}`,
-		"which is " + sha("{ a }"): `{"` + sha("{ b }") + `": "{ a }"}`,
-		"cannot be answered":       `{"` + sha("{") + `": "{"}`,
-	} {
-		_, err := graph.ReadTrustedDocuments(trustedFile(t, content), gqlguard.Limits{}, false)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", content, err, want)
-		}
-	}
-	if _, err := graph.ReadTrustedDocuments(filepath.Join(t.TempDir(), "none.json"), gqlguard.Limits{}, false); err == nil {
-		t.Error("a file that is not there is no mistake")
-	}
-}
-
-// TestEveryTrustedDocumentThatWouldBeRefusedIsNamed: a front end of another version is found when
-// the server starts, all of it, and not when its users come.
-func TestEveryTrustedDocumentThatWouldBeRefusedIsNamed(t *testing.T) {
-	t.Parallel()
-	bad := map[string]string{
-		"{":                                 "Expected Name",
-		"{ viewer { password } }":           `Cannot query field "password" on type "User".`,
-		"query($n: Int!) { viewer { id } }": `Variable "$n" is never used.`,
-		"{ viewer {" + repeat(31, " a#: id") + " } }":                                                                   "A document has at most 30 aliases.",
-		"{ viewer { chargeOrders(first: 5000) { edges { cursor node { status } } } } }":                                 "(GRAPHQL_MAX_COST)",
-		"query A { viewer { id } } query B($n: Int = 6000) { viewer { chargeOrders(first: $n) { edges { cursor } } } }": "(GRAPHQL_MAX_COST)",
-		"{ viewer { id" + strings.Repeat(" id", 1000) + " } }":                                                          "A document has at most 1000 tokens.",
-	}
-	file := map[string]string{sha(trustedQuery): trustedQuery, sha(charge): charge, sha(followed): followed}
-	for text := range bad {
-		file[sha(text)] = text
-	}
-	content, err := json.Marshal(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = graph.ReadTrustedDocuments(trustedFile(t, string(content)), gqlguard.Limits{}, true)
-	if err == nil || strings.Count(err.Error(), "\n") != len(bad)-1 {
-		t.Fatalf("want a line for each of %d: %v", len(bad), err)
-	}
-	for text, reason := range bad {
-		hash, found := sha(text), false
-		for line := range strings.Lines(err.Error()) {
-			found = found || strings.Contains(line, hash) && strings.Contains(line, reason)
-		}
-		if !found {
-			t.Errorf("%.60s, %s, is not refused with %s:\n%v", text, hash, reason, err)
-		}
 	}
 }
