@@ -98,9 +98,9 @@ func (a *app) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *edge.Li
 	resolver := &graph.Resolver{Points: a.points, Shop: shop(a.cfg), Log: a.log, Feed: a.lines, Introspection: a.cfg.Introspection,
 		Limits: limits(a.cfg.GraphQL), FirstEdition: a.cfg.HTTPDraft, GatewayLimit: gatewayLimit(a.cfg), Trusted: trusted}
 	guarded := func(h http.Handler) http.Handler {
-		return edge.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), verifier.Middleware(graph.Limited(limit, h)))
+		return edge.CrossOrigin(a.cfg.CORSOrigins, http.HandlerFunc(graph.WriteOriginRefusal), verifier.Middleware(graph.LimitRate(limit, h)))
 	}
-	mux.Handle("/graphql", guarded(graph.Bounded(operationBound(a.cfg), resolver.Handler())))
+	mux.Handle("/graphql", guarded(graph.LimitConcurrency(operationBound(a.cfg), resolver.Handler())))
 	mux.Handle("/graphql/stream", guarded(resolver.StreamHandler(gqlhttp.StreamOptions{})))
 }
 

@@ -30,8 +30,8 @@ const (
 	audience   = "points"
 )
 
-// world is the real handler behind the real middleware, on a real database, with the sandbox behind the
-// real client.
+// world is the real handler behind the real middleware, on a real database, with the sandbox behind
+// the real client.
 type world struct {
 	*testing.T
 	url     string

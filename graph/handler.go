@@ -1,5 +1,5 @@
-// Package graph is GraphQL in, GraphQL out: the resolvers bind schema.graphqls to the domain, the
-// presenter turns errors into the closed list of codes. There is no logic about money here.
+// Package graph is the GraphQL API: its resolvers bind schema.graphqls to the domain, and its error
+// presenter turns errors into the closed list of codes. It has no logic about money.
 package graph
 
 import (
@@ -47,16 +47,15 @@ func (r *Resolver) openStream(w http.ResponseWriter, req *http.Request) (context
 	return ctx, func() { cancel(); leave() }, nil
 }
 
-// server is gqlgen's with all that is ours around it, without a transport. What refuses comes in
-// the order of what it costs to find out.
+// server returns gqlgen's server without a transport. Cheap checks come before expensive ones.
 func (r *Resolver) server() *handler.Server {
-	schema := executable(r)
+	schema := newSchema(r)
 	server := handler.New(schema)
-	server.SetErrorPresenter(r.present)
+	server.SetErrorPresenter(r.presentError)
 	server.SetRecoverFunc(r.recoverPanic)
-	server.Use(logOnceEach{})
+	server.Use(logCausesOnce{})
 	r.guard(schema.Schema()).Protect(server)
-	server.Use(gatewayLimit{r.GatewayLimit})
+	server.Use(limitGatewayCalls{r.GatewayLimit})
 	return server
 }
 
@@ -64,23 +63,23 @@ func (r *Resolver) guard(schema *ast.Schema) gqlguard.Guard {
 	return gqlguard.Guard{Schema: schema, Costs: fieldCosts(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted, Log: r.Log}
 }
 
-// ReadTrustedDocuments reads a file of documents that fit our schema and the limits.
+// ReadTrustedDocuments reads a file of documents that must fit the schema and the limits.
 func ReadTrustedDocuments(file string, limits gqlguard.Limits, reportOnly bool) (*gqlguard.TrustedDocuments, error) {
-	guard := (&Resolver{Limits: limits}).guard(executable(nil).Schema())
+	guard := (&Resolver{Limits: limits}).guard(newSchema(nil).Schema())
 	return guard.ReadTrustedDocuments(file, reportOnly)
 }
 
-// executable is the schema without @defer, which gqlgen brings along: its transports answer in one
-// piece, so what was deferred would be missing, and so would its errors.
-func executable(r ResolverRoot) graphql.ExecutableSchema {
+// newSchema returns the schema without @defer, which gqlgen adds. Our transports answer in one piece,
+// so deferred fields and their errors would be missing.
+func newSchema(r ResolverRoot) graphql.ExecutableSchema {
 	schema := *parsedSchema
 	schema.Directives = maps.Clone(schema.Directives)
 	delete(schema.Directives, "defer")
 	return NewExecutableSchema(Config{Schema: &schema, Resolvers: r})
 }
 
-// optional makes null of what is not there.
-func optional[T any](found T, err error) (*T, error) {
+// nullIfNotFound returns nil for an object that does not exist or is not the caller's.
+func nullIfNotFound[T any](found T, err error) (*T, error) {
 	if point.CodeOf(err) == point.NotFound {
 		return nil, nil
 	}

@@ -125,7 +125,7 @@ func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
 func limitRequests(limit *edge.Limit) setting {
 	return func(w *world, r *graph.Resolver) {
 		verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
-		handler := verifier.Middleware(graph.Limited(limit, r.Handler()))
+		handler := verifier.Middleware(graph.LimitRate(limit, r.Handler()))
 		server := httptest.NewServer(edge.Proxies{netip.MustParsePrefix("127.0.0.0/8")}.Identify(handler))
 		w.Cleanup(server.Close)
 		w.limited = server.URL
@@ -193,7 +193,7 @@ func TestOperationsUnderWayAreBounded(t *testing.T) {
 		}
 	})
 	verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
-	handler := verifier.Middleware(graph.Bounded(&edge.AtOnce{User: 2, Address: 100}, hold))
+	handler := verifier.Middleware(graph.LimitConcurrency(&edge.AtOnce{User: 2, Address: 100}, hold))
 	call := func(query, user string, roles ...auth.Role) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodPost, "/graphql"+query, nil)
 		request.Header.Set("Authorization", "Bearer "+w.token(user, roles...))

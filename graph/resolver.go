@@ -15,8 +15,7 @@ type Resolver struct {
 	// Shop is the part of every checkout that does not depend on the order.
 	Shop Checkout
 	Log  *slog.Logger
-	// GatewayLimit is how often one caller may use the mutations that may ask the gateway. A nil
-	// one is no limit.
+	// GatewayLimit limits the mutations of one caller that may call Iamport; nil means no limit.
 	GatewayLimit *edge.Limit
 	// Feed has the lines of subscriptions.
 	Feed *feed.Feed
@@ -24,7 +23,7 @@ type Resolver struct {
 	Introspection bool
 	// Limits bound what one request may cost.
 	Limits gqlguard.Limits
-	// Trusted are the documents that may be asked; nil means all.
+	// Trusted are the only documents that are answered; nil means all documents are.
 	Trusted *gqlguard.TrustedDocuments
 	// FirstEdition answers with the statuses of the first edition of GraphQL over HTTP.
 	FirstEdition bool
