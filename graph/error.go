@@ -32,8 +32,8 @@ func (r *Resolver) presentError(ctx context.Context, err error) *gqlerror.Error 
 		r.logRefusal(ctx, refusal.Code, err)
 		return shown
 	}
-	// gqlgen's own errors wrap no other error: the request itself is wrong. Their messages quote the
-	// request, so their length is bounded.
+	// gqlgen's own errors wrap no other error: the request itself is wrong. Their messages quote
+	// the request, so their length is bounded.
 	if own, ok := errors.AsType[*gqlerror.Error](err); ok && own.Err == nil {
 		shown.Message = fmt.Sprintf("%.300s", clarifyMessage(own, shown.Path))
 		shown.Locations = own.Locations
@@ -48,8 +48,9 @@ func (r *Resolver) presentError(ctx context.Context, err error) *gqlerror.Error 
 	return shown
 }
 
-// clarifyMessage names the variable that is refused, which gqlparser names in the error's path only.
-// It replaces gqlgen's message for a request that does not name one of its document's operations.
+// clarifyMessage names the variable that is refused, which gqlparser names in the error's path
+// only. It replaces gqlgen's message for a request that does not name one of its document's
+// operations.
 func clarifyMessage(err *gqlerror.Error, field ast.Path) string {
 	switch {
 	case len(field) == 0 && len(err.Path) > 1 && err.Path[0] == ast.PathName("variable"):
@@ -101,8 +102,8 @@ func isFirstOfAnswer(ctx context.Context, err error) bool {
 	return !ok || causes.add(err)
 }
 
-// maxLoggedCauses is the number of lines that an answer may write to the log. A fault in a list fails
-// once for each of its entries.
+// maxLoggedCauses is the number of lines that an answer may write to the log. A fault in a list
+// fails once for each of its entries.
 const maxLoggedCauses = 5
 
 type loggedCausesKey struct{}
@@ -140,8 +141,8 @@ func (logCausesOnce) InterceptResponse(ctx context.Context, next graphql.Respons
 	return next(context.WithValue(ctx, loggedCausesKey{}, &loggedCauses{}))
 }
 
-// recoverPanic masks a panic. presentError logs it with the nearest 8 KB of its stack; a whole stack
-// has 30 KB.
+// recoverPanic masks a panic. presentError logs it with the nearest 8 KB of its stack; a whole
+// stack has 30 KB.
 func (r *Resolver) recoverPanic(_ context.Context, cause any) error {
 	return &point.Error{Code: point.Internal, Message: internalMessage,
 		Err: fmt.Errorf("panic: %.1000v\n%.8000s", cause, debug.Stack())}

@@ -69,8 +69,8 @@ func ReadTrustedDocuments(file string, limits gqlguard.Limits, reportOnly bool) 
 	return guard.ReadTrustedDocuments(file, reportOnly)
 }
 
-// newSchema returns the schema without @defer, which gqlgen adds. Our transports answer in one piece,
-// so deferred fields and their errors would be missing.
+// newSchema returns the schema without @defer, which gqlgen adds. Our transports answer in one
+// piece, so deferred fields and their errors would be missing.
 func newSchema(r ResolverRoot) graphql.ExecutableSchema {
 	schema := *parsedSchema
 	schema.Directives = maps.Clone(schema.Directives)

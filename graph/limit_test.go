@@ -19,8 +19,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// tight are limits that are reached by hand.
-func tight(_ *world, r *graph.Resolver) {
+// setTightLimits sets limits that a test reaches by hand.
+func setTightLimits(_ *world, r *graph.Resolver) {
 	r.Introspection = true
 	r.Limits = gqlguard.Limits{Body: 4000, Tokens: 100, Name: 30, Depth: 4, Aliases: 3, Directives: 2, RootFields: 4, MutationFields: 2, Fields: 20, Cost: 70,
 		Introspection: 300, Errors: 2}
@@ -28,43 +28,43 @@ func tight(_ *world, r *graph.Resolver) {
 
 func TestTheLimitOfABodyIsNamed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tight)
+	w := newWorld(t, setTightLimits)
 	head, tail := `{"query":"{ viewer { id } } #`, `"}`
 	fits := head + strings.Repeat("x", 4000-len(head)-len(tail)) + tail
-	if status, _, text := w.exchange("POST", "", "", fits); status != 200 {
+	if status, _, text := w.sendWithAccept("POST", "", "", fits); status != 200 {
 		t.Errorf("%d bytes: %d %s", len(fits), status, text)
 	}
-	if status, _, text := w.exchange("POST", "", "", fits+" "); status != 413 || !strings.Contains(text, "at most 4000 bytes (GRAPHQL_MAX_BODY)") {
+	if status, _, text := w.sendWithAccept("POST", "", "", fits+" "); status != 413 || !strings.Contains(text, "at most 4000 bytes (GRAPHQL_MAX_BODY)") {
 		t.Errorf("one byte more: %d %s", status, text)
 	}
 }
 
 func TestErrorsOverTheLimitAreLeftOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tight)
-	for _, query := range []string{"{ viewer { a b c d } }", "{" + repeat(3, ` a#: chargeOrder(merchantUid: "?") { status }`) + "}"} {
+	w := newWorld(t, setTightLimits)
+	for _, query := range []string{"{ viewer { a b c d } }", "{" + repeatNumbered(3, ` a#: chargeOrder(merchantUid: "?") { status }`) + "}"} {
 		if r := w.ask("minji", query); len(r.Errors) != 2 {
 			t.Errorf("%d errors, want 2: %s", len(r.Errors), r.text)
 		}
 	}
 }
 
-// slowly lets an operation have a moment only.
-func slowly(gateway func(*world) point.Gateway) setting {
+// withShortTimeout gives an operation 50 ms.
+func withShortTimeout(gateway func(*world) point.Gateway) setting {
 	return func(w *world, r *graph.Resolver) {
 		w.points.Gateway = gateway(w)
 		r.Limits.Time = 50 * time.Millisecond
 	}
 }
 
-const timeOver = "An operation has at most 50ms (GRAPHQL_TIMEOUT). A change may have been made all the same."
+const timeoutMessage = "An operation has at most 50ms (GRAPHQL_TIMEOUT). A change may have been made all the same."
 
 func TestAnOperationEndsWithItsTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, slowly(func(*world) point.Gateway { return silent{} }))
+	w := newWorld(t, withShortTimeout(func(*world) point.Gateway { return hangingGateway{} }))
 	r := w.charge("minji", "imp_1")
 	w.wantCode(r, point.InvalidArgument)
-	if len(r.Errors) != 1 || r.Errors[0].Message != timeOver {
+	if len(r.Errors) != 1 || r.Errors[0].Message != timeoutMessage {
 		t.Errorf("it does not say why: %s", r.text)
 	}
 	if log := w.log.text.String(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "an operation took too long") {
@@ -72,17 +72,17 @@ func TestAnOperationEndsWithItsTime(t *testing.T) {
 	}
 }
 
-// TestATimeThatEndsInTheDatabaseIsTheOperations: whoever holds the database keeps a statement until
-// its context ends, and no driver says so in the same words.
+// A statement that waits for a lock ends with its context, and each driver reports it in other
+// words.
 func TestATimeThatEndsInTheDatabaseIsTheOperations(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
-		w := newWorldOn(t, db, slowly(func(w *world) point.Gateway { return w.points.Gateway }))
+		w := newWorldOn(t, db, withShortTimeout(func(w *world) point.Gateway { return w.points.Gateway }))
 		tx := db.Begin()
 		defer tx.Rollback()
 		w.must(tx.Exec("UPDATE charge_products SET position = position").Error)
 		r := w.askAs(w.token("boss", auth.RoleAdmin), strings.Replace(upsert, "p2", "p1", 1))
-		if w.wantCode(r, point.InvalidArgument); len(w.log.errors()) > 0 || !strings.Contains(r.text, timeOver) {
+		if w.wantCode(r, point.InvalidArgument); len(w.log.errors()) > 0 || !strings.Contains(r.text, timeoutMessage) {
 			t.Errorf("%s, and the log says %s", r.text, w.log.text.String())
 		}
 	})
@@ -90,9 +90,9 @@ func TestATimeThatEndsInTheDatabaseIsTheOperations(t *testing.T) {
 
 func TestATimeThatEndsWithTheGatewaySaysSo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, slowly(func(w *world) point.Gateway {
+	w := newWorld(t, withShortTimeout(func(w *world) point.Gateway {
 		hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice that the client has gone
+			_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client has left
 			<-r.Context().Done()
 		}))
 		w.Cleanup(hanging.Close)

@@ -33,7 +33,7 @@ func schema(t *testing.T) *gql.Schema {
 	return schema
 }
 
-// errorCodes are the names of the schema's enum.
+// errorCodes returns the names of the schema's enum.
 func errorCodes(t *testing.T) []string {
 	t.Helper()
 	var names []string

@@ -30,8 +30,8 @@ func trustedFile(t *testing.T, content string) string {
 	return file
 }
 
-// trusting is a server that was given trustedQuery, and a mutation.
-func trusting(reportOnly bool) setting {
+// withTrustedDocuments trusts trustedQuery and a mutation.
+func withTrustedDocuments(reportOnly bool) setting {
 	return func(w *world, r *graph.Resolver) {
 		content, err := json.Marshal(map[string]string{sha(trustedQuery): trustedQuery, sha(charge): charge})
 		w.must(err)
@@ -42,7 +42,7 @@ func trusting(reportOnly bool) setting {
 
 func TestATrustedDocumentIsAnsweredHoweverItIsNamed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, trusting(false))
+	w := newWorld(t, withTrustedDocuments(false))
 	hash := sha(trustedQuery)
 	for name, body := range map[string]string{
 		"its text":          fmt.Sprintf(`{"query":%q}`, trustedQuery),
@@ -55,18 +55,18 @@ func TestATrustedDocumentIsAnsweredHoweverItIsNamed(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"?documentId=sha256:" + hash, `?extensions={"persistedQuery":{"sha256Hash":"` + hash + `"}}`} {
-		if status, _, text := w.exchange("GET", query, "", ""); status != 200 || !strings.Contains(text, "minji") {
+		if status, _, text := w.sendWithAccept("GET", query, "", ""); status != 200 || !strings.Contains(text, "minji") {
 			t.Errorf("%s: %d %s", query, status, text)
 		}
 	}
-	if status, _, text := w.exchange("GET", "?documentId=sha256:"+sha(charge)+`&variables={"id":"x"}`, "", ""); status != 405 {
+	if status, _, text := w.sendWithAccept("GET", "?documentId=sha256:"+sha(charge)+`&variables={"id":"x"}`, "", ""); status != 405 {
 		t.Errorf("a trusted mutation by GET: %d %s", status, text)
 	}
 }
 
 func TestADocumentThatIsNotTrustedIsRefusedByItsHash(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, trusting(false))
+	w := newWorld(t, withTrustedDocuments(false))
 	const other = "{ viewer { id } }"
 	for name, body := range map[string]string{
 		sha(other):           fmt.Sprintf(`{"query":%q}`, other),
@@ -97,7 +97,7 @@ func TestWithoutTrustedDocumentsAHashIsNoDocument(t *testing.T) {
 
 func TestInReportModeADocumentIsAnsweredAndLoggedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, trusting(true))
+	w := newWorld(t, withTrustedDocuments(true))
 	const other = "query Other { viewer { id } }"
 	for range 3 {
 		w.want(w.post(w.token("minji"), fmt.Sprintf(`{"query":%q,"operationName":"Other"}`, other)), "minji", "viewer", "id")
@@ -111,7 +111,7 @@ func TestInReportModeADocumentIsAnsweredAndLoggedOnce(t *testing.T) {
 
 func TestReportsOfInventedDocumentsEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, trusting(true))
+	w := newWorld(t, withTrustedDocuments(true))
 	for i := range 1010 {
 		w.wantCode(w.askAs("", fmt.Sprintf("{ __typename } # %d", i)), "")
 	}

@@ -59,7 +59,7 @@ func TestTheDocumentListsTheLimits(t *testing.T) {
 		t.Fatalf("%s has no place for the table of limits", document)
 	}
 	if *update {
-		if err := os.WriteFile(document, []byte(before+tableBegin+limitsTable()+tableEnd+after), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(document, []byte(before+tableBegin+limitsTable()+tableEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
