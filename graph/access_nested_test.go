@@ -13,7 +13,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// guard says why a resolver below the roots needs no check of its own.
+// guard is the reason why a resolver below the roots needs no check of its own.
 type guard string
 
 const (
@@ -21,8 +21,9 @@ const (
 	ofParent guard = "it reads what its object refers to, and whoever has the object passed a root's check of its owner"
 )
 
-// guards has every resolver of ours below the roots. What is not in it fails TestEveryResolverSaysWhoMayUseIt.
-func guards() map[string]guard {
+// ownershipGuards has every resolver below the roots. TestEveryResolverSaysWhoMayUseIt fails for a
+// resolver that is missing.
+func ownershipGuards() map[string]guard {
 	return map[string]guard{
 		"ChargeOrder.product":        public,
 		"ChargeOrder.checkout":       ofParent,
@@ -42,8 +43,9 @@ func guards() map[string]guard {
 	}
 }
 
-// resolvers are the fields that code of ours answers, as gqlgen wants them of it: by type, and name.
-func resolvers(t *testing.T) map[string]bool {
+// nestedResolvers returns the fields that our own code resolves, by type and name, as gqlgen lists
+// them.
+func nestedResolvers(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
 	for root := range reflect.TypeFor[graph.ResolverRoot]().Methods() {
@@ -58,11 +60,11 @@ func resolvers(t *testing.T) map[string]bool {
 	return found
 }
 
-// TestEveryResolverSaysWhoMayUseIt fails for a resolver with neither a check, which accesses tells of and
-// TestOnlyThoseMayUseAnOperation tries, nor a mark.
+// A resolver needs a check, which operationAccess lists and TestOnlyThoseMayUseAnOperation tries,
+// or a guard.
 func TestEveryResolverSaysWhoMayUseIt(t *testing.T) {
 	t.Parallel()
-	marks, checks, found := guards(), accesses(), resolvers(t)
+	marks, checks, found := ownershipGuards(), operationAccess(), nestedResolvers(t)
 	for name := range found {
 		root, field, _ := strings.Cut(name, ".")
 		_, ok := marks[name]
@@ -82,17 +84,17 @@ func TestEveryResolverSaysWhoMayUseIt(t *testing.T) {
 
 func isRoot(name string) bool { return isOneOf(name, []string{"Query", "Mutation", "Subscription"}) }
 
-// route is how a resolver is reached from an operation.
+// route is the way from an operation to a resolver.
 type route struct {
 	name  string   // of the resolver
 	steps []string // the fields from below the operation down to it
-	leaf  string   // what it is asked for
+	leaf  string   // the selection of the last field
 }
 
-// routes are the shortest ones from an object of the type to every resolver below it.
-func routes(t *testing.T, from string) []route {
+// shortestRoutes returns the shortest route from an object of the type to every resolver below it.
+func shortestRoutes(t *testing.T, from string) []route {
 	t.Helper()
-	ours, seen, found := resolvers(t), map[string]bool{from: true}, []route(nil)
+	ours, seen, found := nestedResolvers(t), map[string]bool{from: true}, []route(nil)
 	type place struct {
 		object string
 		steps  []string
@@ -103,11 +105,11 @@ func routes(t *testing.T, from string) []route {
 			below := schema(t).Types[field.Type.Name()]
 			step := field.Name
 			if field.Arguments.ForName("first") != nil {
-				step += "(first: 9)" // or it costs too much
+				step += "(first: 9)" // more would exceed the limit on cost
 			}
 			steps := append(here.steps[:len(here.steps):len(here.steps)], step)
 			if name := here.object + "." + field.Name; ours[name] {
-				found = append(found, route{name, steps, leaves(t, below)})
+				found = append(found, route{name, steps, leafSelection(t, below)})
 			}
 			if below.Kind == gql.Object && !seen[below.Name] {
 				seen[below.Name] = true
@@ -118,8 +120,9 @@ func routes(t *testing.T, from string) []route {
 	return found
 }
 
-// leaves selects all that an object says, and the ids of what is next to it; of a page, of its entries.
-func leaves(t *testing.T, object *gql.Definition) string {
+// leafSelection selects all scalar fields of an object and the ids of the objects next to it; for a
+// page, those of its entries.
+func leafSelection(t *testing.T, object *gql.Definition) string {
 	t.Helper()
 	var names []string
 	for _, field := range object.Fields {
@@ -127,7 +130,7 @@ func leaves(t *testing.T, object *gql.Definition) string {
 		case below.Kind != gql.Object:
 			names = append(names, field.Name)
 		case field.Name == "edges" || field.Name == "node":
-			names = append(names, field.Name+" "+leaves(t, below))
+			names = append(names, field.Name+" "+leafSelection(t, below))
 		case below.Fields.ForName("id") != nil:
 			names = append(names, field.Name+" { id }")
 		}
@@ -135,19 +138,19 @@ func leaves(t *testing.T, object *gql.Definition) string {
 	return "{ " + strings.Join(names, " ") + " }"
 }
 
-// selection is what an operation has to be asked for to reach the resolver.
+// selection returns the fields that an operation must select to reach the resolver.
 func (r route) selection() string {
 	return "{ " + strings.Join(r.steps, " { ") + " " + r.leaf + strings.Repeat(" }", len(r.steps))
 }
 
-// reached tells whether the resolver has answered with something.
-func reached(value any, steps []string) bool {
+// hasAnswered tells whether the resolver answered with a value.
+func hasAnswered(value any, steps []string) bool {
 	switch value := value.(type) {
 	case nil:
 		return false
 	case []any:
 		for _, one := range value {
-			if reached(one, steps) {
+			if hasAnswered(one, steps) {
 				return true
 			}
 		}
@@ -157,13 +160,14 @@ func reached(value any, steps []string) bool {
 			return true
 		}
 		name, _, _ := strings.Cut(steps[0], "(")
-		return reached(value[name], steps[1:])
+		return hasAnswered(value[name], steps[1:])
 	}
 	return true
 }
 
-// numbersOf are what names anything of the user's: orders, payments, lines, lots and bank accounts.
-func (w *world) numbersOf(user string) (numbers []string) {
+// idsOfUser returns the ids of all that belongs to a user: orders, payments, lines, lots and bank
+// accounts.
+func (w *world) idsOfUser(user string) (numbers []string) {
 	w.Helper()
 	w.must(w.db.Raw(`SELECT merchant_uid FROM charge_orders WHERE user_id = @user UNION SELECT imp_uid FROM payments WHERE user_id = @user
 		UNION SELECT id FROM point_transactions WHERE user_id = @user UNION SELECT id FROM point_lots WHERE user_id = @user
@@ -172,7 +176,7 @@ func (w *world) numbersOf(user string) (numbers []string) {
 	return numbers
 }
 
-func anyIn(text string, numbers []string) bool {
+func containsAny(text string, numbers []string) bool {
 	for _, number := range numbers {
 		if strings.Contains(text, number) {
 			return true
@@ -181,8 +185,9 @@ func anyIn(text string, numbers []string) bool {
 	return false
 }
 
-// lived is a world where minji and junho have something of everything. It returns minji's numbers by what accesses calls them.
-func lived(t *testing.T) (w *world, hers []map[string]string) {
+// newPopulatedWorld returns a world where minji and junho have one of every kind of object, and
+// minji's ids under the names that operationAccess uses.
+func newPopulatedWorld(t *testing.T) (w *world, hers []map[string]string) {
 	t.Helper()
 	w = newBonusWorld(t)
 	for _, user := range []string{"minji", "junho"} {
@@ -208,36 +213,36 @@ func lived(t *testing.T) (w *world, hers []map[string]string) {
 
 var innermost = regexp.MustCompile(`\{ \w+ \} \}$`)
 
-// TestNothingBelowAnothersObjectsIsReached asks every operation that can be given an id of minji's, and those that need none,
-// for everything below it: as minji, to see that there is something, and as junho, who must not see any of it.
+// The test selects everything below every operation that takes an id of minji's or no id. Minji
+// sees it, so there is something to see; junho must not see any of it.
 func TestNothingBelowAnothersObjectsIsReached(t *testing.T) {
 	t.Parallel()
-	w, hers := lived(t)
-	numbers, seen := w.numbersOf("minji"), map[string]bool{}
-	minji, junho, boss := w.token("minji"), w.token("junho"), w.boss()
+	w, hers := newPopulatedWorld(t)
+	numbers, seen := w.idsOfUser("minji"), map[string]bool{}
+	minji, junho, boss := w.token("minji"), w.token("junho"), w.adminToken()
 	for _, root := range []string{"Query", "Mutation"} {
 		for _, operation := range schema(t).Types[root].Fields {
-			template := accesses()[operation.Name].query
-			for _, r := range routes(t, operation.Type.Name()) {
+			template := operationAccess()[operation.Name].query
+			for _, r := range shortestRoutes(t, operation.Type.Name()) {
 				for _, ids := range hers {
 					query := innermost.ReplaceAllLiteralString(template, r.selection()+" }")
-					if of := accesses()[operation.Name].of; of != "" {
+					if of := operationAccess()[operation.Name].of; of != "" {
 						query = fmt.Sprintf(query, ids[of])
 					}
-					if got := w.askAs(junho, query); anyIn(got.text, numbers) {
+					if got := w.askAs(junho, query); containsAny(got.text, numbers) {
 						t.Errorf("junho reaches %s by %s: %s", r.name, query, got.text)
 					}
 					if root == "Query" {
 						for _, token := range []string{minji, boss} {
 							got := w.askAs(token, query)
-							seen[r.name] = seen[r.name] || anyIn(got.text, numbers) && reached(got.at(operation.Name), r.steps)
+							seen[r.name] = seen[r.name] || containsAny(got.text, numbers) && hasAnswered(got.at(operation.Name), r.steps)
 						}
 					}
 				}
 			}
 		}
 	}
-	for name, guard := range guards() {
+	for name, guard := range ownershipGuards() {
 		if !seen[name] && guard != public {
 			t.Errorf("minji never reached %s: that nobody else does proves nothing", name)
 		}

@@ -9,16 +9,16 @@ import (
 	"pointcharge/internal/point"
 )
 
-// access says who may use an operation. Every field of the schema's roots must have one; see
+// access describes who may use an operation. Every field of the schema's roots must have one; see
 // TestEveryOperationSaysWhoMayUseIt.
 type access struct {
-	query string // %s is the id of something that is minji's, or of nothing
+	query string // %s is the id of an object of minji's, or of no object
 	open  bool   // needs no token
 	roles []auth.Role
-	of    string // what the id is of: "order", "line" or "payment"; empty when the operation names nothing of anybody's
+	of    string // the kind of the id: "order", "line" or "payment"; empty for an operation without one
 }
 
-func accesses() map[string]access {
+func operationAccess() map[string]access {
 	service, admin := []auth.Role{auth.RoleService, auth.RoleAdmin}, []auth.Role{auth.RoleAdmin}
 	return map[string]access{
 		"chargeProducts":         {query: `{ chargeProducts { id } }`, open: true},
@@ -36,16 +36,17 @@ func accesses() map[string]access {
 		"cancelSpend":            {query: `mutation { cancelSpend(input: {userId: "minji", amount: 1, reference: "r", cancellation: "c"}) { id } }`, roles: service},
 		"adjustPoints":           {query: `mutation { adjustPoints(input: {userId: "minji", amount: 1, reference: "r", reason: "x"}) { id } }`, roles: admin},
 		"upsertChargeProduct":    {query: `mutation { upsertChargeProduct(input: {id: "p", name: "n", price: 1, points: 1}) { id } }`, roles: admin},
-		// Asked at another address: see TestWhatIsNoRequestForAStreamHasAStatus, which has no token, and
-		// TestAStreamBringsTheViewersLinesThatAnotherServerWrites, where others write lines, too.
+		// Asked at another address: see TestWhatIsNoRequestForAStreamHasAStatus, which has no
+		// token, and TestAStreamBringsTheViewersLinesThatAnotherServerWrites, where others write
+		// lines, too.
 		"viewerTransactionAdded": {},
 	}
 }
 
-// TestEveryOperationSaysWhoMayUseIt fails for a field that somebody added to a root and not to the table.
+// A new field of a root must be added to the table.
 func TestEveryOperationSaysWhoMayUseIt(t *testing.T) {
 	t.Parallel()
-	table, known := accesses(), 0
+	table, known := operationAccess(), 0
 	for _, root := range []string{"Query", "Mutation", "Subscription"} {
 		for _, field := range schema(t).Types[root].Fields {
 			if field.Name == "__schema" || field.Name == "__type" {
@@ -62,11 +63,11 @@ func TestEveryOperationSaysWhoMayUseIt(t *testing.T) {
 	}
 }
 
-// TestOnlyThoseMayUseAnOperation asks each as nobody, as a user, a service and an admin.
+// Each operation is called without a token, as a user, as a service and as an admin.
 func TestOnlyThoseMayUseAnOperation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, a := range accesses() {
+	for name, a := range operationAccess() {
 		if a.query == "" {
 			continue
 		}
@@ -87,8 +88,7 @@ func TestOnlyThoseMayUseAnOperation(t *testing.T) {
 	}
 }
 
-// TestWhatIsAnothersLooksLikeNothing: whoever is not the owner reads and changes nothing, and cannot even tell that there
-// is something.
+// Users other than the owner read and change nothing, and cannot tell that the object exists.
 func TestWhatIsAnothersLooksLikeNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -96,7 +96,7 @@ func TestWhatIsAnothersLooksLikeNothing(t *testing.T) {
 	impUID := w.pay(merchantUID)
 	line, _ := w.charge("minji", impUID).at("createPointTransaction", "id").(string)
 	theirs := map[string]string{"order": merchantUID, "line": line, "payment": impUID}
-	for name, a := range accesses() {
+	for name, a := range operationAccess() {
 		if a.of == "" {
 			continue
 		}

@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// private is everything that needs a token.
-func private() []string {
+// privateOperations returns every operation that needs a token.
+func privateOperations() []string {
 	return []string{
 		`{ viewer { id } }`, `{ chargeOrder(merchantUid: "m") { status } }`, `{ pointTransaction(id: "x") { kind } }`,
 		`{ chargeProducts(includeInactive: true) { id } }`,
@@ -28,7 +28,7 @@ func private() []string {
 	}
 }
 
-func forgeries(t *testing.T) map[string]string {
+func forgedTokens(t *testing.T) map[string]string {
 	t.Helper()
 	good := jwt.MapClaims{"sub": "minji", "iss": issuer, "aud": audience, "exp": time.Now().Add(time.Hour).Unix(), "roles": "admin"}
 	with := func(name string, value any) jwt.MapClaims {
@@ -63,8 +63,8 @@ func forgeries(t *testing.T) map[string]string {
 func TestWithoutAGoodTokenNothingPrivateAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, token := range forgeries(t) {
-		for _, query := range private() {
+	for name, token := range forgedTokens(t) {
+		for _, query := range privateOperations() {
 			r := w.askAs(token, query)
 			if w.wantCode(r, point.Unauthenticated); t.Failed() {
 				t.Fatalf("%s: %s", name, query)
@@ -80,7 +80,7 @@ func TestEveryBadTokenGetsTheSameWords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	want := w.askAs("", `{ viewer { id } }`).text
-	for name, token := range forgeries(t) {
+	for name, token := range forgedTokens(t) {
 		if got := w.askAs(token, `{ viewer { id } }`).text; got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}

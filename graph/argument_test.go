@@ -61,8 +61,8 @@ func TestUnknownAndInactiveProductsAreUnavailable(t *testing.T) {
 	}
 }
 
-// misfits are no whole numbers, or none that the field can hold.
-func misfits(field string) []string {
+// badNumbers are not whole numbers, or are out of the range of the field.
+func badNumbers(field string) []string {
 	all := []string{"1e12", "1e400", "9007199254740992", "-9007199254740992", "99999999999999999999", "1.5", "1.0", `"1"`, "true", "[1, 2]", "{}"}
 	switch field {
 	case "position":
@@ -78,7 +78,7 @@ func TestNumbersThatDoNotFitAreInvalidArguments(t *testing.T) {
 	w := newWorld(t)
 	token := w.token("boss", auth.RoleAdmin)
 	for _, field := range []string{"first", "price", "points", "bonusPoints", "position"} {
-		for _, number := range misfits(field) {
+		for _, number := range badNumbers(field) {
 			written, variable := requestWith(field, number)
 			if w.wantCode(w.askAs(token, written), point.InvalidArgument); t.Failed() {
 				t.Fatalf("%s: %s written", field, number)
@@ -93,11 +93,12 @@ func TestNumbersThatDoNotFitAreInvalidArguments(t *testing.T) {
 	}
 }
 
-// requestWith sets a field to a number in the query's text, and by a variable.
+// requestWith returns two requests that set a field to a number: in the text of the query, and by a
+// variable.
 func requestWith(field, number string) (written, variable string) {
 	if field == "first" {
 		written = `{ viewer { pointTransactions(first: ` + number + `) { edges { cursor } } } }`
-		query := quoted(`query($v: Int!) { viewer { pointTransactions(first: $v) { edges { cursor } } } }`)
+		query := quoteJSON(`query($v: Int!) { viewer { pointTransactions(first: $v) { edges { cursor } } } }`)
 		return written, `{"query": ` + query + `, "variables": {"v": ` + number + `}}`
 	}
 	input := map[string]string{"id": `"p"`, "name": `"n"`, "price": "1", "points": "1", field: number}
@@ -107,11 +108,11 @@ func requestWith(field, number string) (written, variable string) {
 		members = append(members, `"`+name+`": `+value)
 	}
 	written = `mutation { upsertChargeProduct(input: {` + strings.Join(fields, ", ") + `}) { id } }`
-	query := quoted(`mutation($v: ChargeProductInput!) { upsertChargeProduct(input: $v) { id } }`)
+	query := quoteJSON(`mutation($v: ChargeProductInput!) { upsertChargeProduct(input: $v) { id } }`)
 	return written, `{"query": ` + query + `, "variables": {"v": {` + strings.Join(members, ", ") + `}}}`
 }
 
-func quoted(text string) string {
+func quoteJSON(text string) string {
 	out, _ := json.Marshal(text) // a string can be encoded
 	return string(out)
 }
@@ -132,7 +133,7 @@ func TestTheLargestProductIsKeptExactly(t *testing.T) {
 	}
 }
 
-// TestArgumentsOfAnotherTypeAreInvalid gives every argument what it does not take.
+// Every argument gets values of types that it does not accept.
 func TestArgumentsOfAnotherTypeAreInvalid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -147,7 +148,7 @@ func TestArgumentsOfAnotherTypeAreInvalid(t *testing.T) {
 	}
 	for query, values := range queries {
 		for value := range strings.FieldsSeq(values) {
-			r := w.post(token, `{"query":`+quoted(query)+`,"variables":{"v":`+value+`}}`)
+			r := w.post(token, `{"query":`+quoteJSON(query)+`,"variables":{"v":`+value+`}}`)
 			if w.wantCode(r, point.InvalidArgument); t.Failed() {
 				t.Fatalf("%s with %s", query, value)
 			}

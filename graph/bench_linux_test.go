@@ -19,8 +19,9 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// breadth is what a typical client asks on the page of a wallet: everything the schema has, a page of each list.
-const breadth = `query Wallet($first: Int!) {
+// walletPage is what a typical client asks for on the page of a wallet: everything the schema has,
+// a page of each list.
+const walletPage = `query Wallet($first: Int!) {
 	chargeProducts { id name price points bonusPoints active position }
 	viewer {
 		id balance spendable debt
@@ -35,18 +36,18 @@ fragment Line on PointTransaction { id kind amount balanceAfter impUid descripti
 fragment Order on ChargeOrder { merchantUid price points bonusPoints status payMethod expiresAt createdAt product { id name }
 	checkout { sdkUrl userCode channelKey payMethod merchantUid name amount currency redirectUrl noticeUrl } virtualAccount { bank number } }`
 
-// BenchmarkBreadth compares our handler, with all it checks, and gqlgen's default server on the same resolvers. Beside
-// the time it takes it reports cpu-ms/op: the processor time of the whole process.
+// BenchmarkBreadth compares our handler, with all its checks, and gqlgen's default server on the
+// same resolvers. It also reports cpu-ms/op, the processor time of the whole process.
 func BenchmarkBreadth(b *testing.B) {
-	resolver := populated(b, 20)
-	b.Run("ours", func(b *testing.B) { ask(b, resolver.Handler()) })
+	resolver := newPopulatedResolver(b, 20)
+	b.Run("ours", func(b *testing.B) { benchmarkQuery(b, resolver.Handler()) })
 	b.Run("default", func(b *testing.B) {
-		ask(b, handler.NewDefaultServer(graph.NewExecutableSchema(graph.Config{Resolvers: resolver})))
+		benchmarkQuery(b, handler.NewDefaultServer(graph.NewExecutableSchema(graph.Config{Resolvers: resolver})))
 	})
 }
 
-// populated is minji's wallet with so many charges.
-func populated(b testing.TB, charges int) *graph.Resolver {
+// newPopulatedResolver returns a resolver whose user minji has a number of charges.
+func newPopulatedResolver(b testing.TB, charges int) *graph.Resolver {
 	b.Helper()
 	pretend := sandbox.New(sandbox.Config{Key: "imp-key", Secret: impSecret})
 	b.Cleanup(pretend.Close)
@@ -70,13 +71,13 @@ func populated(b testing.TB, charges int) *graph.Resolver {
 	return &graph.Resolver{Points: points, Log: slog.New(slog.DiscardHandler)}
 }
 
-func ask(b *testing.B, server http.Handler) {
+func benchmarkQuery(b *testing.B, server http.Handler) {
 	b.Helper()
-	body, err := json.Marshal(map[string]any{"query": breadth, "variables": map[string]any{"first": 20}})
+	body, err := json.Marshal(map[string]any{"query": walletPage, "variables": map[string]any{"first": 20}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx := asMinji(b, auth.RoleUser)
+	ctx := contextOfMinji(b, auth.RoleUser)
 	before := processCPU(b)
 	for b.Loop() {
 		r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(string(body))).WithContext(ctx)

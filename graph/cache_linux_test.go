@@ -14,8 +14,8 @@ import (
 )
 
 func TestLongDocumentsAreNotKept(t *testing.T) { //nolint:paralleltest // it measures
-	handler, ctx := (&graph.Resolver{}).Handler(), asMinji(t, auth.RoleUser)
-	before := heap()
+	handler, ctx := (&graph.Resolver{}).Handler(), contextOfMinji(t, auth.RoleUser)
+	before := heapInUse()
 	for i := range 100 {
 		body, err := json.Marshal(request{Query: fmt.Sprintf("{ a%d: __typename }", i) + strings.Repeat(",", 60_000)})
 		if err != nil {
@@ -29,7 +29,7 @@ func TestLongDocumentsAreNotKept(t *testing.T) { //nolint:paralleltest // it mea
 			t.Fatal(w.Body)
 		}
 	}
-	kept := heap() - before
+	kept := heapInUse() - before
 	t.Logf("%d KB kept of a hundred documents of 60 KB", kept>>10)
 	if kept > 1<<20 {
 		t.Errorf("%d bytes are kept", kept)
@@ -37,8 +37,8 @@ func TestLongDocumentsAreNotKept(t *testing.T) { //nolint:paralleltest // it mea
 	runtime.KeepAlive(handler)
 }
 
-// heap is how many bytes are in use.
-func heap() int64 {
+// heapInUse returns the bytes of the heap that are in use.
+func heapInUse() int64 {
 	var now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&now)

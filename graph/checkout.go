@@ -26,21 +26,21 @@ type Checkout struct {
 	NoticeURL   string
 }
 
-// checkout is the shop's own settings, completed for one order and its buyer.
-func (shop Checkout) checkout(o point.Order, buyer auth.Identity) Checkout {
-	shop.PayMethod = iamportWord(o.PayMethod)
+// forOrder completes the shop's settings for one order and its buyer.
+func (shop Checkout) forOrder(o point.Order, buyer auth.Identity) Checkout {
+	shop.PayMethod = iamportPayMethod(o.PayMethod)
 	shop.MerchantUID = o.MerchantUID
 	shop.Name = o.Name
 	shop.Amount = o.Price
 	shop.Currency = o.Currency
-	shop.BuyerName = told(buyer.Name)
-	shop.BuyerEmail = told(buyer.Email)
-	shop.BuyerTel = told(buyer.Phone)
+	shop.BuyerName = printableOrNil(buyer.Name)
+	shop.BuyerEmail = printableOrNil(buyer.Email)
+	shop.BuyerTel = printableOrNil(buyer.Phone)
 	return shop
 }
 
-// iamportWord is the pay_method of the payment window (contract §1.4).
-func iamportWord(m point.PayMethod) string {
+// iamportPayMethod returns the pay_method of the payment window (contract §1.4).
+func iamportPayMethod(m point.PayMethod) string {
 	switch m {
 	case point.PayByBankTransfer:
 		return "trans"
@@ -60,14 +60,15 @@ func iamportWord(m point.PayMethod) string {
 	return "card"
 }
 
-// maxTold is in bytes of JSON, where one character may take six. Nobody's name is longer, and it comes back with each
-// order of a list.
-const maxTold = 256
+// maxPrintable is in bytes of JSON, where one character may take six. Real names are shorter, and a
+// buyer's name is repeated with each order of a list.
+const maxPrintable = 256
 
-func told(s string) *string {
-	written, err := json.Marshal(s)
-	if s == "" || err != nil || len(written) > maxTold+len(`""`) || strings.ContainsFunc(s, unicode.IsControl) {
+// printableOrNil returns nil for a text that is empty, too long, or has control characters.
+func printableOrNil(text string) *string {
+	encoded, err := json.Marshal(text)
+	if text == "" || err != nil || len(encoded) > maxPrintable+len(`""`) || strings.ContainsFunc(text, unicode.IsControl) {
 		return nil
 	}
-	return &s
+	return &text
 }

@@ -11,7 +11,8 @@ import (
 
 func (w *world) expiry() time.Time { return time.Now().Add(time.Hour) }
 
-// list reads a connection page by page, first nodes at a time, and returns what each node has as field.
+// list reads a connection page by page, first nodes at a time, and returns the given field of each
+// node.
 func (w *world) list(connection, field string, first int) []any {
 	w.Helper()
 	query := fmt.Sprintf(`query($first: Int!, $after: String) { viewer { %s(first: $first, after: $after) {

@@ -7,11 +7,12 @@ import (
 	"pointcharge/internal/point"
 )
 
-// console cancels won of a payment as a person at Iamport's console does, and lets the books follow.
-func (w *world) console(impUID string, won json.Number) {
+// cancelAtConsole cancels won of a payment as an operator does at Iamport's console, and syncs the
+// payment.
+func (w *world) cancelAtConsole(impUID string, won json.Number) {
 	w.Helper()
 	w.must(w.gateway.Cancel(impUID, won))
-	_, err := w.points.Sync(w.Context(), impUID) // what the webhook does
+	_, err := w.points.Sync(w.Context(), impUID) // as the webhook does
 	w.must(err)
 }
 
@@ -20,9 +21,9 @@ func TestWhatACancelledPaymentCannotTakeBackIsDebt(t *testing.T) {
 	w := newWorld(t)
 	_, impUID := w.chargedBy("minji")
 	w.wantCode(w.spend("minji", 3_000, "order-1"), "")
-	w.console(impUID, "")
+	w.cancelAtConsole(impUID, "")
 	w.wantWallet("minji", -3_000, 0, 3_000)
-	r := w.askAs(w.service(), `{ user(id: "minji") { balance spendable debt } }`)
+	r := w.askAs(w.serviceToken(), `{ user(id: "minji") { balance spendable debt } }`)
 	w.want(r, -3000.0, "user", "balance")
 	w.want(r, 3000.0, "user", "debt")
 	w.wantAudited()
@@ -33,7 +34,7 @@ func TestNothingIsSpentInDebt(t *testing.T) {
 	w := newWorld(t)
 	_, impUID := w.chargedBy("minji")
 	w.wantCode(w.spend("minji", 3_000, "order-1"), "")
-	w.console(impUID, "")
+	w.cancelAtConsole(impUID, "")
 	for _, r := range []reply{w.spend("minji", 1, "order-2"), w.adjust("minji", -1, "a1")} {
 		w.wantCode(r, point.InsufficientPoints)
 		if b := r.Errors[0].Extensions.Balance; b == nil || *b != 0 {
@@ -47,14 +48,14 @@ func TestTheNextChargeRepaysTheDebtFirst(t *testing.T) {
 	w := newWorld(t)
 	_, impUID := w.chargedBy("minji")
 	w.wantCode(w.spend("minji", 3_000, "order-1"), "")
-	w.console(impUID, "")
+	w.cancelAtConsole(impUID, "")
 	line := w.charged("minji")
 	w.wantWallet("minji", 2_000, 2_000, 0)
 	r := w.ask("minji", `query($id: ID!) { pointTransaction(id: $id) { amount balanceAfter sources { reason amount } } }`, "id", line)
 	w.want(r, 5000.0, "pointTransaction", "amount")
 	w.want(r, 2000.0, "pointTransaction", "balanceAfter")
-	w.wantList(each(r.at("pointTransaction", "sources"), "reason"), "DEBT")
-	w.wantList(each(r.at("pointTransaction", "sources"), "amount"), 3000.0)
+	w.wantList(pluck(r.at("pointTransaction", "sources"), "reason"), "DEBT")
+	w.wantList(pluck(r.at("pointTransaction", "sources"), "amount"), 3000.0)
 	w.wantAudited()
 }
 
@@ -63,7 +64,7 @@ func TestADebtIsRepaidByACancelledSpendToo(t *testing.T) {
 	w := newWorld(t)
 	_, impUID := w.chargedBy("minji")
 	w.wantCode(w.spend("minji", 3_000, "order-1"), "")
-	w.console(impUID, "")
+	w.cancelAtConsole(impUID, "")
 	w.want(w.unspend("minji", 2_000, "order-1", "c1"), -1000.0, "cancelSpend", "balanceAfter")
 	w.wantWallet("minji", -1_000, 0, 1_000)
 	w.wantAudited()
@@ -73,9 +74,9 @@ func TestPartsOfAPaymentAreTakenBackOnce(t *testing.T) {
 	t.Parallel()
 	w := newBonusWorld(t)
 	line, impUID := w.chargedBy("minji")
-	w.console(impUID, "1000")
-	w.console(impUID, "1500")
-	_, err := w.points.Sync(t.Context(), impUID) // a webhook that comes twice
+	w.cancelAtConsole(impUID, "1000")
+	w.cancelAtConsole(impUID, "1500")
+	_, err := w.points.Sync(t.Context(), impUID) // as a repeated webhook does
 	w.must(err)
 	w.wantWallet("minji", 2_750, 2_750, 0)
 	w.want(w.ask("minji", quoteRefund, "t", line), 2500.0, "refundQuote", "amount")

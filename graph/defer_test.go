@@ -10,14 +10,14 @@ import (
 	"pointcharge/internal/point"
 )
 
-// An answer is one piece: what was deferred would be missing from it, and so would its errors.
+// An answer is sent in one piece, so deferred fields and their errors would be missing.
 func TestNothingIsDeferred(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Introspection = true })
 	const query = "{ viewer { ... @defer { id } } }"
 	w.wantCode(w.ask("minji", query), point.InvalidArgument)
 	w.wantCode(w.ask("minji", `mutation { createChargeOrder(productId: "p1") { ... @defer { merchantUid } } }`), point.InvalidArgument)
-	w.channel().open(w.token("minji"), "subscription { viewerTransactionAdded { ... @defer { seq } } }", nil).wantRefusal(point.InvalidArgument)
+	w.newStreamServer().open(w.token("minji"), "subscription { viewerTransactionAdded { ... @defer { seq } } }", nil).wantRefusal(point.InvalidArgument)
 	if r := w.askAs("", "{ __schema { directives { name } } }"); strings.Contains(r.text, `"defer"`) || !strings.Contains(r.text, `"skip"`) {
 		t.Errorf("introspection shows %s", r.text)
 	}

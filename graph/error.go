@@ -16,14 +16,15 @@ import (
 	"pointcharge/internal/point"
 )
 
-// present is the one place where an error becomes an answer: a code of the closed list and a message
-// that is safe to show. What is not for strangers goes to the log, once for an answer, here.
-func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
+// presentError turns every error of an answer into a code of the closed list and a message that is
+// safe to show. What must not be shown is logged here, once for each answer.
+func (r *Resolver) presentError(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
 	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
 	refusal, ok := errors.AsType[*point.Error](err)
-	if !ok && ended { // the operation's time may be over
-		refusal, ok = errors.AsType[*point.Error](context.Cause(ctx))
+	if cause := context.Cause(ctx); !ok && ended && !errors.Is(err, cause) {
+		err = cause // why it ended: the operation's time is over, or the stream's token has expired
+		refusal, ok = errors.AsType[*point.Error](err)
 	}
 	if ok {
 		shown.Message = refusal.Message
@@ -31,25 +32,26 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 		r.logRefusal(ctx, refusal.Code, err)
 		return shown
 	}
-	// gqlgen's own errors carry nothing inside: the request itself is wrong. Their messages quote the
-	// request, so they are bounded.
+	// gqlgen's own errors wrap no other error: the request itself is wrong. Their messages quote
+	// the request, so their length is bounded.
 	if own, ok := errors.AsType[*gqlerror.Error](err); ok && own.Err == nil {
-		shown.Message = fmt.Sprintf("%.300s", named(own, shown.Path))
+		shown.Message = fmt.Sprintf("%.300s", clarifyMessage(own, shown.Path))
 		shown.Locations = own.Locations
 		shown.Extensions = map[string]any{"code": point.InvalidArgument}
 		return shown
 	}
-	if !ended { // a client that left is no fault
-		r.logInternal(ctx, err)
+	if !ended { // a client that left is not a fault of the server
+		r.logInternalError(ctx, err)
 	}
 	shown.Message = internalMessage
 	shown.Extensions = map[string]any{"code": point.Internal}
 	return shown
 }
 
-// named says which variable is refused: gqlparser says it in the path alone. And gqlgen's words for a document of several
-// operations, of which none was named, lack a name.
-func named(err *gqlerror.Error, field ast.Path) string {
+// clarifyMessage names the variable that is refused, which gqlparser names in the error's path
+// only. It replaces gqlgen's message for a request that does not name one of its document's
+// operations.
+func clarifyMessage(err *gqlerror.Error, field ast.Path) string {
 	switch {
 	case len(field) == 0 && len(err.Path) > 1 && err.Path[0] == ast.PathName("variable"):
 		return "$" + err.Path[1:].String() + " " + err.Message
@@ -75,69 +77,72 @@ func extensions(refusal *point.Error) map[string]any {
 	return ext
 }
 
-// logRefusal logs what an operator should know of; refusals that are the caller's own doing are no news.
+// logRefusal logs refusals that an operator should know of. Other refusals are the caller's own
+// doing.
 func (r *Resolver) logRefusal(ctx context.Context, code point.Code, err error) {
 	switch code {
 	case point.Internal:
-		r.logInternal(ctx, err)
+		r.logInternalError(ctx, err)
 	case point.GatewayUnavailable, point.PaymentMismatch:
-		if isNew(ctx, err) {
+		if isFirstOfAnswer(ctx, err) {
 			r.Log.WarnContext(ctx, "refused", "path", graphql.GetPath(ctx).String(), "err", err)
 		}
 	}
 }
 
-func (r *Resolver) logInternal(ctx context.Context, err error) {
-	if isNew(ctx, err) {
+func (r *Resolver) logInternalError(ctx context.Context, err error) {
+	if isFirstOfAnswer(ctx, err) {
 		r.Log.ErrorContext(ctx, "internal error", "path", graphql.GetPath(ctx).String(), "err", err)
 	}
 }
 
-// isNew tells whether the answer under way has not logged err's cause yet.
-func isNew(ctx context.Context, err error) bool {
-	already, ok := ctx.Value(loggedKey{}).(*logged)
-	return !ok || already.add(err)
+// isFirstOfAnswer tells whether the current answer has not logged the error's cause before.
+func isFirstOfAnswer(ctx context.Context, err error) bool {
+	causes, ok := ctx.Value(loggedCausesKey{}).(*loggedCauses)
+	return !ok || causes.add(err)
 }
 
-// maxLogged is how many lines an answer may write to the log: what fails in a list fails for each of its entries.
-const maxLogged = 5
+// maxLoggedCauses is the number of lines that an answer may write to the log. A fault in a list
+// fails once for each of its entries.
+const maxLoggedCauses = 5
 
-type loggedKey struct{}
+type loggedCausesKey struct{}
 
-// logged are the causes that an answer, or an event of a stream, has written to the log.
-type logged struct {
+// loggedCauses are the causes that an answer, or an event of a stream, has written to the log.
+type loggedCauses struct {
 	mu     sync.Mutex
 	causes []string
 }
 
-// add tells whether err is to be logged. A cause is the first line of what is innermost: around it stand the field's
-// place and its ids, and after it a panic's stack.
-func (l *logged) add(err error) bool {
+// add tells whether the error should be logged. Its cause is the first line of the innermost error:
+// outer errors add the field's path and its ids, and a panic adds its stack below the first line.
+func (l *loggedCauses) add(err error) bool {
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner
 	}
 	cause, _, _ := strings.Cut(err.Error(), "\n")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.causes) == maxLogged || slices.Contains(l.causes, cause) {
+	if len(l.causes) == maxLoggedCauses || slices.Contains(l.causes, cause) {
 		return false
 	}
 	l.causes = append(l.causes, cause)
 	return true
 }
 
-// logOnceEach begins the list of each answer.
-type logOnceEach struct{}
+// logCausesOnce gives each answer an empty list of logged causes.
+type logCausesOnce struct{}
 
-func (logOnceEach) ExtensionName() string { return "LogOnceEach" }
+func (logCausesOnce) ExtensionName() string { return "LogCausesOnce" }
 
-func (logOnceEach) Validate(graphql.ExecutableSchema) error { return nil }
+func (logCausesOnce) Validate(graphql.ExecutableSchema) error { return nil }
 
-func (logOnceEach) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	return next(context.WithValue(ctx, loggedKey{}, &logged{}))
+func (logCausesOnce) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	return next(context.WithValue(ctx, loggedCausesKey{}, &loggedCauses{}))
 }
 
-// recoverPanic masks a panic; present logs it with the part of its stack that is nearest. All of it is 30 KB.
+// recoverPanic masks a panic. presentError logs it with the nearest 8 KB of its stack; a whole
+// stack has 30 KB.
 func (r *Resolver) recoverPanic(_ context.Context, cause any) error {
 	return &point.Error{Code: point.Internal, Message: internalMessage,
 		Err: fmt.Errorf("panic: %.1000v\n%.8000s", cause, debug.Stack())}

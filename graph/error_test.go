@@ -12,31 +12,32 @@ import (
 	"pointcharge/internal/point"
 )
 
-// nowhere is the real client of a gateway that nobody runs: port 1 refuses every connection.
-func nowhere() point.Gateway {
+// unreachableGateway is the real client of a gateway that does not run: port 1 refuses every
+// connection.
+func unreachableGateway() point.Gateway {
 	return iamport.New(iamport.Config{URL: "http://127.0.0.1:1", Key: "imp-key", Secret: impSecret, RetryDelay: 1})
 }
 
-// explosive panics where a gateway should answer.
-type explosive struct{ point.Gateway }
+// panickingGateway panics in a look-up.
+type panickingGateway struct{ point.Gateway }
 
-func (explosive) Payment(context.Context, string) (point.Payment, error) {
+func (panickingGateway) Payment(context.Context, string) (point.Payment, error) {
 	panic("the secret " + impSecret)
 }
 
-func panicking(w *world, _ *graph.Resolver) { w.points.Gateway = explosive{} }
+func setPanickingGateway(w *world, _ *graph.Resolver) { w.points.Gateway = panickingGateway{} }
 
 func TestAPanicIsMaskedAndLoggedOnceWithItsStack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, panicking)
+	w := newWorld(t, setPanickingGateway)
 	w.wantMasked(w.charge("minji", "imp_1"))
-	if lines := w.log.errors(); !strings.Contains(lines[0], "explosive.Payment") {
+	if lines := w.log.errors(); !strings.Contains(lines[0], "panickingGateway.Payment") {
 		t.Errorf("the log does not say where: %s", lines[0])
 	}
 	w.want(w.ask("minji", `{ viewer { id } }`), "minji", "viewer", "id")
 }
 
-// TestManyFieldsThatFailForOneReasonAreOneLineInTheLog: each order looks its product up, in a table that has changed.
+// Each order looks up its product in a table that was changed.
 func TestManyFieldsThatFailForOneReasonAreOneLineInTheLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -55,23 +56,23 @@ func TestManyFieldsThatFailForOneReasonAreOneLineInTheLog(t *testing.T) {
 	}
 }
 
-// fickle fails in another way every time.
-type fickle struct {
+// failingGateway fails with another error every time.
+type failingGateway struct {
 	point.Gateway
 	calls atomic.Int64
 }
 
-func (f *fickle) Payment(context.Context, string) (point.Payment, error) {
+func (f *failingGateway) Payment(context.Context, string) (point.Payment, error) {
 	return point.Payment{}, fmt.Errorf("failure %d", f.calls.Add(1))
 }
 
 func TestTheLinesOfAnOperationInTheLogAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(w *world, r *graph.Resolver) {
-		w.points.Gateway = &fickle{}
+		w.points.Gateway = &failingGateway{}
 		r.Limits.MutationFields = 9
 	})
-	r := w.ask("minji", "mutation {"+repeat(9, ` a#: createPointTransaction(impUid: "imp_#") { id }`)+"}")
+	r := w.ask("minji", "mutation {"+repeatNumbered(9, ` a#: createPointTransaction(impUid: "imp_#") { id }`)+"}")
 	if lines := w.log.errors(); len(r.Errors) != 9 || len(lines) != 5 {
 		t.Errorf("%d errors, and the log says %q", len(r.Errors), lines)
 	}
@@ -79,7 +80,7 @@ func TestTheLinesOfAnOperationInTheLogAreBounded(t *testing.T) {
 
 func TestAGatewayThatIsDownIsNotOurFault(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, gatewayDown)
+	w := newWorld(t, setUnreachableGateway)
 	w.wantCode(w.charge("minji", "imp_1"), point.GatewayUnavailable)
 	if lines := w.log.errors(); len(lines) != 0 {
 		t.Errorf("logged as errors: %q", lines)
@@ -189,10 +190,10 @@ func TestAnswersAreNotStored(t *testing.T) {
 	}
 }
 
-// silent answers nothing until nobody waits any more.
-type silent struct{ point.Gateway }
+// hangingGateway does not answer until the caller gives up.
+type hangingGateway struct{ point.Gateway }
 
-func (silent) Payment(ctx context.Context, _ string) (point.Payment, error) {
+func (hangingGateway) Payment(ctx context.Context, _ string) (point.Payment, error) {
 	<-ctx.Done()
 	return point.Payment{}, ctx.Err()
 }

@@ -13,7 +13,7 @@ const explain = `query($first: Int!, $after: String) { viewer { balanceExplained
 		uses { reason amount transaction { kind } } }
 	pageInfo { hasNextPage endCursor } } } }`
 
-// TestEveryPointIsExplained follows two charges, with their bonus, through a spend, its cancellation and a refund.
+// The test follows two charges, with their bonus, through a spend, its cancellation and a refund.
 func TestEveryPointIsExplained(t *testing.T) {
 	t.Parallel()
 	w := newBonusWorld(t)
@@ -21,21 +21,21 @@ func TestEveryPointIsExplained(t *testing.T) {
 	line := w.charged("minji")
 	w.wantCode(w.spend("minji", 1_500, "order-1"), "")
 	w.wantCode(w.unspend("minji", 200, "order-1", "c1"), "")
-	w.wantCode(w.refund(w.boss(), line, 2_000, "r1"), "")
+	w.wantCode(w.refund(w.adminToken(), line, 2_000, "r1"), "")
 	r := w.ask("minji", explain, "first", 20)
 	w.wantAddsUp(r)
 	edges := r.at("viewer", "balanceExplained", "edges")
-	w.wantList(each(edges, "node", "kind"), "BONUS", "PAID", "BONUS", "PAID")
-	w.wantList(each(edges, "node", "transaction", "kind"), "BONUS", "CHARGE", "BONUS", "CHARGE")
-	w.wantList(each(edges, "node", "initial"), 500.0, 5000.0, 500.0, 5000.0)
-	w.wantList(each(each(edges, "uses")[3], "transaction", "kind"), "SPEND", "SPEND_CANCEL")
-	w.wantList(each(each(edges, "uses")[3], "reason"), "USE", "RETURN")
-	w.wantList(each(each(edges, "uses")[3], "amount"), 500.0, -200.0)
-	w.wantList(each(each(edges, "uses")[1], "transaction", "kind"), "CHARGE_CANCEL")
+	w.wantList(pluck(edges, "node", "kind"), "BONUS", "PAID", "BONUS", "PAID")
+	w.wantList(pluck(edges, "node", "transaction", "kind"), "BONUS", "CHARGE", "BONUS", "CHARGE")
+	w.wantList(pluck(edges, "node", "initial"), 500.0, 5000.0, 500.0, 5000.0)
+	w.wantList(pluck(pluck(edges, "uses")[3], "transaction", "kind"), "SPEND", "SPEND_CANCEL")
+	w.wantList(pluck(pluck(edges, "uses")[3], "reason"), "USE", "RETURN")
+	w.wantList(pluck(pluck(edges, "uses")[3], "amount"), 500.0, -200.0)
+	w.wantList(pluck(pluck(edges, "uses")[1], "transaction", "kind"), "CHARGE_CANCEL")
 	w.wantAudited()
 }
 
-// wantAddsUp fails unless what is left of each lot and what its uses took are what it began with.
+// wantAddsUp fails unless the remainder and the uses of each lot add up to its initial points.
 func (w *world) wantAddsUp(r reply) {
 	w.Helper()
 	var explained struct {
@@ -82,10 +82,10 @@ func TestTheUsesOfEachPageAreItsLots(t *testing.T) {
 	w.charged("minji")
 	w.wantCode(w.spend("minji", 6_000, "order-1"), "")
 	first := w.ask("minji", explain, "first", 1)
-	w.wantList(each(each(first.at("viewer", "balanceExplained", "edges"), "uses")[0], "amount"), 1000.0)
+	w.wantList(pluck(pluck(first.at("viewer", "balanceExplained", "edges"), "uses")[0], "amount"), 1000.0)
 	cursor := first.at("viewer", "balanceExplained", "pageInfo", "endCursor")
 	second := w.ask("minji", explain, "first", 1, "after", cursor).at("viewer", "balanceExplained", "edges")
-	w.wantList(each(each(second, "uses")[0], "amount"), 5000.0)
+	w.wantList(pluck(pluck(second, "uses")[0], "amount"), 5000.0)
 }
 
 func TestAHeldLotIsShownSo(t *testing.T) {
@@ -96,7 +96,7 @@ func TestAHeldLotIsShownSo(t *testing.T) {
 		SELECT 'r', imp_uid, user_id, 'r', 2000, 0, 'x', 'minji', 'HELD', created_at FROM point_transactions WHERE id = ?`, line).Error)
 	w.must(w.db.Exec("UPDATE point_lots SET held = 2000").Error)
 	w.wantWallet("minji", 5_000, 3_000, 0)
-	w.wantList(each(w.ask("minji", explain, "first", 1).at("viewer", "balanceExplained", "edges"), "node", "held"), 2000.0)
+	w.wantList(pluck(w.ask("minji", explain, "first", 1).at("viewer", "balanceExplained", "edges"), "node", "held"), 2000.0)
 	if b := w.spend("minji", 3_001, "order-1").Errors[0].Extensions.Balance; b == nil || *b != 3_000 {
 		t.Errorf("held points were offered: %v", b)
 	}
@@ -109,10 +109,10 @@ func TestExpiringPointsAreTheSoonestFirst(t *testing.T) {
 	w.charged("minji")
 	w.charged("junho")
 	lots := w.ask("minji", `{ viewer { expiringPoints { remaining kind } } }`).at("viewer", "expiringPoints")
-	w.wantList(each(lots, "remaining"), 500.0)
+	w.wantList(pluck(lots, "remaining"), 500.0)
 	for days, want := range map[int][]any{9: {}, 10: {"BONUS"}, 1825: {"BONUS", "PAID"}} {
 		r := w.ask("minji", `query($d: Int!) { viewer { expiringPoints(withinDays: $d) { kind } } }`, "d", days)
-		w.wantList(each(r.at("viewer", "expiringPoints"), "kind"), want...)
+		w.wantList(pluck(r.at("viewer", "expiringPoints"), "kind"), want...)
 	}
 }
 
@@ -131,10 +131,10 @@ func TestExpiringPointsLookAheadOneDayToTenYears(t *testing.T) {
 	}
 }
 
-// TestExpiredPointsAreGoneBeforeAnybodyWroteSo: the line comes with the next writer, or the job.
+// The EXPIRE line is written later, by the next writer or by the job.
 func TestExpiredPointsAreGoneBeforeAnybodyWroteSo(t *testing.T) {
 	t.Parallel()
-	clock := new(clock)
+	clock := new(movableClock)
 	w := newWorld(t, clock.set)
 	w.charged("minji")
 	w.wantCode(w.adjust("minji", 700, "a1"), "") // a bonus, which lives a year

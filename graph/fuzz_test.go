@@ -19,28 +19,29 @@ import (
 	"pointcharge/internal/point"
 )
 
-// target is the real handler on a real database, with an admin in front of it and a gateway that nobody runs.
-type target struct {
+// fuzzTarget is the real handler on a real database, with an admin as the caller and a gateway that
+// does not run.
+type fuzzTarget struct {
 	handler http.Handler
 	points  *point.Service
-	log     *logbook
+	log     *logRecorder
 	minji   context.Context //nolint:containedctx // of a request with her token
 }
 
-func newTarget(f *testing.F) *target {
+func newFuzzTarget(f *testing.F) *fuzzTarget {
 	f.Helper()
-	points := &point.Service{DB: databasetest.New(f, databasetest.SQLite), Gateway: nowhere()}
-	log := new(logbook)
+	points := &point.Service{DB: databasetest.New(f, databasetest.SQLite), Gateway: unreachableGateway()}
+	log := new(logRecorder)
 	resolver := &graph.Resolver{Points: points, Log: slog.New(slog.NewJSONHandler(log, nil)), Introspection: true}
 	if _, err := points.UpsertProduct(f.Context(), point.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, Active: true}); err != nil {
 		f.Fatal(err)
 	}
-	return &target{handler: resolver.Handler(), points: points, log: log,
-		minji: asMinji(f, auth.RoleUser, auth.RoleService, auth.RoleAdmin)}
+	return &fuzzTarget{handler: resolver.Handler(), points: points, log: log,
+		minji: contextOfMinji(f, auth.RoleUser, auth.RoleService, auth.RoleAdmin)}
 }
 
-// send fails unless the answer is one of ours, whatever was asked.
-func (x *target) send(t *testing.T, r *http.Request) (*httptest.ResponseRecorder, reply) {
+// send fails unless the response is a well-formed one of ours, for any request.
+func (x *fuzzTarget) send(t *testing.T, r *http.Request) (*httptest.ResponseRecorder, reply) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	x.handler.ServeHTTP(w, r.WithContext(x.minji))
@@ -66,7 +67,7 @@ func (x *target) send(t *testing.T, r *http.Request) (*httptest.ResponseRecorder
 }
 
 func FuzzPOST(f *testing.F) {
-	x := newTarget(f)
+	x := newFuzzTarget(f)
 	for _, body := range []string{
 		`{"query":"{ viewer { id balance } }"}`,
 		`{"query":"query A($n: Int!) { viewer { chargeOrders(first: $n) { edges { node { status } } } } }","operationName":"A","variables":{"n":3},"extensions":{}}`,
@@ -94,7 +95,7 @@ func FuzzPOST(f *testing.F) {
 }
 
 func FuzzGET(f *testing.F) {
-	x := newTarget(f)
+	x := newFuzzTarget(f)
 	for _, query := range []string{
 		"query=%7Bviewer%7Bid%7D%7D", "query={chargeProducts{id}}&operationName=&variables={}&extensions={}", "", "query=%zz", "query=a;b",
 		"query=" + url.QueryEscape(`mutation { createChargeOrder(productId: "p1") { merchantUid } }`),
@@ -116,9 +117,9 @@ func FuzzGET(f *testing.F) {
 	})
 }
 
-// asMinji is the context of a request with her token, whose verification is not measured. Her name and so on are the longest
-// that are told.
-func asMinji(t testing.TB, roles ...auth.Role) (ctx context.Context) {
+// contextOfMinji is the context of a request with minji's token, so that its verification is not
+// measured. Her name, email and phone are the longest that are shown.
+func contextOfMinji(t testing.TB, roles ...auth.Role) (ctx context.Context) {
 	t.Helper()
 	buyer := strings.Repeat("가", 85)
 	token, err := auth.Sign([]byte(authSecret), auth.Identity{UserID: "minji", Roles: roles, Name: buyer, Email: buyer, Phone: buyer,

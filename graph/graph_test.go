@@ -30,17 +30,17 @@ const (
 	audience   = "points"
 )
 
-// world is the real handler behind the real middleware, on a real database, with the sandbox behind the
-// real client.
+// world is the real handler behind the real middleware, on a real database, with the sandbox behind
+// the real client.
 type world struct {
 	*testing.T
 	url     string
-	limited string // of a server with limits on requests, if there is one
+	limited string // address of a server with limits on requests, if a test has one
 	db      *gorm.DB
 	gateway *sandbox.Sandbox
 	points  *point.Service
-	log     *logbook
-	ruined  bool // on purpose: nothing is left to audit
+	log     *logRecorder
+	ruined  bool // a test broke the database on purpose: the books are not audited
 }
 
 // setting changes the world before it is served.
@@ -53,7 +53,7 @@ func newWorld(t *testing.T, settings ...setting) *world {
 
 func newWorldOn(t *testing.T, db *gorm.DB, settings ...setting) *world {
 	t.Helper()
-	w := &world{T: t, db: db, gateway: sandbox.New(sandbox.Config{Key: "imp-key", Secret: impSecret}), log: new(logbook)}
+	w := &world{T: t, db: db, gateway: sandbox.New(sandbox.Config{Key: "imp-key", Secret: impSecret}), log: new(logRecorder)}
 	t.Cleanup(w.gateway.Close)
 	t.Cleanup(w.audit)
 	gateway := httptest.NewServer(w.gateway)
@@ -95,7 +95,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// token is a good one.
+// token returns a valid token.
 func (w *world) token(user string, roles ...auth.Role) string {
 	w.Helper()
 	who := auth.Identity{UserID: user, Roles: roles, ExpiresAt: time.Now().Add(time.Hour)}
@@ -104,7 +104,7 @@ func (w *world) token(user string, roles ...auth.Role) string {
 	return token
 }
 
-// reply is what a client gets.
+// reply is a response as a client reads it.
 type reply struct {
 	Data   map[string]any
 	Errors []struct {
@@ -120,7 +120,7 @@ type reply struct {
 	text   string
 }
 
-// code is that of the first error, empty when there is none.
+// code returns the code of the first error, or an empty one.
 func (r reply) code() point.Code {
 	if len(r.Errors) == 0 {
 		return ""
@@ -138,7 +138,7 @@ func (r reply) at(path ...string) any {
 	return here
 }
 
-// ask sends query with variables in pairs of name and value, as user.
+// ask sends a query as a user. The variables are pairs of name and value.
 func (w *world) ask(user, query string, variables ...any) reply {
 	w.Helper()
 	return w.askAs(w.token(user), query, variables...)
@@ -160,7 +160,7 @@ func (w *world) post(token, body string) reply {
 	return w.send(http.MethodPost, token, "application/json", body)
 }
 
-// send is the one way to the server: every answer that any test here gets is looked through.
+// send sends every request of these tests, so that every answer is checked.
 func (w *world) send(method, token, contentType, body string) reply {
 	w.Helper()
 	request, err := http.NewRequestWithContext(w.Context(), method, w.url, strings.NewReader(body))
@@ -178,10 +178,11 @@ func (w *world) send(method, token, contentType, body string) reply {
 	if err := json.Unmarshal(text, &r); err != nil {
 		w.Fatalf("%d %s: %v", r.status, text, err)
 	}
-	w.lookThrough(r, token)
+	w.checkAnswer(r, token)
 	return r
 }
 
+// want fails unless the answer has no error and the value at path, as JSON decodes it.
 func (w *world) wantCode(r reply, code point.Code) {
 	w.Helper()
 	if r.code() != code {
@@ -197,7 +198,7 @@ func (w *world) want(r reply, value any, path ...string) {
 	}
 }
 
-// order opens one and returns its merchantUid.
+// order opens an order and returns its merchantUid.
 func (w *world) order(user string) string {
 	w.Helper()
 	r := w.ask(user, `mutation { createChargeOrder(productId: "p1") { merchantUid } }`)
@@ -208,7 +209,7 @@ func (w *world) order(user string) string {
 	return merchantUID
 }
 
-// pay pays an order, as edit changes the payment, and returns its imp_uid.
+// pay pays an order and returns its imp_uid. Each edit changes the payment first.
 func (w *world) pay(merchantUID string, edit ...func(*sandbox.Payment)) string {
 	p := sandbox.Payment{MerchantUID: merchantUID, Amount: "5000", Sandbox: true}
 	for _, e := range edit {
@@ -225,20 +226,20 @@ func (w *world) charge(user, impUID string) reply {
 	return w.ask(user, charge, "id", impUID)
 }
 
-// logbook is a log that can be counted.
-type logbook struct {
+// logRecorder keeps the lines of a log.
+type logRecorder struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *logbook) Write(p []byte) (int, error) {
+func (l *logRecorder) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-// errors are the lines of that level.
-func (l *logbook) errors() []string {
+// errors returns the lines of level ERROR.
+func (l *logRecorder) errors() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var found []string

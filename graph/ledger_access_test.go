@@ -7,11 +7,13 @@ import (
 	"pointcharge/internal/point"
 )
 
-// operation is a request about what is minji's: a charge that can be refunded, a spend that can be cancelled.
+// operation is a request about minji's objects: a charge that can be refunded, a spend that can be
+// cancelled.
 type operation struct {
 	name, query string
 	writes      bool
-	// want is the code for somebody without a token, a stranger, minji herself, a service and an admin.
+	// want is the code for somebody without a token, a stranger, minji herself, a service and an
+	// admin.
 	want [5]point.Code
 }
 
@@ -35,26 +37,26 @@ func operations(charge string) []operation {
 	}
 }
 
-// TestWhoMayDoWhatWithTheLedger tries every operation as everybody, each on books of their own.
+// Every operation is tried by every kind of caller, each on new books.
 func TestWhoMayDoWhatWithTheLedger(t *testing.T) {
 	t.Parallel()
 	for i, who := range []string{"nobody", "stranger", "owner", "service", "admin"} {
 		t.Run(who, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			token := []string{"", w.token("junho"), w.token("minji"), w.service(), w.boss()}[i]
+			token := []string{"", w.token("junho"), w.token("minji"), w.serviceToken(), w.adminToken()}[i]
 			w.charged("minji")
 			charge := w.charged("minji")
 			w.wantCode(w.spend("minji", 100, "s1"), "")
 			for _, o := range operations(charge) {
-				before, asked := w.written(), w.cancelsAsked()
+				before, asked := w.countRows(), w.cancelRequests()
 				if w.wantCode(w.askAs(token, o.query), o.want[i]); t.Failed() {
 					t.Fatal(o.name)
 				}
-				if wrote := w.written() != before; wrote != (o.writes && o.want[i] == "") {
+				if wrote := w.countRows() != before; wrote != (o.writes && o.want[i] == "") {
 					t.Errorf("%s: it wrote: %v", o.name, wrote)
 				}
-				if o.want[i] != "" && w.cancelsAsked() != asked {
+				if o.want[i] != "" && w.cancelRequests() != asked {
 					t.Errorf("%s: the gateway was asked to cancel", o.name)
 				}
 			}
@@ -63,7 +65,7 @@ func TestWhoMayDoWhatWithTheLedger(t *testing.T) {
 	}
 }
 
-// TestServicesAndAdminsAreNoOwnersByTheirRole: a token's role opens user(id), not what belongs to others.
+// A token's role opens user(id), but not the objects of other users.
 func TestServicesAndAdminsAreNoOwnersByTheirRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -90,7 +92,7 @@ func TestAStrangersChargeCannotBeToldFromNone(t *testing.T) {
 	}
 }
 
-// TestWhoAsksIsNoArgument: the requester and the operator come from the token, and so does being an admin.
+// The requester, the operator and the role of an admin come from the token.
 func TestWhoAsksIsNoArgument(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -99,7 +101,7 @@ func TestWhoAsksIsNoArgument(t *testing.T) {
 		r := w.ask("minji", `mutation { cancelPointTransaction(input: {transactionId: "`+line+`", amount: 1, reference: "r", reason: "x", `+more+`}) { id } }`)
 		w.wantCode(r, point.InvalidArgument)
 	}
-	r := w.askAs(w.boss(), `mutation { adjustPoints(input: {userId: "minji", amount: 1, reference: "r", reason: "x", operator: "me"}) { id } }`)
+	r := w.askAs(w.adminToken(), `mutation { adjustPoints(input: {userId: "minji", amount: 1, reference: "r", reason: "x", operator: "me"}) { id } }`)
 	w.wantCode(r, point.InvalidArgument)
 }
 

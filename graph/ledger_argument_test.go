@@ -12,7 +12,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// input is a mutation with a good value, as JSON, for each field of its input.
+// input is a mutation with a valid value, as JSON, for each field of its input.
 type input struct {
 	mutation, kind string
 	good           map[string]string
@@ -29,7 +29,8 @@ func inputs(charge string) []input {
 	}
 }
 
-// with is the request in which field has another value; none takes the field away.
+// with returns the request in which one field has another value. Without a value it leaves the
+// field out.
 func (i input) with(field, value string) string {
 	fields := maps.Clone(i.good)
 	if fields[field] = value; value == none {
@@ -37,16 +38,16 @@ func (i input) with(field, value string) string {
 	}
 	var members []string
 	for name, value := range fields {
-		members = append(members, quoted(name)+": "+value)
+		members = append(members, quoteJSON(name)+": "+value)
 	}
-	return `{"query": ` + quoted(`mutation($v: `+i.kind+`!) { `+i.mutation+`(input: $v) { id } }`) +
+	return `{"query": ` + quoteJSON(`mutation($v: `+i.kind+`!) { `+i.mutation+`(input: $v) { id } }`) +
 		`, "variables": {"v": {` + strings.Join(members, ", ") + `}}}`
 }
 
 const none = ""
 
-// bad are values that the field must not take.
-func bad(field string) []string {
+// badValues are values that the field must not accept.
+func badValues(field string) []string {
 	types := []string{"{}", `["a"]`, "true", "1.5"}
 	switch field {
 	case "amount":
@@ -57,11 +58,11 @@ func bad(field string) []string {
 	case "cancelled": // below, in a test of its own
 		return append(types, none, "null", `"a\u0000"`, `"a\nb"`)
 	case "description":
-		return append(types, quoted(strings.Repeat("가", 201)), `"a\u0000"`, `"a\nb"`, "7")
+		return append(types, quoteJSON(strings.Repeat("가", 201)), `"a\u0000"`, `"a\nb"`, "7")
 	case "reason":
-		return append(types, none, "null", `""`, quoted(strings.Repeat("가", 201)), `"a\u0000"`, `"a\nb"`, "7")
+		return append(types, none, "null", `""`, quoteJSON(strings.Repeat("가", 201)), `"a\u0000"`, `"a\nb"`, "7")
 	}
-	return append(types, none, "null", `""`, quoted(strings.Repeat("a", 10_000)), `"a\u0000"`, `"a\nb"`)
+	return append(types, none, "null", `""`, quoteJSON(strings.Repeat("a", 10_000)), `"a\u0000"`, `"a\nb"`)
 }
 
 func badAccounts() []string {
@@ -76,28 +77,28 @@ func badAccounts() []string {
 	return append(all, strings.Replace(account, `"bank": "1"`, `"bank": "12345"`, 1))
 }
 
-// TestBadInputsOfTheLedgerAreRefusedAndWriteNothing is on both databases: PostgreSQL takes no NUL.
+// Both databases are needed: PostgreSQL does not accept NUL in texts.
 func TestBadInputsOfTheLedgerAreRefusedAndWriteNothing(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
 		w := newWorldOn(t, db)
 		line := w.charged("minji")
 		w.wantCode(w.spend("minji", 10, "spent"), "")
-		before := w.written()
+		before := w.countRows()
 		for _, i := range inputs(line) {
 			for _, field := range slices.Sorted(maps.Keys(i.good)) {
 				kind := field
 				if i.mutation == "cancelSpend" && field == "reference" {
 					kind = "cancelled"
 				}
-				for _, value := range bad(kind) {
-					if w.wantCode(w.post(w.boss(), i.with(field, value)), point.InvalidArgument); t.Failed() {
+				for _, value := range badValues(kind) {
+					if w.wantCode(w.post(w.adminToken(), i.with(field, value)), point.InvalidArgument); t.Failed() {
 						t.Fatalf("%s.%s: %.100s", i.mutation, field, value)
 					}
 				}
 			}
 		}
-		if w.written() != before || w.cancelsAsked() != 0 {
+		if w.countRows() != before || w.cancelRequests() != 0 {
 			t.Error("something was written, or the gateway asked")
 		}
 		if lines := w.log.errors(); len(lines) != 0 {
@@ -106,22 +107,22 @@ func TestBadInputsOfTheLedgerAreRefusedAndWriteNothing(t *testing.T) {
 	})
 }
 
-// TestGoodInputsOfTheLedgerAreTaken keeps the test above from passing because everything is refused.
+// Without it the test above would pass if everything were refused.
 func TestGoodInputsOfTheLedgerAreTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	line := w.charged("minji")
 	w.wantCode(w.spend("minji", 10, "spent"), "")
 	for _, i := range inputs(line) {
-		w.wantCode(w.post(w.boss(), i.with("amount", "1")), "")
+		w.wantCode(w.post(w.adminToken(), i.with("amount", "1")), "")
 	}
-	longest := quoted(strings.Repeat("a", 100))
+	longest := quoteJSON(strings.Repeat("a", 100))
 	for _, i := range inputs(line)[:3] {
 		field := map[string]string{"cancelSpend": "cancellation"}[i.mutation]
 		if field == "" {
 			field = "reference"
 		}
-		w.wantCode(w.post(w.boss(), i.with(field, longest)), "")
+		w.wantCode(w.post(w.adminToken(), i.with(field, longest)), "")
 	}
 	w.wantAudited()
 }
@@ -131,18 +132,18 @@ func TestSignsThatTheFieldDoesNotTake(t *testing.T) {
 	w := newWorld(t)
 	line := w.charged("minji")
 	w.wantCode(w.spend("minji", 10, "spent"), "")
-	before := w.written()
+	before := w.countRows()
 	for _, i := range inputs(line) {
 		if i.mutation != "adjustPoints" {
-			w.wantCode(w.post(w.boss(), i.with("amount", "-1")), point.InvalidArgument)
+			w.wantCode(w.post(w.adminToken(), i.with("amount", "-1")), point.InvalidArgument)
 		}
 	}
-	if w.written() != before {
+	if w.countRows() != before {
 		t.Error("something was written")
 	}
 }
 
-// TestBadIDsOfTheLedgerAreInvalidArguments is on both databases, for the same reason.
+// Both databases are needed, for the same reason.
 func TestBadIDsOfTheLedgerAreInvalidArguments(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
@@ -152,7 +153,7 @@ func TestBadIDsOfTheLedgerAreInvalidArguments(t *testing.T) {
 				`query($id: ID!) { refundQuote(transactionId: $id) { amount } }`,
 				`query($id: String!) { viewer { balanceExplained(after: $id) { edges { cursor } } } }`,
 			} {
-				if w.wantCode(w.askAs(w.boss(), query, "id", id), point.InvalidArgument); t.Failed() {
+				if w.wantCode(w.askAs(w.adminToken(), query, "id", id), point.InvalidArgument); t.Failed() {
 					t.Fatalf("%.50q: %s", id, query)
 				}
 			}
@@ -160,7 +161,7 @@ func TestBadIDsOfTheLedgerAreInvalidArguments(t *testing.T) {
 	})
 }
 
-// TestBadReferencesOfCancelledSpendsAreInvalidArguments: they cannot be any spend's.
+// No spend can have such a reference.
 func TestBadReferencesOfCancelledSpendsAreInvalidArguments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -173,17 +174,17 @@ func TestWholeNumbersAreIDsToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.charged("minji")
-	w.want(w.askAs(w.service(), spendPoints, "u", "minji", "n", 1, "r", 7), -1.0, "spendPoints", "amount")
+	w.want(w.askAs(w.serviceToken(), spendPoints, "u", "minji", "n", 1, "r", 7), -1.0, "spendPoints", "amount")
 	w.wantCode(w.unspend("minji", 1, "7", "c1"), "")
 }
 
-// TestBadUserIDsAreInvalidArguments holds user(id:) to what the mutations take as a userId.
+// user(id:) accepts what the mutations accept as a userId.
 func TestBadUserIDsAreInvalidArguments(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
 		w := newWorldOn(t, db)
 		for _, id := range []string{"a\x00", "a\nb", strings.Repeat("a", 129), ""} {
-			r := w.askAs(w.boss(), `query($id: ID!) { user(id: $id) { balance } }`, "id", id)
+			r := w.askAs(w.adminToken(), `query($id: ID!) { user(id: $id) { balance } }`, "id", id)
 			if w.wantCode(r, point.InvalidArgument); t.Failed() {
 				t.Fatalf("%.50q", id)
 			}

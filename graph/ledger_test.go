@@ -29,7 +29,7 @@ const (
 		sources { reason amount lot { id kind initial remaining held transaction { id kind impUid } } }`
 )
 
-// newBonusWorld sells 5,000 points with 500 on top, which live ten days.
+// newBonusWorld sells 5,000 points with a bonus of 500, which expires after ten days.
 func newBonusWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, func(w *world, _ *graph.Resolver) { w.points.Lifetimes.Bonus = 10 * day })
@@ -38,29 +38,29 @@ func newBonusWorld(t *testing.T) *world {
 	return w
 }
 
-// clock is the server's, which a test can move on.
-type clock struct{ ahead atomic.Int64 }
+// movableClock is the server's clock, which a test can advance.
+type movableClock struct{ ahead atomic.Int64 }
 
-func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
+func (c *movableClock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
-func (c *clock) set(w *world, _ *graph.Resolver) {
+func (c *movableClock) set(w *world, _ *graph.Resolver) {
 	w.points.Now = func() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 }
 
 const day = 24 * time.Hour
 
-// service is the token of a trusted backend.
-func (w *world) service() string {
+// serviceToken returns the token of a trusted backend.
+func (w *world) serviceToken() string {
 	w.Helper()
 	return w.token("orders", auth.RoleService)
 }
 
-func (w *world) boss() string {
+func (w *world) adminToken() string {
 	w.Helper()
 	return w.token("boss", auth.RoleAdmin)
 }
 
-// charged charges user with one product and returns the id of the CHARGE line.
+// charged charges a user with one product and returns the id of the CHARGE line.
 func (w *world) charged(user string) string {
 	w.Helper()
 	id, _ := w.chargedBy(user)
@@ -80,17 +80,17 @@ func (w *world) chargedBy(user string) (id, impUID string) {
 
 func (w *world) spend(user string, points int64, reference string) reply {
 	w.Helper()
-	return w.askAs(w.service(), spendPoints, "u", user, "n", points, "r", reference)
+	return w.askAs(w.serviceToken(), spendPoints, "u", user, "n", points, "r", reference)
 }
 
 func (w *world) unspend(user string, points int64, reference, cancellation string) reply {
 	w.Helper()
-	return w.askAs(w.service(), cancelSpend, "u", user, "n", points, "r", reference, "c", cancellation)
+	return w.askAs(w.serviceToken(), cancelSpend, "u", user, "n", points, "r", reference, "c", cancellation)
 }
 
 func (w *world) adjust(user string, points int64, reference string) reply {
 	w.Helper()
-	return w.askAs(w.boss(), adjustPoints, "u", user, "n", points, "r", reference)
+	return w.askAs(w.adminToken(), adjustPoints, "u", user, "n", points, "r", reference)
 }
 
 func (w *world) refund(token, line string, won int64, reference string) reply {
@@ -98,8 +98,8 @@ func (w *world) refund(token, line string, won int64, reference string) reply {
 	return w.askAs(token, cancelCharge, "t", line, "n", won, "r", reference)
 }
 
-// cancelsAsked is how often the gateway was asked to give money back.
-func (w *world) cancelsAsked() int { return w.gateway.Requests()["POST /payments/cancel"] }
+// cancelRequests returns how often the gateway was asked to cancel a payment.
+func (w *world) cancelRequests() int { return w.gateway.Requests()["POST /payments/cancel"] }
 
 func (w *world) wantWallet(user string, balance, spendable, debt int64) {
 	w.Helper()
@@ -109,7 +109,7 @@ func (w *world) wantWallet(user string, balance, spendable, debt int64) {
 	}
 }
 
-// wantAudited fails unless the books are right.
+// wantAudited fails unless the audit finds nothing.
 func (w *world) wantAudited() {
 	w.Helper()
 	findings, err := point.Audit(w.Context(), w.db)
@@ -119,16 +119,17 @@ func (w *world) wantAudited() {
 	}
 }
 
-// written counts the rows that a refused request must not add to.
-func (w *world) written() (rows int64) {
+// countRows counts the rows that a refused request must not add.
+func (w *world) countRows() (rows int64) {
 	w.Helper()
 	w.must(w.db.Raw(`SELECT (SELECT COUNT(*) FROM point_transactions) + (SELECT COUNT(*) FROM refunds) +
 		(SELECT COUNT(*) FROM lot_uses) + (SELECT COUNT(*) FROM wallets) + (SELECT COUNT(*) FROM point_lots WHERE held > 0)`).Scan(&rows).Error)
 	return rows
 }
 
-// each reads the same field of every element of a list: w.each(r.at("viewer", "expiringPoints"), "initial").
-func each(list any, path ...string) []any {
+// pluck returns the value at a path of every element of a list: pluck(r.at("viewer",
+// "expiringPoints"), "initial").
+func pluck(list any, path ...string) []any {
 	elements, _ := list.([]any)
 	var found []any
 	for _, e := range elements {

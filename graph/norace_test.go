@@ -2,5 +2,5 @@
 
 package graph_test
 
-// slowdown is how much longer things take than they would by themselves.
+// slowdown is the factor by which measured code is slower than alone.
 const slowdown = 1

@@ -8,8 +8,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// nullable are queries of a variable $v that may be left out, and null where it may not be.
-func nullable() map[string]string {
+// nullableVariables are queries with a variable $v that may be left out, and must not be null.
+func nullableVariables() map[string]string {
 	const spend = `{userId: "minji", amount: 1, reference: "r1", description: $v}`
 	const product = `{id: "p1", name: "n", price: $v, points: 5000}`
 	return map[string]string{
@@ -32,20 +32,21 @@ func nullable() map[string]string {
 	}
 }
 
-// A variable's default stands for one that is left out, not for null (GraphQL specification §5.8.5).
+// The default of a variable stands for one that is left out, not for null (GraphQL specification
+// §5.8.5).
 func TestNullIsRefusedWhereNoneFits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.enter("minji", 1, "to spend")
+	w.addLines("minji", 1, "to spend")
 	boss := w.token("boss", auth.RoleAdmin)
-	for name, query := range nullable() {
+	for name, query := range nullableVariables() {
 		operation := ""
 		if strings.Contains(query, "query a(") {
 			operation = `,"operationName":"a"`
 		}
 		for variables, code := range map[string]point.Code{`{}`: "", `{"v":null}`: point.InvalidArgument} {
-			for range 2 { // the second time it is known
-				r := w.post(boss, `{"query":`+quoted(query)+`,"variables":`+variables+operation+`}`)
+			for range 2 { // the second time from the cache
+				r := w.post(boss, `{"query":`+quoteJSON(query)+`,"variables":`+variables+operation+`}`)
 				if w.wantCode(r, code); r.status != 200 {
 					t.Errorf("%s, %s: %d %s", name, variables, r.status, r.text)
 				}
@@ -57,7 +58,7 @@ func TestNullIsRefusedWhereNoneFits(t *testing.T) {
 		w.wantCode(w.ask("boss", list, "v", value), point.InvalidArgument)
 	}
 	kinds := `query($v: [PointTransactionKind!] = [CHARGE]) { viewer { pointTransactions(kinds: $v) { edges { cursor } } } }`
-	w.wantCode(w.ask("minji", kinds, "v", nil), "") // here it fits
+	w.wantCode(w.ask("minji", kinds, "v", nil), "") // this position accepts null
 	for _, value := range []any{nil, true} {
 		w.wantCode(w.ask("minji", `query($v: Boolean = null) { viewer { id @include(if: $v) } }`, "v", value), point.InvalidArgument)
 	}

@@ -2,5 +2,5 @@
 
 package graph_test
 
-// slowdown is how much longer things take with the race detector watching.
+// slowdown is the factor by which the race detector slows measured code.
 const slowdown = 20

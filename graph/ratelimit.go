@@ -2,40 +2,41 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/auth"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/middleware"
 	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 )
 
-// Limited answers 429 to callers who come more often than limit allows, before anything of their request is read.
-// It belongs between auth's middleware and Handler.
-func Limited(limit *ratelimit.Limit, next http.Handler) http.Handler {
+// LimitRate answers 429 to callers that call more often than limit allows, before anything of their
+// request is read. It belongs between auth's middleware and Handler.
+func LimitRate(limit *ratelimit.Limit, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refusal := take(r.Context(), limit)
+		refusal := takeCall(r.Context(), limit)
 		if refusal == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		refuse(w, http.StatusTooManyRequests, refusal)
+		writeRefusal(w, http.StatusTooManyRequests, refusal)
 	})
 }
 
-// Bounded answers 429 to callers who have as many operations under way as bound allows, until the last byte of an
-// answer is written. It belongs where Limited does; streams have a bound of their own.
-func Bounded(bound *ratelimit.ConcurrencyLimit, next http.Handler) http.Handler {
+// LimitConcurrency answers 429 to callers that have as many operations running as limit allows. An
+// operation runs until the last byte of its answer is written. LimitConcurrency belongs between
+// auth's middleware and Handler; streams have a limit of their own.
+func LimitConcurrency(limit *ratelimit.ConcurrencyLimit, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, ok := counted(r.Context()); ok {
-			leave, ok := bound.Acquire(user, middleware.ClientAddress(r.Context()))
+		if user, ok := countedUser(r.Context()); ok {
+			leave, ok := limit.Acquire(user, middleware.ClientAddress(r.Context()))
 			if !ok {
-				refuse(w, http.StatusTooManyRequests,
+				writeRefusal(w, http.StatusTooManyRequests,
 					&point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
 				return
 			}
@@ -45,26 +46,19 @@ func Bounded(bound *ratelimit.ConcurrencyLimit, next http.Handler) http.Handler 
 	})
 }
 
-// RefuseOrigin answers 403 to the pages of sites that may not call.
-func RefuseOrigin(w http.ResponseWriter, _ *http.Request) {
-	refuse(w, http.StatusForbidden, &point.Error{Code: point.Forbidden, Message: "Pages of this origin may not call (CORS_ORIGINS)."})
+// WriteOriginRefusal answers 403 to the pages of sites that may not call.
+func WriteOriginRefusal(w http.ResponseWriter, _ *http.Request) {
+	writeRefusal(w, http.StatusForbidden, &point.Error{Code: point.Forbidden, Message: "Pages of this origin may not call (CORS_ORIGINS)."})
 }
 
-// refuse answers before anything of GraphQL is looked at.
-func refuse(w http.ResponseWriter, status int, refusal *point.Error) {
-	w.Header().Set("Content-Type", "application/json")
-	if refusal.RetryAfter != 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(refusal.RetryAfter))
-	}
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"errors": []any{map[string]any{"message": refusal.Message, "extensions": extensions(refusal)}},
-	})
+// writeRefusal answers a request before its document is read.
+func writeRefusal(w http.ResponseWriter, status int, refusal *point.Error) {
+	gqlhttp.WriteRefusal(w, status, &gqlerror.Error{Message: refusal.Message, Extensions: extensions(refusal)})
 }
 
-// take counts the caller's call, and refuses it when it is one too many.
-func take(ctx context.Context, limit *ratelimit.Limit) *point.Error {
-	user, ok := counted(ctx)
+// takeCall counts one call of the caller, and refuses it when it exceeds the limit.
+func takeCall(ctx context.Context, limit *ratelimit.Limit) *point.Error {
+	user, ok := countedUser(ctx)
 	if !ok {
 		return nil
 	}
@@ -75,9 +69,9 @@ func take(ctx context.Context, limit *ratelimit.Limit) *point.Error {
 	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: ratelimit.RetryAfterSeconds(wait)}
 }
 
-// counted is the user whose calls the caller's are, "" without a good token. Trusted backends and operators are not
-// counted: all of a shop's users come through them.
-func counted(ctx context.Context) (user string, ok bool) {
+// countedUser returns the user whose limits apply to the caller, "" without a valid token. Calls of
+// trusted backends and operators are not counted, because all users of a shop come through them.
+func countedUser(ctx context.Context) (user string, ok bool) {
 	caller, err := auth.From(ctx)
 	if err != nil {
 		return "", true
@@ -85,27 +79,27 @@ func counted(ctx context.Context) (user string, ok bool) {
 	return caller.UserID, !caller.Has(auth.RoleService) && !caller.Has(auth.RoleAdmin)
 }
 
-// apart are the mutations that never ask the gateway. Every other one is counted by gatewayLimit, also one that
-// somebody adds and forgets to think of it.
-func apart() []string {
+// gatewayFreeMutations lists the mutations that never call Iamport. Every new mutation is
+// rate-limited by default.
+func gatewayFreeMutations() []string {
 	return []string{"spendPoints", "cancelSpend", "adjustPoints", "upsertChargeProduct"}
 }
 
-// gatewayLimit refuses mutations that may ask the gateway when a caller asks too often: the gateway has limits of its
-// own, for all of our users together. What is refused has changed nothing, like every field that has an error.
-type gatewayLimit struct{ limit *ratelimit.Limit }
+// limitGatewayCalls refuses mutations that may call Iamport when a caller sends too many of them.
+// Iamport's own limits hold for all of our users together. A refused mutation has changed nothing.
+type limitGatewayCalls struct{ limit *ratelimit.Limit }
 
-func (gatewayLimit) ExtensionName() string { return "GatewayLimit" }
+func (limitGatewayCalls) ExtensionName() string { return "LimitGatewayCalls" }
 
-func (gatewayLimit) Validate(graphql.ExecutableSchema) error { return nil }
+func (limitGatewayCalls) Validate(graphql.ExecutableSchema) error { return nil }
 
 // InterceptField is called for every field of every answer.
-func (l gatewayLimit) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+func (l limitGatewayCalls) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
 	field := graphql.GetFieldContext(ctx)
-	if field.Object != "Mutation" || slices.Contains(apart(), field.Field.Name) {
+	if field.Object != "Mutation" || slices.Contains(gatewayFreeMutations(), field.Field.Name) {
 		return next(ctx)
 	}
-	if refusal := take(ctx, l.limit); refusal != nil {
+	if refusal := takeCall(ctx, l.limit); refusal != nil {
 		return nil, refusal
 	}
 	return next(ctx)

@@ -19,30 +19,31 @@ import (
 	"pointcharge/internal/ratelimit"
 )
 
-// calls are so many, and the next one in an hour.
-func calls(n int) ratelimit.Rate { return ratelimit.Rate{Limit: rate.Every(time.Hour), Burst: n} }
+// burstOf is a rate of n calls, and the next one after an hour.
+func burstOf(n int) ratelimit.Rate { return ratelimit.Rate{Limit: rate.Every(time.Hour), Burst: n} }
 
 func unlimited() ratelimit.Rate { return ratelimit.Rate{Limit: rate.Inf} }
 
-// gatewayCalls lets each user ask the gateway n times.
-func gatewayCalls(n int) setting {
-	return func(_ *world, r *graph.Resolver) { r.GatewayLimit = ratelimit.NewLimit(calls(n), unlimited()) }
+// limitGateway lets each user call n mutations that may call the gateway.
+func limitGateway(n int) setting {
+	return func(_ *world, r *graph.Resolver) { r.GatewayLimit = ratelimit.NewLimit(burstOf(n), unlimited()) }
 }
 
-// oneTooMany is a charge that came too soon after another.
-func oneTooMany(t *testing.T) reply {
+// chargeOverLimit returns the reply to a charge that came too soon after another.
+func chargeOverLimit(t *testing.T) reply {
 	t.Helper()
-	w := newWorld(t, gatewayCalls(1))
+	w := newWorld(t, limitGateway(1))
 	w.charge("minji", "imp_1")
 	return w.charge("minji", "imp_1")
 }
 
-// mutations are every field of Mutation with a call of it, from private, so that a new one cannot be left out.
+// mutations returns a call of every field of Mutation, from privateOperations, so that a new field
+// cannot be left out.
 func mutations(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, field := range schema(t).Mutation.Fields {
-		for _, query := range private() {
+		for _, query := range privateOperations() {
 			if strings.HasPrefix(query, "mutation { "+field.Name+"(") {
 				found[field.Name] = query
 			}
@@ -54,23 +55,23 @@ func mutations(t *testing.T) map[string]string {
 	return found
 }
 
-// local are the mutations that never ask the gateway, in an order in which they succeed the second time.
-func local() []string {
+// gatewayFree lists the mutations that never call the gateway, in an order in which they succeed
+// the second time.
+func gatewayFree() []string {
 	return []string{"upsertChargeProduct", "adjustPoints", "spendPoints", "cancelSpend"}
 }
 
-// TestEveryMutationThatMayAskTheGatewayIsLimited goes through the schema: who adds a mutation that asks nobody must say
-// so, here and in apart.
+// A new mutation that does not call the gateway must be added here and to gatewayFreeMutations.
 func TestEveryMutationThatMayAskTheGatewayIsLimited(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, gatewayCalls(1))
+	w := newWorld(t, limitGateway(1))
 	for name, query := range mutations(t) {
 		user := "user-of-" + name
 		if first := w.ask(user, query); first.code() == point.RateLimited {
 			t.Errorf("%s: the first was refused", name)
 		}
 		second := w.ask(user, query)
-		if limited := second.code() == point.RateLimited; limited == isOneOf(name, local()) {
+		if limited := second.code() == point.RateLimited; limited == isOneOf(name, gatewayFree()) {
 			t.Errorf("%s: limited is %t: %s", name, limited, second.text)
 		}
 	}
@@ -81,7 +82,7 @@ func TestMutationsWithoutALimitAskNobody(t *testing.T) {
 	w := newWorld(t)
 	all := mutations(t)
 	for round := range 2 {
-		for _, name := range local() {
+		for _, name := range gatewayFree() {
 			if r := w.askAs(w.token("boss", auth.RoleAdmin), all[name]); round == 1 && len(r.Errors) > 0 {
 				t.Errorf("%s: %s", name, r.text)
 			}
@@ -94,7 +95,7 @@ func TestMutationsWithoutALimitAskNobody(t *testing.T) {
 
 func TestOnlyTheFieldThatIsOneTooManyIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, gatewayCalls(2))
+	w := newWorld(t, limitGateway(2))
 	const open = `createChargeOrder(productId: "p1") { merchantUid }`
 	r := w.ask("minji", `mutation { a: `+open+` b: `+open+` c: `+open+` }`)
 	w.wantCode(r, point.RateLimited)
@@ -111,7 +112,7 @@ func TestOnlyTheFieldThatIsOneTooManyIsRefused(t *testing.T) {
 
 func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, gatewayCalls(1))
+	w := newWorld(t, limitGateway(1))
 	for _, role := range []auth.Role{auth.RoleService, auth.RoleAdmin} {
 		for range 3 {
 			w.wantCode(w.askAs(w.token("shop", role), charge, "id", "imp_1"), point.PaymentNotFound)
@@ -119,11 +120,12 @@ func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
 	}
 }
 
-// limitRequests serves the world's resolver with a limit on requests, to clients whose addresses are all known.
+// limitRequests serves the world's resolver with a limit on requests, to clients with known
+// addresses.
 func limitRequests(limit *ratelimit.Limit) setting {
 	return func(w *world, r *graph.Resolver) {
 		verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
-		handler := verifier.Middleware(graph.Limited(limit, r.Handler()))
+		handler := verifier.Middleware(graph.LimitRate(limit, r.Handler()))
 		server := httptest.NewServer(middleware.Proxies{netip.MustParsePrefix("127.0.0.0/8")}.Identify(handler))
 		w.Cleanup(server.Close)
 		w.limited = server.URL
@@ -132,7 +134,7 @@ func limitRequests(limit *ratelimit.Limit) setting {
 
 func TestRequestsOverTheLimitGet429(t *testing.T) {
 	t.Parallel()
-	for name, limit := range map[string]*ratelimit.Limit{"by user": ratelimit.NewLimit(calls(2), unlimited()), "by address": ratelimit.NewLimit(unlimited(), calls(2))} {
+	for name, limit := range map[string]*ratelimit.Limit{"by user": ratelimit.NewLimit(burstOf(2), unlimited()), "by address": ratelimit.NewLimit(unlimited(), burstOf(2))} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, limitRequests(limit))
@@ -145,7 +147,7 @@ func TestRequestsOverTheLimitGet429(t *testing.T) {
 				t.Errorf("%d %v %s", r.status, r.header, r.text)
 			}
 			after := r.header.Get("Retry-After")
-			if want := `{"errors":[{"extensions":{"code":"RATE_LIMITED","retryAfter":` + after + `},"message":"Too many requests."}]}` + "\n"; r.text != want {
+			if want := `{"errors":[{"message":"Too many requests.","extensions":{"code":"RATE_LIMITED","retryAfter":` + after + `}}]}` + "\n"; r.text != want {
 				t.Errorf("%s, want %s", r.text, want)
 			}
 			if len(after) != 4 || r.Errors[0].Extensions.RetryAfter < 3590 || r.Errors[0].Extensions.RetryAfter > 3600 {
@@ -157,13 +159,13 @@ func TestRequestsOverTheLimitGet429(t *testing.T) {
 
 func TestBadTokensAreCountedByAddress(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, limitRequests(ratelimit.NewLimit(calls(100), calls(2))))
+	w := newWorld(t, limitRequests(ratelimit.NewLimit(burstOf(100), burstOf(2))))
 	w.url = w.limited
 	for _, token := range []string{"", "a.b.c"} {
 		w.wantCode(w.askAs(token, `{ viewer { balance } }`), point.Unauthenticated)
 	}
 	w.wantCode(w.askAs("d.e.f", `{ viewer { balance } }`), point.RateLimited)
-	w.wantCode(w.askAs(w.token("shop", auth.RoleService), `{ viewer { balance } }`), "") // and is let in all the same
+	w.wantCode(w.askAs(w.token("shop", auth.RoleService), `{ viewer { balance } }`), "") // not counted
 }
 
 func TestSecondsAreRoundedUp(t *testing.T) {
@@ -172,7 +174,7 @@ func TestSecondsAreRoundedUp(t *testing.T) {
 	w := newWorld(t, limitRequests(limit))
 	w.url = w.limited
 	var r reply
-	for r.code() != point.RateLimited { // at once, unless the machine is very busy
+	for r.code() != point.RateLimited { // the first time, unless the machine is very busy
 		r = w.ask("minji", `{ viewer { balance } }`)
 	}
 	if got := r.Errors[0].Extensions.RetryAfter; got != 1 {
@@ -191,7 +193,7 @@ func TestOperationsUnderWayAreBounded(t *testing.T) {
 		}
 	})
 	verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
-	handler := verifier.Middleware(graph.Bounded(&ratelimit.ConcurrencyLimit{User: 2, Address: 100}, hold))
+	handler := verifier.Middleware(graph.LimitConcurrency(&ratelimit.ConcurrencyLimit{User: 2, Address: 100}, hold))
 	call := func(query, user string, roles ...auth.Role) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodPost, "/graphql"+query, nil)
 		request.Header.Set("Authorization", "Bearer "+w.token(user, roles...))
@@ -205,7 +207,7 @@ func TestOperationsUnderWayAreBounded(t *testing.T) {
 		<-began
 	}
 	refused := call("?x", "minji")
-	const want = `{"errors":[{"extensions":{"code":"RATE_LIMITED","retryAfter":1},"message":"Too many operations are under way."}]}` + "\n"
+	const want = `{"errors":[{"message":"Too many operations are under way.","extensions":{"code":"RATE_LIMITED","retryAfter":1}}]}` + "\n"
 	if refused.Code != http.StatusTooManyRequests || refused.Header().Get("Retry-After") != "1" || refused.Body.String() != want {
 		t.Errorf("%d %v %s", refused.Code, refused.Header(), refused.Body)
 	}
@@ -221,7 +223,7 @@ func TestOperationsUnderWayAreBounded(t *testing.T) {
 	}
 }
 
-// deadlined is an answer that remembers until when it may be written.
+// deadlined is a response writer that keeps its write deadline.
 type deadlined struct {
 	*httptest.ResponseRecorder
 

@@ -10,7 +10,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// TestARefundFromTheQuoteToTheBalance is the whole way of an owner who changes her mind.
+// The test is the whole way of an owner who wants the money back.
 func TestARefundFromTheQuoteToTheBalance(t *testing.T) {
 	t.Parallel()
 	w := newBonusWorld(t)
@@ -34,18 +34,18 @@ func TestTheLineOfARefundNamesItsCharge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	line, impUID := w.chargedBy("minji")
-	w.wantCode(w.refund(w.boss(), line, 2_000, "refund-1"), "")
+	w.wantCode(w.refund(w.adminToken(), line, 2_000, "refund-1"), "")
 	r := w.ask("minji", `{ viewer { pointTransactions(first: 5, kinds: CHARGE_CANCEL) { edges { node { `+lineFields+` } } } } }`)
 	edges, _ := r.at("viewer", "pointTransactions", "edges").([]any)
 	if len(edges) != 1 {
 		t.Fatalf("got %s", r.text)
 	}
 	for field, want := range map[string]any{"amount": -2000.0, "balanceAfter": 3000.0, "impUid": impUID} {
-		w.wantList(each(edges, "node", field), want)
+		w.wantList(pluck(edges, "node", field), want)
 	}
-	w.wantList(each(edges, "node", "reverses", "id"), line)
-	w.wantList(each(edges, "node", "order", "status"), "PARTIALLY_CANCELLED")
-	quote := w.askAs(w.boss(), quoteRefund, "t", line)
+	w.wantList(pluck(edges, "node", "reverses", "id"), line)
+	w.wantList(pluck(edges, "node", "order", "status"), "PARTIALLY_CANCELLED")
+	quote := w.askAs(w.adminToken(), quoteRefund, "t", line)
 	w.want(quote, 3000.0, "refundQuote", "amount")
 	w.wantAudited()
 }
@@ -60,7 +60,7 @@ func TestADoubleClickRefundsOnce(t *testing.T) {
 	if first.text != again.text {
 		t.Errorf("the second click got another answer:\n%s\n%s", first.text, again.text)
 	}
-	if asked := w.cancelsAsked(); asked != 1 {
+	if asked := w.cancelRequests(); asked != 1 {
 		t.Errorf("the gateway was asked %d times", asked)
 	}
 	w.wantWallet("minji", 0, 0, 0)
@@ -79,7 +79,7 @@ func TestManyClicksAtOnceRefundOnce(t *testing.T) {
 	for _, r := range replies {
 		w.want(r, replies[0].at("cancelPointTransaction", "id"), "cancelPointTransaction", "id")
 	}
-	if asked := w.cancelsAsked(); asked != 1 {
+	if asked := w.cancelRequests(); asked != 1 {
 		t.Errorf("the gateway was asked %d times", asked)
 	}
 	w.wantWallet("minji", 0, 0, 0)
@@ -90,45 +90,46 @@ func TestARefundsReferenceMeansOneInput(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	line := w.charged("minji")
-	w.wantCode(w.refund(w.boss(), line, 1_000, "refund-1"), "")
-	w.wantCode(w.refund(w.boss(), line, 1_001, "refund-1"), point.InvalidArgument)
+	w.wantCode(w.refund(w.adminToken(), line, 1_000, "refund-1"), "")
+	w.wantCode(w.refund(w.adminToken(), line, 1_001, "refund-1"), point.InvalidArgument)
 	w.wantWallet("minji", 4_000, 4_000, 0)
 }
 
-// impossible are refunds that the rules forbid: what happened before, how much is asked, and why not.
-func impossible() map[string]struct {
-	happen func(w *world, c *clock, line string)
+// forbiddenRefunds are refunds that the rules forbid: what happened before, how much is asked, and
+// why not.
+func forbiddenRefunds() map[string]struct {
+	happen func(w *world, c *movableClock, line string)
 	won    int64
 	why    string
 } {
 	return map[string]struct {
-		happen func(w *world, c *clock, line string)
+		happen func(w *world, c *movableClock, line string)
 		won    int64
 		why    string
 	}{
-		"more than was paid":  {func(*world, *clock, string) {}, 5_001, "Only 5000 won"},
-		"a point of it spent": {func(w *world, _ *clock, _ string) { w.spend("minji", 1, "order-1") }, 5_000, "used"},
-		"after seven days":    {func(_ *world, c *clock, _ string) { c.pass(7*day + time.Second) }, 5_000, "seven days"},
-		"refunded already": {func(w *world, _ *clock, line string) { w.refund(w.token("minji"), line, 5_000, "r0") }, 1,
+		"more than was paid":  {func(*world, *movableClock, string) {}, 5_001, "Only 5000 won"},
+		"a point of it spent": {func(w *world, _ *movableClock, _ string) { w.spend("minji", 1, "order-1") }, 5_000, "used"},
+		"after seven days":    {func(_ *world, c *movableClock, _ string) { c.pass(7*day + time.Second) }, 5_000, "seven days"},
+		"refunded already": {func(w *world, _ *movableClock, line string) { w.refund(w.token("minji"), line, 5_000, "r0") }, 1,
 			"cancelled already"},
 	}
 }
 
 func TestRefundsThatTheRulesForbid(t *testing.T) {
 	t.Parallel()
-	for name, i := range impossible() {
+	for name, i := range forbiddenRefunds() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock := new(clock)
+			clock := new(movableClock)
 			w := newWorld(t, clock.set)
 			line := w.charged("minji")
 			i.happen(w, clock, line)
-			before, asked := w.written(), w.cancelsAsked()
+			before, asked := w.countRows(), w.cancelRequests()
 			r := w.refund(w.token("minji"), line, i.won, "refund-1")
 			if w.wantCode(r, point.RefundNotPossible); !strings.Contains(r.Errors[0].Message, i.why) {
 				t.Errorf("it does not say why (%s): %s", i.why, r.text)
 			}
-			if w.written() != before || w.cancelsAsked() != asked {
+			if w.countRows() != before || w.cancelRequests() != asked {
 				t.Error("something was written, or the gateway asked")
 			}
 			w.wantAudited()
@@ -138,7 +139,7 @@ func TestRefundsThatTheRulesForbid(t *testing.T) {
 
 func TestAdminsRefundWhatOwnersCannot(t *testing.T) {
 	t.Parallel()
-	clock := new(clock)
+	clock := new(movableClock)
 	w := newWorld(t, clock.set)
 	line := w.charged("minji")
 	w.wantCode(w.spend("minji", 1_000, "order-1"), "")
@@ -148,9 +149,9 @@ func TestAdminsRefundWhatOwnersCannot(t *testing.T) {
 	if reason, _ := own.at("refundQuote", "reason").(string); !strings.Contains(reason, "seven days") {
 		t.Errorf("it does not say why: %s", own.text)
 	}
-	w.want(w.askAs(w.boss(), quoteRefund, "t", line), 4000.0, "refundQuote", "amount")
-	w.wantCode(w.refund(w.boss(), line, 4_001, "refund-1"), point.RefundNotPossible)
-	w.want(w.refund(w.boss(), line, 4_000, "refund-2"), "DONE", "cancelPointTransaction", "status")
+	w.want(w.askAs(w.adminToken(), quoteRefund, "t", line), 4000.0, "refundQuote", "amount")
+	w.wantCode(w.refund(w.adminToken(), line, 4_001, "refund-1"), point.RefundNotPossible)
+	w.want(w.refund(w.adminToken(), line, 4_000, "refund-2"), "DONE", "cancelPointTransaction", "status")
 	w.wantWallet("minji", 0, 0, 0)
 	w.wantAudited()
 }
@@ -160,8 +161,8 @@ func TestOnlyChargesCanBeRefunded(t *testing.T) {
 	w := newWorld(t)
 	w.charged("minji")
 	spend, _ := w.spend("minji", 10, "order-1").at("spendPoints", "id").(string)
-	w.wantCode(w.refund(w.boss(), spend, 10, "r"), point.NotFound)
-	w.wantCode(w.askAs(w.boss(), quoteRefund, "t", spend), point.NotFound)
+	w.wantCode(w.refund(w.adminToken(), spend, 10, "r"), point.NotFound)
+	w.wantCode(w.askAs(w.adminToken(), quoteRefund, "t", spend), point.NotFound)
 }
 
 const toAccount = `mutation($t: ID!, $a: RefundAccountInput) { cancelPointTransaction(input:
@@ -182,7 +183,7 @@ func TestARefundWhileTheGatewayIsDownHoldsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	line := w.charged("minji")
-	w.points.Gateway = nowhere()
+	w.points.Gateway = unreachableGateway()
 	w.wantCode(w.refund(w.token("minji"), line, 5_000, "refund-1"), point.GatewayUnavailable)
 	w.wantWallet("minji", 5_000, 5_000, 0)
 	w.wantAudited()

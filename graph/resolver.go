@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 )
@@ -14,17 +15,16 @@ type Resolver struct {
 	// Shop is the part of every checkout that does not depend on the order.
 	Shop Checkout
 	Log  *slog.Logger
-	// GatewayLimit is how often one caller may use the mutations that may ask the gateway. A nil one is no limit.
+	// GatewayLimit limits the mutations of one caller that may call Iamport; nil means no limit.
 	GatewayLimit *ratelimit.Limit
 	// Feed has the lines of subscriptions.
 	Feed *feed.Feed
 	// Introspection lets clients read the schema.
 	Introspection bool
 	// Limits bound what one request may cost.
-	Limits Limits
-	// Trusted are the documents that may be asked; nil means all.
-	Trusted *TrustedDocuments
-	// Draft answers application/graphql-response+json with the statuses of the first edition of GraphQL over HTTP: 422
-	// for a request that cannot be executed, 294 for data with errors.
-	Draft bool
+	Limits gqlguard.Limits
+	// Trusted are the only documents that are answered; nil means all documents are.
+	Trusted *gqlguard.TrustedDocuments
+	// FirstEdition answers with the statuses of the first edition of GraphQL over HTTP.
+	FirstEdition bool
 }

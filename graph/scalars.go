@@ -20,20 +20,20 @@ func MarshalPoints(points int64) graphql.Marshaler {
 }
 
 // UnmarshalPoints reads a whole number from -(2^53-1) to 2^53-1.
-func UnmarshalPoints(v any) (int64, error) { return whole("Points", v, -maxSafe, maxSafe) }
+func UnmarshalPoints(v any) (int64, error) { return parseWhole("Points", v, -maxSafe, maxSafe) }
 
 // MarshalWon writes won as a JSON number.
 func MarshalWon(won int64) graphql.Marshaler { return MarshalPoints(won) }
 
 // UnmarshalWon reads a whole number from 0 to 2^53-1.
-func UnmarshalWon(v any) (int64, error) { return whole("Won", v, 0, maxSafe) }
+func UnmarshalWon(v any) (int64, error) { return parseWhole("Won", v, 0, maxSafe) }
 
 // MarshalInt writes a JSON number.
 func MarshalInt(i int) graphql.Marshaler { return graphql.MarshalInt(i) }
 
 // UnmarshalInt reads GraphQL's Int, which has 32 bits. Unlike gqlgen's own it refuses with a code.
 func UnmarshalInt(v any) (int, error) {
-	i, err := whole("Int", v, -1<<31, 1<<31-1)
+	i, err := parseWhole("Int", v, -1<<31, 1<<31-1)
 	return int(i), err
 }
 
@@ -41,10 +41,10 @@ func UnmarshalInt(v any) (int, error) {
 func MarshalInt64(i int64) graphql.Marshaler { return graphql.MarshalInt64(i) }
 
 // UnmarshalInt64 is UnmarshalInt for the domain's int64.
-func UnmarshalInt64(v any) (int64, error) { return whole("Int", v, -1<<31, 1<<31-1) }
+func UnmarshalInt64(v any) (int64, error) { return parseWhole("Int", v, -1<<31, 1<<31-1) }
 
-// whole reads a number as gqlgen hands it over: from a variable (json.Number) or from the query's text.
-func whole(scalar string, v any, low, high int64) (int64, error) {
+// parseWhole reads a number from a variable (json.Number) or from the query (int64, int).
+func parseWhole(scalar string, v any, low, high int64) (int64, error) {
 	var i int64
 	var err error
 	switch v := v.(type) {

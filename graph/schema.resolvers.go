@@ -17,17 +17,17 @@ func (r *chargeOrderResolver) Product(ctx context.Context, obj *point.Order) (po
 
 func (r *chargeOrderResolver) VirtualAccount(ctx context.Context, obj *point.Order) (*point.VirtualAccount, error) {
 	account, err := r.Points.OrderAccount(ctx, *obj)
-	return optional(account, err)
+	return nullIfNotFound(account, err)
 }
 
 func (r *chargeOrderResolver) Transaction(ctx context.Context, obj *point.Order) (*point.Transaction, error) {
 	line, err := r.Points.OrderTransaction(ctx, *obj)
-	return optional(line, err)
+	return nullIfNotFound(line, err)
 }
 
 func (r *chargeOrderResolver) Checkout(ctx context.Context, obj *point.Order) (Checkout, error) {
 	buyer, err := auth.From(ctx)
-	return r.Shop.checkout(*obj, buyer), err
+	return r.Shop.forOrder(*obj, buyer), err
 }
 
 func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID string, payMethod point.PayMethod) (point.Order, error) {
@@ -122,7 +122,7 @@ func (r *pointTransactionResolver) Order(ctx context.Context, obj *point.Transac
 		return nil, nil
 	}
 	order, err := r.Points.TransactionOrder(ctx, *obj)
-	return optional(order, err)
+	return nullIfNotFound(order, err)
 }
 
 func (r *pointTransactionResolver) Reverses(ctx context.Context, obj *point.Transaction) (*point.Transaction, error) {
@@ -160,7 +160,7 @@ func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*p
 		return nil, err
 	}
 	order, err := r.Points.Order(ctx, viewer.UserID, merchantUID)
-	return optional(order, err)
+	return nullIfNotFound(order, err)
 }
 
 func (r *queryResolver) PointTransaction(ctx context.Context, id string) (*point.Transaction, error) {
@@ -169,7 +169,7 @@ func (r *queryResolver) PointTransaction(ctx context.Context, id string) (*point
 		return nil, err
 	}
 	line, err := r.Points.Transaction(ctx, viewer.UserID, id)
-	return optional(line, err)
+	return nullIfNotFound(line, err)
 }
 
 func (r *queryResolver) RefundQuote(ctx context.Context, transactionID string) (point.RefundQuote, error) {

@@ -33,7 +33,7 @@ func schema(t *testing.T) *gql.Schema {
 	return schema
 }
 
-// errorCodes are the names of the schema's enum.
+// errorCodes returns the names of the schema's enum.
 func errorCodes(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -50,7 +50,8 @@ func TestErrorCodesAreThoseOfTheDomainInItsOrder(t *testing.T) {
 	}
 }
 
-// domainCodes reads the constants of type Code from the source, so that a new one cannot be forgotten.
+// domainCodes reads the constants of type Code from the source, so that a new one cannot be
+// forgotten.
 func domainCodes(t *testing.T) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../internal/point/error.go", nil, parser.SkipObjectResolution)
@@ -126,6 +127,16 @@ func TestAmountsAreNeverIntOrFloat(t *testing.T) {
 			if !definition.BuiltIn && small {
 				t.Errorf("%s.%s is %s", definition.Name, field.Name, field.Type)
 			}
+		}
+	}
+}
+
+// gqlguard's rule of overlapping fields relies on it.
+func TestTheSchemaHasOnlyObjects(t *testing.T) {
+	t.Parallel()
+	for name, definition := range schema(t).Types {
+		if definition.Kind == gql.Interface || definition.Kind == gql.Union {
+			t.Errorf("%s is an %s: internal/gqlguard/overlap.go has to learn what may be selected of it", name, definition.Kind)
 		}
 	}
 }

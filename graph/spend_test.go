@@ -21,22 +21,22 @@ func TestASpendAnswersWithItsLine(t *testing.T) {
 	w.wantAudited()
 }
 
-// TestASpendIsExplainedDownToItsCharges follows a line to its lots, their lines and the payments that paid for them.
+// The test follows a line to its lots, their lines and the payments that paid for them.
 func TestASpendIsExplainedDownToItsCharges(t *testing.T) {
 	t.Parallel()
 	w := newBonusWorld(t)
 	_, first := w.chargedBy("minji")
 	_, second := w.chargedBy("minji")
 	sources := w.spend("minji", 6_500, "order-1").at("spendPoints", "sources")
-	w.wantSet(each(sources, "amount"), 500.0, 500.0, 5000.0, 500.0) // each bonus first, then the older charge
-	w.wantSet(each(sources, "reason"), "USE", "USE", "USE", "USE")
-	w.wantSet(each(sources, "lot", "kind"), "BONUS", "BONUS", "PAID", "PAID")
-	w.wantSet(each(sources, "lot", "remaining"), 0.0, 0.0, 0.0, 4500.0)
-	w.wantSet(each(sources, "lot", "transaction", "kind"), "BONUS", "BONUS", "CHARGE", "CHARGE")
-	w.wantSet(each(sources, "lot", "transaction", "impUid"), first, first, second, second)
+	w.wantSet(pluck(sources, "amount"), 500.0, 500.0, 5000.0, 500.0) // each bonus first, then the older charge
+	w.wantSet(pluck(sources, "reason"), "USE", "USE", "USE", "USE")
+	w.wantSet(pluck(sources, "lot", "kind"), "BONUS", "BONUS", "PAID", "PAID")
+	w.wantSet(pluck(sources, "lot", "remaining"), 0.0, 0.0, 0.0, 4500.0)
+	w.wantSet(pluck(sources, "lot", "transaction", "kind"), "BONUS", "BONUS", "CHARGE", "CHARGE")
+	w.wantSet(pluck(sources, "lot", "transaction", "impUid"), first, first, second, second)
 }
 
-// wantSet compares without the order.
+// wantSet compares two lists in any order.
 func (w *world) wantSet(got []any, want ...any) {
 	w.Helper()
 	count := map[any]int{}
@@ -58,14 +58,14 @@ func TestTooFewPointsNameThoseThereAre(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.charged("minji")
-	before := w.written()
+	before := w.countRows()
 	for _, r := range []reply{w.spend("minji", 5_001, "order-1"), w.adjust("minji", -5_001, "a1")} {
 		w.wantCode(r, point.InsufficientPoints)
 		if b := r.Errors[0].Extensions.Balance; b == nil || *b != 5_000 {
 			t.Errorf("extensions.balance is not 5000: %s", r.text)
 		}
 	}
-	if w.written() != before {
+	if w.countRows() != before {
 		t.Error("something was written")
 	}
 	r := w.spend("nobody-yet", 1, "order-1")
@@ -106,9 +106,9 @@ func TestACancelledSpendGoesBackToItsLots(t *testing.T) {
 	}
 	w.want(r, spend, "cancelSpend", "reverses", "id")
 	sources := r.at("cancelSpend", "sources")
-	w.wantSet(each(sources, "reason"), "RETURN", "RETURN")
-	w.wantSet(each(sources, "amount"), -500.0, -200.0)
-	w.wantSet(each(sources, "lot", "kind"), "PAID", "BONUS") // what was used last comes back first
+	w.wantSet(pluck(sources, "reason"), "RETURN", "RETURN")
+	w.wantSet(pluck(sources, "amount"), -500.0, -200.0)
+	w.wantSet(pluck(sources, "lot", "kind"), "PAID", "BONUS") // what was used last comes back first
 	w.want(w.unspend("minji", 700, "order-1", "return-1"), r.at("cancelSpend", "id"), "cancelSpend", "id")
 	w.wantWallet("minji", 5_200, 5_200, 0)
 	w.wantAudited()
@@ -137,17 +137,17 @@ func TestASpendOfSomebodyElseIsNotFound(t *testing.T) {
 
 func TestPointsOfAnExpiredLotComeBackForThirtyDays(t *testing.T) {
 	t.Parallel()
-	clock := new(clock)
+	clock := new(movableClock)
 	w := newWorld(t, clock.set)
 	w.wantCode(w.adjust("minji", 100, "a1"), "") // a bonus, which lives a year
 	w.wantCode(w.spend("minji", 100, "order-1"), "")
 	clock.pass(366 * day)
 	w.want(w.unspend("minji", 100, "order-1", "c1"), 100.0, "cancelSpend", "balanceAfter")
 	const within = `query($d: Int!) { viewer { expiringPoints(withinDays: $d) { initial remaining kind transaction { kind } } } }`
-	w.wantList(each(w.ask("minji", within, "d", 29).at("viewer", "expiringPoints"), "remaining"))
+	w.wantList(pluck(w.ask("minji", within, "d", 29).at("viewer", "expiringPoints"), "remaining"))
 	lots := w.ask("minji", within, "d", 30).at("viewer", "expiringPoints")
-	w.wantList(each(lots, "remaining"), 100.0)
-	w.wantList(each(lots, "transaction", "kind"), "SPEND_CANCEL")
+	w.wantList(pluck(lots, "remaining"), 100.0)
+	w.wantList(pluck(lots, "transaction", "kind"), "SPEND_CANCEL")
 	clock.pass(30*day + time.Second)
 	w.wantWallet("minji", 0, 0, 0)
 	w.wantAudited()
@@ -162,7 +162,7 @@ func TestAnAdjustmentGivesAndTakes(t *testing.T) {
 	}
 	r = w.adjust("minji", -200, "a2")
 	w.want(r, -200.0, "adjustPoints", "amount")
-	w.wantList(each(r.at("adjustPoints", "sources"), "lot", "kind"), "BONUS")
+	w.wantList(pluck(r.at("adjustPoints", "sources"), "lot", "kind"), "BONUS")
 	w.want(w.adjust("minji", -200, "a2"), r.at("adjustPoints", "id"), "adjustPoints", "id")
 	w.wantCode(w.adjust("minji", 200, "a2"), point.InvalidArgument)
 	w.wantWallet("minji", 100, 100, 0)

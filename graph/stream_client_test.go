@@ -16,30 +16,31 @@ import (
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
-// channel is a server of streams on the world's books; several of them are a fleet.
-type channel struct {
+// streamServer serves streams of the world's books. Several of them are like several processes.
+type streamServer struct {
 	*world
 	feed *feed.Feed
 	url  string
 }
 
-// tune changes a channel before it starts.
-type tune func(*feed.Config, *graph.Pace, *http.Server)
+// tune changes a server of streams before it starts.
+type tune func(*feed.Config, *gqlhttp.StreamOptions, *http.Server)
 
-func (w *world) channel(tunes ...tune) *channel {
+func (w *world) newStreamServer(tunes ...tune) *streamServer {
 	w.Helper()
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	config := feed.Config{Log: log, Poll: 5 * time.Millisecond,
-		Points: &point.Service{DB: w.db}} // not the one that writes: another server's
-	var pace graph.Pace
+		Points: &point.Service{DB: w.db}} // as of a server other than the one that writes
+	var pace gqlhttp.StreamOptions
 	server := httptest.NewUnstartedServer(nil)
 	for _, change := range tunes {
 		change(&config, &pace, server.Config)
 	}
-	c := &channel{world: w, feed: feed.New(config)}
+	c := &streamServer{world: w, feed: feed.New(config)}
 	resolver := &graph.Resolver{Points: config.Points, Log: log, Feed: c.feed}
 	server.Config.Handler = auth.NewHS256([]byte(authSecret), issuer, audience).Middleware(resolver.StreamHandler(pace))
 	server.Start()
@@ -49,8 +50,8 @@ func (w *world) channel(tunes ...tune) *channel {
 	return c
 }
 
-// enter writes lines of the user's, each with the same text for people.
-func (w *world) enter(user string, lines int, reason string) {
+// addLines writes lines of one user, all with the same reason.
+func (w *world) addLines(user string, lines int, reason string) {
 	w.Helper()
 	for range lines {
 		id := fmt.Sprint(time.Now().UnixNano())
@@ -61,7 +62,7 @@ func (w *world) enter(user string, lines int, reason string) {
 	}
 }
 
-const followed = `subscription($after: Int) { viewerTransactionAdded(after: $after) { seq kind amount } }`
+const lineSubscription = `subscription($after: Int) { viewerTransactionAdded(after: $after) { seq kind amount } }`
 
 // listener is a client of a stream.
 type listener struct {
@@ -70,23 +71,23 @@ type listener struct {
 	lines *bufio.Scanner
 }
 
-// open begins a stream, and returns when it is refused or the server listens for it.
-func (c *channel) open(token, query string, variables map[string]any) *listener {
+// open opens a stream, and returns when it is refused or confirmed.
+func (c *streamServer) open(token, query string, variables map[string]any) *listener {
 	c.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	c.must(err)
 	return c.send(http.MethodPost, token, string(body))
 }
 
-// get is open by GET: the operation is in the address.
-func (c *channel) get(token string) *listener {
+// get opens a stream by GET, with the operation in the address.
+func (c *streamServer) get(token string) *listener {
 	c.Helper()
 	return c.send(http.MethodGet, token, "")
 }
 
-func (c *channel) send(method, token, body string) *listener {
+func (c *streamServer) send(method, token, body string) *listener {
 	c.Helper()
-	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second) // nothing takes that long unless it fails
+	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second) // a stream that works ends earlier
 	c.Cleanup(cancel)
 	request, err := http.NewRequestWithContext(ctx, method, c.url, strings.NewReader(body))
 	c.must(err)
@@ -99,21 +100,21 @@ func (c *channel) send(method, token, body string) *listener {
 	return &listener{c.T, response, bufio.NewScanner(response.Body)}
 }
 
-// follow is open for what most tests want.
-func (c *channel) follow(user string, after ...int) *listener {
+// subscribe opens a stream of the user's lines and fails if it is refused.
+func (c *streamServer) subscribe(user string, after ...int) *listener {
 	c.Helper()
 	variables := map[string]any{}
 	if len(after) > 0 {
 		variables["after"] = after[0]
 	}
-	l := c.open(c.token(user), followed, variables)
+	l := c.open(c.token(user), lineSubscription, variables)
 	if kind := l.Header.Get("Content-Type"); l.StatusCode != http.StatusOK || kind != "text/event-stream" {
 		c.Fatalf("%d %s", l.StatusCode, kind)
 	}
 	return l
 }
 
-// event is the next one, or "comment", or "end" when the stream was cut.
+// event returns the next event, "comment" for a comment, or "end" when the stream was cut.
 func (l *listener) event() (name, data string) {
 	for l.lines.Scan() {
 		switch line := l.lines.Text(); {
@@ -132,7 +133,7 @@ func (l *listener) event() (name, data string) {
 	return "end", ""
 }
 
-// next skips comments.
+// next returns the next event and skips comments.
 func (l *listener) next() (name, data string) {
 	for name = "comment"; name == "comment"; {
 		name, data = l.event()
@@ -140,7 +141,7 @@ func (l *listener) next() (name, data string) {
 	return name, data
 }
 
-// seq is the number of the next line.
+// seq returns the number of the next line.
 func (l *listener) seq() int {
 	l.Helper()
 	var result struct {
@@ -153,7 +154,7 @@ func (l *listener) seq() int {
 	return result.Data.ViewerTransactionAdded.Seq
 }
 
-// wantEnd fails unless nothing comes any more, not even that the stream is complete.
+// wantEnd fails unless the stream ends without another event, and without being complete.
 func (l *listener) wantEnd() {
 	l.Helper()
 	if name, data := l.next(); name != "end" {
@@ -161,7 +162,7 @@ func (l *listener) wantEnd() {
 	}
 }
 
-// wantRefusal fails unless the one result is an error with that code and no data, and nothing follows.
+// wantRefusal fails unless the only result is an error with the code and without data.
 func (l *listener) wantRefusal(code point.Code) {
 	l.Helper()
 	name, data := l.next()
@@ -174,8 +175,8 @@ func (l *listener) wantRefusal(code point.Code) {
 	l.wantEnd()
 }
 
-// eventually tries until it is so.
-func (c *channel) eventually(what string, is func() bool) {
+// eventually repeats a check until it succeeds.
+func (c *streamServer) eventually(what string, is func() bool) {
 	c.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !is(); runtime.Gosched() {
 		if time.Now().After(deadline) {

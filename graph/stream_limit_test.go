@@ -11,13 +11,15 @@ import (
 
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/gqlguard"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
-// limitedChannel is one with limits, and a pace.
-func (w *world) limitedChannel(limits graph.Limits, pace graph.Pace) *channel {
+// newLimitedStreamServer serves streams with limits and times of their own.
+func (w *world) newLimitedStreamServer(limits gqlguard.Limits, pace gqlhttp.StreamOptions) *streamServer {
 	w.Helper()
-	c := w.channel()
+	c := w.newStreamServer()
 	resolver := &graph.Resolver{Points: &point.Service{DB: w.db}, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Feed: c.feed, Limits: limits}
 	server := httptest.NewServer(auth.NewHS256([]byte(authSecret), issuer, audience).Middleware(resolver.StreamHandler(pace)))
 	w.Cleanup(server.Close)
@@ -26,21 +28,21 @@ func (w *world) limitedChannel(limits graph.Limits, pace graph.Pace) *channel {
 	return c
 }
 
-const everything = `subscription { viewerTransactionAdded(after: 0) { id seq kind amount balanceAfter impUid description createdAt
+const wholeLineSubscription = `subscription { viewerTransactionAdded(after: 0) { id seq kind amount balanceAfter impUid description createdAt
 	order { merchantUid status price points } sources { reason amount } } }`
 
 func TestAnEventIsCheaperThanAnAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.charge("minji", w.pay(w.order("minji")))
-	c := w.channel()
-	if name, data := c.open(c.token("minji"), everything, nil).next(); name != "next" || !strings.Contains(data, `"status":"PAID"`) {
+	c := w.newStreamServer()
+	if name, data := c.open(c.token("minji"), wholeLineSubscription, nil).next(); name != "next" || !strings.Contains(data, `"status":"PAID"`) {
 		t.Errorf("what there is of a line does not fit: %s %s", name, data)
 	}
-	lookUps := "subscription { viewerTransactionAdded(after: 0) {" + repeat(30, " a#: order { status }") + "} }"
+	lookUps := "subscription { viewerTransactionAdded(after: 0) {" + repeatNumbered(30, " a#: order { status }") + "} }"
 	l := c.open(c.token("minji"), lookUps, nil)
 	name, data := l.next()
-	if name != "next" || !strings.Contains(data, "An event has at most 150 fields") || !strings.Contains(data, "GRAPHQL_MAX_EVENT_COST") {
+	if name != "next" || !strings.Contains(data, "An event has at most 150 fields, its lists as long as they may become.") {
 		t.Errorf("want a refusal: %s %s", name, data)
 	}
 }
@@ -48,15 +50,15 @@ func TestAnEventIsCheaperThanAnAnswer(t *testing.T) {
 func TestAStreamIsCutAtAnEventThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.enter("minji", 1, "a line without an order")
+	w.addLines("minji", 1, "a line without an order")
 	w.charge("minji", w.pay(w.order("minji")))
 	w.must(w.db.Callback().Query().Before("gorm:query").Register("hang", func(tx *gorm.DB) {
 		if tx.Statement.Table == "charge_orders" {
-			<-tx.Statement.Context.Done() // as a database does that is out of breath
+			<-tx.Statement.Context.Done() // as an overloaded database does
 		}
 	}))
-	c := w.limitedChannel(graph.Limits{Time: 50 * time.Millisecond}, graph.Pace{})
-	l := c.open(c.token("minji"), everything, nil)
+	c := w.newLimitedStreamServer(gqlguard.Limits{Time: 50 * time.Millisecond}, gqlhttp.StreamOptions{})
+	l := c.open(c.token("minji"), wholeLineSubscription, nil)
 	if seq := l.seq(); seq != 1 {
 		t.Errorf("line %d", seq)
 	}
@@ -66,19 +68,19 @@ func TestAStreamIsCutAtAnEventThatTakesTooLong(t *testing.T) {
 	}
 }
 
-// The time that passes between events is no event's.
+// The time between two events does not count as time of an event.
 func TestAStreamMayBeSilentForLongerThanAnEventMayTake(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.limitedChannel(graph.Limits{Time: 50 * time.Millisecond}, graph.Pace{Heartbeat: 100 * time.Millisecond})
-	l := c.follow("minji", 0)
+	c := w.newLimitedStreamServer(gqlguard.Limits{Time: 50 * time.Millisecond}, gqlhttp.StreamOptions{Heartbeat: 100 * time.Millisecond})
+	l := c.subscribe("minji", 0)
 	for i := range 3 {
-		for range 2 { // the second one comes after a silence
+		for range 2 { // the second one is a heartbeat
 			if name, data := l.event(); name != "comment" {
 				t.Fatalf("%s %s", name, data)
 			}
 		}
-		w.enter("minji", 1, "once more")
+		w.addLines("minji", 1, "once more")
 		if seq := l.seq(); seq != i+1 {
 			t.Errorf("line %d", seq)
 		}

@@ -11,7 +11,7 @@ import (
 func TestWhatIsNoRequestForAStreamHasAStatus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.url = w.channel().url
+	w.url = w.newStreamServer().url
 	const ok, asJSON = `{"query":"subscription { viewerTransactionAdded { seq } }"}`, "application/json"
 	for _, test := range []struct {
 		method, token, contentType, body string
@@ -38,8 +38,8 @@ func TestWhatIsNoRequestForAStreamHasAStatus(t *testing.T) {
 func TestRefusedOperationsAreEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.enter("minji", 3, "three lines")
-	c := w.channel()
+	w.addLines("minji", 3, "three lines")
+	c := w.newStreamServer()
 	for _, query := range []string{
 		"subscription {", "{ viewer { id } }", `mutation { createChargeOrder(productId: "p1") { status } }`,
 		"subscription { nothing { seq } }", "subscription { __typename }", "subscription { a: __typename viewerTransactionAdded { seq } }",
@@ -61,8 +61,8 @@ func TestRefusedOperationsAreEvents(t *testing.T) {
 func TestAStreamCanBeOpenedByGET(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.enter("minji", 2, "two lines")
-	c := w.channel()
+	w.addLines("minji", 2, "two lines")
+	c := w.newStreamServer()
 	c.url += `?query=subscription($a:Int)%7BviewerTransactionAdded(after:$a)%7Bseq%7D%7D&variables=%7B%22a%22:1%7D`
 	l := c.get(c.token("minji"))
 	if seq := l.seq(); seq != 2 {

@@ -12,10 +12,10 @@ import (
 
 	"gorm.io/gorm"
 
-	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
 )
 
@@ -23,9 +23,9 @@ func TestAStreamBringsTheViewersLinesThatAnotherServerWrites(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
 		w := newWorldOn(t, db)
-		w.enter("minji", 2, "before")
-		minji, junho := w.channel().follow("minji"), w.channel().follow("junho")
-		w.enter("junho", 1, "a stranger's")
+		w.addLines("minji", 2, "before")
+		minji, junho := w.newStreamServer().subscribe("minji"), w.newStreamServer().subscribe("junho")
+		w.addLines("junho", 1, "a stranger's")
 		w.charge("minji", w.pay(w.order("minji")))
 		if name, data := minji.next(); name != "next" || data != `{"data":{"viewerTransactionAdded":{"seq":3,"kind":"CHARGE","amount":5000}}}` {
 			t.Errorf("%s %s", name, data)
@@ -33,8 +33,8 @@ func TestAStreamBringsTheViewersLinesThatAnotherServerWrites(t *testing.T) {
 		if seq := junho.seq(); seq != 1 {
 			t.Errorf("the other's first line is %d", seq)
 		}
-		w.enter("minji", 1, "once more")
-		if seq := minji.seq(); seq != 4 { // the line of 3 came once
+		w.addLines("minji", 1, "once more")
+		if seq := minji.seq(); seq != 4 { // line 3 came once
 			t.Errorf("line %d after 3", seq)
 		}
 	})
@@ -47,17 +47,17 @@ func TestNothingIsLostOrRepeatedByCuts(t *testing.T) {
 		t.Logf("seed %d", seed)
 		random := rand.New(rand.NewPCG(seed, 0))
 		w := newWorldOn(t, db)
-		c := w.channel()
+		c := w.newStreamServer()
 		const lines = 130 // more than are read at once, twice
 		written := make(chan struct{})
-		go func() { defer close(written); w.enter("minji", lines, "burst") }()
+		go func() { defer close(written); w.addLines("minji", lines, "burst") }()
 		seen := 0
 		c.eventually("the first line is there", func() bool {
 			newest, err := w.points.NewestSeqs(t.Context(), []string{"minji"})
 			return err == nil && newest["minji"] > 0
 		})
 		for seen < lines {
-			l := c.follow("minji", seen)
+			l := c.subscribe("minji", seen)
 			for range min(lines-seen, 1+random.IntN(60)) {
 				if seq := l.seq(); seq != seen+1 {
 					t.Fatalf("line %d after %d", seq, seen)
@@ -74,16 +74,16 @@ func TestHeartbeatsKeepAStreamBeyondTheServersDeadlines(t *testing.T) {
 	t.Parallel()
 	const deadline = 50 * time.Millisecond
 	w := newWorld(t)
-	c := w.channel(func(_ *feed.Config, pace *graph.Pace, server *http.Server) {
+	c := w.newStreamServer(func(_ *feed.Config, pace *gqlhttp.StreamOptions, server *http.Server) {
 		pace.Heartbeat, server.ReadTimeout, server.WriteTimeout = deadline/5, deadline, deadline
 	})
-	l := c.follow("minji")
+	l := c.subscribe("minji")
 	for begun := time.Now(); time.Since(begun) < 5*deadline; {
 		if name, data := l.event(); name != "comment" {
 			t.Fatalf("%s %s", name, data)
 		}
 	}
-	w.enter("minji", 1, "late")
+	w.addLines("minji", 1, "late")
 	if seq := l.seq(); seq != 1 {
 		t.Errorf("line %d", seq)
 	}
@@ -92,10 +92,10 @@ func TestHeartbeatsKeepAStreamBeyondTheServersDeadlines(t *testing.T) {
 func TestAStreamEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.enter("minji", 1, "before")
+	w.addLines("minji", 1, "before")
 	token, err := auth.Sign([]byte(authSecret), auth.Identity{UserID: "minji", ExpiresAt: time.Now().Add(2 * time.Second)}, issuer, audience)
 	w.must(err)
-	l := w.channel().open(token, followed, map[string]any{"after": 0})
+	l := w.newStreamServer().open(token, lineSubscription, map[string]any{"after": 0})
 	if seq := l.seq(); seq != 1 {
 		t.Errorf("line %d", seq)
 	}
@@ -105,9 +105,11 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.channel(func(config *feed.Config, _ *graph.Pace, _ *http.Server) { config.PerUser, config.Total = 2, 3 })
+	c := w.newStreamServer(func(config *feed.Config, _ *gqlhttp.StreamOptions, _ *http.Server) {
+		config.PerUser, config.Total = 2, 3
+	})
 	status := func(user string) int {
-		l := c.open(c.token(user), followed, nil)
+		l := c.open(c.token(user), lineSubscription, nil)
 		if l.StatusCode != http.StatusOK {
 			l.lines.Scan()
 			if l.Header.Get("Content-Type") != "application/json" || l.Header.Get("Retry-After") != "10" ||
@@ -118,12 +120,12 @@ func TestStreamsAreBounded(t *testing.T) {
 		}
 		return l.StatusCode
 	}
-	first := c.follow("minji")
-	c.follow("minji")
+	first := c.subscribe("minji")
+	c.subscribe("minji")
 	if got := status("minji"); got != http.StatusTooManyRequests {
 		t.Errorf("the user's third stream: %d", got)
 	}
-	c.follow("junho")
+	c.subscribe("junho")
 	if got := status("seoyeon"); got != http.StatusTooManyRequests {
 		t.Errorf("the server's fourth stream: %d", got)
 	}
@@ -133,11 +135,11 @@ func TestStreamsAreBounded(t *testing.T) {
 
 func TestStreamsEndWithTheirServer(t *testing.T) {
 	t.Parallel()
-	c := newWorld(t).channel()
-	l := c.follow("minji")
+	c := newWorld(t).newStreamServer()
+	l := c.subscribe("minji")
 	c.feed.Close()
-	l.wantEnd() // and is not complete, so that the client begins again
-	if again := c.open(c.token("minji"), followed, nil); again.StatusCode != http.StatusTooManyRequests {
+	l.wantEnd() // without being complete, so that the client continues
+	if again := c.open(c.token("minji"), lineSubscription, nil); again.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a stream after the end: %d", again.StatusCode)
 	}
 }
@@ -145,8 +147,8 @@ func TestStreamsEndWithTheirServer(t *testing.T) {
 func TestASlowReaderIsCut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.channel(func(config *feed.Config, pace *graph.Pace, server *http.Server) {
-		config.PerUser, pace.Patience = 1, 100*time.Millisecond
+	c := w.newStreamServer(func(config *feed.Config, pace *gqlhttp.StreamOptions, server *http.Server) {
+		config.PerUser, pace.WriteTimeout = 1, 100*time.Millisecond
 		server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 			w.must(conn.(*net.TCPConn).SetWriteBuffer(4096))
 			return ctx
@@ -161,14 +163,14 @@ func TestASlowReaderIsCut(t *testing.T) {
 		wide += fmt.Sprintf(" a%d:description", i)
 	}
 	query := `{"query":"subscription{viewerTransactionAdded(after:0){` + wide + `}}"}`
-	w.enter("minji", 100, strings.Repeat("한", 200)) // 1.5 MB in all
+	w.addLines("minji", 100, strings.Repeat("한", 200)) // 1.5 MB in all
 	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		c.token("minji"), len(query), query)
 	w.must(err)
-	_, err = conn.Read(make([]byte, 100)) // it has begun, and nobody reads on
+	_, err = conn.Read(make([]byte, 100)) // the stream has begun; the rest is not read
 	w.must(err)
 	c.eventually("the reader is cut", func() bool {
-		l := c.open(c.token("minji"), followed, nil)
+		l := c.open(c.token("minji"), lineSubscription, nil)
 		defer l.Body.Close()
 		return l.StatusCode == http.StatusOK
 	})

@@ -11,8 +11,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// exchange is a request with an Accept header of its own, and its answer as text.
-func (w *world) exchange(method, query, accept, body string) (status int, header http.Header, text string) {
+// sendWithAccept sends a request with an Accept header and returns the response as text.
+func (w *world) sendWithAccept(method, query, accept, body string) (status int, header http.Header, text string) {
 	w.Helper()
 	request, err := http.NewRequestWithContext(w.Context(), method, w.url+query, strings.NewReader(body))
 	w.must(err)
@@ -31,39 +31,8 @@ func (w *world) exchange(method, query, accept, body string) (status int, header
 
 const modern = "application/graphql-response+json"
 
-func TestTheAnswerIsOfTheTypeThatTheClientPrefers(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	const plain = "application/json"
-	for accept, want := range map[string]string{
-		"": plain, "*/*": plain, "application/*": plain, plain: plain, modern: modern,
-		"application/json; charset=utf-8":          plain,
-		modern + ", " + plain:                      modern,
-		plain + ", " + modern:                      plain,
-		modern + ";q=0.4, " + plain + ";q=0.5":     plain,
-		plain + ";q=0.4, " + modern + ";q=0.45":    modern,
-		plain + ";q=0, */*":                        modern,
-		"*/*;q=0.1, " + modern + ";q=0":            plain,
-		"text/html, application/xml;q=0.9, */*":    plain,
-		"*/*, " + modern:                           modern,
-		modern + ", " + plain + ";q=0.9, text/*":   modern,
-		"text/event-stream, application/*;q=0.5":   plain,
-		plain + ";q=nonsense":                      plain,
-		"?;, " + modern + ";charset=UTF-8;q=0.001": modern,
-		"text/html": "", plain + ";q=0": "", "*/*;q=0": "", "*/*;q=0.000": "", modern + ";charset=utf-16": "",
-	} {
-		status, header, text := w.exchange("POST", "", accept, `{"query":"{ __typename }"}`)
-		if want == "" && (status != 406 || !strings.Contains(text, "INVALID_ARGUMENT")) {
-			t.Errorf("Accept: %s: %d %s, want 406", accept, status, text)
-		}
-		if got := header.Get("Content-Type"); want != "" && (status != 200 || got != want+"; charset=utf-8") {
-			t.Errorf("Accept: %s: %d %q, want %q", accept, status, got, want)
-		}
-	}
-}
-
-// requestErrors are requests that never run, with their statuses: for application/json, for the modern type, and for
-// that since the first edition.
+// requestErrors are requests that never run, with their statuses: for application/json, for the
+// newer type, and for the newer type since the first edition.
 func requestErrors() map[string][3]int {
 	return map[string][3]int{
 		`{"query": `:               {400, 400, 400},
@@ -89,13 +58,13 @@ func requestErrors() map[string][3]int {
 func TestRequestErrorsHaveTheirStatusAndNoData(t *testing.T) {
 	t.Parallel()
 	before := newWorld(t)
-	since := newWorld(t, func(_ *world, r *graph.Resolver) { r.Draft = true })
+	since := newWorld(t, func(_ *world, r *graph.Resolver) { r.FirstEdition = true })
 	for body, statuses := range requestErrors() {
 		for i, ask := range []struct {
 			world  *world
 			accept string
 		}{{before, "application/json"}, {before, modern}, {since, modern}} {
-			status, _, text := ask.world.exchange("POST", "", ask.accept, body)
+			status, _, text := ask.world.sendWithAccept("POST", "", ask.accept, body)
 			if status != statuses[i] || strings.Contains(text, `"data"`) || !strings.Contains(text, `"INVALID_ARGUMENT"`) {
 				t.Errorf("%.80s as %s: %d %s, want %d", body, ask.accept, status, text, statuses[i])
 			}
@@ -105,9 +74,9 @@ func TestRequestErrorsHaveTheirStatusAndNoData(t *testing.T) {
 
 func TestTheFirstEditionsStatusesAreNotForPlainJSON(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Draft = true })
+	w := newWorld(t, func(_ *world, r *graph.Resolver) { r.FirstEdition = true })
 	for body, statuses := range requestErrors() {
-		if status, _, text := w.exchange("POST", "", "", body); status != statuses[0] {
+		if status, _, text := w.sendWithAccept("POST", "", "", body); status != statuses[0] {
 			t.Errorf("%.80s: %d %s, want %d", body, status, text, statuses[0])
 		}
 	}
@@ -118,14 +87,14 @@ func TestDataWithErrorsAreAPartialSuccessSinceTheFirstEdition(t *testing.T) {
 	const partial = `{"query":"{ viewer { id } chargeOrder(merchantUid: \"?\") { status } }"}`
 	const whole = `{"query":"{ viewer { id } }"}`
 	for draft, want := range map[bool]int{false: 200, true: 294} {
-		w := newWorld(t, func(_ *world, r *graph.Resolver) { r.Draft = draft })
-		if status, _, text := w.exchange("POST", "", modern, partial); status != want || !strings.Contains(text, `"data":{"viewer"`) {
+		w := newWorld(t, func(_ *world, r *graph.Resolver) { r.FirstEdition = draft })
+		if status, _, text := w.sendWithAccept("POST", "", modern, partial); status != want || !strings.Contains(text, `"data":{"viewer"`) {
 			t.Errorf("draft %t: %d %s, want %d", draft, status, text, want)
 		}
-		if status, _, text := w.exchange("POST", "", "application/json", partial); status != 200 {
+		if status, _, text := w.sendWithAccept("POST", "", "application/json", partial); status != 200 {
 			t.Errorf("draft %t, application/json: %d %s", draft, status, text)
 		}
-		if status, _, text := w.exchange("POST", "", modern, whole); status != 200 {
+		if status, _, text := w.sendWithAccept("POST", "", modern, whole); status != 200 {
 			t.Errorf("draft %t, no error: %d %s", draft, status, text)
 		}
 	}
@@ -134,7 +103,7 @@ func TestDataWithErrorsAreAPartialSuccessSinceTheFirstEdition(t *testing.T) {
 func TestABodyThatIsNoJSONIsNotShownAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if _, _, text := w.exchange("POST", "", "", `{"query": "my password"`); strings.Contains(text, "password") {
+	if _, _, text := w.sendWithAccept("POST", "", "", `{"query": "my password"`); strings.Contains(text, "password") {
 		t.Errorf("it does: %s", text)
 	}
 }
@@ -155,7 +124,7 @@ func TestQueriesByGET(t *testing.T) {
 		at("query", byID, "operationName", "A", "variables", `{"id":"x"}`, "extensions", `{"a":1}`): `{"data":{"chargeOrder":null}}`,
 		at("query", byID, "operationName", "B", "variables", ""):                                    `{"data":{"viewer":{"id":"minji"}}}`,
 	} {
-		if status, header, text := w.exchange("GET", query, "", ""); status != 200 || text != want || header.Get("Cache-Control") != "no-store" {
+		if status, header, text := w.sendWithAccept("GET", query, "", ""); status != 200 || text != want || header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %s, want %s", query, status, text, want)
 		}
 	}
@@ -164,7 +133,7 @@ func TestQueriesByGET(t *testing.T) {
 		at("query", "{ __typename }", "variables", "{"): 400, at("query", "{ __typename }", "variables", "{}{}"): 400,
 		at("query", "{ __typename }", "extensions", "[]"): 400, at("query", "{ "+strings.Repeat("x", 8<<10)+" }"): 414,
 	} {
-		if status, _, text := w.exchange("GET", query, "", ""); status != want || !strings.Contains(text, "INVALID_ARGUMENT") {
+		if status, _, text := w.sendWithAccept("GET", query, "", ""); status != want || !strings.Contains(text, "INVALID_ARGUMENT") {
 			t.Errorf("%.80s: %d %s, want %d", query, status, text, want)
 		}
 	}
@@ -175,7 +144,7 @@ func TestAMutationByGETIsRefusedAndChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	query := "?query=" + url.QueryEscape(`mutation { createChargeOrder(productId: "p1") { merchantUid } }`)
 	for _, accept := range []string{"", "application/json", modern} {
-		status, header, text := w.exchange("GET", query, accept, "")
+		status, header, text := w.sendWithAccept("GET", query, accept, "")
 		if status != 405 || header.Get("Allow") != "POST" || !strings.Contains(text, string(point.InvalidArgument)) {
 			t.Errorf("%q: %d Allow %q %s", accept, status, header.Get("Allow"), text)
 		}

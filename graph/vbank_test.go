@@ -69,7 +69,7 @@ func TestWhoMayIssueAndRevoke(t *testing.T) {
 	w := newWorld(t)
 	merchantUID := w.vbankOrder()
 	boss, service := w.token("sora", auth.RoleAdmin), w.token("robot", auth.RoleService)
-	for _, token := range []string{w.token("junho"), service, boss} { // the account is the owner's to ask for
+	for _, token := range []string{w.token("junho"), service, boss} { // only the owner may ask for an account
 		w.wantCode(w.askAs(token, issueAccount, "m", merchantUID), point.NotFound)
 	}
 	w.wantCode(w.ask("minji", issueAccount, "m", merchantUID), "")

@@ -14,15 +14,16 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// insides are what no answer may show: SQL, names from the database, its drivers' words, stacks, files.
-var insides = regexp.MustCompile(`(?i)insert into|select .* from|update \w+ set|delete from|on conflict|for update|` +
+// internalWords are what no answer may show: SQL, names of the database, words of its drivers,
+// stacks, files.
+var internalWords = regexp.MustCompile(`(?i)insert into|select .* from|update \w+ set|delete from|on conflict|for update|` +
 	`sqlstate|constraint|violat|duplicat|no such (table|column)|relation "|statement|deadlock|lock timeout|sql:|` +
 	`charge_orders|charge_products|point_transactions|point_lots|lot_uses|payment_cancellations|wallets|payments_|_pkey|_key\b|` +
 	`gorm|pgx|sqlite|postgres|database|goroutine|panic|runtime error|\.go\b|/work/|/root/|/usr/|/tmp/|0x[0-9a-f]{6}|` +
 	`127\.0\.0\.1|connection refused|dial tcp|getToken|access_token|imp_key`)
 
-// lookThrough is the walk: it sees every answer that any test of this package gets.
-func (w *world) lookThrough(r reply, token string) {
+// checkAnswer is called for every answer that any test of this package gets.
+func (w *world) checkAnswer(r reply, token string) {
 	w.Helper()
 	secrets := []string{authSecret, impSecret, "imp-key"}
 	if token != "" {
@@ -34,7 +35,7 @@ func (w *world) lookThrough(r reply, token string) {
 		}
 	}
 	for _, e := range r.Errors {
-		if found := insides.FindString(e.Message); found != "" {
+		if found := internalWords.FindString(e.Message); found != "" {
 			w.Errorf("an error shows our insides (%q): %s", found, r.text)
 		}
 		if !isOneOf(e.Extensions.Code, errorCodes(w.T)) {
@@ -59,13 +60,13 @@ func TestWalkCanFail(t *testing.T) {
 		"no such table: charge_orders", "sql: database is closed", "runtime error: invalid memory address",
 		"main.go:12", "goroutine 12 [running]", `Post "http://127.0.0.1:80/users/getToken": dial tcp`,
 	} {
-		if !insides.MatchString(text) {
+		if !internalWords.MatchString(text) {
 			t.Errorf("the walk would not notice %q", text)
 		}
 	}
 }
 
-// TestEveryCodeCanBeProvoked makes the walk complete: each code that this API can answer with is seen once.
+// Each code that the API can answer with is provoked once, so that checkAnswer has seen them all.
 func TestEveryCodeCanBeProvoked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -84,9 +85,9 @@ func TestEveryCodeCanBeProvoked(t *testing.T) {
 		point.PaymentAlreadyCharged: w.charge("minji", paid),
 		point.InsufficientPoints:    w.spend("minji", 5_001, "order-1"),
 		point.RefundNotPossible:     w.refund(w.token("minji"), w.charged("minji"), 5_001, "refund-1"),
-		point.GatewayUnavailable:    newWorld(t, gatewayDown).ask("minji", `mutation { createChargeOrder(productId: "p1") { status } }`),
-		point.RateLimited:           oneTooMany(t),
-		point.Internal:              newWorld(t, panicking).charge("minji", "imp_1"),
+		point.GatewayUnavailable:    newWorld(t, setUnreachableGateway).ask("minji", `mutation { createChargeOrder(productId: "p1") { status } }`),
+		point.RateLimited:           chargeOverLimit(t),
+		point.Internal:              newWorld(t, setPanickingGateway).charge("minji", "imp_1"),
 	}
 	for code, r := range provoked {
 		w.wantCode(r, code)
@@ -96,13 +97,13 @@ func TestEveryCodeCanBeProvoked(t *testing.T) {
 	}
 }
 
-// ruin breaks the database under a running server.
-type ruin struct {
+// databaseFault breaks the database under a running server.
+type databaseFault struct {
 	name   string
 	happen func(w *world, db *gorm.DB)
 }
 
-func ruins() []ruin {
+func databaseFaults() []databaseFault {
 	sql := func(statements ...string) func(*world, *gorm.DB) {
 		return func(w *world, db *gorm.DB) {
 			for _, s := range statements {
@@ -110,7 +111,7 @@ func ruins() []ruin {
 			}
 		}
 	}
-	return []ruin{
+	return []databaseFault{
 		{"the pool is closed", closePool},
 		{"a table is missing", sql("ALTER TABLE point_lots RENAME TO lost_lots")},
 		{"a column is missing", sql("ALTER TABLE charge_orders RENAME COLUMN claim_id TO lost")},
@@ -129,7 +130,7 @@ func closePool(w *world, db *gorm.DB) {
 
 func TestDatabaseFailuresAreMaskedAndLoggedOnce(t *testing.T) {
 	t.Parallel()
-	for _, r := range ruins() {
+	for _, r := range databaseFaults() {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
@@ -190,4 +191,4 @@ func TestReadsOfARuinedDatabaseAreMasked(t *testing.T) {
 	}
 }
 
-func gatewayDown(w *world, _ *graph.Resolver) { w.points.Gateway = nowhere() }
+func setUnreachableGateway(w *world, _ *graph.Resolver) { w.points.Gateway = unreachableGateway() }

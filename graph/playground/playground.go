@@ -1,5 +1,6 @@
-// Package playground serves GraphiQL, an editor for the API, from the program itself: no page of it asks any other
-// host for anything, so it works without a network and tells nobody what is tried in it.
+// Package playground serves GraphiQL, an editor for the API, from the program itself. Its page
+// loads nothing from other hosts, so it works without a network and tells no third party what is
+// tried.
 package playground
 
 import (
@@ -17,35 +18,35 @@ import (
 	"github.com/99designs/gqlgen/graphql/playground"
 )
 
-// assets are the published files of GraphiQL and React; NOTICE says whose they are.
+// assets are the published files of GraphiQL and React; NOTICE has their licences.
 //
 //go:embed assets
 var assets embed.FS
 
-// charge is what the first tab holds.
+// charge is the document in the first tab.
 //
 //go:embed charge.graphql
 var charge string
 
-// fetcher is how GraphiQL asks.
+// fetcher adds subscriptions to GraphiQL's own fetcher.
 //
 //go:embed fetcher.js
 var fetcher string
 
-// Options says where the playground is and what it talks to.
+// Options are the addresses of the playground and the API, and the values of the first tab.
 type Options struct {
-	Path      string // where it is mounted, as in "/playground"
+	Path      string // of the page, as in "/playground"
 	Endpoint  string // the GraphQL API on the same host, as in "/graphql"
 	Token     string // a development token for the Authorization header; empty in live mode
 	ProductID string // the product that the example in the first tab buys
 	Sandbox   string // address of the pretend Iamport that the example pays at
 }
 
-// Handler serves the page at o.Path and its scripts and styles below it. It fails when gqlgen's page is no longer
-// the one that it knows how to complete.
+// Handler serves the page at o.Path and its scripts and styles below it. It returns an error when
+// gqlgen's page has changed so that it cannot be completed.
 func Handler(o Options) (http.Handler, error) {
 	o.Path = strings.TrimSuffix(o.Path, "/")
-	page, err := complete(render(o), o)
+	page, err := completePage(renderPage(o), o)
 	if err != nil {
 		return nil, err
 	}
@@ -60,19 +61,20 @@ func Handler(o Options) (http.Handler, error) {
 	return mux, nil
 }
 
-// render is gqlgen's page, which is the same for every request, with everything that it loads served by us.
-func render(o Options) []byte {
+// renderPage returns gqlgen's page, which is the same for every request, with our own addresses for
+// everything that it loads.
+func renderPage(o Options) []byte {
 	opts := []playground.GraphiqlConfigOption{
 		playground.WithStoragePrefix("pointcharge:"),
 		playground.WithGraphiqlEnablePluginExplorer(true),
 		playground.WithGraphiqlVersion(
-			o.asset("graphiql-4.1.2/graphiql.min.js"), o.asset("graphiql-4.1.2/graphiql.min.css"),
+			o.assetPath("graphiql-4.1.2/graphiql.min.js"), o.assetPath("graphiql-4.1.2/graphiql.min.css"),
 			"sha256-hnImuor1znlJkD/FOTL3jayfS/xsyNoP04abi8bFJWs=", "sha256-MEh+B2NdMSpj9kexQNN3QKc8UzMrCXW/Sx/phcpuyIU="),
 		playground.WithGraphiqlReactVersion(
-			o.asset("react-18.2.0/react.production.min.js"), o.asset("react-dom-18.2.0/react-dom.production.min.js"),
+			o.assetPath("react-18.2.0/react.production.min.js"), o.assetPath("react-dom-18.2.0/react-dom.production.min.js"),
 			"sha256-S0lp+k7zWUMk2ixteM6HZvu8L9Eh//OVrt+ZfbCpmgY=", "sha256-IXWO0ITNDjfnNXIu5POVfqlgYoop36bDzhodR6LW5Pc="),
 		playground.WithGraphiqlPluginExplorerVersion(
-			o.asset("plugin-explorer-4.0.6/index.umd.js"), o.asset("plugin-explorer-4.0.6/style.css"),
+			o.assetPath("plugin-explorer-4.0.6/index.umd.js"), o.assetPath("plugin-explorer-4.0.6/style.css"),
 			"sha256-UM8sWOS0Xa9yLY85q6Clh0pF4qpxX+TOcJ41flECqBs=", "sha256-aJCaSuI7+t/EWRrLTis8jU9EFTua5/o7fnwxnroxDvE="),
 	}
 	if o.Token != "" {
@@ -83,7 +85,7 @@ func render(o Options) []byte {
 	return page.Bytes()
 }
 
-// recorder keeps what is written to it: gqlgen offers its page as a handler only.
+// recorder keeps the page that is written to it. gqlgen offers its page as a handler only.
 type recorder struct {
 	bytes.Buffer
 	header http.Header
@@ -92,47 +94,49 @@ type recorder struct {
 func (r *recorder) Header() http.Header { return r.header }
 func (r *recorder) WriteHeader(int)     {}
 
-func (o Options) asset(name string) string { return o.Path + "/assets/" + name }
+func (o Options) assetPath(name string) string { return o.Path + "/assets/" + name }
 
-// complete gives GraphiQL what gqlgen's options cannot: the query of the first tab, subscriptions, headers in every new
-// tab, and no headers kept with the tabs, or the token of an earlier run of the sandbox would come back instead of today's.
-func complete(page []byte, o Options) ([]byte, error) {
+// completePage adds what gqlgen's options cannot: the query of the first tab, subscriptions, and
+// the headers of every new tab. It switches off the storage of headers with the tabs, because the
+// token of an earlier run of the sandbox would replace the current one.
+func completePage(page []byte, o Options) ([]byte, error) {
 	query, err := json.Marshal(strings.NewReplacer("{{.ProductID}}", o.ProductID, "{{.SandboxURL}}", o.Sandbox).Replace(charge))
 	if err != nil {
 		return nil, fmt.Errorf("playground query: %w", err)
 	}
-	changes := []change{
+	replacements := []replacement{
 		{"shouldPersistHeaders: true,", "shouldPersistHeaders: false,\n" +
 			"          defaultHeaders: JSON.stringify(uiHeaders, null, 2),\n" +
 			"          defaultQuery: " + string(query) + ","},
 		{"      const fetcher = GraphiQL", fetcher + "      const fetcher = GraphiQL"},
 		{"fetcher: fetcher,", "fetcher: streaming(fetcher),"},
-		{`<meta charset="utf-8">`, `<meta charset="utf-8"><link rel="icon" href="data:,">`}, // or the browser asks for /favicon.ico
+		{`<meta charset="utf-8">`, `<meta charset="utf-8"><link rel="icon" href="data:,">`}, // without it browsers request /favicon.ico
 	}
 	if o.Token == "" {
-		// A token typed here is a real one, and GraphiQL's history keeps it: until the browser's tab is closed, not for good.
-		changes = append(changes, change{"localStorage", "sessionStorage"})
+		// A token that is typed here is a real one, and GraphiQL's history stores it. Session
+		// storage ends with the browser's tab.
+		replacements = append(replacements, replacement{"localStorage", "sessionStorage"})
 	}
-	for _, c := range changes {
-		if page, err = c.apply(page); err != nil {
+	for _, r := range replacements {
+		if page, err = r.apply(page); err != nil {
 			return nil, err
 		}
 	}
 	return page, nil
 }
 
-type change struct{ from, to string }
+type replacement struct{ from, to string }
 
-func (c change) apply(page []byte) ([]byte, error) {
-	if !bytes.Contains(page, []byte(c.from)) {
-		return nil, fmt.Errorf("playground: gqlgen's page has no %q to replace", c.from)
+func (r replacement) apply(page []byte) ([]byte, error) {
+	if !bytes.Contains(page, []byte(r.from)) {
+		return nil, fmt.Errorf("playground: gqlgen's page has no %q to replace", r.from)
 	}
-	return bytes.ReplaceAll(page, []byte(c.from), []byte(c.to)), nil
+	return bytes.ReplaceAll(page, []byte(r.from), []byte(r.to)), nil
 }
 
-func servePage(page []byte, secret bool) http.Handler {
+func servePage(page []byte, hasToken bool) http.Handler {
 	policy, caching := contentSecurityPolicy(page), "no-cache"
-	if secret {
+	if hasToken {
 		caching = "no-store" // the page carries a token
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -141,12 +145,12 @@ func servePage(page []byte, secret bool) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Cache-Control", caching)
-		_, _ = w.Write(page) // a reader that has gone needs no page
+		_, _ = w.Write(page) // the client may have left
 	})
 }
 
-// contentSecurityPolicy allows the scripts of this host, the inline scripts that are in page now, and nothing that
-// anybody might put there later.
+// contentSecurityPolicy allows the scripts of this host and the inline scripts that page has now. A
+// script that is injected later is not allowed.
 func contentSecurityPolicy(page []byte) string {
 	scripts := "script-src 'self'"
 	for _, inline := range regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindAllSubmatch(page, -1) {
@@ -166,7 +170,7 @@ func contentSecurityPolicy(page []byte) string {
 	}, "; ")
 }
 
-// serveAssets serves files whose names carry their version: what was loaded once never changes.
+// serveAssets serves files that browsers may keep forever, because their names have a version.
 func serveAssets(files fs.FS) http.Handler {
 	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

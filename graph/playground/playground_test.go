@@ -34,8 +34,8 @@ func TestTrailingSlashFindsThePage(t *testing.T) {
 	}
 }
 
-// Every file of the page is ours, has the type its use needs, may be kept forever, and is the one that gqlgen and we
-// have pinned by its digest.
+// Every file of the page comes from this server, has the right type, may be kept forever, and has
+// the digest that is pinned.
 func TestAssetsAreServedAndMatchTheirDigests(t *testing.T) {
 	t.Parallel()
 	page := get(t, Options{}, "/playground").Body.String()
@@ -109,7 +109,7 @@ func TestTokenIsOnThePageOnlyWhenGiven(t *testing.T) {
 	}
 }
 
-// Without a token of ours, the one that is typed is real: it must not outlive the browser's tab.
+// Without a development token, a typed token is real and must not outlive the browser's tab.
 func TestTypedTokensAreNotKept(t *testing.T) {
 	t.Parallel()
 	live := get(t, Options{}, "/playground").Body.String()
@@ -127,7 +127,7 @@ func TestTokenAndProductCannotBreakOut(t *testing.T) {
 	}
 }
 
-// The first tab is tried against the real schema, so that the two cannot drift apart.
+// The first tab must fit the schema.
 func TestFirstTabIsValid(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../schema.graphqls")
@@ -145,7 +145,7 @@ func TestFirstTabIsValid(t *testing.T) {
 
 func TestAnotherPageIsRefused(t *testing.T) {
 	t.Parallel()
-	if _, err := complete([]byte("<html></html>"), Options{}); err == nil {
+	if _, err := completePage([]byte("<html></html>"), Options{}); err == nil {
 		t.Error("a page without the known place was completed")
 	}
 }

@@ -1,26 +1,12 @@
 package config
 
-import (
-	"reflect"
-	"time"
-)
+import "time"
 
 // GraphQL is how much the API lets one request cost, and how it answers.
 type GraphQL struct {
-	MaxBody           int           `env:"GRAPHQL_MAX_BODY" sandbox:"65536" live:"65536" help:"bytes of a request, at most"`
-	MaxTokens         int           `env:"GRAPHQL_MAX_TOKENS" sandbox:"1000" live:"1000" help:"tokens of a document, at most"`
-	MaxName           int           `env:"GRAPHQL_MAX_NAME" sandbox:"64" live:"64" help:"bytes of a name in a document, at most"`
-	MaxDepth          int           `env:"GRAPHQL_MAX_DEPTH" sandbox:"12" live:"12" help:"fields inside each other, at most"`
-	MaxAliases        int           `env:"GRAPHQL_MAX_ALIASES" sandbox:"30" live:"30" help:"aliases of a document, at most"`
-	MaxDirectives     int           `env:"GRAPHQL_MAX_DIRECTIVES" sandbox:"20" live:"20" help:"directives of a document, at most"`
-	MaxRootFields     int           `env:"GRAPHQL_MAX_ROOT_FIELDS" sandbox:"20" live:"20" help:"fields at the root of a query, at most"`
-	MaxMutationFields int           `env:"GRAPHQL_MAX_MUTATION_FIELDS" sandbox:"5" live:"5" help:"fields at the root of a mutation, at most"`
-	MaxFields         int           `env:"GRAPHQL_MAX_FIELDS" sandbox:"1000" live:"1000" help:"fields and values of a document with its fragments put in, at most"`
-	MaxCost           int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five or more"`
-	MaxEventCost      int           `env:"GRAPHQL_MAX_EVENT_COST" sandbox:"150" live:"150" help:"the same for each event of a subscription"`
-	MaxIntrospection  int           `env:"GRAPHQL_MAX_INTROSPECTION" sandbox:"12000" live:"12000" help:"the same for what is asked of the schema itself"`
-	MaxErrors         int           `env:"GRAPHQL_MAX_ERRORS" sandbox:"10" live:"10" help:"errors of an answer, at most; more are left out"`
-	Timeout           time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation, or an event of a subscription, may take, 1s to 30s"`
+	MaxBody int           `env:"GRAPHQL_MAX_BODY" sandbox:"65536" live:"65536" help:"bytes of a request, at most"`
+	MaxCost int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five or more"`
+	Timeout time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation, or an event of a subscription, may take, 1s to 30s"`
 	// HTTPDraft is off until the audit suite asks for it.
 	HTTPDraft bool `env:"GRAPHQL_HTTP_DRAFT" sandbox:"false" live:"false" help:"answer with 422 and 294 as the first edition of GraphQL over HTTP says"`
 
@@ -44,22 +30,23 @@ func (m *TrustedMode) UnmarshalText(text []byte) error {
 	return oneOf(text, Enforce, Report)
 }
 
-// maxLimit is more than any limit is good for.
+// maxLimit is more than any limit is useful for.
 const maxLimit = 1_000_000
 
-// check wants every limit to be one: 0 would refuse everything, and none would be an invitation.
+// check requires every limit to be positive: 0 would refuse every request.
 func (g GraphQL) check(errs *Errors) {
-	value := reflect.ValueOf(g)
-	for i := range value.NumField() {
-		limit, ok := value.Field(i).Interface().(int)
-		if ok && (limit < 1 || limit > maxLimit) {
-			errs.add(value.Type().Field(i).Tag.Get("env"), "is wrong: it must be from 1 to %d", maxLimit)
-		}
-	}
+	checkLimit(errs, "GRAPHQL_MAX_BODY", g.MaxBody)
+	checkLimit(errs, "GRAPHQL_MAX_COST", g.MaxCost)
 	if g.Timeout < time.Second || g.Timeout > 30*time.Second {
 		errs.add("GRAPHQL_TIMEOUT", "is wrong: it must be from 1s to 30s")
 	}
 	if g.TrustedDocumentsMode != "" && g.TrustedDocuments == "" {
 		errs.add("TRUSTED_DOCUMENTS_MODE", "needs TRUSTED_DOCUMENTS: without that file every document is answered")
+	}
+}
+
+func checkLimit(errs *Errors, name string, limit int) {
+	if limit < 1 || limit > maxLimit {
+		errs.add(name, "is wrong: it must be from 1 to %d", maxLimit)
 	}
 }

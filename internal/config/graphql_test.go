@@ -11,9 +11,9 @@ import (
 
 func TestLimitsOfTheAPIAreSettings(t *testing.T) {
 	t.Parallel()
-	c := load(t, environment{"GRAPHQL_MAX_TOKENS": "500", "GRAPHQL_TIMEOUT": "1500ms", "GRAPHQL_HTTP_DRAFT": "true",
+	c := load(t, environment{"GRAPHQL_MAX_COST": "500", "GRAPHQL_TIMEOUT": "1500ms", "GRAPHQL_HTTP_DRAFT": "true",
 		"TRUSTED_DOCUMENTS": "documents.json", "TRUSTED_DOCUMENTS_MODE": "report"}).GraphQL
-	if c.MaxTokens != 500 || c.MaxDepth != 12 || c.Timeout != 1500*time.Millisecond || !c.HTTPDraft {
+	if c.MaxCost != 500 || c.MaxBody != 65536 || c.Timeout != 1500*time.Millisecond || !c.HTTPDraft {
 		t.Errorf("got %+v", c)
 	}
 	if c.TrustedDocuments != "documents.json" || c.TrustedDocumentsMode != config.Report {
@@ -48,10 +48,17 @@ func TestAModeOfTrustedDocumentsNeedsTheirFile(t *testing.T) {
 
 func TestLimitsThatAreNoneAreMistakes(t *testing.T) {
 	t.Parallel()
-	env := environment{"GRAPHQL_MAX_DEPTH": "0", "GRAPHQL_MAX_COST": "-1", "GRAPHQL_MAX_ERRORS": "many", "GRAPHQL_MAX_BODY": "1000001",
+	env := environment{"GRAPHQL_MAX_COST": "-1", "GRAPHQL_MAX_BODY": "1000001",
 		"GRAPHQL_TIMEOUT": "31s", "TRUSTED_DOCUMENTS_MODE": "maybe"}
-	want := []string{"GRAPHQL_MAX_BODY", "GRAPHQL_MAX_DEPTH", "GRAPHQL_MAX_COST", "GRAPHQL_MAX_ERRORS", "GRAPHQL_TIMEOUT", "TRUSTED_DOCUMENTS_MODE"}
+	want := []string{"GRAPHQL_MAX_BODY", "GRAPHQL_MAX_COST", "GRAPHQL_TIMEOUT", "TRUSTED_DOCUMENTS_MODE"}
 	if got := slices.Compact(complaints(t, env)); !slices.Equal(got, want) {
 		t.Errorf("complaints about %q, want %q", got, want)
+	}
+	for _, none := range []string{"0", "many"} {
+		for _, name := range []string{"GRAPHQL_MAX_BODY", "GRAPHQL_MAX_COST"} {
+			if got := slices.Compact(complaints(t, environment{name: none})); !slices.Equal(got, []string{name}) {
+				t.Errorf("%s=%s: complaints about %q", name, none, got)
+			}
+		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 
 func TestALimitIsASetting(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"GRAPHQL_MAX_ALIASES": "1"}))
+	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"GRAPHQL_MAX_COST": "1"}))
 	a := s.send(http.MethodPost, s.url+"/graphql", `{"query":"{ a: __typename b: __typename }"}`)
-	if !strings.Contains(a.text, "at most 1 aliases (GRAPHQL_MAX_ALIASES)") {
+	if !strings.Contains(a.text, "at most 1 fields, its lists as long as they may become (GRAPHQL_MAX_COST)") {
 		t.Errorf("got %s", a.text)
 	}
 }

@@ -12,7 +12,7 @@ func arrows() map[string][]string {
 			"internal/point", "internal/charge", "internal/reconcile"},
 		"graph": {"internal/point", "internal/charge", "internal/reconcile", "internal/page", "internal/feed", "internal/auth",
 			"internal/middleware", "internal/ratelimit", "internal/gqlhttp", "internal/gqlguard"},
-		"internal/gqlhttp":  {"internal/middleware", "internal/ratelimit"},
+		"internal/gqlhttp":  {"internal/gqlguard"},
 		"internal/gqlguard": {},
 		"internal/web":      {"internal/point", "internal/charge", "internal/middleware", "internal/ratelimit"},
 		"internal/console":  {"internal/point", "internal/charge", "internal/reconcile", "internal/page", "internal/auth"},

@@ -5,6 +5,7 @@ import (
 
 	"pointcharge/graph"
 	"pointcharge/internal/config"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/ratelimit"
 )
 
@@ -57,16 +58,14 @@ func newLimit(cfg config.Config, user, address ratelimit.Rate) *ratelimit.Limit 
 // TRUSTED_PROXIES does not name.
 func isAddressShared(cfg config.Config) bool { return len(cfg.TrustedProxies) == 0 }
 
-// graphLimits are the settings as the API takes them.
-func graphLimits(s config.GraphQL) graph.Limits {
-	return graph.Limits{Body: s.MaxBody, Tokens: s.MaxTokens, Name: s.MaxName, Depth: s.MaxDepth, Aliases: s.MaxAliases, Directives: s.MaxDirectives,
-		RootFields: s.MaxRootFields, MutationFields: s.MaxMutationFields, Fields: s.MaxFields, Cost: s.MaxCost,
-		EventCost: s.MaxEventCost, Introspection: s.MaxIntrospection, Errors: s.MaxErrors, Time: s.Timeout}
+// graphLimits are the settings as the API takes them. The other limits are constants.
+func graphLimits(s config.GraphQL) gqlguard.Limits {
+	return gqlguard.Limits{Body: s.MaxBody, Cost: s.MaxCost, Time: s.Timeout}
 }
 
 // readTrustedDocuments reads the configured file. Serve calls it before it opens anything, because
 // a wrong file is a mistake in the settings.
-func readTrustedDocuments(s config.GraphQL) (*graph.TrustedDocuments, error) {
+func readTrustedDocuments(s config.GraphQL) (*gqlguard.TrustedDocuments, error) {
 	if s.TrustedDocuments == "" {
 		return nil, nil
 	}

@@ -3,8 +3,8 @@ package server
 import (
 	"testing"
 
-	"pointcharge/graph"
 	"pointcharge/internal/config"
+	"pointcharge/internal/gqlguard"
 )
 
 func TestTheSettingsDefaultsAreTheAPIs(t *testing.T) {
@@ -13,7 +13,9 @@ func TestTheSettingsDefaultsAreTheAPIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := graphLimits(cfg.GraphQL); got != graph.DefaultLimits() {
-		t.Errorf("settings %+v, API %+v", got, graph.DefaultLimits())
+	defaults := gqlguard.Limits{}.WithDefaults()
+	want := gqlguard.Limits{Body: defaults.Body, Cost: defaults.Cost, Time: defaults.Time}
+	if got := graphLimits(cfg.GraphQL); got != want {
+		t.Errorf("settings %+v, API %+v", got, want)
 	}
 }

@@ -51,13 +51,13 @@ func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *ratelimit.
 		// Answers preflights and refuses other origins. First, so that a page may read the refusals
 		// that follow.
 		func(next http.Handler) http.Handler {
-			return middleware.AllowOrigins(cfg.CORSOrigins, http.HandlerFunc(graph.RefuseOrigin), next)
+			return middleware.AllowOrigins(cfg.CORSOrigins, http.HandlerFunc(graph.WriteOriginRefusal), next)
 		},
 		// Verifies the token, if there is one. Before the limits, which count by user.
 		verifier.Middleware,
 		// Counts requests by user or address. Last, so that only readable requests of known callers
 		// are counted.
-		func(next http.Handler) http.Handler { return graph.Limited(limit, next) },
+		func(next http.Handler) http.Handler { return graph.LimitRate(limit, next) },
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 
-	"pointcharge/graph"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
 	"pointcharge/internal/database"
 	"pointcharge/internal/feed"
+	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 	"pointcharge/internal/schedule"
@@ -37,7 +37,7 @@ type parts struct {
 }
 
 // assemble makes the parts and the handler in front of them. The caller must close the parts.
-func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *graph.TrustedDocuments, log *slog.Logger) (*parts, error) {
+func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlguard.TrustedDocuments, log *slog.Logger) (*parts, error) {
 	verifier, err := newVerifier(ctx, cfg, log)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"pointcharge/graph/playground"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/config"
+	"pointcharge/internal/gqlguard"
+	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/ratelimit"
 )
 
@@ -20,13 +22,13 @@ const (
 )
 
 // addAPI adds the GraphQL API: operations, and subscriptions as streams.
-func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelimit.Limit, trusted *graph.TrustedDocuments) {
+func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelimit.Limit, trusted *gqlguard.TrustedDocuments) {
 	resolver := &graph.Resolver{Points: p.points, Shop: checkoutDefaults(p.cfg), Log: p.log, Feed: p.feed,
-		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), Draft: p.cfg.HTTPDraft,
+		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), FirstEdition: p.cfg.HTTPDraft,
 		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}
 	chain := apiMiddleware(p.cfg, verifier, limit)
-	mux.Handle("/graphql", wrap(graph.Bounded(newOperationLimit(p.cfg), resolver.Handler()), chain))
-	mux.Handle("/graphql/stream", wrap(resolver.StreamHandler(graph.Pace{}), chain))
+	mux.Handle("/graphql", wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain))
+	mux.Handle("/graphql/stream", wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain))
 }
 
 // addPlayground adds the GraphQL playground, if it is configured.

@@ -1,4 +1,4 @@
-package graph
+package gqlguard
 
 import (
 	"context"
@@ -16,32 +16,32 @@ import (
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// TrustedDocuments are the documents of the front ends that belong to us. While they are enforced nothing else is
-// answered, so nobody can ask what we did not think of.
+// TrustedDocuments are the documents of our own front ends. While they are enforced no other
+// document is answered.
 type TrustedDocuments struct {
 	texts      map[string]string // by their SHA-256 in hex
 	reportOnly bool
 
 	mu       sync.Mutex
-	reported map[string]bool // documents that are not trusted, and in the log already
+	reported map[string]bool // hashes of other documents that are in the log already
 }
 
-// maxReported bounds memory and log: whoever invents documents is reported so many times.
+// maxReported bounds the memory and the log that invented documents can use.
 const maxReported = 1000
 
 var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// ReadTrustedDocuments reads a file as graphql-codegen's client preset writes it (persisted-documents.json, with
-// hashAlgorithm sha256): a JSON object of each document's SHA-256 in hex, and its text. The error says what is
-// wrong with the file, in a line for each document that would be refused, by the schema or by a limit, as far as
-// that can be told from the defaults of its variables. With reportOnly, what is not in it is logged and answered.
-func ReadTrustedDocuments(file string, limits Limits, reportOnly bool) (*TrustedDocuments, error) {
+// ReadTrustedDocuments reads a file as graphql-codegen's client preset writes it
+// (persisted-documents.json, with hashAlgorithm sha256): a JSON object of each document's SHA-256
+// in hex, and its text. The error has a line for each document that is wrong or would be refused,
+// by the schema or by a limit, as far as the defaults of its variables tell. With reportOnly,
+// documents that are not in the file are answered and logged.
+func (g Guard) ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocuments, error) {
 	content, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, err
@@ -53,37 +53,37 @@ func ReadTrustedDocuments(file string, limits Limits, reportOnly bool) (*Trusted
 	if len(texts) == 0 {
 		return nil, fmt.Errorf("%s has no document in it", file)
 	}
-	schema := executable(nil).Schema()
-	bounds := limiter{Limits: limits.withDefaults(), valid: lru.New[*ast.QueryDocument](1), widths: widthsOf(schema)}
+	limits := limiter{Limits: g.Limits.WithDefaults(), validated: graphql.NoCache[*ast.QueryDocument]{}, costs: g.Costs, listSizes: newListSizes(g.Schema)}
 	var wrong []error
 	for _, hash := range slices.Sorted(maps.Keys(texts)) {
-		if err := checkTrusted(hash, texts[hash], schema, bounds); err != nil {
+		if err := g.checkTrusted(hash, texts[hash], limits); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: %.100q %w", file, hash, err))
 		}
 	}
 	return &TrustedDocuments{texts: texts, reportOnly: reportOnly, reported: map[string]bool{}}, errors.Join(wrong...)
 }
 
-func checkTrusted(hash, text string, schema *ast.Schema, bounds limiter) error {
+func (g Guard) checkTrusted(hash, text string, limits limiter) error {
 	if !sha256Hex.MatchString(hash) {
 		return errors.New("is no SHA-256 in lower-case hex; graphql-codegen needs hashAlgorithm: 'sha256'")
 	}
-	if actual := hashOf(text); actual != hash {
+	if actual := hashDocument(text); actual != hash {
 		return fmt.Errorf("is not the hash of its text, which is %s", actual)
 	}
-	if reason := refusal(text, schema, bounds); reason != nil {
+	if reason := g.checkDocument(text, limits); reason != nil {
 		return fmt.Errorf("cannot be answered: %s", reason.Message)
 	}
 	return nil
 }
 
-// refusal is why a document would be refused whatever its variables are, or nil.
-func refusal(text string, schema *ast.Schema, bounds limiter) *gqlerror.Error {
+// checkDocument returns the reason why a document would be refused whatever its variables are, or
+// nil.
+func (g Guard) checkDocument(text string, limits limiter) *gqlerror.Error {
 	ctx := context.Background()
-	if err := bounds.MutateOperationParameters(ctx, &graphql.RawParams{Query: text}); err != nil {
+	if err := limits.MutateOperationParameters(ctx, &graphql.RawParams{Query: text}); err != nil {
 		return err
 	}
-	document, errs := gqlparser.LoadQueryWithRules(schema, text, strictRules())
+	document, errs := gqlparser.LoadQueryWithRules(g.Schema, text, strictRules())
 	if errs != nil {
 		return errs[0]
 	}
@@ -94,27 +94,29 @@ func refusal(text string, schema *ast.Schema, bounds limiter) *gqlerror.Error {
 				defaults[variable.Variable], _ = variable.DefaultValue.Value(nil) // a constant
 			}
 		}
-		if err := bounds.MutateOperationContext(ctx, &graphql.OperationContext{Operation: operation, Variables: defaults}); err != nil {
+		if err := limits.MutateOperationContext(ctx, &graphql.OperationContext{Operation: operation, Variables: defaults}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func hashOf(text string) string {
+func hashDocument(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// documentHash is the SHA-256 that a request names its document by: Apollo's way of doing so.
-func documentHash(extensions map[string]any) string {
+// DocumentHash returns the SHA-256 by which a request names its document in its extensions, as
+// Apollo's clients do, or an empty string.
+func DocumentHash(extensions map[string]any) string {
 	persisted, _ := extensions["persistedQuery"].(map[string]any)
 	hash, _ := persisted["sha256Hash"].(string)
 	return hash
 }
 
-// withDocument says the same of a documentId (GraphQL over HTTP, appendix on persisted documents).
-func withDocument(extensions map[string]any, id string) map[string]any {
+// WithDocument names a document in a request's extensions by its documentId (GraphQL over HTTP,
+// appendix on persisted documents).
+func WithDocument(extensions map[string]any, id string) map[string]any {
 	if extensions == nil {
 		extensions = map[string]any{}
 	}
@@ -122,18 +124,19 @@ func withDocument(extensions map[string]any, id string) map[string]any {
 	return extensions
 }
 
-// trust puts in the text of the document that a request names, and looks whether one that was sent is trusted.
-type trust struct {
-	documents *TrustedDocuments // nil when nobody named any
+// trustedOnly puts in the text of the document that a request names, and refuses or reports a
+// document that is not trusted.
+type trustedOnly struct {
+	documents *TrustedDocuments // nil without a file
 	log       *slog.Logger
 }
 
-func (trust) ExtensionName() string { return "Trust" }
+func (trustedOnly) ExtensionName() string { return "TrustedOnly" }
 
-func (trust) Validate(graphql.ExecutableSchema) error { return nil }
+func (trustedOnly) Validate(graphql.ExecutableSchema) error { return nil }
 
-func (t trust) MutateOperationParameters(ctx context.Context, raw *graphql.RawParams) *gqlerror.Error {
-	hash, sent := documentHash(raw.Extensions), raw.Query != ""
+func (t trustedOnly) MutateOperationParameters(ctx context.Context, raw *graphql.RawParams) *gqlerror.Error {
+	hash, sent := DocumentHash(raw.Extensions), raw.Query != ""
 	if t.documents == nil && hash == "" {
 		return nil
 	}
@@ -141,7 +144,7 @@ func (t trust) MutateOperationParameters(ctx context.Context, raw *graphql.RawPa
 		return gqlerror.Errorf("The document's hash is no SHA-256 in lower-case hex.")
 	}
 	if sent {
-		actual := hashOf(raw.Query)
+		actual := hashDocument(raw.Query)
 		if hash != "" && hash != actual {
 			return gqlerror.Errorf("The hash sha256:%s is not the document's, which is sha256:%s.", hash, actual)
 		}
@@ -156,7 +159,7 @@ func (t trust) MutateOperationParameters(ctx context.Context, raw *graphql.RawPa
 	case t.documents != nil && !t.documents.reportOnly:
 		return gqlerror.Errorf("The document sha256:%s is not a trusted one.", hash)
 	case t.documents != nil:
-		t.documents.report(ctx, t.log, hash, raw.OperationName)
+		t.documents.reportUntrusted(ctx, t.log, hash, raw.OperationName)
 	}
 	return nil
 }
@@ -169,7 +172,8 @@ func (d *TrustedDocuments) text(hash string) (string, bool) {
 	return text, ok
 }
 
-func (d *TrustedDocuments) report(ctx context.Context, log *slog.Logger, hash, operation string) {
+// reportUntrusted logs each document once.
+func (d *TrustedDocuments) reportUntrusted(ctx context.Context, log *slog.Logger, hash, operation string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.reported[hash] || len(d.reported) == maxReported {
@@ -178,6 +182,6 @@ func (d *TrustedDocuments) report(ctx context.Context, log *slog.Logger, hash, o
 	d.reported[hash] = true
 	log.WarnContext(ctx, "a document is not trusted", "sha256", hash, "operation", fmt.Sprintf("%.100s", operation))
 	if len(d.reported) == maxReported {
-		log.WarnContext(ctx, "no more documents that are not trusted are reported", "limit", maxReported)
+		log.WarnContext(ctx, "untrusted documents are no longer reported", "limit", maxReported)
 	}
 }

@@ -1,0 +1,91 @@
+package gqlhttp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// responder writes the response of one request, in the media type that its Accept header prefers.
+type responder struct {
+	Options
+	http.ResponseWriter
+
+	media string
+	exec  graphql.GraphExecutor
+}
+
+// statusMalformed stands for 400 before the first edition of GraphQL over HTTP, and for 422 since.
+const statusMalformed = 0
+
+func (a responder) refuse(r *http.Request, err error) {
+	refused, _ := errors.AsType[Refusal](err)
+	if refused.Status == statusMalformed {
+		refused.Status = http.StatusBadRequest
+		if a.FirstEdition && a.media == graphqlJSON {
+			refused.Status = http.StatusUnprocessableEntity
+		}
+	}
+	a.write(refused.Status, a.exec.DispatchError(r.Context(), errorList(refused.Err)))
+}
+
+// failureStatus is the status of a well-formed request whose document, operation or variables are
+// wrong.
+func (a responder) failureStatus(errs gqlerror.List) int {
+	switch {
+	case a.media == plainJSON:
+		return http.StatusOK
+	case a.FirstEdition && errs[0].Extensions["code"] != errcode.ParseFailed:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusBadRequest
+}
+
+// statusPartialSuccess says that a response has data and errors. It is not a registered status.
+const statusPartialSuccess = 294
+
+// successStatus is the status of an operation that was executed.
+func (a responder) successStatus(response *graphql.Response) int {
+	switch {
+	case a.media == plainJSON:
+		return http.StatusOK
+	case response.Data == nil:
+		return http.StatusServiceUnavailable
+	case a.FirstEdition && len(response.Errors) > 0:
+		return statusPartialSuccess
+	}
+	return http.StatusOK
+}
+
+// writeTimeout is the time a client has to read a response, which stays in memory until then.
+const writeTimeout = 10 * time.Second
+
+func (a responder) write(status int, response *graphql.Response) {
+	body := encode(response, response.Extensions)
+	a.Header().Set("Content-Type", a.media+"; charset=utf-8")
+	a.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // servers of net/http support it
+	a.WriteHeader(status)
+	_, _ = a.Write(body)
+}
+
+// encode leaves the field data out when nothing was executed. It panics when gqlgen produced
+// invalid JSON; gqlgen's server and the stream recover.
+func encode(response *graphql.Response, extensions map[string]any) []byte {
+	text, err := json.Marshal(struct {
+		Errors     gqlerror.List   `json:"errors,omitempty"`
+		Data       json.RawMessage `json:"data,omitempty"`
+		Extensions map[string]any  `json:"extensions,omitempty"`
+	}{response.Errors, response.Data, extensions})
+	if err != nil {
+		panic(fmt.Sprintf("a response cannot be encoded: %v", err))
+	}
+	return text
+}

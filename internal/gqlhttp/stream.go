@@ -1,0 +1,218 @@
+package gqlhttp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// StreamOptions are the times of a stream. A field that is 0 means its default.
+type StreamOptions struct {
+	// Heartbeat is the silence after which a comment is sent, so that proxies keep the connection
+	// open and a client that has left is noticed; 15 s.
+	Heartbeat time.Duration
+	// WriteTimeout is the time a client has to make room for an event; 10 s.
+	WriteTimeout time.Duration
+}
+
+func (o StreamOptions) withDefaults() StreamOptions {
+	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
+	return o
+}
+
+// OpenStream admits one stream. The stream ends with the context it returns, and calls release when
+// it has ended. The error is a Refusal.
+type OpenStream func(http.ResponseWriter, *http.Request) (ctx context.Context, release func(), err error)
+
+// Final is the cause of an end that the client is told, in the stream's last event. A stream whose
+// context ends for any other cause is cut without a word, and the client continues it.
+type Final struct{ Err error }
+
+func (f Final) Error() string { return f.Err.Error() }
+
+func (f Final) Unwrap() error { return f.Err }
+
+// StreamHandler serves subscriptions as server-sent events: the protocol graphql-sse in its mode of
+// distinct connections. It adds its transport to server. gqlgen's own transport has no limits, no
+// deadlines, no end, and no status but 200.
+func StreamHandler(server *handler.Server, o Options, times StreamOptions, open OpenStream) http.Handler {
+	o.Limits = o.Limits.WithDefaults()
+	server.AddTransport(stream{o, times.withDefaults(), open})
+	server.Use(subscriptionsOnly{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		server.ServeHTTP(w, r)
+	})
+}
+
+// stream is the transport. A request that is refused before its document is read gets a status.
+// After that every answer is an event, because an EventSource cannot read anything else.
+type stream struct {
+	Options
+
+	times StreamOptions
+	open  OpenStream
+}
+
+func (stream) Supports(*http.Request) bool { return true }
+
+func (s stream) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	ctx, release, err := s.open(w, r)
+	if err != nil {
+		refuseStream(w, r, exec, err)
+		return
+	}
+	defer release()
+	params, err := s.readParams(w, r)
+	if err != nil {
+		refuseStream(w, r, exec, err)
+		return
+	}
+	s.run(ctx, newEventWriter(w, s.times.WriteTimeout), exec, params)
+}
+
+// readParams reads the parameters as Handler does.
+func (s stream) readParams(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
+	switch r.Method {
+	case http.MethodGet:
+		return s.readQuery(w, r)
+	case http.MethodPost:
+		return s.readBody(w, r)
+	}
+	return refuseMethod(w, r)
+}
+
+// refuseStream answers in JSON, before there is a stream.
+func refuseStream(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, err error) {
+	refused, _ := errors.AsType[Refusal](err)
+	shown := exec.DispatchError(r.Context(), errorList(refused.Err)).Errors[0]
+	WriteRefusal(w, cmp.Or(refused.Status, http.StatusBadRequest), shown)
+}
+
+// run executes the operation and sends its responses. Only an operation that is over for good is
+// completed; a client continues a stream that was cut.
+func (s stream) run(ctx context.Context, events *eventWriter, exec graphql.GraphExecutor, params *graphql.RawParams) {
+	defer events.close()
+	op, refused := exec.CreateOperationContext(ctx, params)
+	ctx, cancel := context.WithCancel(graphql.WithOperationContext(ctx, op))
+	defer cancel()
+	if refused != nil {
+		events.complete(newResult(exec.DispatchError(ctx, refused)))
+		return
+	}
+	responses, ctx := exec.DispatchOperation(ctx, op)
+	results := make(chan result)
+	go produceResults(ctx, exec, s.limitEventTime(op, responses), results)
+	s.sendResults(ctx, events, results)
+	if final, ok := errors.AsType[Final](context.Cause(ctx)); ok {
+		events.complete(newResult(exec.DispatchError(ctx, errorList(final.Err))))
+	}
+	cancel()
+	for range results { // the producer has stopped reading the database when the stream ends
+	}
+}
+
+// result is an encoded response. One without data was refused, and is the last one.
+type result struct {
+	json    []byte
+	refused bool
+}
+
+func newResult(response *graphql.Response) result {
+	return result{encode(response, nil), response.Data == nil}
+}
+
+// produceResults resolves one response after the other, each when the one before was sent.
+func produceResults(ctx context.Context, exec graphql.GraphExecutor, responses graphql.ResponseHandler, results chan<- result) {
+	defer close(results)
+	defer func() {
+		if cause := recover(); cause != nil {
+			_ = exec.DispatchError(ctx, errorList(graphql.GetOperationContext(ctx).RecoverFunc(ctx, cause))) // the presenter logs it
+		}
+	}()
+	for response := responses(ctx); response != nil; response = responses(ctx) {
+		select {
+		case results <- newResult(response): // encoded here, because gqlgen reuses the response's bytes
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+var errEventTooLong = errors.New("an event took too long")
+
+// limitEventTime cuts the stream at an event that takes longer than an operation may. The time of
+// an event begins when its first field is resolved: before that the stream waits for the event.
+func (s stream) limitEventTime(op *graphql.OperationContext, responses graphql.ResponseHandler) graphql.ResponseHandler {
+	resolve, startTimer := op.ResolverMiddleware, func() {}
+	op.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
+		startTimer()
+		return resolve(ctx, next)
+	}
+	limit := s.Limits.Time
+	return func(ctx context.Context) *graphql.Response {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		timer := time.AfterFunc(limit, func() { cancel(errEventTooLong) })
+		defer timer.Stop()
+		timer.Stop()
+		startTimer = sync.OnceFunc(func() { timer.Reset(limit) })
+		response := responses(ctx)
+		if errors.Is(context.Cause(ctx), errEventTooLong) {
+			s.Log.WarnContext(ctx, "a stream was cut: an event took too long", "limit", limit)
+			return nil
+		}
+		return response
+	}
+}
+
+// sendResults returns when there is nothing more to send, or the client has left.
+func (s stream) sendResults(ctx context.Context, events *eventWriter, results <-chan result) {
+	heartbeat := time.NewTicker(s.times.Heartbeat)
+	defer heartbeat.Stop()
+	for err := events.comment(); err == nil; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-heartbeat.C:
+			err = events.comment()
+		case next, ok := <-results:
+			switch {
+			case !ok || ctx.Err() != nil: // a result that was resolved while ctx ended may be incomplete
+				return
+			case next.refused:
+				events.complete(next)
+				return
+			}
+			err = events.next(next)
+			heartbeat.Reset(s.times.Heartbeat)
+		}
+	}
+}
+
+// subscriptionsOnly refuses queries and mutations. It also refuses a subscription whose field is
+// left out by @skip, which gqlgen would report as an internal error.
+type subscriptionsOnly struct{}
+
+func (subscriptionsOnly) ExtensionName() string { return "SubscriptionsOnly" }
+
+func (subscriptionsOnly) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (subscriptionsOnly) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	if op.Operation.Operation != ast.Subscription {
+		return gqlerror.Errorf("Only subscriptions are answered here. A %s is at /graphql.", op.Operation.Operation)
+	}
+	if len(graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})) != 1 {
+		return gqlerror.Errorf("A subscription has exactly one field.")
+	}
+	return nil
+}
