@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
+	"pointcharge/internal/audit"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/database"
 	"pointcharge/internal/point"
 )
@@ -43,7 +46,7 @@ func (s *stage) audit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	findings, err := point.Audit(ctx, db)
+	findings, err := audit.Run(ctx, db, slices.Concat(point.Invariants(), charge.Invariants()))
 	errs := []error{err, database.Close(db)}
 	for _, f := range findings {
 		errs = append(errs, errors.New("audit: "+f.String()))

@@ -10,6 +10,7 @@ import (
 	gql "github.com/vektah/gqlparser/v2/ast"
 
 	"pointcharge/graph"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/sandbox"
 )
 
@@ -195,7 +196,7 @@ func newPopulatedWorld(t *testing.T) (w *world, hers []map[string]string) {
 		account := w.pay(waiting, func(p *sandbox.Payment) {
 			p.Status, p.PayMethod, p.VbankName, p.VbankNum, p.VbankDate = sandbox.Ready, "vbank", "신한은행", sandbox.Text("110-"+user), 4_000_000_000
 		})
-		_, err := w.points.Sync(t.Context(), account)
+		_, err := w.points.Sync(t.Context(), domaintest.Webhook(), account)
 		w.must(err)
 		w.chargedBy(user)
 		spent, _ := w.spend(user, 5_100, "s").at("spendPoints", "id").(string)

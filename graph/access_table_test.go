@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 // access describes who may use an operation. Every field of the schema's roots must have one; see
@@ -75,13 +75,13 @@ func TestOnlyThoseMayUseAnOperation(t *testing.T) {
 		if a.of != "" {
 			query = fmt.Sprintf(query, "nothing")
 		}
-		if code := w.askAs("", query).code(); (code == point.Unauthenticated) == a.open {
+		if code := w.askAs("", query).code(); (code == apierror.Unauthenticated) == a.open {
 			t.Errorf("%s without a token: %q", name, code)
 		}
 		for _, role := range []auth.Role{auth.RoleUser, auth.RoleService, auth.RoleAdmin} {
 			code := w.askAs(w.token("junho", role), query).code()
 			allowed := a.roles == nil || slices.Contains(a.roles, role)
-			if (code == point.Forbidden) == allowed || code == point.Unauthenticated {
+			if (code == apierror.Forbidden) == allowed || code == apierror.Unauthenticated {
 				t.Errorf("%s as %s: %q", name, role, code)
 			}
 		}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 // privateOperations returns every operation that needs a token.
@@ -66,7 +66,7 @@ func TestWithoutAGoodTokenNothingPrivateAnswers(t *testing.T) {
 	for name, token := range forgedTokens(t) {
 		for _, query := range privateOperations() {
 			r := w.askAs(token, query)
-			if w.wantCode(r, point.Unauthenticated); t.Failed() {
+			if w.wantCode(r, apierror.Unauthenticated); t.Failed() {
 				t.Fatalf("%s: %s", name, query)
 			}
 		}
@@ -105,7 +105,7 @@ func TestOnlyAdminsChangeTheShopOrSeeWhatIsOffIt(t *testing.T) {
 	w := newWorld(t)
 	for _, query := range []string{upsert, `{ chargeProducts(includeInactive: true) { id } }`} {
 		for _, role := range []auth.Role{auth.RoleUser, auth.RoleService} {
-			w.wantCode(w.askAs(w.token("minji", role), query), point.Forbidden)
+			w.wantCode(w.askAs(w.token("minji", role), query), apierror.Forbidden)
 		}
 		w.wantCode(w.askAs(w.token("boss", auth.RoleAdmin), query), "")
 	}
@@ -150,7 +150,7 @@ func TestF9SomebodyElsesPaymentLooksLikeNone(t *testing.T) {
 	before := w.charge("junho", impUID)
 	w.want(w.charge("minji", impUID), "CHARGE", "createPointTransaction", "kind")
 	after, unknown := w.charge("junho", impUID), w.charge("junho", "imp_unknown")
-	w.wantCode(unknown, point.PaymentNotFound)
+	w.wantCode(unknown, apierror.PaymentNotFound)
 	if before.text != unknown.text || after.text != unknown.text {
 		t.Errorf("a stranger can tell:\n%s\n%s\n%s", before.text, after.text, unknown.text)
 	}

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/gqlhttp"
-	"pointcharge/internal/point"
 )
 
 // maxAnswerCPU bounds the processor time of any answer that a signed-in user may ask for: three
@@ -51,8 +51,8 @@ func expensiveQueries() map[string]request {
 func TestTheDearestAnswersWithinTheLimits(t *testing.T) { //nolint:paralleltest // it measures
 	resolver := newPopulatedResolver(t, 100)
 	for i := range 49 {
-		product := point.Product{ID: fmt.Sprint("q", i), Name: strings.Repeat("가", 40), Price: 5000, Points: 5000, Active: true}
-		if _, err := resolver.Points.UpsertProduct(t.Context(), product); err != nil {
+		product := charge.Product{ID: fmt.Sprint("q", i), Name: strings.Repeat("가", 40), Price: 5000, Points: 5000, Active: true}
+		if _, err := resolver.Charges.UpsertProduct(t.Context(), product); err != nil {
 			t.Fatal(err)
 		}
 	}

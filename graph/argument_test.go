@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 func TestF1BadImpUIDsNeverReachTheGateway(t *testing.T) {
@@ -16,14 +16,14 @@ func TestF1BadImpUIDsNeverReachTheGateway(t *testing.T) {
 		nil, "", " ", strings.Repeat("a", 10_000), "imp_결제", "imp_1\x00", "imp_1?include_sandbox=true", "imp_1?x=1", "find/imp_1",
 		"../imp_1", "imp_1%2f", "imp_1#", "imp_1\n", "imp_1 ", "imp_1\u200b", 1.5, true, []string{"a", "b"}, map[string]string{"a": "b"},
 	} {
-		if w.wantCode(w.ask("minji", charge, "id", id), point.InvalidArgument); t.Failed() {
+		if w.wantCode(w.ask("minji", chargeMutation, "id", id), apierror.InvalidArgument); t.Failed() {
 			t.Fatalf("impUid %.50q", id)
 		}
 	}
-	w.wantCode(w.ask("minji", charge), point.InvalidArgument)
+	w.wantCode(w.ask("minji", chargeMutation), apierror.InvalidArgument)
 	for _, written := range []string{`""`, `null`, `"imp_1?x"`, `"\u0000"`, `"imp%2f"`, `1.5`, `true`, `[]`, `{}`, `imp_1`, `"""a b"""`} {
 		r := w.ask("minji", `mutation { createPointTransaction(impUid: `+written+`) { id } }`)
-		if w.wantCode(r, point.InvalidArgument); t.Failed() {
+		if w.wantCode(r, apierror.InvalidArgument); t.Failed() {
 			t.Fatalf("impUid: %s", written)
 		}
 	}
@@ -42,7 +42,7 @@ func TestOtherBadIDsAreInvalidArguments(t *testing.T) {
 			`query($id: String) { viewer { pointTransactions(after: $id) { edges { cursor } } } }`,
 			`query($id: String) { viewer { chargeOrders(after: $id) { edges { cursor } } } }`,
 		} {
-			if w.wantCode(w.ask("minji", query, "id", id), point.InvalidArgument); t.Failed() {
+			if w.wantCode(w.ask("minji", query, "id", id), apierror.InvalidArgument); t.Failed() {
 				t.Fatalf("%.50q: %s", id, query)
 			}
 		}
@@ -54,7 +54,7 @@ func TestUnknownAndInactiveProductsAreUnavailable(t *testing.T) {
 	w := newWorld(t)
 	w.product("gone", 1, false)
 	for _, id := range []string{"gone", "never-was"} {
-		w.wantCode(w.ask("minji", `mutation($id: ID!) { createChargeOrder(productId: $id) { status } }`, "id", id), point.ProductUnavailable)
+		w.wantCode(w.ask("minji", `mutation($id: ID!) { createChargeOrder(productId: $id) { status } }`, "id", id), apierror.ProductUnavailable)
 	}
 	if asked := w.gateway.Requests(); len(asked) != 0 {
 		t.Errorf("the gateway was asked %v", asked)
@@ -80,10 +80,10 @@ func TestNumbersThatDoNotFitAreInvalidArguments(t *testing.T) {
 	for _, field := range []string{"first", "price", "points", "bonusPoints", "position"} {
 		for _, number := range badNumbers(field) {
 			written, variable := requestWith(field, number)
-			if w.wantCode(w.askAs(token, written), point.InvalidArgument); t.Failed() {
+			if w.wantCode(w.askAs(token, written), apierror.InvalidArgument); t.Failed() {
 				t.Fatalf("%s: %s written", field, number)
 			}
-			if w.wantCode(w.post(token, variable), point.InvalidArgument); t.Failed() {
+			if w.wantCode(w.post(token, variable), apierror.InvalidArgument); t.Failed() {
 				t.Fatalf("%s: %s as a variable", field, number)
 			}
 		}
@@ -129,7 +129,7 @@ func TestTheLargestProductIsKeptExactly(t *testing.T) {
 			t.Errorf("%s: got %s", field, r.text)
 		}
 		written, _ = requestWith(field, "1000000001") // whose product with another would not fit in 64 bits (ADR 16)
-		w.wantCode(w.askAs(boss, written), point.InvalidArgument)
+		w.wantCode(w.askAs(boss, written), apierror.InvalidArgument)
 	}
 }
 
@@ -149,7 +149,7 @@ func TestArgumentsOfAnotherTypeAreInvalid(t *testing.T) {
 	for query, values := range queries {
 		for value := range strings.FieldsSeq(values) {
 			r := w.post(token, `{"query":`+quoteJSON(query)+`,"variables":{"v":`+value+`}}`)
-			if w.wantCode(r, point.InvalidArgument); t.Failed() {
+			if w.wantCode(r, apierror.InvalidArgument); t.Failed() {
 				t.Fatalf("%s with %s", query, value)
 			}
 		}
@@ -168,7 +168,7 @@ func TestObjectsAreNoScalarsAndNoEnums(t *testing.T) {
 		`mutation { createChargeOrder(productId: "p1", payMethod: {}) { status } }`,
 		`mutation { upsertChargeProduct(input: {id: {}, name: "n", price: 1, points: 1}) { id } }`,
 	} {
-		if w.wantCode(w.askAs(w.token("boss", auth.RoleAdmin), query), point.InvalidArgument); t.Failed() {
+		if w.wantCode(w.askAs(w.token("boss", auth.RoleAdmin), query), apierror.InvalidArgument); t.Failed() {
 			t.Fatal(query)
 		}
 	}
@@ -192,7 +192,7 @@ func TestBadProductsAreInvalidArguments(t *testing.T) {
 		`{id: "p", name: "n", price: 0, points: 1}`, `{id: "p", name: "n", price: 1, points: 0}`,
 	} {
 		r := w.askAs(w.token("boss", auth.RoleAdmin), `mutation { upsertChargeProduct(input: `+input+`) { id } }`)
-		if w.wantCode(r, point.InvalidArgument); t.Failed() {
+		if w.wantCode(r, apierror.InvalidArgument); t.Failed() {
 			t.Fatal(input)
 		}
 	}

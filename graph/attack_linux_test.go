@@ -14,8 +14,8 @@ import (
 	"unsafe"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/gqlguard"
-	"pointcharge/internal/point"
 )
 
 // maxCPU bounds the processor time of reading any request, and of answering a request that asks for
@@ -134,7 +134,7 @@ func TestAttacksAreCheapToRefuse(t *testing.T) { //nolint:paralleltest // it mea
 				t.Errorf("it took %d bytes of memory, more than %d", allocated, maxMemory)
 			}
 			var r reply
-			if err := json.Unmarshal(response.Body.Bytes(), &r); err != nil || r.code() != point.InvalidArgument {
+			if err := json.Unmarshal(response.Body.Bytes(), &r); err != nil || r.code() != apierror.InvalidArgument {
 				t.Fatalf("%v: %.500s", err, response.Body)
 			}
 			if !strings.Contains(r.Errors[0].Message, attack[1]) || response.Body.Len() > 5000 {

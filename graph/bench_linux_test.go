@@ -13,9 +13,10 @@ import (
 
 	"pointcharge/graph"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -53,13 +54,13 @@ func newPopulatedResolver(b testing.TB, charges int) *graph.Resolver {
 	b.Cleanup(pretend.Close)
 	gateway := httptest.NewServer(pretend)
 	b.Cleanup(gateway.Close)
-	points := &point.Service{DB: databasetest.New(b, databasetest.SQLite),
-		Gateway: iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret, IncludeSandbox: true})}
-	_, err := points.UpsertProduct(b.Context(), point.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, BonusPoints: 50, Active: true})
+	points := domaintest.NewServices(databasetest.New(b, databasetest.SQLite),
+		iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret, IncludeSandbox: true}))
+	_, err := points.UpsertProduct(b.Context(), charge.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, BonusPoints: 50, Active: true})
 	for range charges {
-		var order point.Order
+		var order charge.Order
 		if err == nil {
-			order, err = points.Open(b.Context(), "minji", "p1", point.PayByCard)
+			order, err = points.Open(b.Context(), "minji", "p1", charge.PayByCard)
 		}
 		if err == nil {
 			_, err = points.Charge(b.Context(), "minji", pretend.Put(sandbox.Payment{MerchantUID: order.MerchantUID, Amount: "5000", Sandbox: true}).ImpUID)
@@ -68,7 +69,7 @@ func newPopulatedResolver(b testing.TB, charges int) *graph.Resolver {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &graph.Resolver{Points: points, Log: slog.New(slog.DiscardHandler)}
+	return &graph.Resolver{Points: points.Ledger, Charges: points.Charges, Log: slog.New(slog.DiscardHandler)}
 }
 
 func benchmarkQuery(b *testing.B, server http.Handler) {

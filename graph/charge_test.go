@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -68,7 +68,7 @@ func TestF3F35ARepeatedChargeNamesItsLine(t *testing.T) {
 	impUID := w.pay(w.order("minji"))
 	line := w.charge("minji", impUID).at("createPointTransaction", "id")
 	again := w.charge("minji", impUID)
-	w.wantCode(again, point.PaymentAlreadyCharged)
+	w.wantCode(again, apierror.PaymentAlreadyCharged)
 	if again.Errors[0].Extensions.TransactionID != line {
 		t.Errorf("it names %q, want %q", again.Errors[0].Extensions.TransactionID, line)
 	}
@@ -105,7 +105,7 @@ func TestF8AVirtualAccountIsShownAndNotCredited(t *testing.T) {
 	impUID := w.pay(merchantUID, func(p *sandbox.Payment) {
 		p.Status, p.PayMethod, p.VbankName, p.VbankNum, p.VbankDate = sandbox.Ready, "vbank", "신한은행", "110-123", 4_000_000_000
 	})
-	w.wantCode(w.charge("minji", impUID), point.PaymentNotPaid)
+	w.wantCode(w.charge("minji", impUID), apierror.PaymentNotPaid)
 	r := w.ask("minji", order, "m", merchantUID)
 	w.want(r, "WAITING_DEPOSIT", "chargeOrder", "status")
 	w.want(r, "신한은행", "chargeOrder", "virtualAccount", "bank")
@@ -121,6 +121,6 @@ func TestTwoChargesInOneRequestCreditOnce(t *testing.T) {
 	w := newWorld(t)
 	impUID := w.pay(w.order("minji"))
 	r := w.ask("minji", `mutation($id: ID!) { a: createPointTransaction(impUid: $id) { id } b: createPointTransaction(impUid: $id) { id } }`, "id", impUID)
-	w.wantCode(r, point.PaymentAlreadyCharged)
+	w.wantCode(r, apierror.PaymentAlreadyCharged)
 	w.want(w.ask("minji", `{ viewer { balance } }`), 5000.0, "viewer", "balance")
 }

@@ -6,7 +6,7 @@ import (
 	"unicode"
 
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 // Checkout is what IMP.init and IMP.request_pay are called with (contract §4).
@@ -27,7 +27,7 @@ type Checkout struct {
 }
 
 // forOrder completes the shop's settings for one order and its buyer.
-func (shop Checkout) forOrder(o point.Order, buyer auth.Identity) Checkout {
+func (shop Checkout) forOrder(o charge.Order, buyer auth.Identity) Checkout {
 	shop.PayMethod = iamportPayMethod(o.PayMethod)
 	shop.MerchantUID = o.MerchantUID
 	shop.Name = o.Name
@@ -40,21 +40,21 @@ func (shop Checkout) forOrder(o point.Order, buyer auth.Identity) Checkout {
 }
 
 // iamportPayMethod returns the pay_method of the payment window (contract §1.4).
-func iamportPayMethod(m point.PayMethod) string {
+func iamportPayMethod(m charge.PayMethod) string {
 	switch m {
-	case point.PayByBankTransfer:
+	case charge.PayByBankTransfer:
 		return "trans"
-	case point.PayByVirtualAccount:
+	case charge.PayByVirtualAccount:
 		return "vbank"
-	case point.PayByPhone:
+	case charge.PayByPhone:
 		return "phone"
-	case point.PayByKakaoPay:
+	case charge.PayByKakaoPay:
 		return "kakaopay"
-	case point.PayByNaverPay:
+	case charge.PayByNaverPay:
 		return "naverpay"
-	case point.PayByTossPay:
+	case charge.PayByTossPay:
 		return "tosspay"
-	case point.PayByPayco:
+	case charge.PayByPayco:
 		return "payco"
 	}
 	return "card"

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 )
 
 func (w *world) expiry() time.Time { return time.Now().Add(time.Hour) }
@@ -72,7 +73,7 @@ func TestThePagesOfTheOrdersAreTheOrders(t *testing.T) {
 func TestTheLedgerCanBeReadByKind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := w.points.UpsertProduct(t.Context(), point.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, BonusPoints: 50, Active: true})
+	_, err := w.points.UpsertProduct(t.Context(), charge.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, BonusPoints: 50, Active: true})
 	w.must(err)
 	w.wantCode(w.charge("minji", w.pay(w.order("minji"))), "")
 	for kinds, want := range map[string]int{`[]`: 2, `null`: 2, `CHARGE`: 1, `[BONUS]`: 1, `[CHARGE, BONUS]`: 2, `[SPEND]`: 0} {
@@ -105,7 +106,7 @@ func TestPagesHaveASize(t *testing.T) {
 	}
 	for _, first := range []string{"0", "-1", "101", "1000000000"} {
 		for _, list := range []string{"chargeOrders", "pointTransactions"} {
-			w.wantCode(w.ask("minji", `{ viewer { `+list+`(first: `+first+`) { edges { cursor } } } }`), point.InvalidArgument)
+			w.wantCode(w.ask("minji", `{ viewer { `+list+`(first: `+first+`) { edges { cursor } } } }`), apierror.InvalidArgument)
 		}
 	}
 }
@@ -117,6 +118,6 @@ func TestACursorOfAnotherListIsRefused(t *testing.T) {
 	r := w.ask("minji", `{ viewer { pointTransactions { pageInfo { endCursor } } chargeOrders { pageInfo { endCursor } } } }`)
 	lines, orders := r.at("viewer", "pointTransactions", "pageInfo", "endCursor"), r.at("viewer", "chargeOrders", "pageInfo", "endCursor")
 	const after = `query($a: String) { viewer { %s(after: $a) { edges { cursor } } } }`
-	w.wantCode(w.ask("minji", fmt.Sprintf(after, "pointTransactions"), "a", orders), point.InvalidArgument)
-	w.wantCode(w.ask("minji", fmt.Sprintf(after, "chargeOrders"), "a", lines), point.InvalidArgument)
+	w.wantCode(w.ask("minji", fmt.Sprintf(after, "pointTransactions"), "a", orders), apierror.InvalidArgument)
+	w.wantCode(w.ask("minji", fmt.Sprintf(after, "chargeOrders"), "a", lines), apierror.InvalidArgument)
 }

@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/domaintest"
 )
 
 // cancelAtConsole cancels won of a payment as an operator does at Iamport's console, and syncs the
@@ -12,7 +13,7 @@ import (
 func (w *world) cancelAtConsole(impUID string, won json.Number) {
 	w.Helper()
 	w.must(w.gateway.Cancel(impUID, won))
-	_, err := w.points.Sync(w.Context(), impUID) // as the webhook does
+	_, err := w.points.Sync(w.Context(), domaintest.Webhook(), impUID) // as the webhook does
 	w.must(err)
 }
 
@@ -36,7 +37,7 @@ func TestNothingIsSpentInDebt(t *testing.T) {
 	w.wantCode(w.spend("minji", 3_000, "order-1"), "")
 	w.cancelAtConsole(impUID, "")
 	for _, r := range []reply{w.spend("minji", 1, "order-2"), w.adjust("minji", -1, "a1")} {
-		w.wantCode(r, point.InsufficientPoints)
+		w.wantCode(r, apierror.InsufficientPoints)
 		if b := r.Errors[0].Extensions.Balance; b == nil || *b != 0 {
 			t.Errorf("extensions.balance is not 0: %s", r.text)
 		}
@@ -76,7 +77,7 @@ func TestPartsOfAPaymentAreTakenBackOnce(t *testing.T) {
 	line, impUID := w.chargedBy("minji")
 	w.cancelAtConsole(impUID, "1000")
 	w.cancelAtConsole(impUID, "1500")
-	_, err := w.points.Sync(t.Context(), impUID) // as a repeated webhook does
+	_, err := w.points.Sync(t.Context(), domaintest.Webhook(), impUID) // as a repeated webhook does
 	w.must(err)
 	w.wantWallet("minji", 2_750, 2_750, 0)
 	w.want(w.ask("minji", quoteRefund, "t", line), 2500.0, "refundQuote", "amount")

@@ -13,7 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 // presentError turns every error of an answer into a code of the closed list and a message that is
@@ -21,10 +21,10 @@ import (
 func (r *Resolver) presentError(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
 	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
-	refusal, ok := errors.AsType[*point.Error](err)
+	refusal, ok := errors.AsType[*apierror.Error](err)
 	if cause := context.Cause(ctx); !ok && ended && !errors.Is(err, cause) {
 		err = cause // why it ended: the operation's time is over, or the stream's token has expired
-		refusal, ok = errors.AsType[*point.Error](err)
+		refusal, ok = errors.AsType[*apierror.Error](err)
 	}
 	if ok {
 		shown.Message = refusal.Message
@@ -37,14 +37,14 @@ func (r *Resolver) presentError(ctx context.Context, err error) *gqlerror.Error 
 	if own, ok := errors.AsType[*gqlerror.Error](err); ok && own.Err == nil {
 		shown.Message = fmt.Sprintf("%.300s", clarifyMessage(own, shown.Path))
 		shown.Locations = own.Locations
-		shown.Extensions = map[string]any{"code": point.InvalidArgument}
+		shown.Extensions = map[string]any{"code": apierror.InvalidArgument}
 		return shown
 	}
 	if !ended { // a client that left is not a fault of the server
 		r.logInternalError(ctx, err)
 	}
 	shown.Message = internalMessage
-	shown.Extensions = map[string]any{"code": point.Internal}
+	shown.Extensions = map[string]any{"code": apierror.Internal}
 	return shown
 }
 
@@ -63,7 +63,7 @@ func clarifyMessage(err *gqlerror.Error, field ast.Path) string {
 
 const internalMessage = "Something went wrong. It was logged."
 
-func extensions(refusal *point.Error) map[string]any {
+func extensions(refusal *apierror.Error) map[string]any {
 	ext := map[string]any{"code": refusal.Code}
 	if refusal.TransactionID != "" {
 		ext["transactionId"] = refusal.TransactionID
@@ -79,11 +79,11 @@ func extensions(refusal *point.Error) map[string]any {
 
 // logRefusal logs refusals that an operator should know of. Other refusals are the caller's own
 // doing.
-func (r *Resolver) logRefusal(ctx context.Context, code point.Code, err error) {
+func (r *Resolver) logRefusal(ctx context.Context, code apierror.Code, err error) {
 	switch code {
-	case point.Internal:
+	case apierror.Internal:
 		r.logInternalError(ctx, err)
-	case point.GatewayUnavailable, point.PaymentMismatch:
+	case apierror.GatewayUnavailable, apierror.PaymentMismatch:
 		if isFirstOfAnswer(ctx, err) {
 			r.Log.WarnContext(ctx, "refused", "path", graphql.GetPath(ctx).String(), "err", err)
 		}
@@ -144,6 +144,6 @@ func (logCausesOnce) InterceptResponse(ctx context.Context, next graphql.Respons
 // recoverPanic masks a panic. presentError logs it with the nearest 8 KB of its stack; a whole
 // stack has 30 KB.
 func (r *Resolver) recoverPanic(_ context.Context, cause any) error {
-	return &point.Error{Code: point.Internal, Message: internalMessage,
+	return &apierror.Error{Code: apierror.Internal, Message: internalMessage,
 		Err: fmt.Errorf("panic: %.1000v\n%.8000s", cause, debug.Stack())}
 }

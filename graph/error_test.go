@@ -8,20 +8,21 @@ import (
 	"testing"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // unreachableGateway is the real client of a gateway that does not run: port 1 refuses every
 // connection.
-func unreachableGateway() point.Gateway {
+func unreachableGateway() charge.Gateway {
 	return iamport.New(iamport.Config{URL: "http://127.0.0.1:1", Key: "imp-key", Secret: impSecret, RetryDelay: 1})
 }
 
 // panickingGateway panics in a look-up.
-type panickingGateway struct{ point.Gateway }
+type panickingGateway struct{ charge.Gateway }
 
-func (panickingGateway) Payment(context.Context, string) (point.Payment, error) {
+func (panickingGateway) Payment(context.Context, string) (charge.Payment, error) {
 	panic("the secret " + impSecret)
 }
 
@@ -46,7 +47,7 @@ func TestManyFieldsThatFailForOneReasonAreOneLineInTheLog(t *testing.T) {
 	}
 	w.must(w.db.Exec("ALTER TABLE charge_products RENAME COLUMN id TO number").Error)
 	r := w.ask("minji", `{ viewer { chargeOrders { edges { node { product { id } } } } } }`)
-	w.wantCode(r, point.Internal)
+	w.wantCode(r, apierror.Internal)
 	if lines := w.log.errors(); len(r.Errors) != 7 || len(lines) != 1 {
 		t.Errorf("%d errors, and the log says %q", len(r.Errors), lines)
 	}
@@ -58,12 +59,12 @@ func TestManyFieldsThatFailForOneReasonAreOneLineInTheLog(t *testing.T) {
 
 // failingGateway fails with another error every time.
 type failingGateway struct {
-	point.Gateway
+	charge.Gateway
 	calls atomic.Int64
 }
 
-func (f *failingGateway) Payment(context.Context, string) (point.Payment, error) {
-	return point.Payment{}, fmt.Errorf("failure %d", f.calls.Add(1))
+func (f *failingGateway) Payment(context.Context, string) (charge.Payment, error) {
+	return charge.Payment{}, fmt.Errorf("failure %d", f.calls.Add(1))
 }
 
 func TestTheLinesOfAnOperationInTheLogAreBounded(t *testing.T) {
@@ -81,7 +82,7 @@ func TestTheLinesOfAnOperationInTheLogAreBounded(t *testing.T) {
 func TestAGatewayThatIsDownIsNotOurFault(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setUnreachableGateway)
-	w.wantCode(w.charge("minji", "imp_1"), point.GatewayUnavailable)
+	w.wantCode(w.charge("minji", "imp_1"), apierror.GatewayUnavailable)
 	if lines := w.log.errors(); len(lines) != 0 {
 		t.Errorf("logged as errors: %q", lines)
 	}
@@ -90,9 +91,9 @@ func TestAGatewayThatIsDownIsNotOurFault(t *testing.T) {
 func TestARefusalIsNoNewsForTheLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.wantCode(w.charge("minji", "imp_unknown"), point.PaymentNotFound)
-	w.wantCode(w.ask("minji", `{ nothing }`), point.InvalidArgument)
-	w.wantCode(w.askAs("", `{ viewer { id } }`), point.Unauthenticated)
+	w.wantCode(w.charge("minji", "imp_unknown"), apierror.PaymentNotFound)
+	w.wantCode(w.ask("minji", `{ nothing }`), apierror.InvalidArgument)
+	w.wantCode(w.askAs("", `{ viewer { id } }`), apierror.Unauthenticated)
 	if w.log.text.Len() != 0 {
 		t.Errorf("logged: %s", w.log.text.String())
 	}
@@ -127,7 +128,7 @@ func TestRequestsThatAreWrongThemselvesAreInvalidArguments(t *testing.T) {
 			w := *w
 			w.T = t
 			r := w.post(token, body)
-			w.wantCode(r, point.InvalidArgument)
+			w.wantCode(r, apierror.InvalidArgument)
 			if r.at("viewer") != nil || len(r.text) > 4000 {
 				t.Errorf("%d bytes: %.500s", len(r.text), r.text)
 			}
@@ -141,14 +142,14 @@ func TestOtherMethodsAndBodiesAreInvalidArguments(t *testing.T) {
 	body := `{"query":"{ viewer { id } }"}`
 	for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS"} {
 		r := w.send(method, w.token("minji"), "application/json", body)
-		w.wantCode(r, point.InvalidArgument)
+		w.wantCode(r, apierror.InvalidArgument)
 		if r.status != 405 || r.header.Get("Allow") != "GET, POST" {
 			t.Errorf("%s: status %d, Allow %q", method, r.status, r.header.Get("Allow"))
 		}
 	}
 	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql"} {
 		r := w.send("POST", w.token("minji"), contentType, body)
-		w.wantCode(r, point.InvalidArgument)
+		w.wantCode(r, apierror.InvalidArgument)
 		if r.status != 415 {
 			t.Errorf("%q: status %d, want 415", contentType, r.status)
 		}
@@ -165,7 +166,7 @@ func TestIntrospectionThatIsOffIsRefusedAndNoFaultOfOurs(t *testing.T) {
 		`{ ...A } fragment A on Query { ...B } fragment B on Query { __schema { types { name } } }`,
 	} {
 		r := w.ask("minji", query)
-		w.wantCode(r, point.InvalidArgument)
+		w.wantCode(r, apierror.InvalidArgument)
 		if strings.Contains(r.text, "fields") || strings.Contains(r.text, `"Query"`) {
 			t.Errorf("it shows the schema: %s", r.text)
 		}
@@ -191,9 +192,9 @@ func TestAnswersAreNotStored(t *testing.T) {
 }
 
 // hangingGateway does not answer until the caller gives up.
-type hangingGateway struct{ point.Gateway }
+type hangingGateway struct{ charge.Gateway }
 
-func (hangingGateway) Payment(ctx context.Context, _ string) (point.Payment, error) {
+func (hangingGateway) Payment(ctx context.Context, _ string) (charge.Payment, error) {
 	<-ctx.Done()
-	return point.Payment{}, ctx.Err()
+	return charge.Payment{}, ctx.Err()
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 const explain = `query($first: Int!, $after: String) { viewer { balanceExplained(first: $first, after: $after) {
@@ -92,7 +92,7 @@ func TestAHeldLotIsShownSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	line := w.charged("minji")
-	w.must(w.db.Exec(`INSERT INTO refunds (id, imp_uid, user_id, reference, amount, cancelled_before, reason, requested_by, status, created_at)
+	w.must(w.db.Exec(`INSERT INTO refunds (id, imp_uid, user_id, reference, amount, cancelled_before, reason, actor_id, status, created_at)
 		SELECT 'r', imp_uid, user_id, 'r', 2000, 0, 'x', 'minji', 'HELD', created_at FROM point_transactions WHERE id = ?`, line).Error)
 	w.must(w.db.Exec("UPDATE point_lots SET held = 2000").Error)
 	w.wantWallet("minji", 5_000, 3_000, 0)
@@ -119,10 +119,10 @@ func TestExpiringPointsAreTheSoonestFirst(t *testing.T) {
 func TestExpiringPointsLookAheadOneDayToTenYears(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for days, code := range map[string]point.Code{
-		"1": "", "3650": "", "0": point.InvalidArgument, "-1": point.InvalidArgument, "3651": point.InvalidArgument,
-		"2147483647": point.InvalidArgument, "2147483648": point.InvalidArgument, "9007199254740992": point.InvalidArgument,
-		"1.5": point.InvalidArgument, `"30"`: point.InvalidArgument, "null": point.InvalidArgument, "{}": point.InvalidArgument,
+	for days, code := range map[string]apierror.Code{
+		"1": "", "3650": "", "0": apierror.InvalidArgument, "-1": apierror.InvalidArgument, "3651": apierror.InvalidArgument,
+		"2147483647": apierror.InvalidArgument, "2147483648": apierror.InvalidArgument, "9007199254740992": apierror.InvalidArgument,
+		"1.5": apierror.InvalidArgument, `"30"`: apierror.InvalidArgument, "null": apierror.InvalidArgument, "{}": apierror.InvalidArgument,
 	} {
 		r := w.ask("minji", `{ viewer { expiringPoints(withinDays: `+days+`) { id } } }`)
 		if w.wantCode(r, code); t.Failed() {
@@ -141,7 +141,7 @@ func TestExpiredPointsAreGoneBeforeAnybodyWroteSo(t *testing.T) {
 	clock.pass(366*day + time.Second)
 	w.wantWallet("minji", 5_000, 5_000, 0)
 	w.wantList(w.list("pointTransactions", "kind", 20), "ADJUST", "CHARGE")
-	w.wantCode(w.spend("minji", 5_001, "order-1"), point.InsufficientPoints)
+	w.wantCode(w.spend("minji", 5_001, "order-1"), apierror.InsufficientPoints)
 	w.wantCode(w.spend("minji", 1_000, "order-1"), "")
 	w.wantList(w.list("pointTransactions", "amount", 20), -1000.0, -700.0, 700.0, 5000.0)
 	w.wantWallet("minji", 4_000, 4_000, 0)

@@ -14,26 +14,29 @@ import (
 	"time"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
+	"pointcharge/internal/domaintest"
+	"pointcharge/internal/page"
 )
 
 // fuzzTarget is the real handler on a real database, with an admin as the caller and a gateway that
 // does not run.
 type fuzzTarget struct {
 	handler http.Handler
-	points  *point.Service
+	points  *domaintest.Services
 	log     *logRecorder
 	minji   context.Context //nolint:containedctx // of a request with her token
 }
 
 func newFuzzTarget(f *testing.F) *fuzzTarget {
 	f.Helper()
-	points := &point.Service{DB: databasetest.New(f, databasetest.SQLite), Gateway: unreachableGateway()}
+	points := domaintest.NewServices(databasetest.New(f, databasetest.SQLite), unreachableGateway())
 	log := new(logRecorder)
-	resolver := &graph.Resolver{Points: points, Log: slog.New(slog.NewJSONHandler(log, nil)), Introspection: true}
-	if _, err := points.UpsertProduct(f.Context(), point.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, Active: true}); err != nil {
+	resolver := &graph.Resolver{Points: points.Ledger, Charges: points.Charges, Log: slog.New(slog.NewJSONHandler(log, nil)), Introspection: true}
+	if _, err := points.UpsertProduct(f.Context(), charge.Product{ID: "p1", Name: "n", Price: 5000, Points: 5000, Active: true}); err != nil {
 		f.Fatal(err)
 	}
 	return &fuzzTarget{handler: resolver.Handler(), points: points, log: log,
@@ -59,7 +62,7 @@ func (x *fuzzTarget) send(t *testing.T, r *http.Request) (*httptest.ResponseReco
 		t.Fatalf("%d with data or without errors: %s", w.Code, w.Body)
 	}
 	for _, e := range got.Errors {
-		if e.Message == "" || e.Extensions.Code == string(point.Internal) || !isOneOf(e.Extensions.Code, errorCodes(t)) {
+		if e.Message == "" || e.Extensions.Code == string(apierror.Internal) || !isOneOf(e.Extensions.Code, errorCodes(t)) {
 			t.Fatalf("the error %+v: %s", e, w.Body)
 		}
 	}
@@ -110,7 +113,7 @@ func FuzzGET(f *testing.F) {
 		if !slices.Contains([]int{200, 400, 405, 406, 414}, w.Code) {
 			t.Fatalf("status %d: %s", w.Code, w.Body)
 		}
-		orders, err := x.points.Orders(t.Context(), "minji", point.Page{First: 1})
+		orders, err := x.points.Orders(t.Context(), "minji", page.Request{First: 1})
 		if err != nil || len(orders.Edges) > 0 {
 			t.Fatalf("a GET opened an order: %q, %v", query, err)
 		}

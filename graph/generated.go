@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"pointcharge/internal/charge"
+	"pointcharge/internal/page"
 	"pointcharge/internal/point"
 	"strconv"
 	"sync/atomic"
@@ -52,28 +54,28 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type ChargeOrderResolver interface {
-	Product(ctx context.Context, obj *point.Order) (point.Product, error)
+	Product(ctx context.Context, obj *charge.Order) (charge.Product, error)
 
-	VirtualAccount(ctx context.Context, obj *point.Order) (*point.VirtualAccount, error)
-	Transaction(ctx context.Context, obj *point.Order) (*point.Transaction, error)
-	Checkout(ctx context.Context, obj *point.Order) (Checkout, error)
+	VirtualAccount(ctx context.Context, obj *charge.Order) (*charge.VirtualAccount, error)
+	Transaction(ctx context.Context, obj *charge.Order) (*point.Transaction, error)
+	Checkout(ctx context.Context, obj *charge.Order) (Checkout, error)
 }
 type MutationResolver interface {
-	CreateChargeOrder(ctx context.Context, productID string, payMethod point.PayMethod) (point.Order, error)
-	IssueVirtualAccount(ctx context.Context, input point.AccountInput) (point.Order, error)
-	RevokeVirtualAccount(ctx context.Context, merchantUID string) (point.Order, error)
+	CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (charge.Order, error)
+	IssueVirtualAccount(ctx context.Context, input charge.AccountInput) (charge.Order, error)
+	RevokeVirtualAccount(ctx context.Context, merchantUID string) (charge.Order, error)
 	CreatePointTransaction(ctx context.Context, impUID string) (point.Transaction, error)
-	CancelPointTransaction(ctx context.Context, input point.RefundInput) (point.Refund, error)
+	CancelPointTransaction(ctx context.Context, input charge.RefundInput) (charge.Refund, error)
 	SpendPoints(ctx context.Context, input point.SpendInput) (point.Transaction, error)
 	CancelSpend(ctx context.Context, input point.CancelSpendInput) (point.Transaction, error)
 	AdjustPoints(ctx context.Context, input point.AdjustInput) (point.Transaction, error)
-	UpsertChargeProduct(ctx context.Context, input point.Product) (point.Product, error)
+	UpsertChargeProduct(ctx context.Context, input charge.Product) (charge.Product, error)
 }
 type PointLotResolver interface {
 	Transaction(ctx context.Context, obj *point.Lot) (point.Transaction, error)
 }
 type PointLotEdgeResolver interface {
-	Uses(ctx context.Context, obj *point.Edge[point.Lot]) ([]point.LotUse, error)
+	Uses(ctx context.Context, obj *page.Edge[point.Lot]) ([]point.LotUse, error)
 }
 type PointLotUseResolver interface {
 	Transaction(ctx context.Context, obj *point.LotUse) (point.Transaction, error)
@@ -82,16 +84,16 @@ type PointSourceResolver interface {
 	Lot(ctx context.Context, obj *point.LotUse) (point.Lot, error)
 }
 type PointTransactionResolver interface {
-	Order(ctx context.Context, obj *point.Transaction) (*point.Order, error)
+	Order(ctx context.Context, obj *point.Transaction) (*charge.Order, error)
 	Reverses(ctx context.Context, obj *point.Transaction) (*point.Transaction, error)
 	Sources(ctx context.Context, obj *point.Transaction) ([]point.LotUse, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (point.Wallet, error)
-	ChargeProducts(ctx context.Context, includeInactive bool) ([]point.Product, error)
-	ChargeOrder(ctx context.Context, merchantUID string) (*point.Order, error)
+	ChargeProducts(ctx context.Context, includeInactive bool) ([]charge.Product, error)
+	ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error)
 	PointTransaction(ctx context.Context, id string) (*point.Transaction, error)
-	RefundQuote(ctx context.Context, transactionID string) (point.RefundQuote, error)
+	RefundQuote(ctx context.Context, transactionID string) (charge.RefundQuote, error)
 	User(ctx context.Context, id string) (point.Wallet, error)
 }
 type SubscriptionResolver interface {
@@ -99,9 +101,9 @@ type SubscriptionResolver interface {
 }
 type UserResolver interface {
 	ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error)
-	BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (point.Connection[point.Lot], error)
-	PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (point.Connection[point.Transaction], error)
-	ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (point.Connection[point.Order], error)
+	BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[point.Lot], error)
+	PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (page.Connection[point.Transaction], error)
+	ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[charge.Order], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1332,8 +1334,8 @@ func (ec *executionContext) field_Mutation_cancelPointTransaction_args(ctx conte
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (point.RefundInput, error) {
-			return ec.unmarshalNCancelPointTransactionInput2pointchargeᚋinternalᚋpointᚐRefundInput(ctx, v)
+		func(ctx context.Context, v any) (charge.RefundInput, error) {
+			return ec.unmarshalNCancelPointTransactionInput2pointchargeᚋinternalᚋchargeᚐRefundInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1368,8 +1370,8 @@ func (ec *executionContext) field_Mutation_createChargeOrder_args(ctx context.Co
 	}
 	args["productId"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "payMethod",
-		func(ctx context.Context, v any) (point.PayMethod, error) {
-			return ec.unmarshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod(ctx, v)
+		func(ctx context.Context, v any) (charge.PayMethod, error) {
+			return ec.unmarshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1396,8 +1398,8 @@ func (ec *executionContext) field_Mutation_issueVirtualAccount_args(ctx context.
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (point.AccountInput, error) {
-			return ec.unmarshalNIssueVirtualAccountInput2pointchargeᚋinternalᚋpointᚐAccountInput(ctx, v)
+		func(ctx context.Context, v any) (charge.AccountInput, error) {
+			return ec.unmarshalNIssueVirtualAccountInput2pointchargeᚋinternalᚋchargeᚐAccountInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1438,8 +1440,8 @@ func (ec *executionContext) field_Mutation_upsertChargeProduct_args(ctx context.
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (point.Product, error) {
-			return ec.unmarshalNChargeProductInput2pointchargeᚋinternalᚋpointᚐProduct(ctx, v)
+		func(ctx context.Context, v any) (charge.Product, error) {
+			return ec.unmarshalNChargeProductInput2pointchargeᚋinternalᚋchargeᚐProduct(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1694,7 +1696,7 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _ChargeOrder_merchantUid(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_merchantUid(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1717,7 +1719,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_merchantUid(_ context.Conte
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_product(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_product(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1729,8 +1731,8 @@ func (ec *executionContext) _ChargeOrder_product(ctx context.Context, field grap
 			return ec.Resolvers.ChargeOrder().Product(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Product) graphql.Marshaler {
-			return ec.marshalNChargeProduct2pointchargeᚋinternalᚋpointᚐProduct(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.Product) graphql.Marshaler {
+			return ec.marshalNChargeProduct2pointchargeᚋinternalᚋchargeᚐProduct(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1749,7 +1751,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_product(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrder_price(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_price(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1772,7 +1774,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_price(_ context.Context, fi
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Won does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_points(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_points(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1795,7 +1797,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_points(_ context.Context, f
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_bonusPoints(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_bonusPoints(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1818,7 +1820,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_bonusPoints(_ context.Conte
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_status(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_status(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1830,8 +1832,8 @@ func (ec *executionContext) _ChargeOrder_status(ctx context.Context, field graph
 			return obj.Status, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.OrderStatus) graphql.Marshaler {
-			return ec.marshalNChargeOrderStatus2pointchargeᚋinternalᚋpointᚐOrderStatus(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.OrderStatus) graphql.Marshaler {
+			return ec.marshalNChargeOrderStatus2pointchargeᚋinternalᚋchargeᚐOrderStatus(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1841,7 +1843,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_status(_ context.Context, f
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type ChargeOrderStatus does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_payMethod(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_payMethod(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1853,8 +1855,8 @@ func (ec *executionContext) _ChargeOrder_payMethod(ctx context.Context, field gr
 			return obj.PayMethod, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.PayMethod) graphql.Marshaler {
-			return ec.marshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.PayMethod) graphql.Marshaler {
+			return ec.marshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1864,7 +1866,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_payMethod(_ context.Context
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type PayMethod does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_expiresAt(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_expiresAt(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1887,7 +1889,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_expiresAt(_ context.Context
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_createdAt(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_createdAt(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1910,7 +1912,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_createdAt(_ context.Context
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_virtualAccount(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_virtualAccount(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1922,8 +1924,8 @@ func (ec *executionContext) _ChargeOrder_virtualAccount(ctx context.Context, fie
 			return ec.Resolvers.ChargeOrder().VirtualAccount(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *point.VirtualAccount) graphql.Marshaler {
-			return ec.marshalOVirtualAccount2ᚖpointchargeᚋinternalᚋpointᚐVirtualAccount(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *charge.VirtualAccount) graphql.Marshaler {
+			return ec.marshalOVirtualAccount2ᚖpointchargeᚋinternalᚋchargeᚐVirtualAccount(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1942,7 +1944,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_virtualAccount(_ context.Co
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrder_transaction(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_transaction(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1974,7 +1976,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_transaction(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrder_checkout(ctx context.Context, field graphql.CollectedField, obj *point.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_checkout(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2006,7 +2008,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_checkout(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrderConnection_edges(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[charge.Order]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2018,8 +2020,8 @@ func (ec *executionContext) _ChargeOrderConnection_edges(ctx context.Context, fi
 			return obj.Edges, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []point.Edge[point.Order]) graphql.Marshaler {
-			return ec.marshalNChargeOrderEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[charge.Order]) graphql.Marshaler {
+			return ec.marshalNChargeOrderEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2038,7 +2040,7 @@ func (ec *executionContext) fieldContext_ChargeOrderConnection_edges(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrderConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *page.Connection[charge.Order]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2050,8 +2052,8 @@ func (ec *executionContext) _ChargeOrderConnection_pageInfo(ctx context.Context,
 			return obj.PageInfo, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2pointchargeᚋinternalᚋpointᚐPageInfo(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v page.Info) graphql.Marshaler {
+			return ec.marshalNPageInfo2pointchargeᚋinternalᚋpageᚐInfo(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2070,7 +2072,7 @@ func (ec *executionContext) fieldContext_ChargeOrderConnection_pageInfo(_ contex
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrderEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *page.Edge[charge.Order]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2093,7 +2095,7 @@ func (ec *executionContext) fieldContext_ChargeOrderEdge_cursor(_ context.Contex
 	return graphql.NewScalarFieldContext("ChargeOrderEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrderEdge_node(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderEdge_node(ctx context.Context, field graphql.CollectedField, obj *page.Edge[charge.Order]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2105,8 +2107,8 @@ func (ec *executionContext) _ChargeOrderEdge_node(ctx context.Context, field gra
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2125,7 +2127,7 @@ func (ec *executionContext) fieldContext_ChargeOrderEdge_node(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeProduct_id(ctx context.Context, field graphql.CollectedField, obj *point.Product) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeProduct_id(ctx context.Context, field graphql.CollectedField, obj *charge.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2148,7 +2150,7 @@ func (ec *executionContext) fieldContext_ChargeProduct_id(_ context.Context, fie
 	return graphql.NewScalarFieldContext("ChargeProduct", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeProduct_name(ctx context.Context, field graphql.CollectedField, obj *point.Product) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeProduct_name(ctx context.Context, field graphql.CollectedField, obj *charge.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2171,7 +2173,7 @@ func (ec *executionContext) fieldContext_ChargeProduct_name(_ context.Context, f
 	return graphql.NewScalarFieldContext("ChargeProduct", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeProduct_price(ctx context.Context, field graphql.CollectedField, obj *point.Product) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeProduct_price(ctx context.Context, field graphql.CollectedField, obj *charge.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2194,7 +2196,7 @@ func (ec *executionContext) fieldContext_ChargeProduct_price(_ context.Context, 
 	return graphql.NewScalarFieldContext("ChargeProduct", field, false, false, errors.New("field of type Won does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeProduct_points(ctx context.Context, field graphql.CollectedField, obj *point.Product) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeProduct_points(ctx context.Context, field graphql.CollectedField, obj *charge.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2217,7 +2219,7 @@ func (ec *executionContext) fieldContext_ChargeProduct_points(_ context.Context,
 	return graphql.NewScalarFieldContext("ChargeProduct", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeProduct_bonusPoints(ctx context.Context, field graphql.CollectedField, obj *point.Product) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeProduct_bonusPoints(ctx context.Context, field graphql.CollectedField, obj *charge.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2240,7 +2242,7 @@ func (ec *executionContext) fieldContext_ChargeProduct_bonusPoints(_ context.Con
 	return graphql.NewScalarFieldContext("ChargeProduct", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeProduct_active(ctx context.Context, field graphql.CollectedField, obj *point.Product) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeProduct_active(ctx context.Context, field graphql.CollectedField, obj *charge.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2263,7 +2265,7 @@ func (ec *executionContext) fieldContext_ChargeProduct_active(_ context.Context,
 	return graphql.NewScalarFieldContext("ChargeProduct", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeProduct_position(ctx context.Context, field graphql.CollectedField, obj *point.Product) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeProduct_position(ctx context.Context, field graphql.CollectedField, obj *charge.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2595,11 +2597,11 @@ func (ec *executionContext) _Mutation_createChargeOrder(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CreateChargeOrder(ctx, fc.Args["productId"].(string), fc.Args["payMethod"].(point.PayMethod))
+			return ec.Resolvers.Mutation().CreateChargeOrder(ctx, fc.Args["productId"].(string), fc.Args["payMethod"].(charge.PayMethod))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2639,11 +2641,11 @@ func (ec *executionContext) _Mutation_issueVirtualAccount(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().IssueVirtualAccount(ctx, fc.Args["input"].(point.AccountInput))
+			return ec.Resolvers.Mutation().IssueVirtualAccount(ctx, fc.Args["input"].(charge.AccountInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2686,8 +2688,8 @@ func (ec *executionContext) _Mutation_revokeVirtualAccount(ctx context.Context, 
 			return ec.Resolvers.Mutation().RevokeVirtualAccount(ctx, fc.Args["merchantUid"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2771,11 +2773,11 @@ func (ec *executionContext) _Mutation_cancelPointTransaction(ctx context.Context
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CancelPointTransaction(ctx, fc.Args["input"].(point.RefundInput))
+			return ec.Resolvers.Mutation().CancelPointTransaction(ctx, fc.Args["input"].(charge.RefundInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Refund) graphql.Marshaler {
-			return ec.marshalNRefund2pointchargeᚋinternalᚋpointᚐRefund(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.Refund) graphql.Marshaler {
+			return ec.marshalNRefund2pointchargeᚋinternalᚋchargeᚐRefund(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2947,11 +2949,11 @@ func (ec *executionContext) _Mutation_upsertChargeProduct(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpsertChargeProduct(ctx, fc.Args["input"].(point.Product))
+			return ec.Resolvers.Mutation().UpsertChargeProduct(ctx, fc.Args["input"].(charge.Product))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Product) graphql.Marshaler {
-			return ec.marshalNChargeProduct2pointchargeᚋinternalᚋpointᚐProduct(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.Product) graphql.Marshaler {
+			return ec.marshalNChargeProduct2pointchargeᚋinternalᚋchargeᚐProduct(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2981,7 +2983,7 @@ func (ec *executionContext) fieldContext_Mutation_upsertChargeProduct(ctx contex
 	return fc, nil
 }
 
-func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *point.PageInfo) (ret graphql.Marshaler) {
+func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *page.Info) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3004,7 +3006,7 @@ func (ec *executionContext) fieldContext_PageInfo_hasNextPage(_ context.Context,
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graphql.CollectedField, obj *point.PageInfo) (ret graphql.Marshaler) {
+func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graphql.CollectedField, obj *page.Info) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3197,7 +3199,7 @@ func (ec *executionContext) fieldContext_PointLot_transaction(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotConnection_edges(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Lot]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3209,8 +3211,8 @@ func (ec *executionContext) _PointLotConnection_edges(ctx context.Context, field
 			return obj.Edges, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []point.Edge[point.Lot]) graphql.Marshaler {
-			return ec.marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[point.Lot]) graphql.Marshaler {
+			return ec.marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3229,7 +3231,7 @@ func (ec *executionContext) fieldContext_PointLotConnection_edges(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Lot]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3241,8 +3243,8 @@ func (ec *executionContext) _PointLotConnection_pageInfo(ctx context.Context, fi
 			return obj.PageInfo, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2pointchargeᚋinternalᚋpointᚐPageInfo(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v page.Info) graphql.Marshaler {
+			return ec.marshalNPageInfo2pointchargeᚋinternalᚋpageᚐInfo(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3261,7 +3263,7 @@ func (ec *executionContext) fieldContext_PointLotConnection_pageInfo(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Lot]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3284,7 +3286,7 @@ func (ec *executionContext) fieldContext_PointLotEdge_cursor(_ context.Context, 
 	return graphql.NewScalarFieldContext("PointLotEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointLotEdge_node(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotEdge_node(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Lot]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3316,7 +3318,7 @@ func (ec *executionContext) fieldContext_PointLotEdge_node(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotEdge_uses(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotEdge_uses(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Lot]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3654,8 +3656,8 @@ func (ec *executionContext) _PointTransaction_order(ctx context.Context, field g
 			return ec.Resolvers.PointTransaction().Order(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *point.Order) graphql.Marshaler {
-			return ec.marshalOChargeOrder2ᚖpointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *charge.Order) graphql.Marshaler {
+			return ec.marshalOChargeOrder2ᚖpointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
 		},
 		true,
 		false,
@@ -3784,7 +3786,7 @@ func (ec *executionContext) fieldContext_PointTransaction_createdAt(_ context.Co
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransactionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Transaction]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3796,8 +3798,8 @@ func (ec *executionContext) _PointTransactionConnection_edges(ctx context.Contex
 			return obj.Edges, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []point.Edge[point.Transaction]) graphql.Marshaler {
-			return ec.marshalNPointTransactionEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[point.Transaction]) graphql.Marshaler {
+			return ec.marshalNPointTransactionEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3816,7 +3818,7 @@ func (ec *executionContext) fieldContext_PointTransactionConnection_edges(_ cont
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransactionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *point.Connection[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Transaction]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3828,8 +3830,8 @@ func (ec *executionContext) _PointTransactionConnection_pageInfo(ctx context.Con
 			return obj.PageInfo, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2pointchargeᚋinternalᚋpointᚐPageInfo(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v page.Info) graphql.Marshaler {
+			return ec.marshalNPageInfo2pointchargeᚋinternalᚋpageᚐInfo(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3848,7 +3850,7 @@ func (ec *executionContext) fieldContext_PointTransactionConnection_pageInfo(_ c
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransactionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Transaction]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3871,7 +3873,7 @@ func (ec *executionContext) fieldContext_PointTransactionEdge_cursor(_ context.C
 	return graphql.NewScalarFieldContext("PointTransactionEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransactionEdge_node(ctx context.Context, field graphql.CollectedField, obj *point.Edge[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionEdge_node(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Transaction]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3948,8 +3950,8 @@ func (ec *executionContext) _Query_chargeProducts(ctx context.Context, field gra
 			return ec.Resolvers.Query().ChargeProducts(ctx, fc.Args["includeInactive"].(bool))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []point.Product) graphql.Marshaler {
-			return ec.marshalNChargeProduct2ᚕpointchargeᚋinternalᚋpointᚐProductᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []charge.Product) graphql.Marshaler {
+			return ec.marshalNChargeProduct2ᚕpointchargeᚋinternalᚋchargeᚐProductᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3992,8 +3994,8 @@ func (ec *executionContext) _Query_chargeOrder(ctx context.Context, field graphq
 			return ec.Resolvers.Query().ChargeOrder(ctx, fc.Args["merchantUid"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *point.Order) graphql.Marshaler {
-			return ec.marshalOChargeOrder2ᚖpointchargeᚋinternalᚋpointᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *charge.Order) graphql.Marshaler {
+			return ec.marshalOChargeOrder2ᚖpointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
 		},
 		true,
 		false,
@@ -4080,8 +4082,8 @@ func (ec *executionContext) _Query_refundQuote(ctx context.Context, field graphq
 			return ec.Resolvers.Query().RefundQuote(ctx, fc.Args["transactionId"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.RefundQuote) graphql.Marshaler {
-			return ec.marshalNRefundQuote2pointchargeᚋinternalᚋpointᚐRefundQuote(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.RefundQuote) graphql.Marshaler {
+			return ec.marshalNRefundQuote2pointchargeᚋinternalᚋchargeᚐRefundQuote(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4231,7 +4233,7 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 	return fc, nil
 }
 
-func (ec *executionContext) _Refund_id(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+func (ec *executionContext) _Refund_id(ctx context.Context, field graphql.CollectedField, obj *charge.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4254,7 +4256,7 @@ func (ec *executionContext) fieldContext_Refund_id(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_reference(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+func (ec *executionContext) _Refund_reference(ctx context.Context, field graphql.CollectedField, obj *charge.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4277,7 +4279,7 @@ func (ec *executionContext) fieldContext_Refund_reference(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_amount(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+func (ec *executionContext) _Refund_amount(ctx context.Context, field graphql.CollectedField, obj *charge.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4300,7 +4302,7 @@ func (ec *executionContext) fieldContext_Refund_amount(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Won does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_status(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+func (ec *executionContext) _Refund_status(ctx context.Context, field graphql.CollectedField, obj *charge.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4312,8 +4314,8 @@ func (ec *executionContext) _Refund_status(ctx context.Context, field graphql.Co
 			return obj.Status, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.RefundStatus) graphql.Marshaler {
-			return ec.marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v charge.RefundStatus) graphql.Marshaler {
+			return ec.marshalNRefundStatus2pointchargeᚋinternalᚋchargeᚐRefundStatus(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4323,7 +4325,7 @@ func (ec *executionContext) fieldContext_Refund_status(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type RefundStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_createdAt(ctx context.Context, field graphql.CollectedField, obj *point.Refund) (ret graphql.Marshaler) {
+func (ec *executionContext) _Refund_createdAt(ctx context.Context, field graphql.CollectedField, obj *charge.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4346,7 +4348,7 @@ func (ec *executionContext) fieldContext_Refund_createdAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _RefundQuote_amount(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+func (ec *executionContext) _RefundQuote_amount(ctx context.Context, field graphql.CollectedField, obj *charge.RefundQuote) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4369,7 +4371,7 @@ func (ec *executionContext) fieldContext_RefundQuote_amount(_ context.Context, f
 	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type Won does not have child fields"))
 }
 
-func (ec *executionContext) _RefundQuote_points(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+func (ec *executionContext) _RefundQuote_points(ctx context.Context, field graphql.CollectedField, obj *charge.RefundQuote) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4392,7 +4394,7 @@ func (ec *executionContext) fieldContext_RefundQuote_points(_ context.Context, f
 	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _RefundQuote_needsAccount(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+func (ec *executionContext) _RefundQuote_needsAccount(ctx context.Context, field graphql.CollectedField, obj *charge.RefundQuote) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4415,7 +4417,7 @@ func (ec *executionContext) fieldContext_RefundQuote_needsAccount(_ context.Cont
 	return graphql.NewScalarFieldContext("RefundQuote", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _RefundQuote_reason(ctx context.Context, field graphql.CollectedField, obj *point.RefundQuote) (ret graphql.Marshaler) {
+func (ec *executionContext) _RefundQuote_reason(ctx context.Context, field graphql.CollectedField, obj *charge.RefundQuote) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4631,8 +4633,8 @@ func (ec *executionContext) _User_balanceExplained(ctx context.Context, field gr
 			return ec.Resolvers.User().BalanceExplained(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Connection[point.Lot]) graphql.Marshaler {
-			return ec.marshalNPointLotConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v page.Connection[point.Lot]) graphql.Marshaler {
+			return ec.marshalNPointLotConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4675,8 +4677,8 @@ func (ec *executionContext) _User_pointTransactions(ctx context.Context, field g
 			return ec.Resolvers.User().PointTransactions(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["kinds"].([]point.Kind))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Connection[point.Transaction]) graphql.Marshaler {
-			return ec.marshalNPointTransactionConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v page.Connection[point.Transaction]) graphql.Marshaler {
+			return ec.marshalNPointTransactionConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4719,8 +4721,8 @@ func (ec *executionContext) _User_chargeOrders(ctx context.Context, field graphq
 			return ec.Resolvers.User().ChargeOrders(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Connection[point.Order]) graphql.Marshaler {
-			return ec.marshalNChargeOrderConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v page.Connection[charge.Order]) graphql.Marshaler {
+			return ec.marshalNChargeOrderConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4750,7 +4752,7 @@ func (ec *executionContext) fieldContext_User_chargeOrders(ctx context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _VirtualAccount_bank(ctx context.Context, field graphql.CollectedField, obj *point.VirtualAccount) (ret graphql.Marshaler) {
+func (ec *executionContext) _VirtualAccount_bank(ctx context.Context, field graphql.CollectedField, obj *charge.VirtualAccount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4773,7 +4775,7 @@ func (ec *executionContext) fieldContext_VirtualAccount_bank(_ context.Context, 
 	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _VirtualAccount_number(ctx context.Context, field graphql.CollectedField, obj *point.VirtualAccount) (ret graphql.Marshaler) {
+func (ec *executionContext) _VirtualAccount_number(ctx context.Context, field graphql.CollectedField, obj *charge.VirtualAccount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4796,7 +4798,7 @@ func (ec *executionContext) fieldContext_VirtualAccount_number(_ context.Context
 	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _VirtualAccount_holder(ctx context.Context, field graphql.CollectedField, obj *point.VirtualAccount) (ret graphql.Marshaler) {
+func (ec *executionContext) _VirtualAccount_holder(ctx context.Context, field graphql.CollectedField, obj *charge.VirtualAccount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4819,7 +4821,7 @@ func (ec *executionContext) fieldContext_VirtualAccount_holder(_ context.Context
 	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _VirtualAccount_depositBy(ctx context.Context, field graphql.CollectedField, obj *point.VirtualAccount) (ret graphql.Marshaler) {
+func (ec *executionContext) _VirtualAccount_depositBy(ctx context.Context, field graphql.CollectedField, obj *charge.VirtualAccount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5952,8 +5954,8 @@ func (ec *executionContext) unmarshalInputAdjustPointsInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCancelPointTransactionInput(ctx context.Context, obj any) (point.RefundInput, error) {
-	var it point.RefundInput
+func (ec *executionContext) unmarshalInputCancelPointTransactionInput(ctx context.Context, obj any) (charge.RefundInput, error) {
+	var it charge.RefundInput
 	if obj == nil {
 		return it, nil
 	}
@@ -6000,7 +6002,7 @@ func (ec *executionContext) unmarshalInputCancelPointTransactionInput(ctx contex
 			it.Reason = data
 		case "account":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("account"))
-			data, err := ec.unmarshalORefundAccountInput2ᚖpointchargeᚋinternalᚋpointᚐRefundAccount(ctx, v)
+			data, err := ec.unmarshalORefundAccountInput2ᚖpointchargeᚋinternalᚋchargeᚐRefundAccount(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -6072,8 +6074,8 @@ func (ec *executionContext) unmarshalInputCancelSpendInput(ctx context.Context, 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputChargeProductInput(ctx context.Context, obj any) (point.Product, error) {
-	var it point.Product
+func (ec *executionContext) unmarshalInputChargeProductInput(ctx context.Context, obj any) (charge.Product, error) {
+	var it charge.Product
 	if obj == nil {
 		return it, nil
 	}
@@ -6154,8 +6156,8 @@ func (ec *executionContext) unmarshalInputChargeProductInput(ctx context.Context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputIssueVirtualAccountInput(ctx context.Context, obj any) (point.AccountInput, error) {
-	var it point.AccountInput
+func (ec *executionContext) unmarshalInputIssueVirtualAccountInput(ctx context.Context, obj any) (charge.AccountInput, error) {
+	var it charge.AccountInput
 	if obj == nil {
 		return it, nil
 	}
@@ -6209,8 +6211,8 @@ func (ec *executionContext) unmarshalInputIssueVirtualAccountInput(ctx context.C
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputRefundAccountInput(ctx context.Context, obj any) (point.RefundAccount, error) {
-	var it point.RefundAccount
+func (ec *executionContext) unmarshalInputRefundAccountInput(ctx context.Context, obj any) (charge.RefundAccount, error) {
+	var it charge.RefundAccount
 	if obj == nil {
 		return it, nil
 	}
@@ -6325,7 +6327,7 @@ func (ec *executionContext) unmarshalInputSpendPointsInput(ctx context.Context, 
 
 var chargeOrderImplementors = []string{"ChargeOrder"}
 
-func (ec *executionContext) _ChargeOrder(ctx context.Context, sel ast.SelectionSet, obj *point.Order) graphql.Marshaler {
+func (ec *executionContext) _ChargeOrder(ctx context.Context, sel ast.SelectionSet, obj *charge.Order) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, chargeOrderImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6550,7 +6552,7 @@ func (ec *executionContext) _ChargeOrder(ctx context.Context, sel ast.SelectionS
 
 var chargeOrderConnectionImplementors = []string{"ChargeOrderConnection"}
 
-func (ec *executionContext) _ChargeOrderConnection(ctx context.Context, sel ast.SelectionSet, obj *point.Connection[point.Order]) graphql.Marshaler {
+func (ec *executionContext) _ChargeOrderConnection(ctx context.Context, sel ast.SelectionSet, obj *page.Connection[charge.Order]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, chargeOrderConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6593,7 +6595,7 @@ func (ec *executionContext) _ChargeOrderConnection(ctx context.Context, sel ast.
 
 var chargeOrderEdgeImplementors = []string{"ChargeOrderEdge"}
 
-func (ec *executionContext) _ChargeOrderEdge(ctx context.Context, sel ast.SelectionSet, obj *point.Edge[point.Order]) graphql.Marshaler {
+func (ec *executionContext) _ChargeOrderEdge(ctx context.Context, sel ast.SelectionSet, obj *page.Edge[charge.Order]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, chargeOrderEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6636,7 +6638,7 @@ func (ec *executionContext) _ChargeOrderEdge(ctx context.Context, sel ast.Select
 
 var chargeProductImplementors = []string{"ChargeProduct"}
 
-func (ec *executionContext) _ChargeProduct(ctx context.Context, sel ast.SelectionSet, obj *point.Product) graphql.Marshaler {
+func (ec *executionContext) _ChargeProduct(ctx context.Context, sel ast.SelectionSet, obj *charge.Product) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, chargeProductImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6906,7 +6908,7 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 
 var pageInfoImplementors = []string{"PageInfo"}
 
-func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *point.PageInfo) graphql.Marshaler {
+func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *page.Info) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pageInfoImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7050,7 +7052,7 @@ func (ec *executionContext) _PointLot(ctx context.Context, sel ast.SelectionSet,
 
 var pointLotConnectionImplementors = []string{"PointLotConnection"}
 
-func (ec *executionContext) _PointLotConnection(ctx context.Context, sel ast.SelectionSet, obj *point.Connection[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) _PointLotConnection(ctx context.Context, sel ast.SelectionSet, obj *page.Connection[point.Lot]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7093,7 +7095,7 @@ func (ec *executionContext) _PointLotConnection(ctx context.Context, sel ast.Sel
 
 var pointLotEdgeImplementors = []string{"PointLotEdge"}
 
-func (ec *executionContext) _PointLotEdge(ctx context.Context, sel ast.SelectionSet, obj *point.Edge[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) _PointLotEdge(ctx context.Context, sel ast.SelectionSet, obj *page.Edge[point.Lot]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7523,7 +7525,7 @@ func (ec *executionContext) _PointTransaction(ctx context.Context, sel ast.Selec
 
 var pointTransactionConnectionImplementors = []string{"PointTransactionConnection"}
 
-func (ec *executionContext) _PointTransactionConnection(ctx context.Context, sel ast.SelectionSet, obj *point.Connection[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) _PointTransactionConnection(ctx context.Context, sel ast.SelectionSet, obj *page.Connection[point.Transaction]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointTransactionConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7566,7 +7568,7 @@ func (ec *executionContext) _PointTransactionConnection(ctx context.Context, sel
 
 var pointTransactionEdgeImplementors = []string{"PointTransactionEdge"}
 
-func (ec *executionContext) _PointTransactionEdge(ctx context.Context, sel ast.SelectionSet, obj *point.Edge[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) _PointTransactionEdge(ctx context.Context, sel ast.SelectionSet, obj *page.Edge[point.Transaction]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointTransactionEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7796,7 +7798,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 
 var refundImplementors = []string{"Refund"}
 
-func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, obj *point.Refund) graphql.Marshaler {
+func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, obj *charge.Refund) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, refundImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7854,7 +7856,7 @@ func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, o
 
 var refundQuoteImplementors = []string{"RefundQuote"}
 
-func (ec *executionContext) _RefundQuote(ctx context.Context, sel ast.SelectionSet, obj *point.RefundQuote) graphql.Marshaler {
+func (ec *executionContext) _RefundQuote(ctx context.Context, sel ast.SelectionSet, obj *charge.RefundQuote) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, refundQuoteImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8132,7 +8134,7 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 
 var virtualAccountImplementors = []string{"VirtualAccount"}
 
-func (ec *executionContext) _VirtualAccount(ctx context.Context, sel ast.SelectionSet, obj *point.VirtualAccount) graphql.Marshaler {
+func (ec *executionContext) _VirtualAccount(ctx context.Context, sel ast.SelectionSet, obj *charge.VirtualAccount) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, virtualAccountImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8596,7 +8598,7 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
-func (ec *executionContext) unmarshalNCancelPointTransactionInput2pointchargeᚋinternalᚋpointᚐRefundInput(ctx context.Context, v any) (point.RefundInput, error) {
+func (ec *executionContext) unmarshalNCancelPointTransactionInput2pointchargeᚋinternalᚋchargeᚐRefundInput(ctx context.Context, v any) (charge.RefundInput, error) {
 	res, err := ec.unmarshalInputCancelPointTransactionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -8606,23 +8608,23 @@ func (ec *executionContext) unmarshalNCancelSpendInput2pointchargeᚋinternalᚋ
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNChargeOrder2pointchargeᚋinternalᚋpointᚐOrder(ctx context.Context, sel ast.SelectionSet, v point.Order) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx context.Context, sel ast.SelectionSet, v charge.Order) graphql.Marshaler {
 	return ec._ChargeOrder(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNChargeOrderConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx context.Context, sel ast.SelectionSet, v point.Connection[point.Order]) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrderConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v page.Connection[charge.Order]) graphql.Marshaler {
 	return ec._ChargeOrderConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNChargeOrderEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx context.Context, sel ast.SelectionSet, v point.Edge[point.Order]) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrderEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[charge.Order]) graphql.Marshaler {
 	return ec._ChargeOrderEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNChargeOrderEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []point.Edge[point.Order]) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrderEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []page.Edge[charge.Order]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNChargeOrderEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx, sel, v[i])
+		return ec.marshalNChargeOrderEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -8634,15 +8636,15 @@ func (ec *executionContext) marshalNChargeOrderEdge2ᚕpointchargeᚋinternalᚋ
 	return ret
 }
 
-func (ec *executionContext) unmarshalNChargeOrderStatus2pointchargeᚋinternalᚋpointᚐOrderStatus(ctx context.Context, v any) (point.OrderStatus, error) {
+func (ec *executionContext) unmarshalNChargeOrderStatus2pointchargeᚋinternalᚋchargeᚐOrderStatus(ctx context.Context, v any) (charge.OrderStatus, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNChargeOrderStatus2pointchargeᚋinternalᚋpointᚐOrderStatus[tmp]
+	res := unmarshalNChargeOrderStatus2pointchargeᚋinternalᚋchargeᚐOrderStatus[tmp]
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNChargeOrderStatus2pointchargeᚋinternalᚋpointᚐOrderStatus(ctx context.Context, sel ast.SelectionSet, v point.OrderStatus) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrderStatus2pointchargeᚋinternalᚋchargeᚐOrderStatus(ctx context.Context, sel ast.SelectionSet, v charge.OrderStatus) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNChargeOrderStatus2pointchargeᚋinternalᚋpointᚐOrderStatus[v])
+	res := graphql.MarshalString(marshalNChargeOrderStatus2pointchargeᚋinternalᚋchargeᚐOrderStatus[v])
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -8652,33 +8654,33 @@ func (ec *executionContext) marshalNChargeOrderStatus2pointchargeᚋinternalᚋp
 }
 
 var (
-	unmarshalNChargeOrderStatus2pointchargeᚋinternalᚋpointᚐOrderStatus = map[string]point.OrderStatus{
-		"PENDING":             point.OrderPending,
-		"WAITING_DEPOSIT":     point.OrderWaitingDeposit,
-		"PAID":                point.OrderPaid,
-		"PARTIALLY_CANCELLED": point.OrderPartiallyCancelled,
-		"CANCELLED":           point.OrderCancelled,
-		"EXPIRED":             point.OrderExpired,
+	unmarshalNChargeOrderStatus2pointchargeᚋinternalᚋchargeᚐOrderStatus = map[string]charge.OrderStatus{
+		"PENDING":             charge.OrderPending,
+		"WAITING_DEPOSIT":     charge.OrderWaitingDeposit,
+		"PAID":                charge.OrderPaid,
+		"PARTIALLY_CANCELLED": charge.OrderPartiallyCancelled,
+		"CANCELLED":           charge.OrderCancelled,
+		"EXPIRED":             charge.OrderExpired,
 	}
-	marshalNChargeOrderStatus2pointchargeᚋinternalᚋpointᚐOrderStatus = map[point.OrderStatus]string{
-		point.OrderPending:            "PENDING",
-		point.OrderWaitingDeposit:     "WAITING_DEPOSIT",
-		point.OrderPaid:               "PAID",
-		point.OrderPartiallyCancelled: "PARTIALLY_CANCELLED",
-		point.OrderCancelled:          "CANCELLED",
-		point.OrderExpired:            "EXPIRED",
+	marshalNChargeOrderStatus2pointchargeᚋinternalᚋchargeᚐOrderStatus = map[charge.OrderStatus]string{
+		charge.OrderPending:            "PENDING",
+		charge.OrderWaitingDeposit:     "WAITING_DEPOSIT",
+		charge.OrderPaid:               "PAID",
+		charge.OrderPartiallyCancelled: "PARTIALLY_CANCELLED",
+		charge.OrderCancelled:          "CANCELLED",
+		charge.OrderExpired:            "EXPIRED",
 	}
 )
 
-func (ec *executionContext) marshalNChargeProduct2pointchargeᚋinternalᚋpointᚐProduct(ctx context.Context, sel ast.SelectionSet, v point.Product) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeProduct2pointchargeᚋinternalᚋchargeᚐProduct(ctx context.Context, sel ast.SelectionSet, v charge.Product) graphql.Marshaler {
 	return ec._ChargeProduct(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNChargeProduct2ᚕpointchargeᚋinternalᚋpointᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []point.Product) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeProduct2ᚕpointchargeᚋinternalᚋchargeᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []charge.Product) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNChargeProduct2pointchargeᚋinternalᚋpointᚐProduct(ctx, sel, v[i])
+		return ec.marshalNChargeProduct2pointchargeᚋinternalᚋchargeᚐProduct(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -8690,7 +8692,7 @@ func (ec *executionContext) marshalNChargeProduct2ᚕpointchargeᚋinternalᚋpo
 	return ret
 }
 
-func (ec *executionContext) unmarshalNChargeProductInput2pointchargeᚋinternalᚋpointᚐProduct(ctx context.Context, v any) (point.Product, error) {
+func (ec *executionContext) unmarshalNChargeProductInput2pointchargeᚋinternalᚋchargeᚐProduct(ctx context.Context, v any) (charge.Product, error) {
 	res, err := ec.unmarshalInputChargeProductInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -8747,24 +8749,24 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 	return res
 }
 
-func (ec *executionContext) unmarshalNIssueVirtualAccountInput2pointchargeᚋinternalᚋpointᚐAccountInput(ctx context.Context, v any) (point.AccountInput, error) {
+func (ec *executionContext) unmarshalNIssueVirtualAccountInput2pointchargeᚋinternalᚋchargeᚐAccountInput(ctx context.Context, v any) (charge.AccountInput, error) {
 	res, err := ec.unmarshalInputIssueVirtualAccountInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPageInfo2pointchargeᚋinternalᚋpointᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v point.PageInfo) graphql.Marshaler {
+func (ec *executionContext) marshalNPageInfo2pointchargeᚋinternalᚋpageᚐInfo(ctx context.Context, sel ast.SelectionSet, v page.Info) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
 }
 
-func (ec *executionContext) unmarshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod(ctx context.Context, v any) (point.PayMethod, error) {
+func (ec *executionContext) unmarshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod(ctx context.Context, v any) (charge.PayMethod, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod[tmp]
+	res := unmarshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod[tmp]
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod(ctx context.Context, sel ast.SelectionSet, v point.PayMethod) graphql.Marshaler {
+func (ec *executionContext) marshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod(ctx context.Context, sel ast.SelectionSet, v charge.PayMethod) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod[v])
+	res := graphql.MarshalString(marshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod[v])
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -8774,25 +8776,25 @@ func (ec *executionContext) marshalNPayMethod2pointchargeᚋinternalᚋpointᚐP
 }
 
 var (
-	unmarshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod = map[string]point.PayMethod{
-		"CARD":            point.PayByCard,
-		"BANK_TRANSFER":   point.PayByBankTransfer,
-		"VIRTUAL_ACCOUNT": point.PayByVirtualAccount,
-		"PHONE":           point.PayByPhone,
-		"KAKAOPAY":        point.PayByKakaoPay,
-		"NAVERPAY":        point.PayByNaverPay,
-		"TOSSPAY":         point.PayByTossPay,
-		"PAYCO":           point.PayByPayco,
+	unmarshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod = map[string]charge.PayMethod{
+		"CARD":            charge.PayByCard,
+		"BANK_TRANSFER":   charge.PayByBankTransfer,
+		"VIRTUAL_ACCOUNT": charge.PayByVirtualAccount,
+		"PHONE":           charge.PayByPhone,
+		"KAKAOPAY":        charge.PayByKakaoPay,
+		"NAVERPAY":        charge.PayByNaverPay,
+		"TOSSPAY":         charge.PayByTossPay,
+		"PAYCO":           charge.PayByPayco,
 	}
-	marshalNPayMethod2pointchargeᚋinternalᚋpointᚐPayMethod = map[point.PayMethod]string{
-		point.PayByCard:           "CARD",
-		point.PayByBankTransfer:   "BANK_TRANSFER",
-		point.PayByVirtualAccount: "VIRTUAL_ACCOUNT",
-		point.PayByPhone:          "PHONE",
-		point.PayByKakaoPay:       "KAKAOPAY",
-		point.PayByNaverPay:       "NAVERPAY",
-		point.PayByTossPay:        "TOSSPAY",
-		point.PayByPayco:          "PAYCO",
+	marshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod = map[charge.PayMethod]string{
+		charge.PayByCard:           "CARD",
+		charge.PayByBankTransfer:   "BANK_TRANSFER",
+		charge.PayByVirtualAccount: "VIRTUAL_ACCOUNT",
+		charge.PayByPhone:          "PHONE",
+		charge.PayByKakaoPay:       "KAKAOPAY",
+		charge.PayByNaverPay:       "NAVERPAY",
+		charge.PayByTossPay:        "TOSSPAY",
+		charge.PayByPayco:          "PAYCO",
 	}
 )
 
@@ -8816,19 +8818,19 @@ func (ec *executionContext) marshalNPointLot2ᚕpointchargeᚋinternalᚋpoint�
 	return ret
 }
 
-func (ec *executionContext) marshalNPointLotConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx context.Context, sel ast.SelectionSet, v point.Connection[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v page.Connection[point.Lot]) graphql.Marshaler {
 	return ec._PointLotConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointLotEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx context.Context, sel ast.SelectionSet, v point.Edge[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[point.Lot]) graphql.Marshaler {
 	return ec._PointLotEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []point.Edge[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []page.Edge[point.Lot]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointLotEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx, sel, v[i])
+		return ec.marshalNPointLotEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -8942,19 +8944,19 @@ func (ec *executionContext) marshalNPointTransaction2pointchargeᚋinternalᚋpo
 	return ec._PointTransaction(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointTransactionConnection2pointchargeᚋinternalᚋpointᚐConnection(ctx context.Context, sel ast.SelectionSet, v point.Connection[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointTransactionConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v page.Connection[point.Transaction]) graphql.Marshaler {
 	return ec._PointTransactionConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointTransactionEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx context.Context, sel ast.SelectionSet, v point.Edge[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointTransactionEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[point.Transaction]) graphql.Marshaler {
 	return ec._PointTransactionEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointTransactionEdge2ᚕpointchargeᚋinternalᚋpointᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []point.Edge[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointTransactionEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []page.Edge[point.Transaction]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointTransactionEdge2pointchargeᚋinternalᚋpointᚐEdge(ctx, sel, v[i])
+		return ec.marshalNPointTransactionEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9020,23 +9022,23 @@ func (ec *executionContext) marshalNPoints2int64(ctx context.Context, sel ast.Se
 	return res
 }
 
-func (ec *executionContext) marshalNRefund2pointchargeᚋinternalᚋpointᚐRefund(ctx context.Context, sel ast.SelectionSet, v point.Refund) graphql.Marshaler {
+func (ec *executionContext) marshalNRefund2pointchargeᚋinternalᚋchargeᚐRefund(ctx context.Context, sel ast.SelectionSet, v charge.Refund) graphql.Marshaler {
 	return ec._Refund(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNRefundQuote2pointchargeᚋinternalᚋpointᚐRefundQuote(ctx context.Context, sel ast.SelectionSet, v point.RefundQuote) graphql.Marshaler {
+func (ec *executionContext) marshalNRefundQuote2pointchargeᚋinternalᚋchargeᚐRefundQuote(ctx context.Context, sel ast.SelectionSet, v charge.RefundQuote) graphql.Marshaler {
 	return ec._RefundQuote(ctx, sel, &v)
 }
 
-func (ec *executionContext) unmarshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus(ctx context.Context, v any) (point.RefundStatus, error) {
+func (ec *executionContext) unmarshalNRefundStatus2pointchargeᚋinternalᚋchargeᚐRefundStatus(ctx context.Context, v any) (charge.RefundStatus, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus[tmp]
+	res := unmarshalNRefundStatus2pointchargeᚋinternalᚋchargeᚐRefundStatus[tmp]
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus(ctx context.Context, sel ast.SelectionSet, v point.RefundStatus) graphql.Marshaler {
+func (ec *executionContext) marshalNRefundStatus2pointchargeᚋinternalᚋchargeᚐRefundStatus(ctx context.Context, sel ast.SelectionSet, v charge.RefundStatus) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus[v])
+	res := graphql.MarshalString(marshalNRefundStatus2pointchargeᚋinternalᚋchargeᚐRefundStatus[v])
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -9046,17 +9048,17 @@ func (ec *executionContext) marshalNRefundStatus2pointchargeᚋinternalᚋpoint�
 }
 
 var (
-	unmarshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus = map[string]point.RefundStatus{
-		"HELD":     point.RefundHeld,
-		"ACCEPTED": point.RefundAccepted,
-		"DONE":     point.RefundDone,
-		"RELEASED": point.RefundReleased,
+	unmarshalNRefundStatus2pointchargeᚋinternalᚋchargeᚐRefundStatus = map[string]charge.RefundStatus{
+		"HELD":     charge.RefundHeld,
+		"ACCEPTED": charge.RefundAccepted,
+		"DONE":     charge.RefundDone,
+		"RELEASED": charge.RefundReleased,
 	}
-	marshalNRefundStatus2pointchargeᚋinternalᚋpointᚐRefundStatus = map[point.RefundStatus]string{
-		point.RefundHeld:     "HELD",
-		point.RefundAccepted: "ACCEPTED",
-		point.RefundDone:     "DONE",
-		point.RefundReleased: "RELEASED",
+	marshalNRefundStatus2pointchargeᚋinternalᚋchargeᚐRefundStatus = map[charge.RefundStatus]string{
+		charge.RefundHeld:     "HELD",
+		charge.RefundAccepted: "ACCEPTED",
+		charge.RefundDone:     "DONE",
+		charge.RefundReleased: "RELEASED",
 	}
 )
 
@@ -9287,7 +9289,7 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	return res
 }
 
-func (ec *executionContext) marshalOChargeOrder2ᚖpointchargeᚋinternalᚋpointᚐOrder(ctx context.Context, sel ast.SelectionSet, v *point.Order) graphql.Marshaler {
+func (ec *executionContext) marshalOChargeOrder2ᚖpointchargeᚋinternalᚋchargeᚐOrder(ctx context.Context, sel ast.SelectionSet, v *charge.Order) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -9373,7 +9375,7 @@ func (ec *executionContext) marshalOPointTransactionKind2ᚕpointchargeᚋintern
 	return ret
 }
 
-func (ec *executionContext) unmarshalORefundAccountInput2ᚖpointchargeᚋinternalᚋpointᚐRefundAccount(ctx context.Context, v any) (*point.RefundAccount, error) {
+func (ec *executionContext) unmarshalORefundAccountInput2ᚖpointchargeᚋinternalᚋchargeᚐRefundAccount(ctx context.Context, v any) (*charge.RefundAccount, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -9429,7 +9431,7 @@ func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel
 	return res
 }
 
-func (ec *executionContext) marshalOVirtualAccount2ᚖpointchargeᚋinternalᚋpointᚐVirtualAccount(ctx context.Context, sel ast.SelectionSet, v *point.VirtualAccount) graphql.Marshaler {
+func (ec *executionContext) marshalOVirtualAccount2ᚖpointchargeᚋinternalᚋchargeᚐVirtualAccount(ctx context.Context, sel ast.SelectionSet, v *charge.VirtualAccount) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -16,10 +16,13 @@ import (
 	"gorm.io/gorm"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/audit"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -38,7 +41,7 @@ type world struct {
 	limited string // address of a server with limits on requests, if a test has one
 	db      *gorm.DB
 	gateway *sandbox.Sandbox
-	points  *point.Service
+	points  *domaintest.Services
 	log     *logRecorder
 	ruined  bool // a test broke the database on purpose: the books are not audited
 }
@@ -58,9 +61,9 @@ func newWorldOn(t *testing.T, db *gorm.DB, settings ...setting) *world {
 	t.Cleanup(w.audit)
 	gateway := httptest.NewServer(w.gateway)
 	t.Cleanup(gateway.Close)
-	w.points = &point.Service{DB: db, Gateway: iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret, ChannelKey: "channel",
-		IncludeSandbox: true, RetryDelay: time.Millisecond})}
-	resolver := &graph.Resolver{Points: w.points, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Shop: graph.Checkout{
+	w.points = domaintest.NewServices(db, iamport.New(iamport.Config{URL: gateway.URL, Key: "imp-key", Secret: impSecret, ChannelKey: "channel",
+		IncludeSandbox: true, RetryDelay: time.Millisecond}))
+	resolver := &graph.Resolver{Points: w.points.Ledger, Charges: w.points.Charges, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Shop: graph.Checkout{
 		SDKURL: "https://sdk.example", UserCode: "imp1", ChannelKey: "channel", RedirectURL: "https://r.example", NoticeURL: "https://n.example"}}
 	for _, set := range settings {
 		set(w, resolver)
@@ -76,7 +79,7 @@ func (w *world) audit() {
 	if w.ruined {
 		return
 	}
-	findings, err := point.Audit(context.Background(), w.db)
+	findings, err := audit.Run(context.Background(), w.db, domaintest.Invariants())
 	if err != nil || len(findings) > 0 {
 		w.Errorf("audit: %v, %v", findings, err)
 	}
@@ -84,7 +87,7 @@ func (w *world) audit() {
 
 func (w *world) product(id string, price int64, active bool) {
 	w.Helper()
-	_, err := w.points.UpsertProduct(w.Context(), point.Product{ID: id, Name: "포인트", Price: price, Points: price, Active: active})
+	_, err := w.points.UpsertProduct(w.Context(), charge.Product{ID: id, Name: "포인트", Price: price, Points: price, Active: active})
 	w.must(err)
 }
 
@@ -121,11 +124,11 @@ type reply struct {
 }
 
 // code returns the code of the first error, or an empty one.
-func (r reply) code() point.Code {
+func (r reply) code() apierror.Code {
 	if len(r.Errors) == 0 {
 		return ""
 	}
-	return point.Code(r.Errors[0].Extensions.Code)
+	return apierror.Code(r.Errors[0].Extensions.Code)
 }
 
 // at walks down the data: r.at("viewer", "balance").
@@ -183,7 +186,7 @@ func (w *world) send(method, token, contentType, body string) reply {
 }
 
 // want fails unless the answer has no error and the value at path, as JSON decodes it.
-func (w *world) wantCode(r reply, code point.Code) {
+func (w *world) wantCode(r reply, code apierror.Code) {
 	w.Helper()
 	if r.code() != code {
 		w.Errorf("got code %q, want %q: %d %.500s", r.code(), code, r.status, r.text)
@@ -218,12 +221,12 @@ func (w *world) pay(merchantUID string, edit ...func(*sandbox.Payment)) string {
 	return w.gateway.Put(p).ImpUID
 }
 
-const charge = `mutation($id: ID!) { createPointTransaction(impUid: $id) { id kind amount balanceAfter impUid description createdAt
+const chargeMutation = `mutation($id: ID!) { createPointTransaction(impUid: $id) { id kind amount balanceAfter impUid description createdAt
 	order { merchantUid status } } }`
 
 func (w *world) charge(user, impUID string) reply {
 	w.Helper()
-	return w.ask(user, charge, "id", impUID)
+	return w.ask(user, chargeMutation, "id", impUID)
 }
 
 // logRecorder keeps the lines of a log.

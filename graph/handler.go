@@ -11,10 +11,10 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/gqlhttp"
-	"pointcharge/internal/point"
 )
 
 // Handler serves GET and POST requests. The caller's identity comes from auth's middleware in front
@@ -42,7 +42,7 @@ func (r *Resolver) openStream(w http.ResponseWriter, req *http.Request) (context
 	if err != nil {
 		return nil, nil, gqlhttp.Refusal{Status: http.StatusTooManyRequests, Err: err}
 	}
-	expired := &point.Error{Code: point.Unauthenticated, Message: "The token has expired."}
+	expired := &apierror.Error{Code: apierror.Unauthenticated, Message: "The token has expired."}
 	ctx, cancel := context.WithDeadlineCause(ctx, viewer.ExpiresAt, gqlhttp.Final{Err: expired})
 	return ctx, func() { cancel(); leave() }, nil
 }
@@ -80,7 +80,7 @@ func newSchema(r ResolverRoot) graphql.ExecutableSchema {
 
 // nullIfNotFound returns nil for an object that does not exist or is not the caller's.
 func nullIfNotFound[T any](found T, err error) (*T, error) {
-	if point.CodeOf(err) == point.NotFound {
+	if apierror.CodeOf(err) == apierror.NotFound {
 		return nil, nil
 	}
 	return &found, err

@@ -3,8 +3,8 @@ package graph_test
 import (
 	"testing"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 // operation is a request about minji's objects: a charge that can be refunded, a spend that can be
@@ -14,26 +14,26 @@ type operation struct {
 	writes      bool
 	// want is the code for somebody without a token, a stranger, minji herself, a service and an
 	// admin.
-	want [5]point.Code
+	want [5]apierror.Code
 }
 
-func operations(charge string) []operation {
-	const none, forbidden, missing = point.Unauthenticated, point.Forbidden, point.NotFound
+func operations(chargeID string) []operation {
+	const none, forbidden, missing = apierror.Unauthenticated, apierror.Forbidden, apierror.NotFound
 	return []operation{
-		{"refundQuote", `{ refundQuote(transactionId: "` + charge + `") { amount } }`, false,
-			[5]point.Code{none, missing, "", missing, ""}},
+		{"refundQuote", `{ refundQuote(transactionId: "` + chargeID + `") { amount } }`, false,
+			[5]apierror.Code{none, missing, "", missing, ""}},
 		{"user", `{ user(id: "minji") { id balance spendable debt expiringPoints { id } balanceExplained { edges { uses { amount } } }
 			pointTransactions { edges { node { amount } } } chargeOrders { edges { cursor } } } }`, false,
-			[5]point.Code{none, forbidden, forbidden, "", ""}},
+			[5]apierror.Code{none, forbidden, forbidden, "", ""}},
 		{"spendPoints", `mutation { spendPoints(input: {userId: "minji", amount: 10, reference: "s2"}) { id } }`, true,
-			[5]point.Code{none, forbidden, forbidden, "", ""}},
+			[5]apierror.Code{none, forbidden, forbidden, "", ""}},
 		{"cancelSpend", `mutation { cancelSpend(input: {userId: "minji", amount: 10, reference: "s1", cancellation: "c1"}) { id } }`, true,
-			[5]point.Code{none, forbidden, forbidden, "", ""}},
+			[5]apierror.Code{none, forbidden, forbidden, "", ""}},
 		{"adjustPoints", `mutation { adjustPoints(input: {userId: "minji", amount: 10, reference: "a1", reason: "x"}) { id } }`, true,
-			[5]point.Code{none, forbidden, forbidden, forbidden, ""}},
-		{"cancelPointTransaction", `mutation { cancelPointTransaction(input: {transactionId: "` + charge + `", amount: 5000,
+			[5]apierror.Code{none, forbidden, forbidden, forbidden, ""}},
+		{"cancelPointTransaction", `mutation { cancelPointTransaction(input: {transactionId: "` + chargeID + `", amount: 5000,
 			reference: "r1", reason: "x"}) { id } }`, true,
-			[5]point.Code{none, missing, "", missing, ""}},
+			[5]apierror.Code{none, missing, "", missing, ""}},
 	}
 }
 
@@ -46,9 +46,9 @@ func TestWhoMayDoWhatWithTheLedger(t *testing.T) {
 			w := newWorld(t)
 			token := []string{"", w.token("junho"), w.token("minji"), w.serviceToken(), w.adminToken()}[i]
 			w.charged("minji")
-			charge := w.charged("minji")
+			chargeID := w.charged("minji")
 			w.wantCode(w.spend("minji", 100, "s1"), "")
-			for _, o := range operations(charge) {
+			for _, o := range operations(chargeID) {
 				before, asked := w.countRows(), w.cancelRequests()
 				if w.wantCode(w.askAs(token, o.query), o.want[i]); t.Failed() {
 					t.Fatal(o.name)
@@ -99,10 +99,10 @@ func TestWhoAsksIsNoArgument(t *testing.T) {
 	line := w.charged("minji")
 	for _, more := range []string{`admin: true`, `Admin: true`, `requestedBy: "boss"`, `userId: "junho"`} {
 		r := w.ask("minji", `mutation { cancelPointTransaction(input: {transactionId: "`+line+`", amount: 1, reference: "r", reason: "x", `+more+`}) { id } }`)
-		w.wantCode(r, point.InvalidArgument)
+		w.wantCode(r, apierror.InvalidArgument)
 	}
 	r := w.askAs(w.adminToken(), `mutation { adjustPoints(input: {userId: "minji", amount: 1, reference: "r", reason: "x", operator: "me"}) { id } }`)
-	w.wantCode(r, point.InvalidArgument)
+	w.wantCode(r, apierror.InvalidArgument)
 }
 
 func TestTheOperatorOfAnAdjustmentIsTheToken(t *testing.T) {
@@ -110,7 +110,7 @@ func TestTheOperatorOfAnAdjustmentIsTheToken(t *testing.T) {
 	w := newWorld(t)
 	w.wantCode(w.adjust("minji", 100, "a1"), "")
 	var operator string
-	w.must(w.db.Raw("SELECT operator FROM point_transactions WHERE kind = 'ADJUST'").Scan(&operator).Error)
+	w.must(w.db.Raw("SELECT actor_id FROM point_transactions WHERE kind = 'ADJUST'").Scan(&operator).Error)
 	if operator != "boss" {
 		t.Errorf("the operator is %q", operator)
 	}

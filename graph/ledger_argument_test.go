@@ -8,8 +8,8 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 )
 
 // input is a mutation with a valid value, as JSON, for each field of its input.
@@ -18,13 +18,13 @@ type input struct {
 	good           map[string]string
 }
 
-func inputs(charge string) []input {
+func inputs(chargeID string) []input {
 	return []input{
 		{"spendPoints", "SpendPointsInput", map[string]string{"userId": `"minji"`, "amount": "1", "reference": `"r"`, "description": `"d"`}},
 		{"cancelSpend", "CancelSpendInput", map[string]string{"userId": `"minji"`, "reference": `"spent"`, "amount": "1",
 			"cancellation": `"c"`, "description": `"d"`}},
 		{"adjustPoints", "AdjustPointsInput", map[string]string{"userId": `"minji"`, "amount": "1", "reference": `"r"`, "reason": `"x"`}},
-		{"cancelPointTransaction", "CancelPointTransactionInput", map[string]string{"transactionId": `"` + charge + `"`, "amount": "1",
+		{"cancelPointTransaction", "CancelPointTransactionInput", map[string]string{"transactionId": `"` + chargeID + `"`, "amount": "1",
 			"reference": `"r"`, "reason": `"x"`, "account": `{"holder": "h", "bank": "1", "number": "2", "phone": "3"}`}},
 	}
 }
@@ -92,7 +92,7 @@ func TestBadInputsOfTheLedgerAreRefusedAndWriteNothing(t *testing.T) {
 					kind = "cancelled"
 				}
 				for _, value := range badValues(kind) {
-					if w.wantCode(w.post(w.adminToken(), i.with(field, value)), point.InvalidArgument); t.Failed() {
+					if w.wantCode(w.post(w.adminToken(), i.with(field, value)), apierror.InvalidArgument); t.Failed() {
 						t.Fatalf("%s.%s: %.100s", i.mutation, field, value)
 					}
 				}
@@ -135,7 +135,7 @@ func TestSignsThatTheFieldDoesNotTake(t *testing.T) {
 	before := w.countRows()
 	for _, i := range inputs(line) {
 		if i.mutation != "adjustPoints" {
-			w.wantCode(w.post(w.adminToken(), i.with("amount", "-1")), point.InvalidArgument)
+			w.wantCode(w.post(w.adminToken(), i.with("amount", "-1")), apierror.InvalidArgument)
 		}
 	}
 	if w.countRows() != before {
@@ -153,7 +153,7 @@ func TestBadIDsOfTheLedgerAreInvalidArguments(t *testing.T) {
 				`query($id: ID!) { refundQuote(transactionId: $id) { amount } }`,
 				`query($id: String!) { viewer { balanceExplained(after: $id) { edges { cursor } } } }`,
 			} {
-				if w.wantCode(w.askAs(w.adminToken(), query, "id", id), point.InvalidArgument); t.Failed() {
+				if w.wantCode(w.askAs(w.adminToken(), query, "id", id), apierror.InvalidArgument); t.Failed() {
 					t.Fatalf("%.50q: %s", id, query)
 				}
 			}
@@ -166,7 +166,7 @@ func TestBadReferencesOfCancelledSpendsAreInvalidArguments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, reference := range []string{"", strings.Repeat("a", 101)} {
-		w.wantCode(w.unspend("minji", 1, reference, "c1"), point.InvalidArgument)
+		w.wantCode(w.unspend("minji", 1, reference, "c1"), apierror.InvalidArgument)
 	}
 }
 
@@ -185,7 +185,7 @@ func TestBadUserIDsAreInvalidArguments(t *testing.T) {
 		w := newWorldOn(t, db)
 		for _, id := range []string{"a\x00", "a\nb", strings.Repeat("a", 129), ""} {
 			r := w.askAs(w.adminToken(), `query($id: ID!) { user(id: $id) { balance } }`, "id", id)
-			if w.wantCode(r, point.InvalidArgument); t.Failed() {
+			if w.wantCode(r, apierror.InvalidArgument); t.Failed() {
 				t.Fatalf("%.50q", id)
 			}
 		}
@@ -196,6 +196,6 @@ func TestTheExplanationsPagesHaveASize(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, first := range []string{"0", "-1", "101", "1000000000", "2147483648", "1.5", `"1"`, "null"} {
-		w.wantCode(w.ask("minji", `{ viewer { balanceExplained(first: `+first+`) { edges { cursor } } } }`), point.InvalidArgument)
+		w.wantCode(w.ask("minji", `{ viewer { balanceExplained(first: `+first+`) { edges { cursor } } } }`), apierror.InvalidArgument)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"pointcharge/graph"
+	"pointcharge/internal/audit"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
+	"pointcharge/internal/domaintest"
 )
 
 // What the tests of spending, refunds and expiry share.
@@ -33,7 +35,7 @@ const (
 func newBonusWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, func(w *world, _ *graph.Resolver) { w.points.Lifetimes.Bonus = 10 * day })
-	_, err := w.points.UpsertProduct(t.Context(), point.Product{ID: "p1", Name: "포인트", Price: 5000, Points: 5000, BonusPoints: 500, Active: true})
+	_, err := w.points.UpsertProduct(t.Context(), charge.Product{ID: "p1", Name: "포인트", Price: 5000, Points: 5000, BonusPoints: 500, Active: true})
 	w.must(err)
 	return w
 }
@@ -112,7 +114,7 @@ func (w *world) wantWallet(user string, balance, spendable, debt int64) {
 // wantAudited fails unless the audit finds nothing.
 func (w *world) wantAudited() {
 	w.Helper()
-	findings, err := point.Audit(w.Context(), w.db)
+	findings, err := audit.Run(w.Context(), w.db, domaintest.Invariants())
 	w.must(err)
 	for _, f := range findings {
 		w.Errorf("audit: %s", f)

@@ -12,11 +12,12 @@ import (
 	"gorm.io/gorm"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // setTightLimits sets limits that a test reaches by hand.
@@ -50,7 +51,7 @@ func TestErrorsOverTheLimitAreLeftOut(t *testing.T) {
 }
 
 // withShortTimeout gives an operation 50 ms.
-func withShortTimeout(gateway func(*world) point.Gateway) setting {
+func withShortTimeout(gateway func(*world) charge.Gateway) setting {
 	return func(w *world, r *graph.Resolver) {
 		w.points.Gateway = gateway(w)
 		r.Limits.Time = 50 * time.Millisecond
@@ -61,9 +62,9 @@ const timeoutMessage = "An operation has at most 50ms (GRAPHQL_TIMEOUT). A chang
 
 func TestAnOperationEndsWithItsTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, withShortTimeout(func(*world) point.Gateway { return hangingGateway{} }))
+	w := newWorld(t, withShortTimeout(func(*world) charge.Gateway { return hangingGateway{} }))
 	r := w.charge("minji", "imp_1")
-	w.wantCode(r, point.InvalidArgument)
+	w.wantCode(r, apierror.InvalidArgument)
 	if len(r.Errors) != 1 || r.Errors[0].Message != timeoutMessage {
 		t.Errorf("it does not say why: %s", r.text)
 	}
@@ -77,12 +78,12 @@ func TestAnOperationEndsWithItsTime(t *testing.T) {
 func TestATimeThatEndsInTheDatabaseIsTheOperations(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
-		w := newWorldOn(t, db, withShortTimeout(func(w *world) point.Gateway { return w.points.Gateway }))
+		w := newWorldOn(t, db, withShortTimeout(func(w *world) charge.Gateway { return w.points.Gateway }))
 		tx := db.Begin()
 		defer tx.Rollback()
 		w.must(tx.Exec("UPDATE charge_products SET position = position").Error)
 		r := w.askAs(w.token("boss", auth.RoleAdmin), strings.Replace(upsert, "p2", "p1", 1))
-		if w.wantCode(r, point.InvalidArgument); len(w.log.errors()) > 0 || !strings.Contains(r.text, timeoutMessage) {
+		if w.wantCode(r, apierror.InvalidArgument); len(w.log.errors()) > 0 || !strings.Contains(r.text, timeoutMessage) {
 			t.Errorf("%s, and the log says %s", r.text, w.log.text.String())
 		}
 	})
@@ -90,7 +91,7 @@ func TestATimeThatEndsInTheDatabaseIsTheOperations(t *testing.T) {
 
 func TestATimeThatEndsWithTheGatewaySaysSo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, withShortTimeout(func(w *world) point.Gateway {
+	w := newWorld(t, withShortTimeout(func(w *world) charge.Gateway {
 		hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client has left
 			<-r.Context().Done()
@@ -98,7 +99,7 @@ func TestATimeThatEndsWithTheGatewaySaysSo(t *testing.T) {
 		w.Cleanup(hanging.Close)
 		return iamport.New(iamport.Config{URL: hanging.URL, Key: "imp-key", Secret: impSecret})
 	}))
-	w.wantCode(w.charge("minji", "imp_1"), point.GatewayUnavailable)
+	w.wantCode(w.charge("minji", "imp_1"), apierror.GatewayUnavailable)
 }
 
 func TestAnAnswerHasAtMostTenErrors(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 // nullableVariables are queries with a variable $v that may be left out, and must not be null.
@@ -44,7 +44,7 @@ func TestNullIsRefusedWhereNoneFits(t *testing.T) {
 		if strings.Contains(query, "query a(") {
 			operation = `,"operationName":"a"`
 		}
-		for variables, code := range map[string]point.Code{`{}`: "", `{"v":null}`: point.InvalidArgument} {
+		for variables, code := range map[string]apierror.Code{`{}`: "", `{"v":null}`: apierror.InvalidArgument} {
 			for range 2 { // the second time from the cache
 				r := w.post(boss, `{"query":`+quoteJSON(query)+`,"variables":`+variables+operation+`}`)
 				if w.wantCode(r, code); r.status != 200 {
@@ -55,12 +55,12 @@ func TestNullIsRefusedWhereNoneFits(t *testing.T) {
 	}
 	list := `mutation($v: Points) { spendPoints(input: {userId: "minji", amount: [$v], reference: "r2"}) { amount } }`
 	for _, value := range []any{nil, 1} {
-		w.wantCode(w.ask("boss", list, "v", value), point.InvalidArgument)
+		w.wantCode(w.ask("boss", list, "v", value), apierror.InvalidArgument)
 	}
 	kinds := `query($v: [PointTransactionKind!] = [CHARGE]) { viewer { pointTransactions(kinds: $v) { edges { cursor } } } }`
 	w.wantCode(w.ask("minji", kinds, "v", nil), "") // this position accepts null
 	for _, value := range []any{nil, true} {
-		w.wantCode(w.ask("minji", `query($v: Boolean = null) { viewer { id @include(if: $v) } }`, "v", value), point.InvalidArgument)
+		w.wantCode(w.ask("minji", `query($v: Boolean = null) { viewer { id @include(if: $v) } }`, "v", value), apierror.InvalidArgument)
 	}
 	if lines := w.log.errors(); len(lines) > 0 {
 		t.Errorf("logged as faults of ours: %.2000q", lines)

@@ -8,10 +8,10 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/middleware"
-	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 )
 
@@ -37,7 +37,7 @@ func LimitConcurrency(limit *ratelimit.ConcurrencyLimit, next http.Handler) http
 			leave, ok := limit.Acquire(user, middleware.ClientAddress(r.Context()))
 			if !ok {
 				writeRefusal(w, http.StatusTooManyRequests,
-					&point.Error{Code: point.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
+					&apierror.Error{Code: apierror.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
 				return
 			}
 			defer leave()
@@ -48,16 +48,16 @@ func LimitConcurrency(limit *ratelimit.ConcurrencyLimit, next http.Handler) http
 
 // WriteOriginRefusal answers 403 to the pages of sites that may not call.
 func WriteOriginRefusal(w http.ResponseWriter, _ *http.Request) {
-	writeRefusal(w, http.StatusForbidden, &point.Error{Code: point.Forbidden, Message: "Pages of this origin may not call (CORS_ORIGINS)."})
+	writeRefusal(w, http.StatusForbidden, &apierror.Error{Code: apierror.Forbidden, Message: "Pages of this origin may not call (CORS_ORIGINS)."})
 }
 
 // writeRefusal answers a request before its document is read.
-func writeRefusal(w http.ResponseWriter, status int, refusal *point.Error) {
+func writeRefusal(w http.ResponseWriter, status int, refusal *apierror.Error) {
 	gqlhttp.WriteRefusal(w, status, &gqlerror.Error{Message: refusal.Message, Extensions: extensions(refusal)})
 }
 
 // takeCall counts one call of the caller, and refuses it when it exceeds the limit.
-func takeCall(ctx context.Context, limit *ratelimit.Limit) *point.Error {
+func takeCall(ctx context.Context, limit *ratelimit.Limit) *apierror.Error {
 	user, ok := countedUser(ctx)
 	if !ok {
 		return nil
@@ -66,7 +66,7 @@ func takeCall(ctx context.Context, limit *ratelimit.Limit) *point.Error {
 	if wait == 0 {
 		return nil
 	}
-	return &point.Error{Code: point.RateLimited, Message: "Too many requests.", RetryAfter: ratelimit.RetryAfterSeconds(wait)}
+	return &apierror.Error{Code: apierror.RateLimited, Message: "Too many requests.", RetryAfter: ratelimit.RetryAfterSeconds(wait)}
 }
 
 // countedUser returns the user whose limits apply to the caller, "" without a valid token. Calls of

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/middleware"
-	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 )
 
@@ -67,11 +67,11 @@ func TestEveryMutationThatMayAskTheGatewayIsLimited(t *testing.T) {
 	w := newWorld(t, limitGateway(1))
 	for name, query := range mutations(t) {
 		user := "user-of-" + name
-		if first := w.ask(user, query); first.code() == point.RateLimited {
+		if first := w.ask(user, query); first.code() == apierror.RateLimited {
 			t.Errorf("%s: the first was refused", name)
 		}
 		second := w.ask(user, query)
-		if limited := second.code() == point.RateLimited; limited == isOneOf(name, gatewayFree()) {
+		if limited := second.code() == apierror.RateLimited; limited == isOneOf(name, gatewayFree()) {
 			t.Errorf("%s: limited is %t: %s", name, limited, second.text)
 		}
 	}
@@ -98,7 +98,7 @@ func TestOnlyTheFieldThatIsOneTooManyIsRefused(t *testing.T) {
 	w := newWorld(t, limitGateway(2))
 	const open = `createChargeOrder(productId: "p1") { merchantUid }`
 	r := w.ask("minji", `mutation { a: `+open+` b: `+open+` c: `+open+` }`)
-	w.wantCode(r, point.RateLimited)
+	w.wantCode(r, apierror.RateLimited)
 	if e := r.Errors[0].Extensions; r.status != http.StatusOK || len(r.Errors) != 1 || e.RetryAfter < 3590 || e.RetryAfter > 3600 ||
 		!strings.Contains(r.text, `"path":["c"]`) {
 		t.Errorf("%d %s", r.status, r.text)
@@ -115,7 +115,7 @@ func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
 	w := newWorld(t, limitGateway(1))
 	for _, role := range []auth.Role{auth.RoleService, auth.RoleAdmin} {
 		for range 3 {
-			w.wantCode(w.askAs(w.token("shop", role), charge, "id", "imp_1"), point.PaymentNotFound)
+			w.wantCode(w.askAs(w.token("shop", role), chargeMutation, "id", "imp_1"), apierror.PaymentNotFound)
 		}
 	}
 }
@@ -162,9 +162,9 @@ func TestBadTokensAreCountedByAddress(t *testing.T) {
 	w := newWorld(t, limitRequests(ratelimit.NewLimit(burstOf(100), burstOf(2))))
 	w.url = w.limited
 	for _, token := range []string{"", "a.b.c"} {
-		w.wantCode(w.askAs(token, `{ viewer { balance } }`), point.Unauthenticated)
+		w.wantCode(w.askAs(token, `{ viewer { balance } }`), apierror.Unauthenticated)
 	}
-	w.wantCode(w.askAs("d.e.f", `{ viewer { balance } }`), point.RateLimited)
+	w.wantCode(w.askAs("d.e.f", `{ viewer { balance } }`), apierror.RateLimited)
 	w.wantCode(w.askAs(w.token("shop", auth.RoleService), `{ viewer { balance } }`), "") // not counted
 }
 
@@ -174,7 +174,7 @@ func TestSecondsAreRoundedUp(t *testing.T) {
 	w := newWorld(t, limitRequests(limit))
 	w.url = w.limited
 	var r reply
-	for r.code() != point.RateLimited { // the first time, unless the machine is very busy
+	for r.code() != apierror.RateLimited { // the first time, unless the machine is very busy
 		r = w.ask("minji", `{ viewer { balance } }`)
 	}
 	if got := r.Errors[0].Extensions.RetryAfter; got != 1 {

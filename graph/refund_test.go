@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/sandbox"
 )
 
@@ -91,7 +91,7 @@ func TestARefundsReferenceMeansOneInput(t *testing.T) {
 	w := newWorld(t)
 	line := w.charged("minji")
 	w.wantCode(w.refund(w.adminToken(), line, 1_000, "refund-1"), "")
-	w.wantCode(w.refund(w.adminToken(), line, 1_001, "refund-1"), point.InvalidArgument)
+	w.wantCode(w.refund(w.adminToken(), line, 1_001, "refund-1"), apierror.InvalidArgument)
 	w.wantWallet("minji", 4_000, 4_000, 0)
 }
 
@@ -126,7 +126,7 @@ func TestRefundsThatTheRulesForbid(t *testing.T) {
 			i.happen(w, clock, line)
 			before, asked := w.countRows(), w.cancelRequests()
 			r := w.refund(w.token("minji"), line, i.won, "refund-1")
-			if w.wantCode(r, point.RefundNotPossible); !strings.Contains(r.Errors[0].Message, i.why) {
+			if w.wantCode(r, apierror.RefundNotPossible); !strings.Contains(r.Errors[0].Message, i.why) {
 				t.Errorf("it does not say why (%s): %s", i.why, r.text)
 			}
 			if w.countRows() != before || w.cancelRequests() != asked {
@@ -150,7 +150,7 @@ func TestAdminsRefundWhatOwnersCannot(t *testing.T) {
 		t.Errorf("it does not say why: %s", own.text)
 	}
 	w.want(w.askAs(w.adminToken(), quoteRefund, "t", line), 4000.0, "refundQuote", "amount")
-	w.wantCode(w.refund(w.adminToken(), line, 4_001, "refund-1"), point.RefundNotPossible)
+	w.wantCode(w.refund(w.adminToken(), line, 4_001, "refund-1"), apierror.RefundNotPossible)
 	w.want(w.refund(w.adminToken(), line, 4_000, "refund-2"), "DONE", "cancelPointTransaction", "status")
 	w.wantWallet("minji", 0, 0, 0)
 	w.wantAudited()
@@ -161,8 +161,8 @@ func TestOnlyChargesCanBeRefunded(t *testing.T) {
 	w := newWorld(t)
 	w.charged("minji")
 	spend, _ := w.spend("minji", 10, "order-1").at("spendPoints", "id").(string)
-	w.wantCode(w.refund(w.adminToken(), spend, 10, "r"), point.NotFound)
-	w.wantCode(w.askAs(w.adminToken(), quoteRefund, "t", spend), point.NotFound)
+	w.wantCode(w.refund(w.adminToken(), spend, 10, "r"), apierror.NotFound)
+	w.wantCode(w.askAs(w.adminToken(), quoteRefund, "t", spend), apierror.NotFound)
 }
 
 const toAccount = `mutation($t: ID!, $a: RefundAccountInput) { cancelPointTransaction(input:
@@ -174,7 +174,7 @@ func TestAVirtualAccountsRefundNeedsAnAccount(t *testing.T) {
 	impUID := w.pay(w.order("minji"), func(p *sandbox.Payment) { p.PayMethod, p.VbankNum = "vbank", "110-123" })
 	line := w.charge("minji", impUID).at("createPointTransaction", "id")
 	w.want(w.ask("minji", quoteRefund, "t", line), true, "refundQuote", "needsAccount")
-	w.wantCode(w.ask("minji", toAccount, "t", line), point.InvalidArgument)
+	w.wantCode(w.ask("minji", toAccount, "t", line), apierror.InvalidArgument)
 	account := map[string]string{"holder": "김민지", "bank": "004", "number": "110123456789", "phone": "01012345678"}
 	w.want(w.ask("minji", toAccount, "t", line, "a", account), "DONE", "cancelPointTransaction", "status")
 }
@@ -184,7 +184,7 @@ func TestARefundWhileTheGatewayIsDownHoldsNothing(t *testing.T) {
 	w := newWorld(t)
 	line := w.charged("minji")
 	w.points.Gateway = unreachableGateway()
-	w.wantCode(w.refund(w.token("minji"), line, 5_000, "refund-1"), point.GatewayUnavailable)
+	w.wantCode(w.refund(w.token("minji"), line, 5_000, "refund-1"), apierror.GatewayUnavailable)
 	w.wantWallet("minji", 5_000, 5_000, 0)
 	w.wantAudited()
 }

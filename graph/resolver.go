@@ -3,6 +3,8 @@ package graph
 import (
 	"log/slog"
 
+	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/point"
@@ -11,7 +13,8 @@ import (
 
 // Resolver is the root of the graph.
 type Resolver struct {
-	Points *point.Service
+	Points  *point.Service
+	Charges *charge.Service
 	// Shop is the part of every checkout that does not depend on the order.
 	Shop Checkout
 	Log  *slog.Logger
@@ -27,4 +30,16 @@ type Resolver struct {
 	Trusted *gqlguard.TrustedDocuments
 	// FirstEdition answers with the statuses of the first edition of GraphQL over HTTP.
 	FirstEdition bool
+}
+
+// actorOf returns the caller as the domain keeps it with every change, by the role that allows most.
+func actorOf(caller auth.Identity) point.Actor {
+	kind := point.ActorUser
+	switch {
+	case caller.Has(auth.RoleAdmin):
+		kind = point.ActorAdmin
+	case caller.Has(auth.RoleService):
+		kind = point.ActorService
+	}
+	return point.Actor{Kind: kind, ID: caller.UserID}
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 // maxSafe is the largest whole number that every JSON reader keeps exactly: 2^53-1.
@@ -58,7 +58,7 @@ func parseWhole(scalar string, v any, low, high int64) (int64, error) {
 		err = fmt.Errorf("%T is no number", v)
 	}
 	if err != nil || i < low || i > high {
-		return 0, &point.Error{Code: point.InvalidArgument, Err: err,
+		return 0, &apierror.Error{Code: apierror.InvalidArgument, Err: err,
 			Message: fmt.Sprintf("%s must be a whole number from %d to %d.", scalar, low, high)}
 	}
 	return i, nil

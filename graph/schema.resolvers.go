@@ -7,51 +7,54 @@ package graph
 
 import (
 	"context"
+
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
+	"pointcharge/internal/page"
 	"pointcharge/internal/point"
 )
 
-func (r *chargeOrderResolver) Product(ctx context.Context, obj *point.Order) (point.Product, error) {
-	return r.Points.Product(ctx, obj.ProductID)
+func (r *chargeOrderResolver) Product(ctx context.Context, obj *charge.Order) (charge.Product, error) {
+	return r.Charges.Product(ctx, obj.ProductID)
 }
 
-func (r *chargeOrderResolver) VirtualAccount(ctx context.Context, obj *point.Order) (*point.VirtualAccount, error) {
-	account, err := r.Points.OrderAccount(ctx, *obj)
+func (r *chargeOrderResolver) VirtualAccount(ctx context.Context, obj *charge.Order) (*charge.VirtualAccount, error) {
+	account, err := r.Charges.OrderAccount(ctx, *obj)
 	return nullIfNotFound(account, err)
 }
 
-func (r *chargeOrderResolver) Transaction(ctx context.Context, obj *point.Order) (*point.Transaction, error) {
-	line, err := r.Points.OrderTransaction(ctx, *obj)
+func (r *chargeOrderResolver) Transaction(ctx context.Context, obj *charge.Order) (*point.Transaction, error) {
+	line, err := r.Charges.OrderTransaction(ctx, *obj)
 	return nullIfNotFound(line, err)
 }
 
-func (r *chargeOrderResolver) Checkout(ctx context.Context, obj *point.Order) (Checkout, error) {
+func (r *chargeOrderResolver) Checkout(ctx context.Context, obj *charge.Order) (Checkout, error) {
 	buyer, err := auth.From(ctx)
 	return r.Shop.forOrder(*obj, buyer), err
 }
 
-func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID string, payMethod point.PayMethod) (point.Order, error) {
+func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (charge.Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return point.Order{}, err
+		return charge.Order{}, err
 	}
-	return r.Points.Open(ctx, viewer.UserID, productID, payMethod)
+	return r.Charges.Open(ctx, viewer.UserID, productID, payMethod)
 }
 
-func (r *mutationResolver) IssueVirtualAccount(ctx context.Context, input point.AccountInput) (point.Order, error) {
+func (r *mutationResolver) IssueVirtualAccount(ctx context.Context, input charge.AccountInput) (charge.Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return point.Order{}, err
+		return charge.Order{}, err
 	}
-	return r.Points.IssueVirtualAccount(ctx, viewer.UserID, input)
+	return r.Charges.IssueVirtualAccount(ctx, viewer.UserID, input)
 }
 
-func (r *mutationResolver) RevokeVirtualAccount(ctx context.Context, merchantUID string) (point.Order, error) {
+func (r *mutationResolver) RevokeVirtualAccount(ctx context.Context, merchantUID string) (charge.Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return point.Order{}, err
+		return charge.Order{}, err
 	}
-	return r.Points.RevokeVirtualAccount(ctx, viewer.UserID, merchantUID, viewer.Has(auth.RoleAdmin))
+	return r.Charges.RevokeVirtualAccount(ctx, actorOf(viewer), merchantUID)
 }
 
 func (r *mutationResolver) CreatePointTransaction(ctx context.Context, impUID string) (point.Transaction, error) {
@@ -59,29 +62,33 @@ func (r *mutationResolver) CreatePointTransaction(ctx context.Context, impUID st
 	if err != nil {
 		return point.Transaction{}, err
 	}
-	return r.Points.Charge(ctx, viewer.UserID, impUID)
+	return r.Charges.Charge(ctx, viewer.UserID, impUID)
 }
 
-func (r *mutationResolver) CancelPointTransaction(ctx context.Context, input point.RefundInput) (point.Refund, error) {
+func (r *mutationResolver) CancelPointTransaction(ctx context.Context, input charge.RefundInput) (charge.Refund, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return point.Refund{}, err
+		return charge.Refund{}, err
 	}
-	input.RequestedBy, input.Admin = viewer.UserID, viewer.Has(auth.RoleAdmin)
-	return r.Points.Refund(ctx, input)
+	input.Actor = actorOf(viewer)
+	return r.Charges.Refund(ctx, input)
 }
 
 func (r *mutationResolver) SpendPoints(ctx context.Context, input point.SpendInput) (point.Transaction, error) {
-	if _, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin); err != nil {
+	caller, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin)
+	if err != nil {
 		return point.Transaction{}, err
 	}
+	input.Actor = actorOf(caller)
 	return r.Points.Spend(ctx, input)
 }
 
 func (r *mutationResolver) CancelSpend(ctx context.Context, input point.CancelSpendInput) (point.Transaction, error) {
-	if _, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin); err != nil {
+	caller, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin)
+	if err != nil {
 		return point.Transaction{}, err
 	}
+	input.Actor = actorOf(caller)
 	return r.Points.CancelSpend(ctx, input)
 }
 
@@ -90,22 +97,22 @@ func (r *mutationResolver) AdjustPoints(ctx context.Context, input point.AdjustI
 	if err != nil {
 		return point.Transaction{}, err
 	}
-	input.Operator = operator.UserID
+	input.Actor = actorOf(operator)
 	return r.Points.Adjust(ctx, input)
 }
 
-func (r *mutationResolver) UpsertChargeProduct(ctx context.Context, input point.Product) (point.Product, error) {
+func (r *mutationResolver) UpsertChargeProduct(ctx context.Context, input charge.Product) (charge.Product, error) {
 	if _, err := auth.Require(ctx, auth.RoleAdmin); err != nil {
-		return point.Product{}, err
+		return charge.Product{}, err
 	}
-	return r.Points.UpsertProduct(ctx, input)
+	return r.Charges.UpsertProduct(ctx, input)
 }
 
 func (r *pointLotResolver) Transaction(ctx context.Context, obj *point.Lot) (point.Transaction, error) {
 	return r.Points.Line(ctx, obj.TransactionID)
 }
 
-func (r *pointLotEdgeResolver) Uses(ctx context.Context, obj *point.Edge[point.Lot]) ([]point.LotUse, error) {
+func (r *pointLotEdgeResolver) Uses(ctx context.Context, obj *page.Edge[point.Lot]) ([]point.LotUse, error) {
 	return r.Points.LotUses(ctx, obj.Node)
 }
 
@@ -117,11 +124,11 @@ func (r *pointSourceResolver) Lot(ctx context.Context, obj *point.LotUse) (point
 	return r.Points.Lot(ctx, obj.LotID)
 }
 
-func (r *pointTransactionResolver) Order(ctx context.Context, obj *point.Transaction) (*point.Order, error) {
+func (r *pointTransactionResolver) Order(ctx context.Context, obj *point.Transaction) (*charge.Order, error) {
 	if obj.ImpUID == nil {
 		return nil, nil
 	}
-	order, err := r.Points.TransactionOrder(ctx, *obj)
+	order, err := r.Charges.TransactionOrder(ctx, *obj)
 	return nullIfNotFound(order, err)
 }
 
@@ -145,21 +152,21 @@ func (r *queryResolver) Viewer(ctx context.Context) (point.Wallet, error) {
 	return r.Points.Wallet(ctx, viewer.UserID)
 }
 
-func (r *queryResolver) ChargeProducts(ctx context.Context, includeInactive bool) ([]point.Product, error) {
+func (r *queryResolver) ChargeProducts(ctx context.Context, includeInactive bool) ([]charge.Product, error) {
 	if includeInactive {
 		if _, err := auth.Require(ctx, auth.RoleAdmin); err != nil {
 			return nil, err
 		}
 	}
-	return r.Points.Products(ctx, includeInactive)
+	return r.Charges.Products(ctx, includeInactive)
 }
 
-func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*point.Order, error) {
+func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
 		return nil, err
 	}
-	order, err := r.Points.Order(ctx, viewer.UserID, merchantUID)
+	order, err := r.Charges.Order(ctx, viewer.UserID, merchantUID)
 	return nullIfNotFound(order, err)
 }
 
@@ -172,12 +179,12 @@ func (r *queryResolver) PointTransaction(ctx context.Context, id string) (*point
 	return nullIfNotFound(line, err)
 }
 
-func (r *queryResolver) RefundQuote(ctx context.Context, transactionID string) (point.RefundQuote, error) {
+func (r *queryResolver) RefundQuote(ctx context.Context, transactionID string) (charge.RefundQuote, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return point.RefundQuote{}, err
+		return charge.RefundQuote{}, err
 	}
-	return r.Points.RefundQuote(ctx, transactionID, viewer.UserID, viewer.Has(auth.RoleAdmin))
+	return r.Charges.RefundQuote(ctx, actorOf(viewer), transactionID)
 }
 
 func (r *queryResolver) User(ctx context.Context, id string) (point.Wallet, error) {
@@ -199,16 +206,16 @@ func (r *userResolver) ExpiringPoints(ctx context.Context, obj *point.Wallet, wi
 	return r.Points.ExpiringLots(ctx, obj.UserID, withinDays)
 }
 
-func (r *userResolver) BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (point.Connection[point.Lot], error) {
-	return r.Points.Lots(ctx, obj.UserID, point.Page{First: first, After: after})
+func (r *userResolver) BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[point.Lot], error) {
+	return r.Points.Lots(ctx, obj.UserID, page.Request{First: first, After: after})
 }
 
-func (r *userResolver) PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (point.Connection[point.Transaction], error) {
-	return r.Points.Transactions(ctx, obj.UserID, point.Page{First: first, After: after}, kinds)
+func (r *userResolver) PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (page.Connection[point.Transaction], error) {
+	return r.Points.Transactions(ctx, obj.UserID, page.Request{First: first, After: after}, kinds)
 }
 
-func (r *userResolver) ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (point.Connection[point.Order], error) {
-	return r.Points.Orders(ctx, obj.UserID, point.Page{First: first, After: after})
+func (r *userResolver) ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[charge.Order], error) {
+	return r.Charges.Orders(ctx, obj.UserID, page.Request{First: first, After: after})
 }
 
 func (r *Resolver) ChargeOrder() ChargeOrderResolver { return &chargeOrderResolver{r} }

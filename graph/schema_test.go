@@ -46,7 +46,7 @@ func errorCodes(t *testing.T) []string {
 func TestErrorCodesAreThoseOfTheDomainInItsOrder(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(domainCodes(t), errorCodes(t)); diff != "" {
-		t.Errorf("internal/point/error.go (-) and schema.graphqls (+) differ:\n%s", diff)
+		t.Errorf("internal/apierror/error.go (-) and schema.graphqls (+) differ:\n%s", diff)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestErrorCodesAreThoseOfTheDomainInItsOrder(t *testing.T) {
 // forgotten.
 func domainCodes(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../internal/point/error.go", nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/apierror/error.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 func TestASpendAnswersWithItsLine(t *testing.T) {
@@ -60,7 +60,7 @@ func TestTooFewPointsNameThoseThereAre(t *testing.T) {
 	w.charged("minji")
 	before := w.countRows()
 	for _, r := range []reply{w.spend("minji", 5_001, "order-1"), w.adjust("minji", -5_001, "a1")} {
-		w.wantCode(r, point.InsufficientPoints)
+		w.wantCode(r, apierror.InsufficientPoints)
 		if b := r.Errors[0].Extensions.Balance; b == nil || *b != 5_000 {
 			t.Errorf("extensions.balance is not 5000: %s", r.text)
 		}
@@ -91,7 +91,7 @@ func TestTheSameReferenceSpendsOnce(t *testing.T) {
 	first := w.spend("minji", 1_000, "order-1")
 	again := w.spend("minji", 1_000, "order-1")
 	w.want(again, first.at("spendPoints", "id"), "spendPoints", "id")
-	w.wantCode(w.spend("minji", 1_001, "order-1"), point.InvalidArgument)
+	w.wantCode(w.spend("minji", 1_001, "order-1"), apierror.InvalidArgument)
 	w.wantWallet("minji", 4_000, 4_000, 0)
 }
 
@@ -119,9 +119,9 @@ func TestASpendIsNotCancelledBeyondItsAmount(t *testing.T) {
 	w := newWorld(t)
 	w.charged("minji")
 	w.wantCode(w.spend("minji", 1_000, "order-1"), "")
-	w.wantCode(w.unspend("minji", 1_001, "order-1", "c1"), point.InvalidArgument)
+	w.wantCode(w.unspend("minji", 1_001, "order-1", "c1"), apierror.InvalidArgument)
 	w.wantCode(w.unspend("minji", 600, "order-1", "c1"), "")
-	w.wantCode(w.unspend("minji", 401, "order-1", "c2"), point.InvalidArgument)
+	w.wantCode(w.unspend("minji", 401, "order-1", "c2"), apierror.InvalidArgument)
 	w.wantCode(w.unspend("minji", 400, "order-1", "c3"), "")
 	w.wantWallet("minji", 5_000, 5_000, 0)
 }
@@ -131,8 +131,8 @@ func TestASpendOfSomebodyElseIsNotFound(t *testing.T) {
 	w := newWorld(t)
 	w.charged("minji")
 	w.wantCode(w.spend("minji", 1_000, "order-1"), "")
-	w.wantCode(w.unspend("junho", 1_000, "order-1", "c1"), point.NotFound)
-	w.wantCode(w.unspend("minji", 1_000, "order-2", "c1"), point.NotFound)
+	w.wantCode(w.unspend("junho", 1_000, "order-1", "c1"), apierror.NotFound)
+	w.wantCode(w.unspend("minji", 1_000, "order-2", "c1"), apierror.NotFound)
 }
 
 func TestPointsOfAnExpiredLotComeBackForThirtyDays(t *testing.T) {
@@ -164,7 +164,7 @@ func TestAnAdjustmentGivesAndTakes(t *testing.T) {
 	w.want(r, -200.0, "adjustPoints", "amount")
 	w.wantList(pluck(r.at("adjustPoints", "sources"), "lot", "kind"), "BONUS")
 	w.want(w.adjust("minji", -200, "a2"), r.at("adjustPoints", "id"), "adjustPoints", "id")
-	w.wantCode(w.adjust("minji", 200, "a2"), point.InvalidArgument)
+	w.wantCode(w.adjust("minji", 200, "a2"), apierror.InvalidArgument)
 	w.wantWallet("minji", 100, 100, 0)
 	w.wantAudited()
 }

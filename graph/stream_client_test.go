@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/gqlhttp"
 	"pointcharge/internal/point"
@@ -34,14 +36,14 @@ func (w *world) newStreamServer(tunes ...tune) *streamServer {
 	w.Helper()
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	config := feed.Config{Log: log, Poll: 5 * time.Millisecond,
-		Points: &point.Service{DB: w.db}} // as of a server other than the one that writes
+		Points: point.New(w.db)} // as of a server other than the one that writes
 	var pace gqlhttp.StreamOptions
 	server := httptest.NewUnstartedServer(nil)
 	for _, change := range tunes {
 		change(&config, &pace, server.Config)
 	}
 	c := &streamServer{world: w, feed: feed.New(config)}
-	resolver := &graph.Resolver{Points: config.Points, Log: log, Feed: c.feed}
+	resolver := &graph.Resolver{Points: config.Points, Charges: w.points.Charges, Log: log, Feed: c.feed}
 	server.Config.Handler = auth.NewHS256([]byte(authSecret), issuer, audience).Middleware(resolver.StreamHandler(pace))
 	server.Start()
 	w.Cleanup(server.Close)
@@ -55,7 +57,7 @@ func (w *world) addLines(user string, lines int, reason string) {
 	w.Helper()
 	for range lines {
 		id := fmt.Sprint(time.Now().UnixNano())
-		_, err := w.points.Adjust(w.Context(), point.AdjustInput{UserID: user, Amount: 1, Reference: id, Reason: reason, Operator: "boss"})
+		_, err := w.points.Adjust(w.Context(), point.AdjustInput{UserID: user, Amount: 1, Reference: id, Reason: reason, Actor: domaintest.Sora()})
 		if err != nil {
 			w.Errorf("write a line: %v", err)
 		}
@@ -163,7 +165,7 @@ func (l *listener) wantEnd() {
 }
 
 // wantRefusal fails unless the only result is an error with the code and without data.
-func (l *listener) wantRefusal(code point.Code) {
+func (l *listener) wantRefusal(code apierror.Code) {
 	l.Helper()
 	name, data := l.next()
 	if want := fmt.Sprintf("%q:%q", "code", code); name != "next" || !strings.Contains(data, want) || strings.Contains(data, `"data"`) {

@@ -20,7 +20,7 @@ import (
 func (w *world) newLimitedStreamServer(limits gqlguard.Limits, pace gqlhttp.StreamOptions) *streamServer {
 	w.Helper()
 	c := w.newStreamServer()
-	resolver := &graph.Resolver{Points: &point.Service{DB: w.db}, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Feed: c.feed, Limits: limits}
+	resolver := &graph.Resolver{Points: point.New(w.db), Charges: w.points.Charges, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Feed: c.feed, Limits: limits}
 	server := httptest.NewServer(auth.NewHS256([]byte(authSecret), issuer, audience).Middleware(resolver.StreamHandler(pace)))
 	w.Cleanup(server.Close)
 	w.Cleanup(c.feed.Close) // first: the server waits for its requests

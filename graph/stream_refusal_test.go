@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 func TestWhatIsNoRequestForAStreamHasAStatus(t *testing.T) {
@@ -16,17 +16,17 @@ func TestWhatIsNoRequestForAStreamHasAStatus(t *testing.T) {
 	for _, test := range []struct {
 		method, token, contentType, body string
 		status                           int
-		code                             point.Code
+		code                             apierror.Code
 	}{
-		{http.MethodPost, "", asJSON, ok, http.StatusUnauthorized, point.Unauthenticated},
-		{http.MethodPost, "forged", asJSON, "nonsense", http.StatusUnauthorized, point.Unauthenticated},
-		{http.MethodGet, "", "", "", http.StatusUnauthorized, point.Unauthenticated},
-		{http.MethodPut, w.token("minji"), asJSON, ok, http.StatusMethodNotAllowed, point.InvalidArgument},
-		{http.MethodPost, w.token("minji"), "text/plain", ok, http.StatusUnsupportedMediaType, point.InvalidArgument},
-		{http.MethodPost, w.token("minji"), asJSON, "{", http.StatusBadRequest, point.InvalidArgument},
-		{http.MethodPost, w.token("minji"), asJSON, "null", http.StatusBadRequest, point.InvalidArgument},
-		{http.MethodPost, w.token("minji"), asJSON, `{"query": ""}`, http.StatusBadRequest, point.InvalidArgument},
-		{http.MethodPost, w.token("minji"), asJSON, strings.Repeat(" ", 65<<10) + ok, http.StatusRequestEntityTooLarge, point.InvalidArgument},
+		{http.MethodPost, "", asJSON, ok, http.StatusUnauthorized, apierror.Unauthenticated},
+		{http.MethodPost, "forged", asJSON, "nonsense", http.StatusUnauthorized, apierror.Unauthenticated},
+		{http.MethodGet, "", "", "", http.StatusUnauthorized, apierror.Unauthenticated},
+		{http.MethodPut, w.token("minji"), asJSON, ok, http.StatusMethodNotAllowed, apierror.InvalidArgument},
+		{http.MethodPost, w.token("minji"), "text/plain", ok, http.StatusUnsupportedMediaType, apierror.InvalidArgument},
+		{http.MethodPost, w.token("minji"), asJSON, "{", http.StatusBadRequest, apierror.InvalidArgument},
+		{http.MethodPost, w.token("minji"), asJSON, "null", http.StatusBadRequest, apierror.InvalidArgument},
+		{http.MethodPost, w.token("minji"), asJSON, `{"query": ""}`, http.StatusBadRequest, apierror.InvalidArgument},
+		{http.MethodPost, w.token("minji"), asJSON, strings.Repeat(" ", 65<<10) + ok, http.StatusRequestEntityTooLarge, apierror.InvalidArgument},
 	} {
 		r := w.send(test.method, test.token, test.contentType, test.body)
 		if w.wantCode(r, test.code); r.status != test.status {
@@ -49,7 +49,7 @@ func TestRefusedOperationsAreEvents(t *testing.T) {
 		"subscription { viewerTransactionAdded(after: 2147483648) { seq } }", `subscription { viewerTransactionAdded(after: "1") { seq } }`,
 		"subscription { viewerTransactionAdded { " + strings.Repeat("reverses { ", 12) + "seq" + strings.Repeat(" }", 12) + " } }",
 	} {
-		if c.open(c.token("minji"), query, nil).wantRefusal(point.InvalidArgument); t.Failed() {
+		if c.open(c.token("minji"), query, nil).wantRefusal(apierror.InvalidArgument); t.Failed() {
 			t.Fatal(query)
 		}
 	}
@@ -73,5 +73,5 @@ func TestAStreamCanBeOpenedByGET(t *testing.T) {
 func TestSubscriptionsAreNotServedWhereOneAnswerIsAwaited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.wantCode(w.ask("minji", "subscription { viewerTransactionAdded { seq } }"), point.InvalidArgument)
+	w.wantCode(w.ask("minji", "subscription { viewerTransactionAdded { seq } }"), apierror.InvalidArgument)
 }

@@ -12,11 +12,11 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/gqlhttp"
-	"pointcharge/internal/point"
 )
 
 func TestAStreamBringsTheViewersLinesThatAnotherServerWrites(t *testing.T) {
@@ -99,7 +99,7 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 	if seq := l.seq(); seq != 1 {
 		t.Errorf("line %d", seq)
 	}
-	l.wantRefusal(point.Unauthenticated)
+	l.wantRefusal(apierror.Unauthenticated)
 }
 
 func TestStreamsAreBounded(t *testing.T) {

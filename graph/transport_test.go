@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"pointcharge/graph"
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 // sendWithAccept sends a request with an Accept header and returns the response as text.
@@ -145,7 +145,7 @@ func TestAMutationByGETIsRefusedAndChangesNothing(t *testing.T) {
 	query := "?query=" + url.QueryEscape(`mutation { createChargeOrder(productId: "p1") { merchantUid } }`)
 	for _, accept := range []string{"", "application/json", modern} {
 		status, header, text := w.sendWithAccept("GET", query, accept, "")
-		if status != 405 || header.Get("Allow") != "POST" || !strings.Contains(text, string(point.InvalidArgument)) {
+		if status != 405 || header.Get("Allow") != "POST" || !strings.Contains(text, string(apierror.InvalidArgument)) {
 			t.Errorf("%q: %d Allow %q %s", accept, status, header.Get("Allow"), text)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"pointcharge/graph"
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 const trustedQuery = "query Mine { viewer { id } }"
@@ -33,7 +33,7 @@ func trustedFile(t *testing.T, content string) string {
 // withTrustedDocuments trusts trustedQuery and a mutation.
 func withTrustedDocuments(reportOnly bool) setting {
 	return func(w *world, r *graph.Resolver) {
-		content, err := json.Marshal(map[string]string{sha(trustedQuery): trustedQuery, sha(charge): charge})
+		content, err := json.Marshal(map[string]string{sha(trustedQuery): trustedQuery, sha(chargeMutation): chargeMutation})
 		w.must(err)
 		r.Trusted, err = graph.ReadTrustedDocuments(trustedFile(w.T, string(content)), r.Limits, reportOnly)
 		w.must(err)
@@ -59,7 +59,7 @@ func TestATrustedDocumentIsAnsweredHoweverItIsNamed(t *testing.T) {
 			t.Errorf("%s: %d %s", query, status, text)
 		}
 	}
-	if status, _, text := w.sendWithAccept("GET", "?documentId=sha256:"+sha(charge)+`&variables={"id":"x"}`, "", ""); status != 405 {
+	if status, _, text := w.sendWithAccept("GET", "?documentId=sha256:"+sha(chargeMutation)+`&variables={"id":"x"}`, "", ""); status != 405 {
 		t.Errorf("a trusted mutation by GET: %d %s", status, text)
 	}
 }
@@ -77,7 +77,7 @@ func TestADocumentThatIsNotTrustedIsRefusedByItsHash(t *testing.T) {
 		sha("{ __schema }"):  `{"query":"{ __schema }"}`,
 	} {
 		r := w.post(w.token("minji"), body)
-		w.wantCode(r, point.InvalidArgument)
+		w.wantCode(r, apierror.InvalidArgument)
 		if !strings.Contains(r.text, name) || r.Data != nil {
 			t.Errorf("%s names no %s: %s", body, name, r.text)
 		}
@@ -88,7 +88,7 @@ func TestWithoutTrustedDocumentsAHashIsNoDocument(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.post(w.token("minji"), fmt.Sprintf(`{"documentId":"sha256:%s"}`, sha(trustedQuery)))
-	w.wantCode(r, point.InvalidArgument)
+	w.wantCode(r, apierror.InvalidArgument)
 	if !strings.Contains(r.text, sha(trustedQuery)) {
 		t.Errorf("it does not say which: %s", r.text)
 	}

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -57,7 +57,7 @@ func TestAnAccountForAPaidOrderNamesItsLine(t *testing.T) {
 	merchantUID := w.vbankOrder()
 	line := w.charge("minji", w.pay(merchantUID, func(p *sandbox.Payment) { p.PayMethod = "vbank" })).at("createPointTransaction", "id")
 	r := w.ask("minji", issueAccount, "m", merchantUID)
-	w.wantCode(r, point.PaymentAlreadyCharged)
+	w.wantCode(r, apierror.PaymentAlreadyCharged)
 	if r.Errors[0].Extensions.TransactionID != line {
 		t.Errorf("it names %q, want %q", r.Errors[0].Extensions.TransactionID, line)
 	}
@@ -70,11 +70,11 @@ func TestWhoMayIssueAndRevoke(t *testing.T) {
 	merchantUID := w.vbankOrder()
 	boss, service := w.token("sora", auth.RoleAdmin), w.token("robot", auth.RoleService)
 	for _, token := range []string{w.token("junho"), service, boss} { // only the owner may ask for an account
-		w.wantCode(w.askAs(token, issueAccount, "m", merchantUID), point.NotFound)
+		w.wantCode(w.askAs(token, issueAccount, "m", merchantUID), apierror.NotFound)
 	}
 	w.wantCode(w.ask("minji", issueAccount, "m", merchantUID), "")
 	for _, token := range []string{w.token("junho"), service} {
-		w.wantCode(w.askAs(token, revokeIt, "m", merchantUID), point.NotFound)
+		w.wantCode(w.askAs(token, revokeIt, "m", merchantUID), apierror.NotFound)
 	}
 	w.want(w.askAs(boss, revokeIt, "m", merchantUID), "PENDING", "revokeVirtualAccount", "status")
 }
@@ -89,10 +89,10 @@ func TestBadAccountsAreInvalidArguments(t *testing.T) {
 		`{bank: "088", holder: "h", hours: null}`, `{bank: "088", holder: "h", hours: "72"}`, `{bank: "088", holder: "h", amount: 1}`,
 	} {
 		r := w.ask("minji", `mutation { issueVirtualAccount(input: {merchantUid: "`+merchantUID+`", `+input[1:]+`) { status } }`)
-		if w.wantCode(r, point.InvalidArgument); t.Failed() {
+		if w.wantCode(r, apierror.InvalidArgument); t.Failed() {
 			t.Fatal(input)
 		}
 	}
-	w.wantCode(w.ask("minji", issueAccount, "m", "a/b"), point.InvalidArgument)
-	w.wantCode(w.ask("minji", revokeIt, "m", "a/b"), point.InvalidArgument)
+	w.wantCode(w.ask("minji", issueAccount, "m", "a/b"), apierror.InvalidArgument)
+	w.wantCode(w.ask("minji", revokeIt, "m", "a/b"), apierror.InvalidArgument)
 }

@@ -8,9 +8,9 @@ import (
 	"gorm.io/gorm"
 
 	"pointcharge/graph"
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -73,21 +73,21 @@ func TestEveryCodeCanBeProvoked(t *testing.T) {
 	w.product("gone", 1, false)
 	paid := w.pay(w.order("minji"))
 	w.want(w.charge("minji", paid), paid, "createPointTransaction", "impUid")
-	provoked := map[point.Code]reply{
-		point.Unauthenticated:       w.askAs("", `{ viewer { id } }`),
-		point.Forbidden:             w.ask("minji", `{ chargeProducts(includeInactive: true) { id } }`),
-		point.InvalidArgument:       w.ask("minji", `{ nothing }`),
-		point.NotFound:              w.ask("minji", `{ refundQuote(transactionId: "none") { amount } }`),
-		point.ProductUnavailable:    w.ask("minji", `mutation { createChargeOrder(productId: "gone") { status } }`),
-		point.PaymentNotFound:       w.charge("junho", paid),
-		point.PaymentNotPaid:        w.charge("minji", w.pay(w.order("minji"), func(p *sandbox.Payment) { p.Status = sandbox.Failed })),
-		point.PaymentMismatch:       w.charge("minji", w.pay(w.order("minji"), func(p *sandbox.Payment) { p.Amount = "1" })),
-		point.PaymentAlreadyCharged: w.charge("minji", paid),
-		point.InsufficientPoints:    w.spend("minji", 5_001, "order-1"),
-		point.RefundNotPossible:     w.refund(w.token("minji"), w.charged("minji"), 5_001, "refund-1"),
-		point.GatewayUnavailable:    newWorld(t, setUnreachableGateway).ask("minji", `mutation { createChargeOrder(productId: "p1") { status } }`),
-		point.RateLimited:           chargeOverLimit(t),
-		point.Internal:              newWorld(t, setPanickingGateway).charge("minji", "imp_1"),
+	provoked := map[apierror.Code]reply{
+		apierror.Unauthenticated:       w.askAs("", `{ viewer { id } }`),
+		apierror.Forbidden:             w.ask("minji", `{ chargeProducts(includeInactive: true) { id } }`),
+		apierror.InvalidArgument:       w.ask("minji", `{ nothing }`),
+		apierror.NotFound:              w.ask("minji", `{ refundQuote(transactionId: "none") { amount } }`),
+		apierror.ProductUnavailable:    w.ask("minji", `mutation { createChargeOrder(productId: "gone") { status } }`),
+		apierror.PaymentNotFound:       w.charge("junho", paid),
+		apierror.PaymentNotPaid:        w.charge("minji", w.pay(w.order("minji"), func(p *sandbox.Payment) { p.Status = sandbox.Failed })),
+		apierror.PaymentMismatch:       w.charge("minji", w.pay(w.order("minji"), func(p *sandbox.Payment) { p.Amount = "1" })),
+		apierror.PaymentAlreadyCharged: w.charge("minji", paid),
+		apierror.InsufficientPoints:    w.spend("minji", 5_001, "order-1"),
+		apierror.RefundNotPossible:     w.refund(w.token("minji"), w.charged("minji"), 5_001, "refund-1"),
+		apierror.GatewayUnavailable:    newWorld(t, setUnreachableGateway).ask("minji", `mutation { createChargeOrder(productId: "p1") { status } }`),
+		apierror.RateLimited:           chargeOverLimit(t),
+		apierror.Internal:              newWorld(t, setPanickingGateway).charge("minji", "imp_1"),
 	}
 	for code, r := range provoked {
 		w.wantCode(r, code)
@@ -116,7 +116,7 @@ func databaseFaults() []databaseFault {
 		{"a table is missing", sql("ALTER TABLE point_lots RENAME TO lost_lots")},
 		{"a column is missing", sql("ALTER TABLE charge_orders RENAME COLUMN claim_id TO lost")},
 		{"a unique constraint is violated", sql("INSERT INTO wallets (user_id, balance, seq) VALUES ('minji', 0, 0)",
-			`INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, operator, description, created_at)
+			`INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, actor_id, description, created_at)
 				VALUES ('forged', 'minji', 1, 'ADJUST', 1, 1, 'boss', 'secret of somebody', '2026-01-01 00:00:00+00:00')`)},
 		{"a number overflows", sql("INSERT INTO wallets (user_id, balance, seq) VALUES ('minji', 9223372036854775000, 0)")},
 	}
@@ -146,7 +146,7 @@ func TestDatabaseFailuresAreMaskedAndLoggedOnce(t *testing.T) {
 
 func (w *world) wantMasked(r reply) {
 	w.Helper()
-	w.wantCode(r, point.Internal)
+	w.wantCode(r, apierror.Internal)
 	if lines := w.log.errors(); len(lines) != 1 || !strings.Contains(lines[0], "internal error") {
 		w.Errorf("the log has %d lines for one fault: %q", len(lines), lines)
 	}

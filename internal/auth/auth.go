@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 // Role is what the bearer of a token may do.
@@ -47,7 +47,7 @@ type answer struct {
 
 type answerKey struct{}
 
-// From is who is asking. Without a valid token it is a *point.Error with the code UNAUTHENTICATED,
+// From is who is asking. Without a valid token it is a *apierror.Error with the code UNAUTHENTICATED,
 // in the same words whatever was wrong with the token; the reason is in the error's Err, for the log.
 func From(ctx context.Context) (Identity, error) {
 	a, ok := ctx.Value(answerKey{}).(answer)
@@ -57,7 +57,7 @@ func From(ctx context.Context) (Identity, error) {
 	return a.identity, a.err
 }
 
-// Require is From for callers that need one of the roles: a *point.Error with the code FORBIDDEN when
+// Require is From for callers that need one of the roles: a *apierror.Error with the code FORBIDDEN when
 // the token is good but carries none of them.
 func Require(ctx context.Context, roles ...Role) (Identity, error) {
 	identity, err := From(ctx)
@@ -65,15 +65,15 @@ func Require(ctx context.Context, roles ...Role) (Identity, error) {
 		return Identity{}, err
 	}
 	if !slices.ContainsFunc(roles, identity.Has) {
-		return Identity{}, &point.Error{Code: point.Forbidden, Message: "This needs a role you do not have."}
+		return Identity{}, &apierror.Error{Code: apierror.Forbidden, Message: "This needs a role you do not have."}
 	}
 	return identity, nil
 }
 
 // refused has one message for every kind of bad token: which check failed helps only a forger.
 func refused(reason error) error {
-	return &point.Error{
-		Code:    point.Unauthenticated,
+	return &apierror.Error{
+		Code:    apierror.Unauthenticated,
 		Message: "A valid bearer token is required.",
 		Err:     reason,
 	}

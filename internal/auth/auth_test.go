@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 // serve sends the Authorization headers through v and returns what the handler behind it learns.
@@ -26,9 +26,9 @@ func serve(v *auth.Verifier, authorization ...string) (auth.Identity, error) {
 	return identity, err
 }
 
-func wantCode(t *testing.T, err error, want point.Code) {
+func wantCode(t *testing.T, err error, want apierror.Code) {
 	t.Helper()
-	if got := point.CodeOf(err); err == nil || got != want {
+	if got := apierror.CodeOf(err); err == nil || got != want {
 		t.Errorf("code %s, want %s (%v)", got, want, err)
 	}
 }
@@ -63,7 +63,7 @@ func TestMiddlewareLeavesTheRefusalToOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			identity, err := serve(verifier(), headers...)
-			wantCode(t, err, point.Unauthenticated)
+			wantCode(t, err, apierror.Unauthenticated)
 			if identity.UserID != "" {
 				t.Errorf("refused, and yet it is %q", identity.UserID)
 			}
@@ -74,7 +74,7 @@ func TestMiddlewareLeavesTheRefusalToOthers(t *testing.T) {
 func TestWithoutMiddlewareNobodyIsAsking(t *testing.T) {
 	t.Parallel()
 	_, err := auth.From(t.Context())
-	wantCode(t, err, point.Unauthenticated)
+	wantCode(t, err, apierror.Unauthenticated)
 }
 
 func TestWithNeedsNoToken(t *testing.T) {
@@ -93,15 +93,15 @@ func TestRequire(t *testing.T) {
 	tests := map[string]struct {
 		ctx   context.Context
 		roles []auth.Role
-		want  point.Code
+		want  apierror.Code
 	}{
 		"the role":             {as(auth.RoleAdmin), []auth.Role{auth.RoleAdmin}, ""},
 		"one of two":           {as(auth.RoleService), []auth.Role{auth.RoleAdmin, auth.RoleService}, ""},
-		"another role":         {as(auth.RoleUser), []auth.Role{auth.RoleAdmin}, point.Forbidden},
-		"admin is not a user":  {as(auth.RoleAdmin), []auth.Role{auth.RoleUser}, point.Forbidden},
-		"nothing asked for":    {as(auth.RoleAdmin), nil, point.Forbidden},
-		"nobody":               {context.Background(), []auth.Role{auth.RoleUser}, point.Unauthenticated},
-		"nobody, nothing else": {context.Background(), nil, point.Unauthenticated},
+		"another role":         {as(auth.RoleUser), []auth.Role{auth.RoleAdmin}, apierror.Forbidden},
+		"admin is not a user":  {as(auth.RoleAdmin), []auth.Role{auth.RoleUser}, apierror.Forbidden},
+		"nothing asked for":    {as(auth.RoleAdmin), nil, apierror.Forbidden},
+		"nobody":               {context.Background(), []auth.Role{auth.RoleUser}, apierror.Unauthenticated},
+		"nobody, nothing else": {context.Background(), nil, apierror.Unauthenticated},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

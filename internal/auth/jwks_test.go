@@ -22,8 +22,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 // issuer is a pretend identity provider that publishes its keys.
@@ -162,7 +162,7 @@ func TestJWKSRefusesForgeries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := v.Verify(token)
-			wantCode(t, err, point.Unauthenticated)
+			wantCode(t, err, apierror.Unauthenticated)
 		})
 	}
 }
@@ -178,7 +178,7 @@ func TestRotatedKeyWorksAtOnceAndTheOldOneEnds(t *testing.T) {
 		t.Errorf("the new key: %v", err)
 	}
 	_, err := v.Verify(signed(t, jwt.SigningMethodEdDSA, "old", oldPrivate, claims("minsu")))
-	wantCode(t, err, point.Unauthenticated)
+	wantCode(t, err, apierror.Unauthenticated)
 }
 
 func TestUnknownKeysDoNotFloodTheIssuer(t *testing.T) {
@@ -188,7 +188,7 @@ func TestUnknownKeysDoNotFloodTheIssuer(t *testing.T) {
 	v := i.verifier(t)
 	for n := range 50 {
 		_, err := v.Verify(signed(t, jwt.SigningMethodEdDSA, strings.Repeat("k", n+1), private, claims("minsu")))
-		wantCode(t, err, point.Unauthenticated)
+		wantCode(t, err, apierror.Unauthenticated)
 	}
 	if got := i.fetched(); got != 2 {
 		t.Errorf("%d fetches, want one at the start and one for all unknown keys", got)
@@ -205,7 +205,7 @@ func TestKnownKeysOutliveTheIssuer(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := v.Verify(signed(t, jwt.SigningMethodEdDSA, "unknown", private, claims("minsu")))
-	wantCode(t, err, point.Unauthenticated)
+	wantCode(t, err, apierror.Unauthenticated)
 }
 
 func TestIssuerThatIsDownAtStartIsAskedAgain(t *testing.T) {
@@ -218,7 +218,7 @@ func TestIssuerThatIsDownAtStartIsAskedAgain(t *testing.T) {
 		t.Fatalf("%v; log %q", err, log.String())
 	}
 	_, err = v.Verify(signed(t, jwt.SigningMethodEdDSA, "", private, claims("minsu")))
-	wantCode(t, err, point.Unauthenticated)
+	wantCode(t, err, apierror.Unauthenticated)
 	i.publish(map[string]crypto.PublicKey{"k": public})
 	if _, err := v.Verify(signed(t, jwt.SigningMethodEdDSA, "k", private, claims("minsu"))); err != nil {
 		t.Error(err)

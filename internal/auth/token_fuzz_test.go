@@ -13,8 +13,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 // FuzzToken sends anything as an Authorization header. Whoever is believed brought a token that this test, with a
@@ -40,7 +40,7 @@ func FuzzToken(f *testing.F) {
 		r.Header = http.Header{"Authorization": {header}}
 		v.Middleware(next).ServeHTTP(httptest.NewRecorder(), r)
 		switch {
-		case err != nil && point.CodeOf(err) != point.Unauthenticated:
+		case err != nil && apierror.CodeOf(err) != apierror.Unauthenticated:
 			t.Fatalf("%q: %v", header, err)
 		case err == nil && !believable(t, header, who):
 			t.Fatalf("%q was believed to be %+v", header, who)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
-	"pointcharge/internal/point"
 )
 
 func secret() []byte { return []byte("0123456789abcdef0123456789abcdef") }
@@ -95,7 +95,7 @@ func TestVerifyRefusesBadClaims(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := verifier().Verify(hs256(t, c))
-			wantCode(t, err, point.Unauthenticated)
+			wantCode(t, err, apierror.Unauthenticated)
 		})
 	}
 }
@@ -194,7 +194,7 @@ func TestVerifyRefusesForgeries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := verifier().Verify(token)
-			wantCode(t, err, point.Unauthenticated)
+			wantCode(t, err, apierror.Unauthenticated)
 		})
 	}
 }
@@ -206,7 +206,7 @@ func TestEveryRefusalReadsTheSame(t *testing.T) {
 	_, forged := verifier().Verify("x.y.z")
 	_, subject := verifier().Verify(hs256(t, changed("sub", "")))
 	for _, err := range []error{missing, expired, forged, subject} {
-		e, ok := errors.AsType[*point.Error](err)
+		e, ok := errors.AsType[*apierror.Error](err)
 		if !ok || e.Message != "A valid bearer token is required." || e.Err == nil {
 			t.Errorf("%#v", err)
 		}

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/audit"
+	"pointcharge/internal/server"
 )
 
 // setUpAudit proves the books. With -metrics it prints a gauge for each invariant in Prometheus'
@@ -14,7 +15,7 @@ import (
 func setUpAudit(flags *flag.FlagSet) task {
 	metrics := flags.Bool("metrics", false, "print a Prometheus metric for each invariant instead of the rows")
 	return task{run: func(ctx context.Context, r resources) error {
-		findings, err := point.Audit(ctx, r.db)
+		findings, err := audit.Run(ctx, r.db, server.Invariants())
 		if err != nil {
 			return err
 		}
@@ -30,23 +31,23 @@ func setUpAudit(flags *flag.FlagSet) task {
 	}}
 }
 
-func printFindings(w io.Writer, findings []point.Finding) {
+func printFindings(w io.Writer, findings []audit.Finding) {
 	for _, f := range findings {
 		fmt.Fprintln(w, f)
 	}
 	if len(findings) == 0 {
-		fmt.Fprintf(w, "the books are right: %d invariants hold\n", len(point.Invariants()))
+		fmt.Fprintf(w, "the books are right: %d invariants hold\n", len(server.Invariants()))
 	}
 }
 
-func printMetrics(w io.Writer, findings []point.Finding) {
+func printMetrics(w io.Writer, findings []audit.Finding) {
 	count := map[string]int{}
 	for _, f := range findings {
 		count[f.Invariant]++
 	}
 	fmt.Fprint(w, "# HELP pointcharge_audit_findings Rows that break an invariant of the books, at most 100.\n",
 		"# TYPE pointcharge_audit_findings gauge\n")
-	for _, invariant := range point.Invariants() {
-		fmt.Fprintf(w, "pointcharge_audit_findings{invariant=%q} %d\n", invariant, count[invariant])
+	for _, invariant := range server.Invariants() {
+		fmt.Fprintf(w, "pointcharge_audit_findings{invariant=%q} %d\n", invariant.Name, count[invariant.Name])
 	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"pointcharge/internal/config"
 	"pointcharge/internal/database"
-	"pointcharge/internal/point"
 	"pointcharge/internal/server"
 )
 
@@ -65,7 +64,7 @@ func (p Program) start(ctx context.Context, c command, args []string) error {
 		return nil
 	}
 	if err == nil {
-		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr})
+		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr, getenv: p.Getenv})
 	}
 	if _, ok := errors.AsType[config.Errors](err); ok {
 		return UsageError{fmt.Errorf("the environment is not right:\n%w", err)}
@@ -107,9 +106,9 @@ func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources)
 		defer func() { err = errors.Join(err, database.Close(r.db)) }()
 	}
 	if n >= service {
-		points, closeIdleConnections := server.NewService(r.cfg, r.db, server.NewLog(r.cfg, p.Stderr))
-		defer closeIdleConnections()
-		r.points = points
+		services := server.NewServices(r.cfg, r.db, server.NewLog(r.cfg, p.Stderr))
+		defer services.CloseIdleConnections()
+		r.services = services
 	}
 	return t.run(ctx, r)
 }
@@ -131,7 +130,8 @@ type resources struct {
 	stdout, stderr io.Writer
 	cfg            config.Config
 	db             *gorm.DB
-	points         *point.Service
+	services       server.Services
+	getenv         func(string) string
 }
 
 // task is a command whose flags have been declared.

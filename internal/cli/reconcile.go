@@ -9,7 +9,7 @@ import (
 	"io"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/reconcile"
 )
 
 // reconcileFlags are the flags of the command reconcile.
@@ -38,9 +38,9 @@ func setUpReconcile(flags *flag.FlagSet) task {
 		run: func(ctx context.Context, r resources) error {
 			switch {
 			case f.list:
-				return listReconciliations(ctx, r.stdout, r.points)
+				return listReconciliations(ctx, r.stdout, r.services.Reconcile)
 			case f.open:
-				return listOpenDifferences(ctx, r.stdout, r.points)
+				return listOpenDiscrepancies(ctx, r.stdout, r.services.Reconcile)
 			}
 			return f.reconcile(ctx, r, from, to)
 		},
@@ -50,12 +50,12 @@ func setUpReconcile(flags *flag.FlagSet) task {
 // reconcile runs a reconciliation and reports it, also one that failed: with what it found until
 // then, and after the caller has left. It fails if something differs.
 func (f reconcileFlags) reconcile(ctx context.Context, r resources, from, to time.Time) error {
-	var run point.Reconciliation
+	var run reconcile.Run
 	var failure error
 	if f.from == "" {
-		run, failure = r.points.ReconcileDue(ctx)
+		run, failure = r.services.Reconcile.ReconcileDue(ctx)
 	} else {
-		run, failure = r.points.Reconcile(ctx, from, to)
+		run, failure = r.services.Reconcile.Reconcile(ctx, from, to)
 	}
 	if run.ID == "" {
 		return failure
@@ -64,10 +64,10 @@ func (f reconcileFlags) reconcile(ctx context.Context, r resources, from, to tim
 	if f.csv == "-" || f.json == "-" { // nothing else belongs among the data
 		text = io.Discard
 	}
-	report := runReport{run, r.points.Differences(context.WithoutCancel(ctx), run.ID)}
+	report := runReport{run, r.services.Reconcile.Discrepancies(context.WithoutCancel(ctx), run.ID)}
 	err := errors.Join(failure, report.print(text), export(f.csv, r.stdout, report.csv), export(f.json, r.stdout, report.json))
-	if err == nil && run.Differences > 0 {
-		err = fmt.Errorf("the books and Iamport do not agree: %s", plural(run.Differences, "difference", "differences"))
+	if err == nil && run.Discrepancies > 0 {
+		err = fmt.Errorf("the books and Iamport do not agree: %s", plural(run.Discrepancies, "difference", "differences"))
 	}
 	return err
 }
@@ -106,8 +106,8 @@ func parseTime(text string, add time.Duration) (time.Time, error) {
 	return at, nil
 }
 
-func listReconciliations(ctx context.Context, w io.Writer, points *point.Service) error {
-	runs, err := points.Reconciliations(ctx)
+func listReconciliations(ctx context.Context, w io.Writer, reconciling *reconcile.Service) error {
+	runs, err := reconciling.Runs(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,10 +118,10 @@ func listReconciliations(ctx context.Context, w io.Writer, points *point.Service
 	return err
 }
 
-// listOpenDifferences prints the open differences. It does not fail for them: the next run looks at
+// listOpenDiscrepancies prints the open differences. It does not fail for them: the next run looks at
 // them again.
-func listOpenDifferences(ctx context.Context, w io.Writer, points *point.Service) error {
-	open, err := points.OpenDifferences(ctx)
+func listOpenDiscrepancies(ctx context.Context, w io.Writer, reconciling *reconcile.Service) error {
+	open, err := reconciling.OpenDiscrepancies(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func listOpenDifferences(ctx context.Context, w io.Writer, points *point.Service
 }
 
 // summarize describes a run in one line.
-func summarize(run point.Reconciliation) string {
+func summarize(run reconcile.Run) string {
 	end := ""
 	switch {
 	case run.Error != "":
@@ -147,5 +147,5 @@ func summarize(run point.Reconciliation) string {
 		end += "; " + run.Note
 	}
 	return fmt.Sprintf("from %s to %s: %d listed, %d compared, %d healed, %s%s", run.FromAt.Format(time.RFC3339),
-		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Healed, plural(run.Differences, "difference", "differences"), end)
+		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Repaired, plural(run.Discrepancies, "difference", "differences"), end)
 }

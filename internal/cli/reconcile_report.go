@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/reconcile"
 )
 
 // export writes a report to a file, or to stdout; to nowhere if there is no path.
@@ -31,12 +31,12 @@ func export(path string, stdout io.Writer, write func(io.Writer) error) error {
 
 // runReport reports one run. Its differences are read as they are written: there may be many.
 type runReport struct {
-	run         point.Reconciliation
-	differences iter.Seq2[point.Difference, error]
+	run         reconcile.Run
+	differences iter.Seq2[reconcile.Discrepancy, error]
 }
 
 // each calls write for each difference, until it fails.
-func (r runReport) each(write func(point.Difference) error) error {
+func (r runReport) each(write func(reconcile.Discrepancy) error) error {
 	for d, err := range r.differences {
 		if err == nil {
 			err = write(d)
@@ -49,14 +49,14 @@ func (r runReport) each(write func(point.Difference) error) error {
 }
 
 func (r runReport) print(w io.Writer) error {
-	err := r.each(func(d point.Difference) error { return printDifference(w, d) })
+	err := r.each(func(d reconcile.Discrepancy) error { return printDifference(w, d) })
 	_, writeErr := fmt.Fprintln(w, summarize(r.run))
 	return errors.Join(err, writeErr)
 }
 
-func printDifference(w io.Writer, d point.Difference) error {
+func printDifference(w io.Writer, d reconcile.Discrepancy) error {
 	outcome := "differs"
-	if d.Healed {
+	if d.Repaired {
 		outcome = "healed"
 	}
 	_, err := fmt.Fprintf(w, "%-7s %s %s: ours %q, Iamport's %q\n", outcome, d.Kind, d.ImpUID, d.Ours, d.Theirs)
@@ -68,8 +68,8 @@ func (r runReport) csv(w io.Writer) error {
 	if err := rows.Write([]string{"imp_uid", "merchant_uid", "kind", "healed", "ours", "theirs"}); err != nil {
 		return err
 	}
-	err := r.each(func(d point.Difference) error {
-		row := []string{d.ImpUID, d.MerchantUID, string(d.Kind), strconv.FormatBool(d.Healed), d.Ours, d.Theirs}
+	err := r.each(func(d reconcile.Discrepancy) error {
+		row := []string{d.ImpUID, d.MerchantUID, string(d.Kind), strconv.FormatBool(d.Repaired), d.Ours, d.Theirs}
 		for i := range row {
 			row[i] = escapeCSVFormula(row[i])
 		}
@@ -91,7 +91,7 @@ func escapeCSVFormula(value string) string {
 func (r runReport) json(w io.Writer) error {
 	head, err := json.Marshal(map[string]any{
 		"id": r.run.ID, "from": r.run.FromAt, "to": r.run.ToAt, "startedAt": r.run.StartedAt, "finishedAt": r.run.FinishedAt,
-		"listed": r.run.Listed, "compared": r.run.Compared, "healed": r.run.Healed, "differences": r.run.Differences,
+		"listed": r.run.Listed, "compared": r.run.Compared, "healed": r.run.Repaired, "differences": r.run.Discrepancies,
 		"note": r.run.Note, "error": r.run.Error,
 	})
 	if err != nil {
@@ -101,9 +101,9 @@ func (r runReport) json(w io.Writer) error {
 		return err
 	}
 	separator := "\n"
-	err = r.each(func(d point.Difference) error {
+	err = r.each(func(d reconcile.Discrepancy) error {
 		line, err := json.Marshal(map[string]any{"impUid": d.ImpUID, "merchantUid": d.MerchantUID, "kind": d.Kind,
-			"healed": d.Healed, "ours": d.Ours, "theirs": d.Theirs})
+			"healed": d.Repaired, "ours": d.Ours, "theirs": d.Theirs})
 		if err == nil {
 			_, err = fmt.Fprint(w, separator, string(line))
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/reconcile"
 )
 
 func TestADateCountsToItsEnd(t *testing.T) {
@@ -35,9 +35,9 @@ func TestCSVHoldsNoFormulas(t *testing.T) {
 }
 
 // failAfterFirst yields a difference and then fails.
-func failAfterFirst(err error) iter.Seq2[point.Difference, error] {
-	return func(yield func(point.Difference, error) bool) {
-		_ = yield(point.Difference{ImpUID: "imp_1"}, nil) && yield(point.Difference{}, err)
+func failAfterFirst(err error) iter.Seq2[reconcile.Discrepancy, error] {
+	return func(yield func(reconcile.Discrepancy, error) bool) {
+		_ = yield(reconcile.Discrepancy{ImpUID: "imp_1"}, nil) && yield(reconcile.Discrepancy{}, err)
 	}
 }
 

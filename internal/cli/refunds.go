@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 // setUpRefunds syncs the payments of open refunds and lists those refunds, or releases one by an
@@ -17,9 +17,13 @@ func setUpRefunds(flags *flag.FlagSet) task {
 	release := flags.String("release", "", "the refund that will never come; its points become spendable again")
 	return task{run: func(ctx context.Context, r resources) error {
 		if *release == "" {
-			return listRefunds(ctx, r.stdout, r.points)
+			return listRefunds(ctx, r.stdout, r.services.Charges)
 		}
-		refund, err := r.points.ReleaseRefund(ctx, *release)
+		actor, err := r.commandActor("")
+		if err != nil {
+			return err
+		}
+		refund, err := r.services.Charges.ReleaseRefund(ctx, actor, *release)
 		if err == nil {
 			_, err = fmt.Fprintf(r.stdout, "refund %s is %s\n", refund.ID, refund.Status)
 		}
@@ -28,9 +32,9 @@ func setUpRefunds(flags *flag.FlagSet) task {
 }
 
 // listRefunds lists the open refunds also when the look-up of some failed, and then fails.
-func listRefunds(ctx context.Context, w io.Writer, points *point.Service) error {
-	failure := points.SyncRefunds(ctx)
-	open, err := points.OpenRefunds(ctx)
+func listRefunds(ctx context.Context, w io.Writer, charges *charge.Service) error {
+	failure := charges.SyncRefunds(ctx)
+	open, err := charges.OpenRefunds(ctx)
 	if err != nil {
 		return errors.Join(failure, err)
 	}

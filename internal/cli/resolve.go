@@ -8,19 +8,19 @@ import (
 	"io"
 	"strings"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 // setUpResolve carries out an operator's decision about a payment.
 func setUpResolve(flags *flag.FlagSet) task {
-	in := point.ResolveInput{}
-	chosen := map[point.Action]*bool{
-		point.RefundIt: flags.Bool("refund", false, "give all its money back at Iamport"),
-		point.Accept:   flags.Bool("accept", false, "keep the money and give points by hand; of a credited payment, accept the books"),
-		point.Ignore:   flags.Bool("ignore", false, "leave it as it is"),
+	in := charge.ResolveInput{}
+	chosen := map[charge.Action]*bool{
+		charge.RefundIt: flags.Bool("refund", false, "give all its money back at Iamport"),
+		charge.Accept:   flags.Bool("accept", false, "keep the money and give points by hand; of a credited payment, accept the books"),
+		charge.Ignore:   flags.Bool("ignore", false, "leave it as it is"),
 	}
 	flags.StringVar(&in.Reason, "reason", "", "why, for Iamport's console and for people")
-	flags.StringVar(&in.Operator, "by", "", "who decides")
+	by := flags.String("by", "", "a name that is kept beside the account of the operating system")
 	flags.StringVar(&in.UserID, "user", "", "with -accept: who gets the points; the order's user by default")
 	flags.Int64Var(&in.Points, "points", 0, "with -accept: how many; one for each won by default")
 	flags.Func("account", "with -refund of a virtual account's payment: HOLDER,BANK,NUMBER,PHONE", func(text string) (err error) {
@@ -32,9 +32,12 @@ func setUpResolve(flags *flag.FlagSet) task {
 			in.Action, err = chooseAction(chosen)
 			return err
 		},
-		run: func(ctx context.Context, r resources) error {
+		run: func(ctx context.Context, r resources) (err error) {
+			if in.Actor, err = r.commandActor(*by); err != nil {
+				return err
+			}
 			in.ImpUID = r.operands[0]
-			payment, err := r.points.Resolve(ctx, in)
+			payment, err := r.services.Charges.Resolve(ctx, in)
 			if err != nil {
 				return err
 			}
@@ -43,17 +46,17 @@ func setUpResolve(flags *flag.FlagSet) task {
 	}
 }
 
-func printResolved(w io.Writer, in point.ResolveInput, payment point.Payment) error {
-	_, err := fmt.Fprintf(w, "payment %s: %s by %s; now %s, %d %s, cancelled %d\n", payment.ImpUID, in.Action, in.Operator,
+func printResolved(w io.Writer, in charge.ResolveInput, payment charge.Payment) error {
+	_, err := fmt.Fprintf(w, "payment %s: %s by %s; now %s, %d %s, cancelled %d\n", payment.ImpUID, in.Action, in.Actor.ID,
 		payment.Status, payment.Amount, payment.Currency, payment.CancelledAmount)
-	if err == nil && in.Action == point.RefundIt && payment.CancelledAmount < payment.Amount {
+	if err == nil && in.Action == charge.RefundIt && payment.CancelledAmount < payment.Amount {
 		_, err = fmt.Fprintln(w, "the refund is under way; pointcharge refunds tells what becomes of it")
 	}
 	return err
 }
 
 // chooseAction returns the one action whose flag is set.
-func chooseAction(chosen map[point.Action]*bool) (action point.Action, err error) {
+func chooseAction(chosen map[charge.Action]*bool) (action charge.Action, err error) {
 	for a, set := range chosen {
 		if *set && action != "" {
 			return "", errors.New("choose one of -refund, -accept and -ignore")
@@ -68,10 +71,10 @@ func chooseAction(chosen map[point.Action]*bool) (action point.Action, err error
 	return action, nil
 }
 
-func parseRefundAccount(text string) (*point.RefundAccount, error) {
+func parseRefundAccount(text string) (*charge.RefundAccount, error) {
 	parts := strings.Split(text, ",")
 	if len(parts) != 4 {
 		return nil, errors.New("it must be HOLDER,BANK,NUMBER,PHONE")
 	}
-	return &point.RefundAccount{Holder: parts[0], Bank: parts[1], Number: parts[2], Phone: parts[3]}, nil
+	return &charge.RefundAccount{Holder: parts[0], Bank: parts[1], Number: parts[2], Phone: parts[3]}, nil
 }

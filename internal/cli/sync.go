@@ -7,7 +7,11 @@ import (
 
 // runSync makes the books agree with Iamport about one payment, and prints it.
 func runSync(ctx context.Context, r resources) error {
-	payment, err := r.points.Sync(ctx, r.operands[0])
+	actor, err := r.commandActor("")
+	if err != nil {
+		return err
+	}
+	payment, err := r.services.Charges.Sync(ctx, actor, r.operands[0])
 	if err != nil {
 		return err
 	}

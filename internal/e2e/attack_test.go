@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	testdb "pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 )
 
 // attack is a request that must be refused. What each costs the processor is measured in graph,
@@ -19,7 +19,7 @@ type attack struct {
 	method, path, body string // path and query of the address
 	headers            []string
 	status             int
-	code               point.Code // empty where the answer is no GraphQL
+	code               apierror.Code // empty where the answer is no GraphQL
 }
 
 const jsonType = "application/json"
@@ -27,10 +27,10 @@ const jsonType = "application/json"
 func attacks() map[string]attack {
 	const viewer = `{"query":"{ viewer { id } }"}`
 	query := func(text string) attack {
-		return attack{method: http.MethodPost, path: "/graphql", body: fmt.Sprintf(`{"query":%q}`, text), status: http.StatusOK, code: point.InvalidArgument}
+		return attack{method: http.MethodPost, path: "/graphql", body: fmt.Sprintf(`{"query":%q}`, text), status: http.StatusOK, code: apierror.InvalidArgument}
 	}
 	raw := func(body string, status int) attack {
-		return attack{method: http.MethodPost, path: "/graphql", body: body, status: status, code: point.InvalidArgument}
+		return attack{method: http.MethodPost, path: "/graphql", body: body, status: status, code: apierror.InvalidArgument}
 	}
 	typed := func(contentType string) attack {
 		a := raw(`{"query":"mutation { createChargeOrder(productId: \"points-5000\") { status } }"}`, http.StatusUnsupportedMediaType)
@@ -62,7 +62,7 @@ func attacks() map[string]attack {
 		"text/plain":          typed("text/plain"),
 		"multipart":           typed("multipart/form-data; boundary=x"),
 		"a form":              typed("application/x-www-form-urlencoded"),
-		"a mutation by GET": {method: http.MethodGet, status: http.StatusMethodNotAllowed, code: point.InvalidArgument,
+		"a mutation by GET": {method: http.MethodGet, status: http.StatusMethodNotAllowed, code: apierror.InvalidArgument,
 			path: "/graphql?query=" + url.QueryEscape(`mutation { createChargeOrder(productId: "points-5000") { status } }`)},
 		"cross-site POST": {method: http.MethodPost, path: "/graphql", body: viewer, status: http.StatusForbidden,
 			headers: []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}},
@@ -128,7 +128,7 @@ func TestATokenIsTakenFromTheHeaderOnly(t *testing.T) {
 		"none":       nil,
 	} {
 		got := s.send(http.MethodPost, s.url+"/graphql?access_token="+s.token+"&token="+s.token, viewer, headers...)
-		if !strings.Contains(got.text, string(point.Unauthenticated)) {
+		if !strings.Contains(got.text, string(apierror.Unauthenticated)) {
 			t.Errorf("%s: %d %s", name, got.status, got.text)
 		}
 	}

@@ -8,8 +8,10 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/audit"
 	testdb "pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
+	"pointcharge/internal/domaintest"
 )
 
 func TestAuditFindsCleanBooksRight(t *testing.T) {
@@ -17,7 +19,7 @@ func TestAuditFindsCleanBooksRight(t *testing.T) {
 	eachShop(t, func(s *visitor) {
 		s.chargePaid("points-10000", 10_000)
 		text, err := finish(t, s.env, "audit")
-		want := "the books are right: " + strconv.Itoa(len(point.Invariants())) + " invariants hold\n"
+		want := "the books are right: " + strconv.Itoa(len(domaintest.Invariants())) + " invariants hold\n"
 		if err != nil || text != want {
 			t.Errorf("%q, %v; want %q", text, err, want)
 		}
@@ -45,7 +47,7 @@ func openBrokenBooks(t *testing.T) (environment, *gorm.DB) {
 func TestAuditPrintsEveryFindingAndFails(t *testing.T) {
 	t.Parallel()
 	env, db := openBrokenBooks(t)
-	findings, err := point.Audit(t.Context(), db)
+	findings, err := audit.Run(t.Context(), db, domaintest.Invariants())
 	if err != nil || len(findings) == 0 {
 		t.Fatalf("%v, %v", findings, err)
 	}
@@ -92,13 +94,13 @@ func TestAuditHasAMetricForEachInvariant(t *testing.T) {
 		t.Error(err)
 	}
 	found := parseGauges(t, text)
-	for _, invariant := range point.Invariants() {
-		if rows, ok := found[invariant]; !ok || rows != 0 {
+	for _, invariant := range domaintest.Invariants() {
+		if rows, ok := found[invariant.Name]; !ok || rows != 0 {
 			t.Errorf("%s: %d, %v", invariant, rows, ok)
 		}
 	}
-	if len(found) != len(point.Invariants()) {
-		t.Errorf("%d metrics, %d invariants", len(found), len(point.Invariants()))
+	if len(found) != len(domaintest.Invariants()) {
+		t.Errorf("%d metrics, %d invariants", len(found), len(domaintest.Invariants()))
 	}
 }
 
@@ -106,7 +108,7 @@ func TestAuditsMetricsCountTheFindings(t *testing.T) {
 	t.Parallel()
 	env, db := openBrokenBooks(t)
 	want := map[string]int{}
-	findings, err := point.Audit(t.Context(), db)
+	findings, err := audit.Run(t.Context(), db, domaintest.Invariants())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +154,7 @@ func TestRefundsListsNoneAndReleasesNoUnknownOne(t *testing.T) {
 	if text, err := finish(t, env, "refunds"); err != nil || text != "0 refunds are under way\n" {
 		t.Errorf("%q, %v", text, err)
 	}
-	if _, err := finish(t, env, "refunds", "-release", "none"); point.CodeOf(err) != point.NotFound {
+	if _, err := finish(t, env, "refunds", "-release", "none"); apierror.CodeOf(err) != apierror.NotFound {
 		t.Errorf("release of an unknown refund: %v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 func TestAChargeFromTheClickToThePoints(t *testing.T) {
@@ -37,7 +37,7 @@ func TestF3F35ARepeatedChargeNamesTheLine(t *testing.T) {
 		first := s.charge(s.token, impUID).Data.CreatePointTransaction.ID
 		for range 2 {
 			r := s.charge(s.token, impUID)
-			if s.wantCode(r, point.PaymentAlreadyCharged); r.Errors[0].Extensions.TransactionID != first {
+			if s.wantCode(r, apierror.PaymentAlreadyCharged); r.Errors[0].Extensions.TransactionID != first {
 				t.Errorf("it names another line than %s: %s", first, r.text)
 			}
 		}
@@ -122,7 +122,7 @@ func TestWindowsThatDoNotPayGiveNothing(t *testing.T) {
 		for _, action := range []string{"fail", "close"} {
 			o := s.buy(s.token, "points-5000")
 			ended := s.answerWindow(s.openWindow(o, "overlay", nil), map[string]any{"action": action})
-			s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), point.PaymentNotPaid)
+			s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), apierror.PaymentNotPaid)
 			if status := s.readOrder(s.token, o.MerchantUID).Status; status != "PENDING" {
 				t.Errorf("%s: the order is %s", action, status)
 			}
@@ -139,7 +139,7 @@ func TestF24OtherAmountsAndCurrenciesGiveNothing(t *testing.T) {
 		} {
 			o := s.buy(s.token, "points-5000")
 			ended := s.answerWindow(s.openWindow(o, "overlay", nil), decision)
-			s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), point.PaymentMismatch)
+			s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), apierror.PaymentMismatch)
 			if o = s.readOrder(s.token, o.MerchantUID); o.Status != "PENDING" || o.Transaction != nil {
 				t.Errorf("%v: the order is %+v", decision, o)
 			}
@@ -189,7 +189,7 @@ func TestF8AVirtualAccountIsCreditedWithItsDeposit(t *testing.T) {
 		if waiting.VirtualAccount == nil || waiting.VirtualAccount.Number == "" || !ended.Rsp.Success {
 			t.Fatalf("order %+v, outcome %+v", waiting, ended.Rsp)
 		}
-		s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), point.PaymentNotPaid)
+		s.wantCode(s.charge(s.token, ended.Rsp.ImpUID), apierror.PaymentNotPaid)
 		s.wantBalance(s.token, 0)
 		s.postJSON(s.url+"/sandbox/sandbox-payments/"+ended.Rsp.ImpUID+"/pay", nil, nil)
 		s.awaitStatus(s.token, o.MerchantUID, "PAID")

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	testdb "pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 )
 
 // clientRead is the data that one of the clients in graph/audit/clients.mjs has read.
@@ -49,10 +49,10 @@ func TestClientsReadDataAndCodes(t *testing.T) {
 				if r.Viewer.ID != "minji" || r.Viewer.Balance != 5_000*int64(i+1) || r.Amount != 5_000 {
 					t.Errorf("%s read other data: %+v", name, r)
 				}
-				if r.Repeated.Code != string(point.PaymentAlreadyCharged) || r.Repeated.TransactionID != r.Line {
+				if r.Repeated.Code != string(apierror.PaymentAlreadyCharged) || r.Repeated.TransactionID != r.Line {
 					t.Errorf("%s cannot find the line of a repeated charge: %+v", name, r)
 				}
-				if r.Wrong.Code != string(point.InvalidArgument) {
+				if r.Wrong.Code != string(apierror.InvalidArgument) {
 					t.Errorf("%s read no code of a wrong query: %+v", name, r)
 				}
 			}

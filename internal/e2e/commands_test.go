@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	testdb "pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 )
 
 func TestServesHelpNamesTheSettings(t *testing.T) {
@@ -79,7 +79,7 @@ func TestTokenOpensTheServer(t *testing.T) {
 			t.Errorf("got %s", r.text)
 		}
 		const all = `{ chargeProducts(includeInactive: true) { id } }`
-		s.wantCode(s.ask(s.tokenFor("seoyeon", "-role", "service"), all), point.Forbidden)
+		s.wantCode(s.ask(s.tokenFor("seoyeon", "-role", "service"), all), apierror.Forbidden)
 		s.wantCode(s.ask(s.tokenFor("boss", "-role", "admin"), all), "")
 	})
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	testdb "pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 )
 
 func openShopWith(t *testing.T, settings environment) *visitor {
@@ -106,7 +106,7 @@ func TestTokensAreReadFromTheirHeaderOnly(t *testing.T) {
 	body := `{"query":"{ viewer { balance } }","access_token":"` + s.token + `"}`
 	for _, query := range []string{"", "?access_token=" + s.token, "?token=" + s.token} {
 		a := s.send(http.MethodPost, s.url+"/graphql"+query, body, "Cookie", "token="+s.token+"; Authorization=Bearer "+s.token)
-		if !strings.Contains(a.text, string(point.Unauthenticated)) {
+		if !strings.Contains(a.text, string(apierror.Unauthenticated)) {
 			t.Errorf("%q: %s", query, a.text)
 		}
 	}
@@ -153,7 +153,7 @@ func TestStrangersShareALimitWhereNoProxyIsNamed(t *testing.T) {
 		t.Errorf("a forged header is a way around it: %d %s", last.status, last.text)
 	}
 	for i := range 12 { // more than an address may ask the gateway
-		s.wantCode(s.charge(s.tokenFor(fmt.Sprint("user-", i)), "imp_unknown"), point.PaymentNotFound)
+		s.wantCode(s.charge(s.tokenFor(fmt.Sprint("user-", i)), "imp_unknown"), apierror.PaymentNotFound)
 	}
 }
 
@@ -173,17 +173,17 @@ func TestUsersAreLimited(t *testing.T) {
 	t.Parallel()
 	s := openShopWith(t, environment{"RATE_LIMIT_USER": "1/m burst 5", "RATE_LIMIT_GATEWAY": "1/m burst 2"})
 	for range 2 {
-		s.wantCode(s.charge(s.token, "imp_unknown"), point.PaymentNotFound)
+		s.wantCode(s.charge(s.token, "imp_unknown"), apierror.PaymentNotFound)
 	}
-	s.wantCode(s.charge(s.token, "imp_unknown"), point.RateLimited)
+	s.wantCode(s.charge(s.token, "imp_unknown"), apierror.RateLimited)
 	if a := s.send(http.MethodPost, s.url+"/graphql", products, "Authorization", "Bearer "+s.token); a.status != http.StatusOK {
 		t.Errorf("reads are refused, too: %d %s", a.status, a.text)
 	}
-	s.wantCode(s.charge(s.token, "imp_unknown"), point.RateLimited) // the fifth request
+	s.wantCode(s.charge(s.token, "imp_unknown"), apierror.RateLimited) // the fifth request
 	if a := s.send(http.MethodPost, s.url+"/graphql", products, "Authorization", "Bearer "+s.token); a.status != http.StatusTooManyRequests {
 		t.Errorf("the sixth request: %d %s", a.status, a.text)
 	}
-	s.wantCode(s.charge(s.tokenFor("junho"), "imp_unknown"), point.PaymentNotFound)
+	s.wantCode(s.charge(s.tokenFor("junho"), "imp_unknown"), apierror.PaymentNotFound)
 }
 
 func TestF12OnlyIamportsAddressesWhenAskedFor(t *testing.T) {

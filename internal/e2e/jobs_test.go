@@ -123,11 +123,11 @@ func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
 			t.Errorf("%q, %v", text, err)
 		}
 		text, err = finish(t, env, "problems", "-of", impUID)
-		if err != nil || !strings.Contains(text, "REFUND  AMOUNT by sora: 금액 오류\n") {
+		if err != nil || !strings.Contains(text, "REFUND  AMOUNT by ") || !strings.Contains(text, "/sora: 금액 오류\n") {
 			t.Errorf("%q, %v", text, err)
 		}
 		text, err = finish(t, env, "problems", "-json", "-of", impUID)
-		if err != nil || !strings.Contains(text, `"action":"REFUND","reason":"금액 오류","operator":"sora"`) {
+		if err != nil || !strings.Contains(text, `"action":"REFUND","reason":"금액 오류","operator":"`) || !strings.Contains(text, `/sora"`) {
 			t.Errorf("%q, %v", text, err)
 		}
 		s.wantBalance(s.token, 0)

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 const (
@@ -78,7 +78,7 @@ func TestTheLedgersWholeLife(t *testing.T) {
 		s.cancelAtIamport(first.Transaction.ImpUID, 5_000)
 		s.awaitStatus(s.token, first.MerchantUID, "CANCELLED")
 		s.wantWallet(-3_000, 0, 3_000)
-		s.wantCode(s.ask(service, fmt.Sprintf(spendPoints, 1), "r", "order-2"), point.InsufficientPoints)
+		s.wantCode(s.ask(service, fmt.Sprintf(spendPoints, 1), "r", "order-2"), apierror.InsufficientPoints)
 		s.chargePaid("points-5000", 5_000)
 		s.wantWallet(2_000, 2_000, 0)
 	})

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/config"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 	"pointcharge/internal/server"
 )
@@ -78,7 +78,7 @@ func TestF20LiveModeDoesNotSeeTestPayments(t *testing.T) {
 	eachLive(t, withoutFront, func(s *liveServer) {
 		o := s.buy(s.token, s.product)
 		test := s.gateway.Put(sandbox.Payment{MerchantUID: o.MerchantUID, Amount: "5000", Sandbox: true})
-		s.wantCode(s.charge(s.token, test.ImpUID), point.PaymentNotFound)
+		s.wantCode(s.charge(s.token, test.ImpUID), apierror.PaymentNotFound)
 		s.wantBalance(s.token, 0)
 	})
 }
@@ -96,7 +96,7 @@ func TestF20LiveModeRefusesTestPayments(t *testing.T) {
 	eachLive(t, showing, func(s *liveServer) {
 		o := s.buy(s.token, s.product)
 		test := s.gateway.Put(sandbox.Payment{MerchantUID: o.MerchantUID, Amount: "5000", Sandbox: true})
-		s.wantCode(s.charge(s.token, test.ImpUID), point.PaymentMismatch)
+		s.wantCode(s.charge(s.token, test.ImpUID), apierror.PaymentMismatch)
 		notice := `{"imp_uid":"` + test.ImpUID + `","merchant_uid":"` + o.MerchantUID + `","status":"paid"}`
 		if a := s.send(http.MethodPost, s.url+"/webhooks/iamport", notice); a.status != http.StatusOK {
 			t.Errorf("webhook: %d %s", a.status, a.text)
@@ -116,7 +116,7 @@ func TestLiveModeHasNothingOfTheSandbox(t *testing.T) {
 				}
 			}
 		}
-		s.wantCode(s.ask(s.token, `{ __schema { queryType { name } } }`), point.InvalidArgument)
+		s.wantCode(s.ask(s.token, `{ __schema { queryType { name } } }`), apierror.InvalidArgument)
 		if r := s.ask("", `{ chargeProducts { id } }`); strings.Count(r.text, `"id"`) != 1 {
 			t.Errorf("the shop was not empty: %s", r.text)
 		}
@@ -126,7 +126,7 @@ func TestLiveModeHasNothingOfTheSandbox(t *testing.T) {
 func TestLiveModePrintsNoTokenAndNoSecret(t *testing.T) {
 	t.Parallel()
 	eachLive(t, withoutFront, func(s *liveServer) {
-		s.wantCode(s.charge(s.token, "imp_unknown"), point.PaymentNotFound)
+		s.wantCode(s.charge(s.token, "imp_unknown"), apierror.PaymentNotFound)
 		s.stop()
 		for _, secret := range []string{"token", "eyJ", liveSecret, "live-imp-secret", "live-key", "storefront", "playground"} {
 			if strings.Contains(s.stdout.text(), secret) {
@@ -144,6 +144,6 @@ func TestLiveModeDoesNotBelieveTheDevelopmentSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.wantCode(s.ask(strings.TrimSpace(sandboxToken), readWallet), point.Unauthenticated)
+		s.wantCode(s.ask(strings.TrimSpace(sandboxToken), readWallet), apierror.Unauthenticated)
 	})
 }

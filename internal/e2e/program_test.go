@@ -18,9 +18,10 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/audit"
 	"pointcharge/internal/cli"
 	testdb "pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
+	"pointcharge/internal/domaintest"
 )
 
 // testTimeout is how long a test waits for an event. Only a test that fails waits that long.
@@ -249,7 +250,7 @@ func wantNoSession(t *testing.T, db *gorm.DB) {
 
 func wantCleanBooks(t *testing.T, db *gorm.DB) {
 	t.Helper()
-	findings, err := point.Audit(context.Background(), db)
+	findings, err := audit.Run(context.Background(), db, domaintest.Invariants())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 const (
@@ -71,7 +71,7 @@ func (c *race) mutate() {
 	switch r := c.charge(c.token, c.impUID); r.code() {
 	case "":
 		c.won.Add(1)
-	case point.PaymentAlreadyCharged:
+	case apierror.PaymentAlreadyCharged:
 	default:
 		c.Errorf("the owner was told %s", r.text)
 	}
@@ -99,7 +99,7 @@ func (c *race) land() {
 }
 
 func (c *race) steal() {
-	c.wantCode(c.charge(c.stranger, c.impUID), point.PaymentNotFound)
+	c.wantCode(c.charge(c.stranger, c.impUID), apierror.PaymentNotFound)
 }
 
 // wantOneChargeEach reads the ledger: as many lines as payments, each of another one, each after

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/internal/apierror"
 	testdb "pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 )
 
 // besideServer is an environment for a command that asks the sandbox inside the running server.
@@ -89,7 +89,7 @@ func TestReconcileFailsAndSaysSoWhenIamportIsDown(t *testing.T) {
 	t.Parallel()
 	env := sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"ADDR": "127.0.0.1:1"}) // no server listens there
 	text, err := finish(t, env, "reconcile")
-	if point.CodeOf(err) != point.GatewayUnavailable || isUsageError(err) || !strings.Contains(text, "failed: GATEWAY_UNAVAILABLE") {
+	if apierror.CodeOf(err) != apierror.GatewayUnavailable || isUsageError(err) || !strings.Contains(text, "failed: GATEWAY_UNAVAILABLE") {
 		t.Errorf("%v\n%s", err, text)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	testdb "pointcharge/internal/database/databasetest"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/point"
 )
 
@@ -109,9 +110,9 @@ func TestAStreamSurvivesARestart(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		enter := func(first, last int) {
 			t.Helper()
-			points := &point.Service{DB: testdb.Open(t, database)}
+			points := point.New(testdb.Open(t, database))
 			for i := first; i <= last; i++ {
-				_, err := points.Adjust(t.Context(), point.AdjustInput{UserID: "minji", Amount: 1, Reference: strconv.Itoa(i), Reason: "test", Operator: "boss"})
+				_, err := points.Adjust(t.Context(), point.AdjustInput{UserID: "minji", Amount: 1, Reference: strconv.Itoa(i), Reason: "test", Actor: domaintest.Sora()})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 const (
@@ -122,7 +122,7 @@ func TestAWrongDepositIsKeptForTheOperator(t *testing.T) {
 		impUID := s.newestPayment(o.MerchantUID)
 		s.payDeposit(impUID, map[string]any{"amount": 4_999, "force": true})
 		s.printed(`(problem=DEPOSIT)`)
-		s.wantCode(s.charge(s.token, impUID), point.PaymentMismatch)
+		s.wantCode(s.charge(s.token, impUID), apierror.PaymentMismatch)
 		s.wantBalance(s.token, 0)
 		if text := s.stdout.text(); strings.Contains(text, "level=ERROR") {
 			t.Errorf("logged: %s", text)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 // visitor is a front end of a running server: it knows the address and a user's token.
@@ -152,11 +152,11 @@ type order struct {
 	VirtualAccount      *struct{ Bank, Number string }
 }
 
-func (r reply) code() point.Code {
+func (r reply) code() apierror.Code {
 	if len(r.Errors) == 0 {
 		return ""
 	}
-	return point.Code(r.Errors[0].Extensions.Code)
+	return apierror.Code(r.Errors[0].Extensions.Code)
 }
 
 // ask calls the API with variables in pairs of name and value.
@@ -181,7 +181,7 @@ func (s *visitor) ask(token, query string, variables ...string) reply {
 	return r
 }
 
-func (s *visitor) wantCode(r reply, code point.Code) {
+func (s *visitor) wantCode(r reply, code apierror.Code) {
 	s.Helper()
 	if r.code() != code {
 		s.Errorf("got code %q, want %q: %s", r.code(), code, r.text)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 )
@@ -84,16 +85,16 @@ func (f *Feed) Close() {
 }
 
 // Enter counts a stream of the user's, which may run as long as the context it returns; leave must be called in the end.
-// A *point.Error RateLimited when there are too many, or when the feed is closed.
+// A *apierror.Error RateLimited when there are too many, or when the feed is closed.
 func (f *Feed) Enter(ctx context.Context, userID string) (_ context.Context, leave func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.closed || f.open >= f.Total:
-		return nil, nil, &point.Error{Code: point.RateLimited, RetryAfter: retryAfter,
+		return nil, nil, &apierror.Error{Code: apierror.RateLimited, RetryAfter: retryAfter,
 			Message: "The server has no room for another stream; try again later."}
 	case f.streams[userID] >= f.PerUser:
-		return nil, nil, &point.Error{Code: point.RateLimited, RetryAfter: retryAfter, Message: "You have too many streams open."}
+		return nil, nil, &apierror.Error{Code: apierror.RateLimited, RetryAfter: retryAfter, Message: "You have too many streams open."}
 	}
 	f.open++
 	f.streams[userID]++
@@ -127,7 +128,7 @@ func (f *Feed) Lines(ctx context.Context, userID string, after *int) (<-chan poi
 		defer f.running.Done()
 		defer f.unfollow(userID)
 		defer close(lines)
-		err := point.Contained(func() error { return f.deliver(ctx, userID, seq, lines) })
+		err := apierror.RecoverPanic(func() error { return f.deliver(ctx, userID, seq, lines) })
 		if err != nil && ctx.Err() == nil {
 			f.Log.ErrorContext(ctx, "a stream was cut: its lines cannot be read", "err", err)
 		}

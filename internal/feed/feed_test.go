@@ -14,6 +14,7 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/point"
 )
 
@@ -54,7 +55,7 @@ func (s *statements) since(n int) []string {
 func newFeed(t *testing.T, db *gorm.DB, poll time.Duration) (*Feed, *statements) {
 	t.Helper()
 	counted := &statements{Interface: db.Logger}
-	f := New(Config{Points: &point.Service{DB: db.Session(&gorm.Session{Logger: counted})}, Poll: poll, Log: slog.New(slog.DiscardHandler)})
+	f := New(Config{Points: point.New(db.Session(&gorm.Session{Logger: counted})), Poll: poll, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(f.Close)
 	return f, counted
 }
@@ -126,7 +127,7 @@ func TestWithoutStreamsNothingIsAsked(t *testing.T) {
 func enter(t *testing.T, f *Feed, userID string, lines int) {
 	t.Helper()
 	for range lines {
-		_, err := f.Points.Adjust(t.Context(), point.AdjustInput{UserID: userID, Amount: 1, Operator: "boss", Reason: "test",
+		_, err := f.Points.Adjust(t.Context(), point.AdjustInput{UserID: userID, Amount: 1, Actor: domaintest.Sora(), Reason: "test",
 			Reference: fmt.Sprint(time.Now().UnixNano())})
 		if err != nil {
 			t.Fatal(err)
@@ -208,23 +209,24 @@ func TestALookThatFailsCutsNothing(t *testing.T) {
 // TestAPanicEndsNoProcess: the poller goes on, and a stream is cut.
 func TestAPanicEndsNoProcess(t *testing.T) {
 	t.Parallel()
-	f, counted := newFeed(t, databasetest.New(t, databasetest.SQLite), time.Millisecond)
+	db := databasetest.New(t, databasetest.SQLite)
+	f, counted := newFeed(t, db, time.Millisecond)
 	lines, leave := follow(t, f, "minji", nil)
 	defer leave()
 	looks := len(counted.since(0))
 	counted.setTrap("wallets")
 	eventually(t, "it looks again after a panic", func() bool { return len(counted.since(looks)) > 2 })
 	counted.setTrap("point_transactions")
-	enterUntraced(t, f, "minji")
+	enterUntraced(t, db, "minji")
 	if line, ok := <-lines; ok {
 		t.Errorf("there is a line %+v", line)
 	}
 }
 
-func enterUntraced(t *testing.T, f *Feed, userID string) {
+func enterUntraced(t *testing.T, db *gorm.DB, userID string) {
 	t.Helper()
-	quiet := &point.Service{DB: f.Points.DB.Session(&gorm.Session{Logger: gormlogger.Discard})}
-	_, err := quiet.Adjust(t.Context(), point.AdjustInput{UserID: userID, Amount: 1, Operator: "boss", Reason: "test", Reference: "1"})
+	quiet := point.New(db.Session(&gorm.Session{Logger: gormlogger.Discard}))
+	_, err := quiet.Adjust(t.Context(), point.AdjustInput{UserID: userID, Amount: 1, Actor: domaintest.Sora(), Reason: "test", Reference: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}

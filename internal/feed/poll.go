@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 // follow makes sure that the user's ledger, which has come as far as newest, is looked at; false when the feed is closed.
@@ -43,7 +43,7 @@ func (f *Feed) poll() {
 	defer ticker.Stop()
 	healthy := true
 	for users := f.followed(); len(users) > 0; users = f.followed() {
-		err := point.Contained(func() error { return f.look(users) })
+		err := apierror.RecoverPanic(func() error { return f.look(users) })
 		if err != nil && healthy && f.life.Err() == nil { // once, not every second
 			f.Log.Error("new lines cannot be looked for", "err", err)
 		}

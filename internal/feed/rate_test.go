@@ -13,7 +13,7 @@ import (
 func newSlowFeed(t *testing.T, rate ratelimit.Rate) *Feed {
 	t.Helper()
 	db := databasetest.New(t, databasetest.SQLite)
-	f := New(Config{Points: &point.Service{DB: db}, Poll: time.Millisecond, Log: slog.New(slog.DiscardHandler), Rate: rate})
+	f := New(Config{Points: point.New(db), Poll: time.Millisecond, Log: slog.New(slog.DiscardHandler), Rate: rate})
 	t.Cleanup(f.Close)
 	return f
 }

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // switchable is a gateway that can be broken and mended.
@@ -33,7 +33,7 @@ func wearOut(t *testing.T, stub *stub, client *iamport.Client) {
 	for range 100 {
 		before := stub.requests.Load()
 		_, err := client.Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		if stub.requests.Load() == before {
 			return
 		}
@@ -87,7 +87,7 @@ func TestBreakerStaysClosedForUnknownPayments(t *testing.T) {
 	client := stub.timeless(iamport.Config{})
 	for range 50 {
 		_, err := client.Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.PaymentNotFound)
+		wantCode(t, err, apierror.PaymentNotFound)
 	}
 	wantCount(t, "requests", stub.requests.Load(), 50)
 }
@@ -100,7 +100,7 @@ func TestBreakerStaysClosedForCallersWhoLeave(t *testing.T) {
 		for range 50 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err := client.Payment(ctx, "imp_1")
-			wantCode(t, err, point.GatewayUnavailable)
+			wantCode(t, err, apierror.GatewayUnavailable)
 			cancel()
 		}
 		wantCount(t, "requests", stub.requests.Load(), 50)
@@ -140,7 +140,7 @@ func TestBreakerOpensForAGatewayThatCannotBeReached(t *testing.T) {
 		client := newClient("http://iamport.test", iamport.Config{Transport: gone})
 		for range 10 {
 			_, err := client.Payment(t.Context(), "imp_1")
-			wantCode(t, err, point.GatewayUnavailable)
+			wantCode(t, err, apierror.GatewayUnavailable)
 		}
 		wantCount(t, "dials", gone.dials.Load(), 10)
 	})
@@ -187,7 +187,7 @@ func TestWaitingForATurnEndsWithTheCallersContext(t *testing.T) {
 		defer cancel()
 		started := time.Now()
 		_, err := client.Payment(ctx, "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		if waited := time.Since(started); waited != time.Second {
 			t.Errorf("waited %s", waited)
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 type cancellationRequest struct {
@@ -24,30 +24,30 @@ type cancellationRequest struct {
 // INVALID_ARGUMENT before any call, and with REFUND_NOT_POSSIBLE when Iamport refused: in both
 // cases nothing happened. After GATEWAY_UNAVAILABLE nobody knows: read the payment before trying
 // again. It is never retried here.
-func (c *Client) Cancel(ctx context.Context, cancel point.Cancel) (point.Payment, error) {
+func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payment, error) {
 	request, err := cancelRequest(cancel)
 	if err != nil {
-		return point.Payment{}, err
+		return charge.Payment{}, err
 	}
 	ctx, stop := c.bounded(ctx)
 	defer stop()
 	response, err := c.do(ctx, post("/payments/cancel", request))
 	if isDeclined(err) {
-		return point.Payment{}, declined(err)
+		return charge.Payment{}, declined(err)
 	}
 	if err != nil {
-		return point.Payment{}, unavailable("cancel", err)
+		return charge.Payment{}, unavailable("cancel", err)
 	}
 	payment, err := decodePaymentOf(cancel.ImpUID, response)
 	if err != nil {
-		return point.Payment{}, unavailable("cancel", err)
+		return charge.Payment{}, unavailable("cancel", err)
 	}
 	return payment, nil
 }
 
 // cancelRequest refuses what Iamport would misread: an amount of 0 is a full refund there, and so is a
 // forgotten one (contract §0.7, F19).
-func cancelRequest(cancel point.Cancel) (cancellationRequest, error) {
+func cancelRequest(cancel charge.Cancel) (cancellationRequest, error) {
 	if err := checkID("impUid", cancel.ImpUID, maxImpUID); err != nil {
 		return cancellationRequest{}, err
 	}

@@ -9,14 +9,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
-var _ point.Gateway = (*iamport.Client)(nil)
+var _ charge.Gateway = (*iamport.Client)(nil)
 
-func refund() point.Cancel {
-	return point.Cancel{ImpUID: "imp_1", Currency: "KRW", Amount: 1000, Checksum: 5000, Reason: "변심"}
+func refund() charge.Cancel {
+	return charge.Cancel{ImpUID: "imp_1", Currency: "KRW", Amount: 1000, Checksum: 5000, Reason: "변심"}
 }
 
 // hears keeps the last request body and answers with a payment.
@@ -32,7 +33,7 @@ func TestF19CancelWithoutAnAmountReachesNobody(t *testing.T) {
 	t.Parallel()
 	stub := newStub(paysAll)
 	client := stub.timeless(iamport.Config{})
-	for _, cancel := range []point.Cancel{
+	for _, cancel := range []charge.Cancel{
 		{ImpUID: "imp_1", Currency: "KRW", Checksum: 5000},
 		{ImpUID: "imp_1", Currency: "KRW", Amount: -1, Checksum: 5000},
 		{ImpUID: "imp_1", Currency: "KRW", Amount: 1000},
@@ -40,7 +41,7 @@ func TestF19CancelWithoutAnAmountReachesNobody(t *testing.T) {
 		{ImpUID: "imp_1", Amount: 1000, Checksum: 5000},
 	} {
 		_, err := client.Cancel(t.Context(), cancel)
-		wantCode(t, err, point.InvalidArgument)
+		wantCode(t, err, apierror.InvalidArgument)
 	}
 	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
 }
@@ -65,7 +66,7 @@ func TestCancelSendsTheRefundAccountAndAsksForTheWebhook(t *testing.T) {
 	t.Parallel()
 	var body string
 	cancel := refund()
-	cancel.Account = &point.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
+	cancel.Account = &charge.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
 	cancel.Notify = true
 	if _, err := newStub(hears(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel); err != nil {
 		t.Fatal(err)
@@ -80,8 +81,8 @@ func TestF18RefusedCancelIsAnErrorThoughItIsA200(t *testing.T) {
 	t.Parallel()
 	stub := newStub(says(200, `{"code":1,"message":"취소할 결제건이 존재하지 않습니다.","response":null}`))
 	_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund())
-	wantCode(t, err, point.RefundNotPossible)
-	if e, _ := errors.AsType[*point.Error](err); strings.Contains(e.Message, "취소") {
+	wantCode(t, err, apierror.RefundNotPossible)
+	if e, _ := errors.AsType[*apierror.Error](err); strings.Contains(e.Message, "취소") {
 		t.Errorf("Iamport's words are in the message: %s", e.Message)
 	}
 }
@@ -89,7 +90,7 @@ func TestF18RefusedCancelIsAnErrorThoughItIsA200(t *testing.T) {
 func TestCancelDistrustsAnAnswerAboutAnotherPayment(t *testing.T) {
 	t.Parallel()
 	_, err := newStub(says(200, ok(minimal("imp_2")))).timeless(iamport.Config{}).Cancel(t.Context(), refund())
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestPostsAreSentOnceWhateverHappens(t *testing.T) {
@@ -103,8 +104,8 @@ func TestPostsAreSentOnceWhateverHappens(t *testing.T) {
 			mustPay(t, client) // opens the connection: a used one is where transports like to retry
 			stub.answer = badly
 			_, err := client.Cancel(t.Context(), refund())
-			wantCode(t, err, point.GatewayUnavailable)
-			wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), point.GatewayUnavailable)
+			wantCode(t, err, apierror.GatewayUnavailable)
+			wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), apierror.GatewayUnavailable)
 			wantCount(t, "requests", stub.requests.Load(), 3)
 		})
 	}
@@ -116,7 +117,7 @@ func TestCancelIsGivenTheWholeTimeAndNoSecondTry(t *testing.T) {
 		stub := newStub(hangs)
 		started := time.Now()
 		_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund())
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		wantCount(t, "requests", stub.requests.Load(), 1)
 		if waited := time.Since(started); waited != 15*time.Second {
 			t.Errorf("waited %s", waited)
@@ -157,9 +158,9 @@ func TestPrepareNeedsAnAmountAndACurrency(t *testing.T) {
 	t.Parallel()
 	stub := newStub(paysAll)
 	client := stub.timeless(iamport.Config{})
-	wantCode(t, client.Prepare(t.Context(), "order-1", 0, "KRW"), point.InvalidArgument)
-	wantCode(t, client.Prepare(t.Context(), "order-1", 5000, ""), point.InvalidArgument)
-	wantCode(t, client.Prepare(t.Context(), strings.Repeat("o", 41), 5000, "KRW"), point.InvalidArgument)
+	wantCode(t, client.Prepare(t.Context(), "order-1", 0, "KRW"), apierror.InvalidArgument)
+	wantCode(t, client.Prepare(t.Context(), "order-1", 5000, ""), apierror.InvalidArgument)
+	wantCode(t, client.Prepare(t.Context(), strings.Repeat("o", 41), 5000, "KRW"), apierror.InvalidArgument)
 	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
 }
 
@@ -167,6 +168,6 @@ func TestF18RefusedPrepareIsAnErrorThoughItIsA200(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"code":1,"message":"이미 등록","response":null}`, ok("null"), ok(`{"merchant_uid":"order-2"}`)} {
 		client := newStub(says(200, body)).timeless(iamport.Config{})
-		wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), point.GatewayUnavailable)
+		wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), apierror.GatewayUnavailable)
 	}
 }

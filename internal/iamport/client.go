@@ -19,7 +19,7 @@ import (
 	"strconv"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 // Config says which Iamport to ask, as whom, and with how much patience. The zero value of
@@ -48,7 +48,7 @@ type Config struct {
 	Log       *slog.Logger      // default: discarded
 }
 
-// Client is a point.Gateway. It is safe for concurrent use, and one is enough for a process: it
+// Client is a charge.Gateway. It is safe for concurrent use, and one is enough for a process: it
 // holds the access token, the connections and the knowledge of how the gateway is doing.
 type Client struct {
 	wire           *wire
@@ -94,9 +94,9 @@ func withDefaults(cfg Config) Config {
 // Payment reads one payment (contract §1.5). It fails with INVALID_ARGUMENT, before any call, for
 // what cannot be an imp_uid; with PAYMENT_NOT_FOUND when Iamport knows no such payment, or only
 // one of a test channel and IncludeSandbox is off; and with GATEWAY_UNAVAILABLE otherwise.
-func (c *Client) Payment(ctx context.Context, impUID string) (point.Payment, error) {
+func (c *Client) Payment(ctx context.Context, impUID string) (charge.Payment, error) {
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
-		return point.Payment{}, err
+		return charge.Payment{}, err
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -106,14 +106,14 @@ func (c *Client) Payment(ctx context.Context, impUID string) (point.Payment, err
 	}
 	response, err := c.do(ctx, get(path))
 	if isNotFound(err) {
-		return point.Payment{}, point.UnknownPayment(err)
+		return charge.Payment{}, charge.UnknownPayment(err)
 	}
 	if err != nil {
-		return point.Payment{}, unavailable("read payment", err)
+		return charge.Payment{}, unavailable("read payment", err)
 	}
 	payment, err := decodePaymentOf(impUID, response)
 	if err != nil {
-		return point.Payment{}, unavailable("read payment", err)
+		return charge.Payment{}, unavailable("read payment", err)
 	}
 	return payment, nil
 }
@@ -127,13 +127,13 @@ const (
 // IncludeSandbox says (contract §1.5). An order nobody tried to pay has none, which is no error.
 // It fails with INVALID_ARGUMENT, before any call, for what cannot be a merchant_uid, and with
 // GATEWAY_UNAVAILABLE when some attempts could not be read: the others come beside the error.
-func (c *Client) Payments(ctx context.Context, merchantUID string) ([]point.Payment, error) {
+func (c *Client) Payments(ctx context.Context, merchantUID string) ([]charge.Payment, error) {
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return nil, err
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	var all []point.Payment
+	var all []charge.Payment
 	var bad error
 	for next := int64(1); next != 0; {
 		p, err := c.page(ctx, merchantUID, next)

@@ -14,8 +14,8 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // description is PortOne's own description of its REST interface.
@@ -119,7 +119,7 @@ func useEverything(t *testing.T, c *iamport.Client, impUID, merchantUID string) 
 	t.Helper()
 	cancel := refund()
 	cancel.ImpUID, cancel.Notify = impUID, true
-	cancel.Account = &point.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
+	cancel.Account = &charge.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
 	_, payment := c.Payment(t.Context(), impUID)
 	_, payments := c.Payments(t.Context(), merchantUID)
 	_, cancelled := c.Cancel(t.Context(), cancel)

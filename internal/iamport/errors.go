@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 )
 
 var (
@@ -17,7 +18,7 @@ var (
 	errNoAnswer = fmt.Errorf("%w: timed out", errLost)
 )
 
-func untrustworthy(why string) error { return fmt.Errorf("%w: %s", point.ErrUntrustworthy, why) }
+func untrustworthy(why string) error { return fmt.Errorf("%w: %s", charge.ErrUntrustworthy, why) }
 
 // refusal is an answer that says no: any status but 2xx, or a code but 0 in a 200 (F18).
 type refusal struct {
@@ -87,30 +88,30 @@ func isCallersEnd(err error) bool {
 
 func unavailable(doing string, err error) error {
 	message := "The payment gateway did not answer. Try again."
-	if errors.Is(err, point.ErrUntrustworthy) || isDeclined(err) {
+	if errors.Is(err, charge.ErrUntrustworthy) || isDeclined(err) {
 		message = "The payment gateway gave an unusable answer. Try again later."
 	}
-	return &point.Error{
-		Code:    point.GatewayUnavailable,
+	return &apierror.Error{
+		Code:    apierror.GatewayUnavailable,
 		Message: message,
 		Err:     fmt.Errorf("iamport: %s: %w", doing, err),
 	}
 }
 
 func declined(err error) error {
-	return &point.Error{
-		Code:    point.RefundNotPossible,
+	return &apierror.Error{
+		Code:    apierror.RefundNotPossible,
 		Message: "The payment gateway refused the refund.",
 		Err:     fmt.Errorf("iamport: cancel: %w", err),
 	}
 }
 
 func rejected(doing, message string, err error) error {
-	return &point.Error{Code: point.InvalidArgument, Message: message, Err: fmt.Errorf("iamport: %s: %w", doing, err)}
+	return &apierror.Error{Code: apierror.InvalidArgument, Message: message, Err: fmt.Errorf("iamport: %s: %w", doing, err)}
 }
 
 func invalid(message string) error {
-	return &point.Error{Code: point.InvalidArgument, Message: message}
+	return &apierror.Error{Code: apierror.InvalidArgument, Message: message}
 }
 
 // The lengths ids may have. Iamport promises 32 characters for an imp_uid and calls it opaque, so

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // wanted is what an imp_uid may look like, said another way than the code says it.
@@ -18,7 +19,7 @@ func askEverything(t *testing.T, c *iamport.Client, id string) []error {
 	t.Helper()
 	_, payment := c.Payment(t.Context(), id)
 	_, payments := c.Payments(t.Context(), id)
-	_, cancel := c.Cancel(t.Context(), point.Cancel{ImpUID: id, Currency: "KRW", Amount: 1, Checksum: 1})
+	_, cancel := c.Cancel(t.Context(), charge.Cancel{ImpUID: id, Currency: "KRW", Amount: 1, Checksum: 1})
 	return []error{payment, payments, cancel, c.Prepare(t.Context(), id, 1, "KRW")}
 }
 
@@ -32,7 +33,7 @@ func TestF1ImpossibleIDsNeverReachIamport(t *testing.T) {
 		strings.Repeat("a", 65), strings.Repeat("a", 10_000), "\xff\xfe",
 	} {
 		for _, err := range askEverything(t, client, id) {
-			wantCode(t, err, point.InvalidArgument)
+			wantCode(t, err, apierror.InvalidArgument)
 		}
 	}
 	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
@@ -58,7 +59,7 @@ func FuzzPaymentID(f *testing.F) {
 			}
 			return
 		}
-		wantCode(t, err, point.InvalidArgument)
+		wantCode(t, err, apierror.InvalidArgument)
 		wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
 	})
 }

@@ -6,16 +6,16 @@ import (
 	"net/url"
 	"strconv"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 // PaymentList reads a page of the payments that were paid or cancelled in a period, those of test channels
 // included, whatever IncludeSandbox says (contract §1.5). A payment that cannot be vouched for is
 // named among the page's Unreadable. A page has more to carry than other answers, so each of its tries
 // may take Config.Timeout. It fails with INVALID_ARGUMENT before any call, and with GATEWAY_UNAVAILABLE.
-func (c *Client) PaymentList(ctx context.Context, l point.Listing) (point.PaymentPage, error) {
-	if l.Status != point.Paid && l.Status != point.Cancelled || l.Page < 1 || l.From.After(l.To) {
-		return point.PaymentPage{}, invalid("A list is of paid or cancelled payments, from a time to a later one.")
+func (c *Client) PaymentList(ctx context.Context, l charge.Listing) (charge.PaymentPage, error) {
+	if l.Status != charge.Paid && l.Status != charge.Cancelled || l.Page < 1 || l.From.After(l.To) {
+		return charge.PaymentPage{}, invalid("A list is of paid or cancelled payments, from a time to a later one.")
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, tries*c.timeout, errNoAnswer)
 	defer cancel()
@@ -30,36 +30,36 @@ func (c *Client) PaymentList(ctx context.Context, l point.Listing) (point.Paymen
 	question.large = true
 	response, err := c.do(ctx, question)
 	if isNotFound(err) || l.Page > 1 && isGone(err) {
-		return point.PaymentPage{}, nil
+		return charge.PaymentPage{}, nil
 	}
 	if err != nil {
-		return point.PaymentPage{}, unavailable("list payments", err)
+		return charge.PaymentPage{}, unavailable("list payments", err)
 	}
 	page, err := decodeList(response, l.Page)
 	if err != nil {
-		return point.PaymentPage{}, unavailable("list payments", err)
+		return charge.PaymentPage{}, unavailable("list payments", err)
 	}
 	return page, nil
 }
 
 // decodeList reads page number of a list, and insists on a list that ends.
-func decodeList(response json.RawMessage, number int) (point.PaymentPage, error) {
+func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error) {
 	p, next, err := openPage(response)
 	if err != nil {
-		return point.PaymentPage{}, err
+		return charge.PaymentPage{}, err
 	}
 	if next != 0 && next != int64(number)+1 {
-		return point.PaymentPage{}, untrustworthy("a list whose pages do not follow each other")
+		return charge.PaymentPage{}, untrustworthy("a list whose pages do not follow each other")
 	}
 	total, err := scaled(p.Total, 0)
 	if err != nil {
-		return point.PaymentPage{}, err
+		return charge.PaymentPage{}, err
 	}
-	page := point.PaymentPage{Total: total, Next: int(next)}
+	page := charge.PaymentPage{Total: total, Next: int(next)}
 	for _, raw := range p.List {
 		payment, err := decodePayment(raw)
 		if err != nil {
-			page.Unreadable = append(page.Unreadable, point.Unreadable{ImpUID: idIn(raw), Why: err.Error()})
+			page.Unreadable = append(page.Unreadable, charge.Unreadable{ImpUID: idIn(raw), Why: err.Error()})
 			continue
 		}
 		page.Payments = append(page.Payments, payment)

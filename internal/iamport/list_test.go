@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 func listing(next int, payments ...string) string {
@@ -61,7 +62,7 @@ func TestOneUnreadableAttemptHidesNoOther(t *testing.T) {
 			io.WriteString(w, listing(0, minimal("imp_2"), bad))
 		})
 		payments, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
-		if point.CodeOf(err) != point.GatewayUnavailable || !errors.Is(err, point.ErrUntrustworthy) {
+		if apierror.CodeOf(err) != apierror.GatewayUnavailable || !errors.Is(err, charge.ErrUntrustworthy) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if len(payments) != 2 || payments[0].ImpUID != "imp_1" || payments[1].ImpUID != "imp_2" {
@@ -81,7 +82,7 @@ func TestAnUnansweredPageHidesNotTheOnesBefore(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 	})
 	payments, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
-	if point.CodeOf(err) != point.GatewayUnavailable || len(payments) != 1 {
+	if apierror.CodeOf(err) != apierror.GatewayUnavailable || len(payments) != 1 {
 		t.Errorf("%+v, %v", payments, err)
 	}
 }
@@ -99,7 +100,7 @@ func TestUnreadableListIsNotAnEmptyOne(t *testing.T) {
 	} {
 		stub := newStub(says(200, body))
 		_, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
-		if point.CodeOf(err) != point.GatewayUnavailable || stub.requests.Load() != 1 {
+		if apierror.CodeOf(err) != apierror.GatewayUnavailable || stub.requests.Load() != 1 {
 			t.Errorf("%s: %v after %d requests", name, err, stub.requests.Load())
 		}
 	}

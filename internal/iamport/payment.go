@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 // paymentJSON is the part of Iamport's payment object that we use (contract §1.4). Null and absent
@@ -43,7 +43,7 @@ type cancellationJSON struct {
 
 // decodePaymentOf reads the answer to a question about one payment, and insists that it is about
 // that one.
-func decodePaymentOf(impUID string, response json.RawMessage) (point.Payment, error) {
+func decodePaymentOf(impUID string, response json.RawMessage) (charge.Payment, error) {
 	payment, err := decodePayment(response)
 	if err == nil && payment.ImpUID != impUID {
 		err = untrustworthy("another payment than the one asked for")
@@ -51,24 +51,24 @@ func decodePaymentOf(impUID string, response json.RawMessage) (point.Payment, er
 	return payment, err
 }
 
-func decodePayment(response json.RawMessage) (point.Payment, error) {
+func decodePayment(response json.RawMessage) (charge.Payment, error) {
 	raw := storable(response)
 	var p paymentJSON
 	if json.Unmarshal(raw, &p) != nil {
-		return point.Payment{}, untrustworthy("not a payment object")
+		return charge.Payment{}, untrustworthy("not a payment object")
 	}
 	return p.payment(string(raw))
 }
 
-func (p paymentJSON) payment(raw string) (point.Payment, error) {
-	payment := point.Payment{
+func (p paymentJSON) payment(raw string) (charge.Payment, error) {
+	payment := charge.Payment{
 		ImpUID:      p.ImpUID,
 		MerchantUID: p.MerchantUID,
-		Status:      point.PaymentStatus(p.Status),
+		Status:      charge.PaymentStatus(p.Status),
 		PayMethod:   p.PayMethod,
 		PGProvider:  p.PGProvider,
 		PGTID:       p.PGTID,
-		VirtualAccount: point.VirtualAccount{
+		VirtualAccount: charge.VirtualAccount{
 			Bank:   p.VbankName,
 			Number: p.VbankNum,
 			Holder: p.VbankHolder,
@@ -78,30 +78,30 @@ func (p paymentJSON) payment(raw string) (point.Payment, error) {
 		Raw:        raw,
 	}
 	if err := checkID("imp_uid", p.ImpUID, maxImpUID); err != nil {
-		return point.Payment{}, untrustworthy("an impossible imp_uid")
+		return charge.Payment{}, untrustworthy("an impossible imp_uid")
 	}
 	if !isKnown(payment.Status) {
-		return point.Payment{}, untrustworthy("an unknown status")
+		return charge.Payment{}, untrustworthy("an unknown status")
 	}
 	if err := p.fillAmounts(&payment); err != nil {
-		return point.Payment{}, err
+		return charge.Payment{}, err
 	}
 	if err := p.fillTimes(&payment); err != nil {
-		return point.Payment{}, err
+		return charge.Payment{}, err
 	}
 	return payment, nil
 }
 
 // isKnown wants Iamport's spelling; "canceled" with one l is not it (F23).
-func isKnown(s point.PaymentStatus) bool {
+func isKnown(s charge.PaymentStatus) bool {
 	switch s {
-	case point.Ready, point.Paid, point.Cancelled, point.Failed:
+	case charge.Ready, charge.Paid, charge.Cancelled, charge.Failed:
 		return true
 	}
 	return false
 }
 
-func (p paymentJSON) fillAmounts(to *point.Payment) error {
+func (p paymentJSON) fillAmounts(to *charge.Payment) error {
 	m, err := moneyIn(p.Currency)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (p paymentJSON) fillAmounts(to *point.Payment) error {
 		if err != nil {
 			return err
 		}
-		to.Cancellations = append(to.Cancellations, point.Cancellation{ID: c.ID, Amount: amount, Reason: c.Reason})
+		to.Cancellations = append(to.Cancellations, charge.Cancellation{ID: c.ID, Amount: amount, Reason: c.Reason})
 	}
 	for _, d := range p.Deposits {
 		deposit, err := m.deposit(d)
@@ -133,7 +133,7 @@ func (p paymentJSON) fillAmounts(to *point.Payment) error {
 	return nil
 }
 
-func (p paymentJSON) fillTimes(to *point.Payment) (err error) {
+func (p paymentJSON) fillTimes(to *charge.Payment) (err error) {
 	if to.PaidAt, err = moment(p.PaidAt); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func storable(raw json.RawMessage) json.RawMessage {
 
 // page is one page of a paged answer; next is 0 on the last one (contract §1.5).
 type page struct {
-	payments []point.Payment
+	payments []charge.Payment
 	bad      error // why the first of those that were left out was
 	next     int64
 }

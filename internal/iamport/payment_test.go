@@ -12,12 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // read is what the client makes of one payment object.
-func read(t *testing.T, impUID, response string) (point.Payment, error) {
+func read(t *testing.T, impUID, response string) (charge.Payment, error) {
 	t.Helper()
 	return newStub(says(200, ok(response))).timeless(iamport.Config{}).Payment(t.Context(), impUID)
 }
@@ -43,17 +44,17 @@ func TestF27PaymentIsTakenOutOfItsEnvelope(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := point.Payment{
-		ImpUID: "imp_448280090638", MerchantUID: "charge-1", Status: point.Cancelled,
+	want := charge.Payment{
+		ImpUID: "imp_448280090638", MerchantUID: "charge-1", Status: charge.Cancelled,
 		Amount: 25000, CancelledAmount: 3000, Currency: "KRW", PayMethod: "vbank",
 		PGProvider: "html5_inicis", PGTID: "StdpayVBNK0001", Sandbox: true,
-		VirtualAccount: point.VirtualAccount{Bank: "국민은행", Number: "110-123-456789", Holder: "포인트", DepositBy: at(1763881200)},
+		VirtualAccount: charge.VirtualAccount{Bank: "국민은행", Number: "110-123-456789", Holder: "포인트", DepositBy: at(1763881200)},
 		ReceiptURL:     "https://receipt.example/1", PaidAt: at(1763795100), Raw: raw,
-		Cancellations: []point.Cancellation{
+		Cancellations: []charge.Cancellation{
 			{ID: "c-1", Amount: 1000, At: *at(1763795500), Reason: "일부"},
 			{ID: "c-2", Amount: 2000, At: *at(1763796000), Reason: "변심"},
 		},
-		Deposits: []point.Deposit{{Amount: 25000, At: time.Unix(1763795100, 0).UTC()}},
+		Deposits: []charge.Deposit{{Amount: 25000, At: time.Unix(1763795100, 0).UTC()}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -66,8 +67,8 @@ func TestF22NullIsFineForEveryOptionalField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := point.Payment{ImpUID: "imp_2", MerchantUID: "charge-2", Status: point.Ready, Amount: 5000, Currency: "KRW"}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(point.Payment{}, "Raw")); diff != "" {
+	want := charge.Payment{ImpUID: "imp_2", MerchantUID: "charge-2", Status: charge.Ready, Amount: 5000, Currency: "KRW"}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(charge.Payment{}, "Raw")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -129,7 +130,7 @@ func TestUntrustworthyAnswersAreRefused(t *testing.T) {
 		"response is a text":      `"paid"`,
 	} {
 		_, err := read(t, "imp_1", response)
-		if point.CodeOf(err) != point.GatewayUnavailable {
+		if apierror.CodeOf(err) != apierror.GatewayUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -139,7 +140,7 @@ func TestMissingResponseIsRefused(t *testing.T) {
 	t.Parallel()
 	client := newStub(says(200, `{"code":0,"message":null}`)).timeless(iamport.Config{})
 	_, err := client.Payment(t.Context(), "imp_1")
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestPaidAtZeroMeansNotPaid(t *testing.T) {
@@ -169,14 +170,14 @@ func TestUnknownPaymentIsNotFound(t *testing.T) {
 	t.Parallel()
 	stub := newStub(says(404, `{"code":-1,"message":"존재하지 않는 결제정보입니다.","response":null}`))
 	_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-	wantCode(t, err, point.PaymentNotFound)
+	wantCode(t, err, apierror.PaymentNotFound)
 	wantCount(t, "requests", stub.requests.Load(), 1)
 }
 
 func TestSomebodyElses404SaysNothingAboutThePayment(t *testing.T) {
 	t.Parallel()
 	_, err := newStub(says(404, "<html>not here</html>")).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestGetTokens404SaysNothingAboutThePayment(t *testing.T) {
@@ -184,7 +185,7 @@ func TestGetTokens404SaysNothingAboutThePayment(t *testing.T) {
 	stub := newStub(paysAll)
 	stub.grant = says(404, `{"code":-1,"message":"없음","response":null}`)
 	_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestF18CodeOtherThanZeroIsAnErrorInA200(t *testing.T) {
@@ -192,7 +193,7 @@ func TestF18CodeOtherThanZeroIsAnErrorInA200(t *testing.T) {
 	for _, code := range []string{"1", "-1", "null", `"x"`} {
 		body := `{"code":` + code + `,"message":"실패","response":` + minimal("imp_1") + `}`
 		_, err := newStub(says(200, body)).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 	}
 }
 

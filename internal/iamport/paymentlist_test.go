@@ -9,15 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
 // recent lists what was paid within the last hour.
-func recent(page int) point.Listing {
+func recent(page int) charge.Listing {
 	now := time.Now()
-	return point.Listing{Status: point.Paid, From: now.Add(-time.Hour), To: now, Page: page}
+	return charge.Listing{Status: charge.Paid, From: now.Add(-time.Hour), To: now, Page: page}
 }
 
 func TestPaymentListAsksForAPeriodByStatus(t *testing.T) {
@@ -28,8 +29,8 @@ func TestPaymentListAsksForAPeriodByStatus(t *testing.T) {
 		}
 		io.WriteString(w, listing(3, minimal("imp_1"), minimal("imp_2", "false", "true")))
 	})
-	page, err := stub.timeless(iamport.Config{PageSize: 7}).PaymentList(t.Context(), point.Listing{
-		Status: point.Cancelled, From: time.Unix(100, 0), To: time.Unix(200, 0), Page: 2})
+	page, err := stub.timeless(iamport.Config{PageSize: 7}).PaymentList(t.Context(), charge.Listing{
+		Status: charge.Cancelled, From: time.Unix(100, 0), To: time.Unix(200, 0), Page: 2})
 	if err != nil || page.Total != 9 || page.Next != 3 || len(page.Payments) != 2 || !page.Payments[1].Sandbox {
 		t.Errorf("got %+v, %v", page, err)
 	}
@@ -78,7 +79,7 @@ func TestAListThatIsNoneIsNoEmptyPage(t *testing.T) {
 		"a proxy's 404":           says(404, "<html>"),
 	} {
 		_, err := newStub(answer).timeless(iamport.Config{}).PaymentList(t.Context(), recent(1))
-		if point.CodeOf(err) != point.GatewayUnavailable {
+		if apierror.CodeOf(err) != apierror.GatewayUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -87,15 +88,15 @@ func TestAListThatIsNoneIsNoEmptyPage(t *testing.T) {
 func TestAnImpossibleListIsNotAskedFor(t *testing.T) {
 	t.Parallel()
 	stub := newStub(paysAll)
-	for _, change := range []func(*point.Listing){
-		func(l *point.Listing) { l.Status = "all/../x" },
-		func(l *point.Listing) { l.Page = 0 },
-		func(l *point.Listing) { l.To = l.From.Add(-time.Second) },
+	for _, change := range []func(*charge.Listing){
+		func(l *charge.Listing) { l.Status = "all/../x" },
+		func(l *charge.Listing) { l.Page = 0 },
+		func(l *charge.Listing) { l.To = l.From.Add(-time.Second) },
 	} {
 		l := recent(1)
 		change(&l)
 		_, err := stub.timeless(iamport.Config{}).PaymentList(t.Context(), l)
-		wantCode(t, err, point.InvalidArgument)
+		wantCode(t, err, apierror.InvalidArgument)
 	}
 	wantCount(t, "requests", stub.requests.Load(), 0)
 }

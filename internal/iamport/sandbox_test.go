@@ -4,8 +4,9 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -28,7 +29,7 @@ func TestSandboxPaymentIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.MerchantUID != "order-1" || got.Amount != 1050 || got.Currency != "USD" || got.Status != point.Paid || got.PaidAt == nil {
+	if got.MerchantUID != "order-1" || got.Amount != 1050 || got.Currency != "USD" || got.Status != charge.Paid || got.PaidAt == nil {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -38,7 +39,7 @@ func TestF20TestChannelPaymentIsNotFoundInLiveMode(t *testing.T) {
 	box, client := pretend(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000), Sandbox: true})
 	_, err := client.Payment(t.Context(), put.ImpUID)
-	wantCode(t, err, point.PaymentNotFound)
+	wantCode(t, err, apierror.PaymentNotFound)
 }
 
 func TestF21TestChannelPaymentIsReadInSandboxMode(t *testing.T) {
@@ -122,5 +123,5 @@ func TestF19SandboxRefusesAWrongChecksum(t *testing.T) {
 	cancel := refund()
 	cancel.ImpUID, cancel.Checksum = put.ImpUID, 4000
 	_, err := client.Cancel(t.Context(), cancel)
-	wantCode(t, err, point.RefundNotPossible)
+	wantCode(t, err, apierror.RefundNotPossible)
 }

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // stub is the smallest Iamport that a test can steer. It grants a new token with every getToken.
@@ -119,10 +119,10 @@ func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 const unauthorized = `{"code":-1,"message":"Unauthorized","response":null}`
 
-func wantCode(t testing.TB, err error, code point.Code) {
+func wantCode(t testing.TB, err error, code apierror.Code) {
 	t.Helper()
-	if e, ok := errors.AsType[*point.Error](err); !ok || e.Code != code || e.Message == "" {
-		t.Fatalf("error is %v, want a *point.Error with code %s and a message", err, code)
+	if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Code != code || e.Message == "" {
+		t.Fatalf("error is %v, want a *apierror.Error with code %s and a message", err, code)
 	}
 }
 

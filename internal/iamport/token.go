@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 // tokenMargin is how long before its end a token is no longer used. It is less than the last
@@ -60,7 +60,7 @@ func (t *tokens) instead(ctx context.Context, refused *token) (*token, error) {
 	// Joined under the lock, so that nobody starts a second request between the end of the first
 	// and the look at its result.
 	granted := t.flight.DoChan("", func() (granted any, err error) {
-		err = point.Contained(func() error {
+		err = apierror.RecoverPanic(func() error {
 			granted, err = t.renew(ctx)
 			return err
 		})

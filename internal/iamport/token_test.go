@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // crowd calls Payment a hundred times at once and returns the errors.
@@ -87,7 +87,7 @@ func TestF25SecondUnauthorizedIsAnErrorAndNoLoop(t *testing.T) {
 	t.Parallel()
 	stub := newStub(says(401, unauthorized))
 	_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 	wantCount(t, "getToken", stub.getTokens.Load(), 2)
 	wantCount(t, "requests", stub.requests.Load(), 2)
 }
@@ -132,7 +132,7 @@ func TestF25SameTokenGrantedAgainIsStillOneRenewal(t *testing.T) {
 		})
 		stub.grant = says(200, grant("the-same", 1000, 2800))
 		for _, err := range crowd(t, stub.timeless(iamport.Config{MaxInFlight: 100})) {
-			wantCode(t, err, point.GatewayUnavailable)
+			wantCode(t, err, apierror.GatewayUnavailable)
 		}
 		wantCount(t, "getToken", stub.getTokens.Load(), 2)
 	})
@@ -152,7 +152,7 @@ func TestCallerWhoLeavesDoesNotTakeTheTokenAlong(t *testing.T) {
 		defer cancel()
 		started := time.Now()
 		_, err := client.Payment(hurried, "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		if waited := time.Since(started); waited != time.Second || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("waited %s for %v", waited, err)
 		}
@@ -170,7 +170,7 @@ func TestWrongKeyIsNeitherRetriedNorRepeated(t *testing.T) {
 		says(401, `{"code":-1,"message":`+string(message)+`,"response":null}`)(w, r)
 	}
 	_, err := stub.timeless(iamport.Config{Secret: "s3cr3t"}).Payment(t.Context(), "imp_1")
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 	wantCount(t, "getToken", stub.getTokens.Load(), 1)
 	wantCount(t, "requests", stub.requests.Load(), 0)
 	if strings.Contains(err.Error(), "s3cr3t") {
@@ -193,7 +193,7 @@ func TestF25UnusableGrantIsAnError(t *testing.T) {
 		stub := newStub(paysAll)
 		stub.grant = says(200, body)
 		_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-		if point.CodeOf(err) != point.GatewayUnavailable || stub.requests.Load() != 0 {
+		if apierror.CodeOf(err) != apierror.GatewayUnavailable || stub.requests.Load() != 0 {
 			t.Errorf("%s: %v after %d requests", name, err, stub.requests.Load())
 		}
 	}
@@ -224,7 +224,7 @@ func TestAPanicWhileATokenIsRenewedEndsNoProcess(t *testing.T) {
 	client := newClient("http://iamport.test", iamport.Config{Transport: falls{}})
 	for range 2 {
 		_, err := client.Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		if !strings.Contains(err.Error(), "panic: fell") {
 			t.Errorf("the panic is not in %v", err)
 		}

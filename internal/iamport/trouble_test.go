@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 )
 
 // mends answers badly the first times, and then as it should.
@@ -72,7 +72,7 @@ func TestF26TroubleThatLastsIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := newStub(badly).client(t, iamport.Config{}).Payment(t.Context(), "imp_1")
-			wantCode(t, err, point.GatewayUnavailable)
+			wantCode(t, err, apierror.GatewayUnavailable)
 		})
 	}
 }
@@ -96,7 +96,7 @@ func TestClearRefusalsAreNotRetried(t *testing.T) {
 	for _, status := range []int{400, 403, 409} {
 		stub := newStub(says(status, `{"code":-1,"message":"no","response":null}`))
 		_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		wantCount(t, "requests", stub.requests.Load(), 1)
 	}
 }
@@ -107,7 +107,7 @@ func TestF26GatewayThatHangsIsGivenUp(t *testing.T) {
 		stub := newStub(hangs)
 		started := time.Now()
 		_, err := stub.timeless(iamport.Config{Timeout: 20 * time.Second}).Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		wantCount(t, "requests", stub.requests.Load(), 3)
 		if waited := time.Since(started); waited > 16*time.Second {
 			t.Errorf("waited %s", waited)
@@ -120,7 +120,7 @@ func TestWholeCallIsBoundedHoweverOftenItIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		started := time.Now()
 		_, err := newStub(hangs).timeless(iamport.Config{Timeout: 7 * time.Second}).Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		if waited := time.Since(started); waited != 7*time.Second {
 			t.Errorf("waited %s", waited)
 		}
@@ -134,7 +134,7 @@ func TestCallerWhoLeavesIsLetGoAtOnce(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		started := time.Now()
 		_, err := newStub(hangs).timeless(iamport.Config{}).Payment(ctx, "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		if waited := time.Since(started); waited != time.Second || !errors.Is(err, context.Canceled) {
 			t.Errorf("waited %s for %v", waited, err)
 		}
@@ -149,7 +149,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 307, 308} {
 		stub := newStub(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+r.URL.Path, status) })
 		_, err := stub.client(t, iamport.Config{}).Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 		wantCount(t, "requests elsewhere", elsewhere.requests.Load(), 0)
 	}
 }
@@ -165,7 +165,7 @@ func TestOversizedBodyIsNotRead(t *testing.T) {
 		io.WriteString(w, ok(minimal("imp_1")))
 	})
 	_, err := stub.client(t, iamport.Config{}).Payment(t.Context(), "imp_1")
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 	wantCount(t, "requests", stub.requests.Load(), 1)
 }
 

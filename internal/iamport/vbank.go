@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 type accountRequest struct {
@@ -25,26 +25,26 @@ type accountRequest struct {
 // fails with INVALID_ARGUMENT before any call, or when Iamport refused: in both cases there is no account. After
 // GATEWAY_UNAVAILABLE nobody knows: list the order's payments before trying again. It is never retried here, because
 // every POST makes another account.
-func (c *Client) IssueVirtualAccount(ctx context.Context, order point.AccountOrder) (point.Payment, error) {
+func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOrder) (charge.Payment, error) {
 	request, err := c.accountRequest(order)
 	if err != nil {
-		return point.Payment{}, err
+		return charge.Payment{}, err
 	}
 	ctx, stop := c.bounded(ctx)
 	defer stop()
 	response, err := c.do(ctx, post(c.issuePath(), request))
 	if isRejected(err) {
-		return point.Payment{}, rejected("issue account", "The payment gateway refused to issue this account.", err)
+		return charge.Payment{}, rejected("issue account", "The payment gateway refused to issue this account.", err)
 	}
 	if err != nil {
-		return point.Payment{}, unavailable("issue account", err)
+		return charge.Payment{}, unavailable("issue account", err)
 	}
 	payment, err := decodePayment(response)
 	if err == nil && !fits(payment, order) {
 		err = untrustworthy("an account for something else than what was asked for")
 	}
 	if err != nil {
-		return point.Payment{}, unavailable("issue account", err)
+		return charge.Payment{}, unavailable("issue account", err)
 	}
 	return payment, nil
 }
@@ -58,13 +58,13 @@ func (c *Client) issuePath() string {
 }
 
 // fits tells whether the payment is an account for just the order. It may be paid already, if its answer took long.
-func fits(p point.Payment, order point.AccountOrder) bool {
+func fits(p charge.Payment, order charge.AccountOrder) bool {
 	return p.MerchantUID == order.MerchantUID && p.Amount == order.Amount && p.Currency == order.Currency &&
 		p.VirtualAccount.Number != ""
 }
 
 // accountRequest refuses what Iamport would refuse or misread.
-func (c *Client) accountRequest(order point.AccountOrder) (accountRequest, error) {
+func (c *Client) accountRequest(order charge.AccountOrder) (accountRequest, error) {
 	if err := checkID("merchantUid", order.MerchantUID, maxMerchantUID); err != nil {
 		return accountRequest{}, err
 	}
@@ -89,22 +89,22 @@ func (c *Client) accountRequest(order point.AccountOrder) (accountRequest, error
 // it is then (contract §1.8). It fails with INVALID_ARGUMENT before any call, or when Iamport refused: the deposit came
 // first, it was revoked before, or its provider cannot revoke. After GATEWAY_UNAVAILABLE nobody knows: read the payment.
 // It is not retried here.
-func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (point.Payment, error) {
+func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (charge.Payment, error) {
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
-		return point.Payment{}, err
+		return charge.Payment{}, err
 	}
 	ctx, stop := c.bounded(ctx)
 	defer stop()
 	response, err := c.do(ctx, remove("/vbanks/"+url.PathEscape(impUID)))
 	if isRejected(err) || isNotFound(err) {
-		return point.Payment{}, rejected("revoke account", "The payment gateway refused to revoke this account.", err)
+		return charge.Payment{}, rejected("revoke account", "The payment gateway refused to revoke this account.", err)
 	}
 	if err != nil {
-		return point.Payment{}, unavailable("revoke account", err)
+		return charge.Payment{}, unavailable("revoke account", err)
 	}
 	payment, err := decodePaymentOf(impUID, response)
 	if err != nil {
-		return point.Payment{}, unavailable("revoke account", err)
+		return charge.Payment{}, unavailable("revoke account", err)
 	}
 	return payment, nil
 }
@@ -115,17 +115,17 @@ type depositJSON struct {
 }
 
 // deposit reads an entry of deposit_history (contract §1.4).
-func (m money) deposit(d depositJSON) (point.Deposit, error) {
+func (m money) deposit(d depositJSON) (charge.Deposit, error) {
 	amount, err := m.minor(d.Amount)
 	if err != nil {
-		return point.Deposit{}, err
+		return charge.Deposit{}, err
 	}
 	at, err := moment(d.At)
 	if err != nil {
-		return point.Deposit{}, err
+		return charge.Deposit{}, err
 	}
 	if at == nil {
 		at = new(time.Time)
 	}
-	return point.Deposit{Amount: amount, At: *at}, nil
+	return charge.Deposit{Amount: amount, At: *at}, nil
 }

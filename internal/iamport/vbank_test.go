@@ -11,13 +11,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
-func account() point.AccountOrder {
-	return point.AccountOrder{MerchantUID: "order-1", Name: "포인트 5,000", Amount: 5000, Currency: "KRW", Bank: "088",
+func account() charge.AccountOrder {
+	return charge.AccountOrder{MerchantUID: "order-1", Name: "포인트 5,000", Amount: 5000, Currency: "KRW", Bank: "088",
 		Holder: "포인트", DepositBy: time.Unix(1_763_881_200, 0)}
 }
 
@@ -49,23 +50,23 @@ func TestAnImpossibleAccountReachesNobody(t *testing.T) {
 	t.Parallel()
 	stub := newStub(paysAll)
 	client := stub.timeless(iamport.Config{})
-	for name, edit := range map[string]func(*point.AccountOrder){
-		"a path":      func(o *point.AccountOrder) { o.MerchantUID = "find/order-1" },
-		"a long id":   func(o *point.AccountOrder) { o.MerchantUID = strings.Repeat("o", 41) },
-		"no amount":   func(o *point.AccountOrder) { o.Amount = 0 },
-		"no currency": func(o *point.AccountOrder) { o.Currency = "" },
-		"no bank":     func(o *point.AccountOrder) { o.Bank = "" },
-		"a long name": func(o *point.AccountOrder) { o.Holder = strings.Repeat("가", 17) },
-		"no deadline": func(o *point.AccountOrder) { o.DepositBy = time.Time{} },
+	for name, edit := range map[string]func(*charge.AccountOrder){
+		"a path":      func(o *charge.AccountOrder) { o.MerchantUID = "find/order-1" },
+		"a long id":   func(o *charge.AccountOrder) { o.MerchantUID = strings.Repeat("o", 41) },
+		"no amount":   func(o *charge.AccountOrder) { o.Amount = 0 },
+		"no currency": func(o *charge.AccountOrder) { o.Currency = "" },
+		"no bank":     func(o *charge.AccountOrder) { o.Bank = "" },
+		"a long name": func(o *charge.AccountOrder) { o.Holder = strings.Repeat("가", 17) },
+		"no deadline": func(o *charge.AccountOrder) { o.DepositBy = time.Time{} },
 	} {
 		order := account()
 		edit(&order)
-		if _, err := client.IssueVirtualAccount(t.Context(), order); point.CodeOf(err) != point.InvalidArgument {
+		if _, err := client.IssueVirtualAccount(t.Context(), order); apierror.CodeOf(err) != apierror.InvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, err := client.RevokeVirtualAccount(t.Context(), "../payments/cancel")
-	wantCode(t, err, point.InvalidArgument)
+	wantCode(t, err, apierror.InvalidArgument)
 	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
 }
 
@@ -83,7 +84,7 @@ func TestAnAccountForSomethingElseIsDistrusted(t *testing.T) {
 		}
 		answer := minimal("imp_1", append(edits, `"paid"`, `"ready"`, `"sandbox"`, number)...)
 		_, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).IssueVirtualAccount(t.Context(), account())
-		if point.CodeOf(err) != point.GatewayUnavailable {
+		if apierror.CodeOf(err) != apierror.GatewayUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -94,13 +95,13 @@ func TestF18RefusedAccountsAreErrors(t *testing.T) {
 	for _, status := range []int{http.StatusOK, http.StatusBadRequest} {
 		client := newStub(says(status, `{"code":1,"message":"안 됩니다","response":null}`)).timeless(iamport.Config{})
 		_, err := client.IssueVirtualAccount(t.Context(), account())
-		wantCode(t, err, point.InvalidArgument)
+		wantCode(t, err, apierror.InvalidArgument)
 		_, err = client.RevokeVirtualAccount(t.Context(), "imp_1")
-		wantCode(t, err, point.InvalidArgument)
+		wantCode(t, err, apierror.InvalidArgument)
 	}
 	client := newStub(says(http.StatusBadRequest, `<html>`)).timeless(iamport.Config{}) // some proxy's
 	_, err := client.IssueVirtualAccount(t.Context(), account())
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestAccountsAreAskedForOnceWhateverHappens(t *testing.T) {
@@ -113,9 +114,9 @@ func TestAccountsAreAskedForOnceWhateverHappens(t *testing.T) {
 			mustPay(t, client) // opens the connection: a used one is where transports like to retry
 			stub.answer = badly
 			_, err := client.IssueVirtualAccount(t.Context(), account())
-			wantCode(t, err, point.GatewayUnavailable)
+			wantCode(t, err, apierror.GatewayUnavailable)
 			_, err = client.RevokeVirtualAccount(t.Context(), "imp_1")
-			wantCode(t, err, point.GatewayUnavailable)
+			wantCode(t, err, apierror.GatewayUnavailable)
 			wantCount(t, "requests", stub.requests.Load(), 3)
 		})
 	}
@@ -124,12 +125,12 @@ func TestAccountsAreAskedForOnceWhateverHappens(t *testing.T) {
 func TestARevocationDistrustsAnAnswerAboutAnotherPayment(t *testing.T) {
 	t.Parallel()
 	_, err := newStub(says(200, ok(minimal("imp_2")))).timeless(iamport.Config{}).RevokeVirtualAccount(t.Context(), "imp_1")
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestDepositsAreReadToTheLastDigit(t *testing.T) {
 	t.Parallel()
-	for history, want := range map[string][]point.Deposit{
+	for history, want := range map[string][]charge.Deposit{
 		`null`: nil,
 		`[]`:   nil,
 		`[{"pg_tid":"D","amount":5e3,"depositor_name":null,"deposited_at":1763795100},{"amount":9007199254740993}]`: {
@@ -148,7 +149,7 @@ func TestAnImpossibleDepositIsDistrusted(t *testing.T) {
 	for _, deposit := range []string{`{"amount":-1}`, `{"amount":0.5}`, `{}`, `{"amount":1,"deposited_at":-1}`} {
 		answer := minimal("imp_1", `"sandbox"`, `"deposit_history":[`+deposit+`],"sandbox"`)
 		_, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
-		wantCode(t, err, point.GatewayUnavailable)
+		wantCode(t, err, apierror.GatewayUnavailable)
 	}
 }
 
@@ -158,11 +159,11 @@ func TestSandboxIssuesAndRevokesAnAccount(t *testing.T) {
 	order := account()
 	order.DepositBy = time.Now().Add(time.Hour).Truncate(time.Second)
 	issued, err := client.IssueVirtualAccount(t.Context(), order)
-	if err != nil || issued.Status != point.Ready || !issued.VirtualAccount.DepositBy.Equal(order.DepositBy) {
+	if err != nil || issued.Status != charge.Ready || !issued.VirtualAccount.DepositBy.Equal(order.DepositBy) {
 		t.Fatalf("got %+v, %v", issued, err)
 	}
 	revoked, err := client.RevokeVirtualAccount(t.Context(), issued.ImpUID)
-	if err != nil || revoked.Status == point.Ready {
+	if err != nil || revoked.Status == charge.Ready {
 		t.Fatalf("got %+v, %v", revoked, err)
 	}
 	if err := box.ForceDeposit(issued.ImpUID, sandbox.Won(5000)); err != nil {
@@ -173,7 +174,7 @@ func TestSandboxIssuesAndRevokesAnAccount(t *testing.T) {
 		t.Errorf("got %+v, %v", paid, err)
 	}
 	_, err = client.RevokeVirtualAccount(t.Context(), issued.ImpUID)
-	wantCode(t, err, point.InvalidArgument)
+	wantCode(t, err, apierror.InvalidArgument)
 }
 
 func TestInicisIsGivenItsKeyInTheQueryAndNobodyElseSeesIt(t *testing.T) {
@@ -188,7 +189,7 @@ func TestInicisIsGivenItsKeyInTheQueryAndNobodyElseSeesIt(t *testing.T) {
 		w.WriteHeader(http.StatusInternalServerError)
 	})
 	_, err := stub.timeless(cfg).IssueVirtualAccount(t.Context(), account())
-	wantCode(t, err, point.GatewayUnavailable)
+	wantCode(t, err, apierror.GatewayUnavailable)
 	if sent != key {
 		t.Errorf("sent was %q", sent)
 	}
@@ -206,5 +207,5 @@ func TestInicisIsGivenItsKeyInTheQueryAndNobodyElseSeesIt(t *testing.T) {
 	cfg.PGAPIKey = ""
 	_, client = pretend(t, cfg)
 	_, err = client.IssueVirtualAccount(t.Context(), order)
-	wantCode(t, err, point.InvalidArgument)
+	wantCode(t, err, apierror.InvalidArgument)
 }

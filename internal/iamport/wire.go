@@ -17,7 +17,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/semaphore"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/charge"
 )
 
 // call is one request to Iamport, ready to be sent more than once.
@@ -175,7 +175,7 @@ func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error)
 
 // lost tells who ended a call that brought no answer: the caller, our own patience or the network.
 func lost(ctx context.Context, err error) error {
-	if errors.Is(err, point.ErrUntrustworthy) {
+	if errors.Is(err, charge.ErrUntrustworthy) {
 		return err
 	}
 	if cause := context.Cause(ctx); cause != nil {

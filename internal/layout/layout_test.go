@@ -17,6 +17,7 @@ import (
 const (
 	module       = "pointcharge"
 	databasetest = "internal/database/databasetest"
+	domaintest   = "internal/domaintest"
 	apierror     = "internal/apierror" // may be imported by all but the sandbox
 
 	maxFile     = 500 // lines

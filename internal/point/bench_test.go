@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/page"
 	"pointcharge/internal/point"
 )
 
@@ -17,11 +18,11 @@ func BenchmarkTransactionsPage(b *testing.B) {
 		for _, lines := range []int64{1_000, 1_000_000} {
 			db := databasetest.New(b, dialect)
 			fill(b, db, lines)
-			s := point.Service{DB: db}
-			for name, page := range map[string]point.Page{"newest": {First: 20}, "middle": {First: 20, After: middle(b, &s, lines)}} {
+			s := point.New(db)
+			for name, page := range map[string]page.Request{"newest": {First: 20}, "middle": {First: 20, After: middle(b, db, lines)}} {
 				b.Run(fmt.Sprintf("%s/%s/%d", dialect, name, lines), func(b *testing.B) {
 					for b.Loop() {
-						read(b, &s, page)
+						read(b, s, page)
 					}
 				})
 			}
@@ -29,7 +30,7 @@ func BenchmarkTransactionsPage(b *testing.B) {
 	}
 }
 
-func read(b *testing.B, s *point.Service, page point.Page) point.TransactionConnection {
+func read(b *testing.B, s *point.Service, page page.Request) point.TransactionConnection {
 	b.Helper()
 	c, err := s.Transactions(b.Context(), "minji", page, nil)
 	if err != nil || len(c.Edges) != page.First {
@@ -39,10 +40,10 @@ func read(b *testing.B, s *point.Service, page point.Page) point.TransactionConn
 }
 
 // middle is a cursor to the middle of the list. Only here it is known how cursors are made: by the number.
-func middle(b *testing.B, s *point.Service, lines int64) *string {
+func middle(b *testing.B, db *gorm.DB, lines int64) *string {
 	b.Helper()
 	var at point.Transaction
-	if err := s.DB.Where("user_id = 'minji' AND seq = ?", lines/2).Take(&at).Error; err != nil {
+	if err := db.Where("user_id = 'minji' AND seq = ?", lines/2).Take(&at).Error; err != nil {
 		b.Fatal(err)
 	}
 	cursor := point.Cursor(at)

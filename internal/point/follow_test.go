@@ -6,20 +6,22 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/point"
 )
 
 func TestLinesAfterAreInOrderAndTheUsersOwn(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
-		s := &point.Service{DB: db}
+		s := point.New(db)
 		ctx := t.Context()
 		for _, input := range []point.AdjustInput{
 			{UserID: "minji", Amount: 1, Reference: "1"}, {UserID: "junho", Amount: 9, Reference: "1"},
 			{UserID: "minji", Amount: 2, Reference: "2"}, {UserID: "minji", Amount: 3, Reference: "3"},
 		} {
-			input.Operator, input.Reason = "boss", "test"
+			input.Actor, input.Reason = domaintest.Sora(), "test"
 			if _, err := s.Adjust(ctx, input); err != nil {
 				t.Fatal(err)
 			}
@@ -50,12 +52,12 @@ func wantLines(ctx context.Context, t *testing.T, s *point.Service, seq int64, l
 
 func TestWhoHasNoWalletIsFollowedFromTheBeginning(t *testing.T) {
 	t.Parallel()
-	s := &point.Service{DB: databasetest.New(t, databasetest.SQLite)}
+	s := point.New(databasetest.New(t, databasetest.SQLite))
 	if from, newest, err := s.FollowFrom(t.Context(), "nobody", nil); err != nil || from != 0 || newest != 0 {
 		t.Errorf("%d of %d, %v", from, newest, err)
 	}
 	for _, after := range []int{-1, 1} {
-		if _, _, err := s.FollowFrom(t.Context(), "nobody", &after); point.CodeOf(err) != point.InvalidArgument {
+		if _, _, err := s.FollowFrom(t.Context(), "nobody", &after); apierror.CodeOf(err) != apierror.InvalidArgument {
 			t.Errorf("after %d: %v", after, err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"pointcharge/internal/database"
 )
 
 // Kind says what a ledger line records.
@@ -34,7 +36,7 @@ type Transaction struct {
 	CancellationID *string // of a CHARGE_CANCEL: Iamport's id of the cancellation
 	Reference      *string // what it is for: the order's merchant_uid, or the caller's own word
 	ReversesID     *string // the line that this one takes back, as far as it goes
-	Operator       *string // who adjusted
+	Actor          Actor   `gorm:"embedded;embeddedPrefix:actor_"` // who caused it
 	Description    string
 	CreatedAt      time.Time
 }
@@ -56,9 +58,9 @@ func (Wallet) TableName() string { return "wallets" }
 // Debt (미회수 잔액) is what the next credits repay before anything becomes spendable, in points.
 func (w Wallet) Debt() int64 { return max(0, -w.Balance) }
 
-// lockWallet keeps every other writer from the user's wallet and lots until the transaction ends. A new
+// LockWallet keeps every other writer from the user's wallet and lots until the transaction ends. A new
 // user's wallet is made on the way, so that there is something to lock.
-func lockWallet(tx *gorm.DB, userID string) error {
+func LockWallet(tx *gorm.DB, userID string) error {
 	lock := func() *gorm.DB {
 		return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
 			Select("user_id").Where("user_id = ?", userID).Limit(1).Find(&Wallet{})
@@ -73,11 +75,11 @@ func lockWallet(tx *gorm.DB, userID string) error {
 	return lock().Error
 }
 
-// enter writes a line. The balance is only ever changed relative to itself, in one statement that also
+// appendLine writes a line. The balance is only ever changed relative to itself, in one statement that also
 // gives the line its number (contract §5, F5). Only a clawback may leave a debt. An order's lock, if the
 // caller has one, comes before the wallet's.
-func enter(tx *gorm.DB, line *Transaction) (err error) {
-	if line.ID, err = newID(); err != nil {
+func appendLine(tx *gorm.DB, line *Transaction) (err error) {
+	if line.ID, err = database.NewID(); err != nil {
 		return err
 	}
 	var w Wallet
@@ -100,15 +102,11 @@ func enter(tx *gorm.DB, line *Transaction) (err error) {
 	return nil
 }
 
-// owed is how much of a credit's points repays debt: what the balance was below zero before it.
-func (t Transaction) owed() int64 {
+// debtRepaid is how much of a credit's points repays debt: what the balance was below zero before it.
+func (t Transaction) debtRepaid() int64 {
 	return min(t.Amount, max(0, t.Amount-t.BalanceAfter))
 }
 
-// exactlyOne turns a conditional UPDATE that found nothing into an error, so that it rolls back.
-func exactlyOne(done *gorm.DB) error {
-	if done.Error == nil && done.RowsAffected != 1 {
-		return fmt.Errorf("expected to change one row, changed %d", done.RowsAffected)
-	}
-	return done.Error
-}
+// MaxAmount bounds every price and number of points: more than any payment provider takes at once, and
+// little enough that the product of two fits in 64 bits, here and in SQL.
+const MaxAmount = 1_000_000_000

@@ -22,14 +22,14 @@ type Lifetimes struct {
 
 const day = 24 * time.Hour
 
-func (l Lifetimes) of(kind LotKind) time.Duration {
+func (l Lifetimes) Of(kind LotKind) time.Duration {
 	if kind == LotBonus {
 		return orElse(l.Bonus, 365*day)
 	}
 	return orElse(l.Paid, 5*365*day)
 }
 
-func (l Lifetimes) returned() time.Duration { return orElse(l.Returned, 30*day) }
+func (l Lifetimes) forReturned() time.Duration { return orElse(l.Returned, 30*day) }
 
 func orElse(d, fallback time.Duration) time.Duration {
 	if d > 0 {
@@ -87,24 +87,24 @@ const (
 // spendOrder is how points are used up: what dies first, bonus before paid, then the oldest.
 const spendOrder = "expires_at, CASE kind WHEN 'BONUS' THEN 0 ELSE 1 END, id"
 
-// post writes a credit: the line and its lot, from which a debt is repaid first.
-func post(tx *gorm.DB, line *Transaction, kind LotKind, life time.Duration) error {
-	if err := enter(tx, line); err != nil {
+// Credit writes a credit: the line and its lot, from which a debt is repaid first.
+func Credit(tx *gorm.DB, line *Transaction, kind LotKind, life time.Duration) error {
+	if err := appendLine(tx, line); err != nil {
 		return err
 	}
 	lot := Lot{UserID: line.UserID, TransactionID: line.ID, Kind: kind, Initial: line.Amount, Remaining: line.Amount,
 		ExpiresAt: line.CreatedAt.Add(life)}
-	if err := lot.create(tx); err != nil {
+	if err := lot.insert(tx); err != nil {
 		return err
 	}
-	if owed := line.owed(); owed > 0 {
-		return use(tx, *line, lot, Repaid, owed)
+	if owed := line.debtRepaid(); owed > 0 {
+		return consumeLot(tx, *line, lot, Repaid, owed)
 	}
 	return nil
 }
 
-func (l *Lot) create(tx *gorm.DB) (err error) {
-	if l.ID, err = newID(); err != nil {
+func (l *Lot) insert(tx *gorm.DB) (err error) {
+	if l.ID, err = database.NewID(); err != nil {
 		return err
 	}
 	if err := tx.Create(l).Error; err != nil {
@@ -113,9 +113,9 @@ func (l *Lot) create(tx *gorm.DB) (err error) {
 	return nil
 }
 
-// use takes n points from the lot for line. What a refund holds gives way: only clawbacks get to it.
-func use(tx *gorm.DB, line Transaction, lot Lot, reason UseReason, n int64) error {
-	err := exactlyOne(tx.Exec(`UPDATE point_lots SET remaining = remaining - ?,
+// consumeLot takes n points from the lot for line. What a refund holds gives way: only clawbacks get to it.
+func consumeLot(tx *gorm.DB, line Transaction, lot Lot, reason UseReason, n int64) error {
+	err := database.ExactlyOne(tx.Exec(`UPDATE point_lots SET remaining = remaining - ?,
 		held = CASE WHEN held > remaining - ? THEN remaining - ? ELSE held END
 		WHERE id = ? AND remaining >= ?`, n, n, n, lot.ID, n))
 	if err != nil {
@@ -124,14 +124,14 @@ func use(tx *gorm.DB, line Transaction, lot Lot, reason UseReason, n int64) erro
 	return tx.Create(&LotUse{TransactionID: line.ID, LotID: lot.ID, Reason: reason, Amount: n}).Error
 }
 
-// useUp takes n points from the lots in their order, from each at most what may be spent of it now.
-func useUp(tx *gorm.DB, line Transaction, lots []Lot, n int64) error {
+// consumeLots takes n points from the lots in their order, from each at most what may be spent of it now.
+func consumeLots(tx *gorm.DB, line Transaction, lots []Lot, n int64) error {
 	for _, lot := range lots {
-		part := min(lot.spendable(line.CreatedAt), n)
+		part := min(lot.Spendable(line.CreatedAt), n)
 		if part == 0 {
 			continue
 		}
-		if err := use(tx, line, lot, Used, part); err != nil {
+		if err := consumeLot(tx, line, lot, Used, part); err != nil {
 			return err
 		}
 		n -= part
@@ -139,17 +139,17 @@ func useUp(tx *gorm.DB, line Transaction, lots []Lot, n int64) error {
 	return nil
 }
 
-// spendable is what may be spent at that moment: not what a refund holds, and nothing once it has expired.
-func (l Lot) spendable(now time.Time) int64 {
+// Spendable is what may be spent at that moment: not what a refund holds, and nothing once it has expired.
+func (l Lot) Spendable(now time.Time) int64 {
 	if !l.ExpiresAt.After(now) {
 		return 0
 	}
 	return l.Remaining - l.Held
 }
 
-// lots are those of the user that have points left, in spendOrder. The caller holds the wallet's lock and
+// readLots are those of the user that have points left, in spendOrder. The caller holds the wallet's lock and
 // has expired what was due.
-func lots(tx *gorm.DB, userID string) ([]Lot, error) {
+func readLots(tx *gorm.DB, userID string) ([]Lot, error) {
 	var found []Lot
 	err := tx.Where("user_id = ? AND remaining > 0", userID).Order(spendOrder).Find(&found).Error
 	if err != nil {
@@ -158,10 +158,10 @@ func lots(tx *gorm.DB, userID string) ([]Lot, error) {
 	return found, nil
 }
 
-// expireDue writes an EXPIRE line for each of the user's lots whose time has come. Every writer that takes
+// ExpireDue writes an EXPIRE line for each of the user's lots whose time has come. Every writer that takes
 // points calls it first, so an expired point is never spendable, whether or not the job ran. What a
 // refund holds waits for the refund.
-func expireDue(tx *gorm.DB, userID string, now time.Time) error {
+func ExpireDue(tx *gorm.DB, actor Actor, userID string, now time.Time) error {
 	var due []Lot
 	err := tx.Where("user_id = ? AND remaining > 0 AND held = 0 AND expires_at <= ?", userID, now).
 		Order(spendOrder).Find(&due).Error
@@ -169,12 +169,12 @@ func expireDue(tx *gorm.DB, userID string, now time.Time) error {
 		return fmt.Errorf("read expired lots: %w", err)
 	}
 	for _, lot := range due {
-		line := Transaction{UserID: userID, Kind: KindExpire, Amount: -lot.Remaining, CreatedAt: now,
+		line := Transaction{UserID: userID, Kind: KindExpire, Amount: -lot.Remaining, Actor: actor, CreatedAt: now,
 			Description: "포인트 소멸"}
-		if err := enter(tx, &line); err != nil {
+		if err := appendLine(tx, &line); err != nil {
 			return err
 		}
-		if err := use(tx, line, lot, Used, lot.Remaining); err != nil {
+		if err := consumeLot(tx, line, lot, Used, lot.Remaining); err != nil {
 			return err
 		}
 	}
@@ -186,19 +186,19 @@ func expireDue(tx *gorm.DB, userID string, now time.Time) error {
 // servers: whoever comes second finds nothing left to do.
 func (s *Service) Expire(ctx context.Context, limit int) (int, error) {
 	var users []string
-	now := s.now()
-	err := s.DB.WithContext(ctx).Raw(`SELECT DISTINCT user_id FROM point_lots
+	now := s.CurrentTime()
+	err := s.db.WithContext(ctx).Raw(`SELECT DISTINCT user_id FROM point_lots
 		WHERE remaining > 0 AND held = 0 AND expires_at <= ? LIMIT ?`, now, limit).Scan(&users).Error
 	if err != nil {
 		return 0, fmt.Errorf("find expired lots: %w", err)
 	}
 	var failed error // one wallet must not keep the others waiting
 	for _, user := range users {
-		err := database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
-			if err := lockWallet(tx, user); err != nil {
+		err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
+			if err := LockWallet(tx, user); err != nil {
 				return err
 			}
-			return expireDue(tx, user, now)
+			return ExpireDue(tx, Actor{Kind: ActorJob, ID: "expire-points"}, user, now)
 		})
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("expire %s: %w", user, err))

@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/database"
 )
 
@@ -17,6 +18,7 @@ type SpendInput struct {
 	Amount      int64  // points, at least 1
 	Reference   string // the caller's own id of it, as an order's number: the same one spends once
 	Description string // for people, at most 200 characters
+	Actor       Actor
 }
 
 // Spend (사용) takes points, all of them or none, and returns the SPEND line. The same reference with the
@@ -24,11 +26,11 @@ type SpendInput struct {
 // with another input) and InsufficientPoints, whose error carries the spendable points.
 func (s *Service) Spend(ctx context.Context, in SpendInput) (Transaction, error) {
 	line := Transaction{UserID: in.UserID, Kind: KindSpend, Amount: -in.Amount, Reference: &in.Reference,
-		Description: in.Description, CreatedAt: s.now()}
-	if err := line.check(); err != nil {
+		Description: in.Description, Actor: in.Actor, CreatedAt: s.CurrentTime()}
+	if err := line.validate(); err != nil {
 		return Transaction{}, err
 	}
-	return s.write(ctx, line, func(tx *gorm.DB, line *Transaction) error { return takeOut(tx, line) })
+	return s.recordOnce(ctx, line, func(tx *gorm.DB, line *Transaction) error { return debit(tx, line) })
 }
 
 // AdjustInput says whose points an operator corrects, by how many and why.
@@ -37,62 +39,55 @@ type AdjustInput struct {
 	Amount    int64  // points; negative takes
 	Reference string // the operator's own id of it: the same one adjusts once
 	Reason    string // for people, 1 to 200 characters
-	Operator  string
+	Actor     Actor  // an operator
 }
 
 // Adjust (조정) gives or takes points by an operator's hand and returns the ADJUST line. What is given is
 // bonus points; what is taken never leaves less than nothing. It refuses as Spend does.
 func (s *Service) Adjust(ctx context.Context, in AdjustInput) (Transaction, error) {
 	line := Transaction{UserID: in.UserID, Kind: KindAdjust, Amount: in.Amount, Reference: &in.Reference,
-		Operator: &in.Operator, Description: in.Reason, CreatedAt: s.now()}
-	if err := line.check(); err != nil {
+		Actor: in.Actor, Description: in.Reason, CreatedAt: s.CurrentTime()}
+	if err := line.validate(); err != nil {
 		return Transaction{}, err
 	}
-	if in.Reason == "" || in.Operator == "" || len(in.Operator) > 128 || hasControl(in.Operator) {
-		return Transaction{}, refuse(InvalidArgument, "An adjustment needs a reason and an operator.")
+	if in.Reason == "" {
+		return Transaction{}, apierror.New(apierror.InvalidArgument, "An adjustment needs a reason.")
 	}
-	life := s.Lifetimes.of(LotBonus)
-	return s.write(ctx, line, func(tx *gorm.DB, line *Transaction) error {
+	life := s.Lifetimes.Of(LotBonus)
+	return s.recordOnce(ctx, line, func(tx *gorm.DB, line *Transaction) error {
 		if line.Amount > 0 {
-			return post(tx, line, LotBonus, life)
+			return Credit(tx, line, LotBonus, life)
 		}
-		return takeOut(tx, line)
+		return debit(tx, line)
 	})
 }
 
-// check refuses what no line may look like.
-func (t Transaction) check() error {
-	if err := checkUserID(t.UserID); err != nil {
+// validate refuses what no line may look like.
+func (t Transaction) validate() error {
+	if err := apierror.CheckUserID(t.UserID); err != nil {
+		return err
+	}
+	if err := t.Actor.Validate(); err != nil {
 		return err
 	}
 	switch {
-	case t.Amount == 0 || t.Amount > maxAmount || t.Amount < -maxAmount ||
+	case t.Amount == 0 || t.Amount > MaxAmount || t.Amount < -MaxAmount ||
 		(t.Kind == KindSpend && t.Amount > 0) || (t.Kind == KindSpendCancel && t.Amount < 0):
-		return refuse(InvalidArgument, "amount must be from 1 to %d points.", maxAmount)
-	case !validReference(*t.Reference):
-		return refuse(InvalidArgument, "reference must be 1 to 100 printable characters.")
-	case utf8.RuneCountInString(t.Description) > 200 || hasControl(t.Description):
-		return refuse(InvalidArgument, "the text must be at most 200 printable characters.")
+		return apierror.New(apierror.InvalidArgument, "amount must be from 1 to %d points.", MaxAmount)
+	case !apierror.ValidReference(*t.Reference):
+		return apierror.New(apierror.InvalidArgument, "reference must be 1 to 100 printable characters.")
+	case utf8.RuneCountInString(t.Description) > 200 || apierror.HasControl(t.Description):
+		return apierror.New(apierror.InvalidArgument, "the text must be at most 200 printable characters.")
 	}
 	return nil
 }
 
-func validReference(s string) bool { return s != "" && len(s) <= 100 && !hasControl(s) }
-
-// checkUserID keeps out what no token's subject can be, and NUL, which PostgreSQL refuses.
-func checkUserID(id string) error {
-	if id == "" || len(id) > 128 || hasControl(id) {
-		return refuse(InvalidArgument, "userId must be 1 to 128 printable characters.")
-	}
-	return nil
-}
-
-// write runs do for a new line of the user's wallet, under its lock and with everything due expired. A line
+// recordOnce runs do for a new line of the user's wallet, under its lock and with everything due expired. A line
 // of the same kind and reference that is there already is returned instead, if it says the same.
-func (s *Service) write(ctx context.Context, line Transaction, do func(*gorm.DB, *Transaction) error) (Transaction, error) {
+func (s *Service) recordOnce(ctx context.Context, line Transaction, do func(*gorm.DB, *Transaction) error) (Transaction, error) {
 	var written Transaction
-	err := database.Transact(ctx, s.DB, func(tx *gorm.DB) error {
-		if err := lockWallet(tx, line.UserID); err != nil {
+	err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
+		if err := LockWallet(tx, line.UserID); err != nil {
 			return err
 		}
 		var earlier []Transaction
@@ -103,9 +98,9 @@ func (s *Service) write(ctx context.Context, line Transaction, do func(*gorm.DB,
 		}
 		if len(earlier) > 0 {
 			written = earlier[0]
-			return line.wantSame(written)
+			return line.checkSameRequest(written)
 		}
-		if err := expireDue(tx, line.UserID, line.CreatedAt); err != nil {
+		if err := ExpireDue(tx, line.Actor, line.UserID, line.CreatedAt); err != nil {
 			return err
 		}
 		written = line
@@ -117,35 +112,35 @@ func (s *Service) write(ctx context.Context, line Transaction, do func(*gorm.DB,
 	return written, nil
 }
 
-// wantSame refuses a reference that was used for something else.
-func (t Transaction) wantSame(earlier Transaction) error {
-	if t.Amount != earlier.Amount || t.Description != earlier.Description || !equal(t.ReversesID, earlier.ReversesID) {
-		return refuse(InvalidArgument, "This reference was used with another input.")
+// checkSameRequest refuses a reference that was used for something else.
+func (t Transaction) checkSameRequest(earlier Transaction) error {
+	if t.Amount != earlier.Amount || t.Description != earlier.Description || !equalPointers(t.ReversesID, earlier.ReversesID) {
+		return apierror.New(apierror.InvalidArgument, "This reference was used with another input.")
 	}
 	return nil
 }
 
-func equal[T comparable](a, b *T) bool {
+func equalPointers[T comparable](a, b *T) bool {
 	return a == b || (a != nil && b != nil && *a == *b)
 }
 
-// takeOut writes a debit and takes its points from the user's lots, or refuses with InsufficientPoints.
-func takeOut(tx *gorm.DB, line *Transaction) error {
-	there, err := lots(tx, line.UserID)
+// debit writes a debit and takes its points from the user's lots, or refuses with InsufficientPoints.
+func debit(tx *gorm.DB, line *Transaction) error {
+	there, err := readLots(tx, line.UserID)
 	if err != nil {
 		return err
 	}
 	spendable := int64(0)
 	for _, lot := range there {
-		spendable += lot.spendable(line.CreatedAt)
+		spendable += lot.Spendable(line.CreatedAt)
 	}
 	if spendable < -line.Amount {
-		return &Error{Code: InsufficientPoints, Message: "There are not enough points.", Balance: &spendable}
+		return &apierror.Error{Code: apierror.InsufficientPoints, Message: "There are not enough points.", Balance: &spendable}
 	}
-	if err := enter(tx, line); err != nil {
+	if err := appendLine(tx, line); err != nil {
 		return err
 	}
-	return useUp(tx, *line, there, -line.Amount)
+	return consumeLots(tx, *line, there, -line.Amount)
 }
 
 // CancelSpendInput says which spend is taken back, and how much of it.
@@ -155,6 +150,7 @@ type CancelSpendInput struct {
 	Amount       int64  // points, at least 1
 	Cancellation string // the caller's own id of this cancellation: the same one gives back once
 	Description  string // for people, at most 200 characters
+	Actor        Actor
 }
 
 // CancelSpend (사용취소) gives points of a spend back to the lots they came from, in parts too, but never more
@@ -163,26 +159,26 @@ type CancelSpendInput struct {
 // the same input returns the same line. It refuses with NotFound and InvalidArgument.
 func (s *Service) CancelSpend(ctx context.Context, in CancelSpendInput) (Transaction, error) {
 	line := Transaction{UserID: in.UserID, Kind: KindSpendCancel, Amount: in.Amount, Reference: &in.Cancellation,
-		Description: in.Description, CreatedAt: s.now()}
-	if err := line.check(); err != nil {
+		Description: in.Description, Actor: in.Actor, CreatedAt: s.CurrentTime()}
+	if err := line.validate(); err != nil {
 		return Transaction{}, err
 	}
-	if !validReference(in.Reference) {
-		return Transaction{}, refuse(InvalidArgument, "reference must be 1 to 100 printable characters.")
+	if !apierror.ValidReference(in.Reference) {
+		return Transaction{}, apierror.New(apierror.InvalidArgument, "reference must be 1 to 100 printable characters.")
 	}
-	spend, err := one[Transaction](ctx, s.DB, "spend", "user_id = ? AND kind = ? AND reference = ?",
+	spend, err := database.FindOne[Transaction](ctx, s.db, "spend", "user_id = ? AND kind = ? AND reference = ?",
 		in.UserID, KindSpend, in.Reference)
 	if err != nil {
 		return Transaction{}, err
 	}
 	line.ReversesID = &spend.ID
-	life := s.Lifetimes.returned()
-	return s.write(ctx, line, func(tx *gorm.DB, line *Transaction) error { return giveBack(tx, line, life) })
+	life := s.Lifetimes.forReturned()
+	return s.recordOnce(ctx, line, func(tx *gorm.DB, line *Transaction) error { return restoreLots(tx, line, life) })
 }
 
-// giveBack writes line, which reverses a spend, and puts its points where they came from. What the user owes
+// restoreLots writes line, which reverses a spend, and puts its points where they came from. What the user owes
 // is repaid from them at once.
-func giveBack(tx *gorm.DB, line *Transaction, life time.Duration) error {
+func restoreLots(tx *gorm.DB, line *Transaction, life time.Duration) error {
 	spent, err := spentLots(tx, *line.ReversesID)
 	if err != nil {
 		return err
@@ -192,23 +188,23 @@ func giveBack(tx *gorm.DB, line *Transaction, life time.Duration) error {
 		left += lot.Spent
 	}
 	if line.Amount > left {
-		return refuse(InvalidArgument, "Only %d points of this spend are left to cancel.", left)
+		return apierror.New(apierror.InvalidArgument, "Only %d points of this spend are left to cancel.", left)
 	}
-	if err := enter(tx, line); err != nil {
+	if err := appendLine(tx, line); err != nil {
 		return err
 	}
-	amount, owed := line.Amount, line.owed()
+	amount, owed := line.Amount, line.debtRepaid()
 	for _, lot := range spent {
 		part := min(lot.Spent, amount)
 		if part == 0 {
 			continue
 		}
-		back, err := lot.giveBack(tx, *line, part, life)
+		back, err := lot.restore(tx, *line, part, life)
 		if err != nil {
 			return err
 		}
 		if repaid := min(part, owed); repaid > 0 {
-			if err := use(tx, *line, back, Repaid, repaid); err != nil {
+			if err := consumeLot(tx, *line, back, Repaid, repaid); err != nil {
 				return err
 			}
 			owed -= repaid
@@ -241,10 +237,10 @@ func spentLots(tx *gorm.DB, spendID string) ([]spentLot, error) {
 	return spent, nil
 }
 
-// giveBack puts n points back into the lot, or into a new one if it has expired, and returns where they are.
-func (l spentLot) giveBack(tx *gorm.DB, line Transaction, n int64, life time.Duration) (Lot, error) {
+// restore puts n points back into the lot, or into a new one if it has expired, and returns where they are.
+func (l spentLot) restore(tx *gorm.DB, line Transaction, n int64, life time.Duration) (Lot, error) {
 	if l.ExpiresAt.After(line.CreatedAt) {
-		err := exactlyOne(tx.Exec("UPDATE point_lots SET remaining = remaining + ? WHERE id = ?", n, l.ID))
+		err := database.ExactlyOne(tx.Exec("UPDATE point_lots SET remaining = remaining + ? WHERE id = ?", n, l.ID))
 		if err != nil {
 			return Lot{}, err
 		}
@@ -252,5 +248,5 @@ func (l spentLot) giveBack(tx *gorm.DB, line Transaction, n int64, life time.Dur
 	}
 	anew := Lot{UserID: line.UserID, TransactionID: line.ID, Kind: l.Kind, Initial: n, Remaining: n,
 		ExpiresAt: line.CreatedAt.Add(life), ReplacesID: &l.ID}
-	return anew, anew.create(tx)
+	return anew, anew.insert(tx)
 }

@@ -8,63 +8,65 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/point"
 )
 
 func TestSpendTakesTheSoonestExpiryFirst(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		w.Lifetimes = point.Lifetimes{Paid: 10 * day, Bonus: 20 * day}
-		charge := charged(w)
-		line := w.spend(5100, "order-1")
-		w.wantUses(line, map[string]int64{w.lot("transaction_id = ?", charge.ID).ID + " USE": 5000, w.bonusLot(charge).ID + " USE": 100})
-		w.wantBalance("minji", 400)
+		w.Lifetimes = point.Lifetimes{Paid: 10 * domaintest.Day, Bonus: 20 * domaintest.Day}
+		credited := w.Charged()
+		line := w.MustSpend(5100, "order-1")
+		w.wantUses(line, map[string]int64{w.LotWhere("transaction_id = ?", credited.ID).ID + " USE": 5000, w.BonusLot(credited).ID + " USE": 100})
+		w.WantBalance("minji", 400)
 	})
 }
 
 func TestSpendTakesBonusBeforePaidAtTheSameExpiry(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		w.stopClock()
-		w.Lifetimes = point.Lifetimes{Paid: 10 * day, Bonus: 10 * day}
-		charge := charged(w)
-		line := w.spend(600, "order-1")
-		w.wantUses(line, map[string]int64{w.bonusLot(charge).ID + " USE": 500, w.lot("transaction_id = ?", charge.ID).ID + " USE": 100})
+		w.StopClock()
+		w.Lifetimes = point.Lifetimes{Paid: 10 * domaintest.Day, Bonus: 10 * domaintest.Day}
+		credited := w.Charged()
+		line := w.MustSpend(600, "order-1")
+		w.wantUses(line, map[string]int64{w.BonusLot(credited).ID + " USE": 500, w.LotWhere("transaction_id = ?", credited.ID).ID + " USE": 100})
 	})
 }
 
 func TestSpendTakesTheOldestOfEqualLots(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		w.stopClock()
-		first, second := w.give(100, "a"), w.give(100, "b")
-		w.spend(150, "order-1")
-		wantPoints(w.T, "the older lot", w.left(first), 0)
-		wantPoints(w.T, "the younger lot", w.left(second), 50)
+		w.StopClock()
+		first, second := w.Give(100, "a"), w.Give(100, "b")
+		w.MustSpend(150, "order-1")
+		domaintest.WantPoints(w.T, "the older lot", w.LotRemaining(first), 0)
+		domaintest.WantPoints(w.T, "the younger lot", w.LotRemaining(second), 50)
 	})
 }
 
 func TestSpendIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		charged(w)
-		_, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: full + 1, Reference: "order-1"})
-		w.wantCode(err, point.InsufficientPoints)
-		if refusal, _ := errors.AsType[*point.Error](err); refusal.Balance == nil || *refusal.Balance != full {
-			w.Fatalf("the refusal names %v points, want %d", refusal.Balance, full)
+		w.Charged()
+		_, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: domaintest.Full + 1, Reference: "order-1", Actor: domaintest.Minji()})
+		w.WantCode(err, apierror.InsufficientPoints)
+		if refusal, _ := errors.AsType[*apierror.Error](err); refusal.Balance == nil || *refusal.Balance != domaintest.Full {
+			w.Fatalf("the refusal names %v points, want %d", refusal.Balance, domaintest.Full)
 		}
-		w.wantHistory("CHARGE 5000", "BONUS 500")
-		w.spend(full, "order-1") // all of it, by the same reference: nothing was written
-		w.wantBalance("minji", 0)
+		w.WantHistory("CHARGE 5000", "BONUS 500")
+		w.MustSpend(domaintest.Full, "order-1") // all of it, by the same reference: nothing was written
+		w.WantBalance("minji", 0)
 	})
 }
 
 func TestSpendRefusesWhoHasNeverCharged(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		_, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: 1, Reference: "order-1"})
-		w.wantCode(err, point.InsufficientPoints)
-		if n := w.count("wallets", "1 = 1"); n != 0 {
+		_, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: 1, Reference: "order-1", Actor: domaintest.Minji()})
+		w.WantCode(err, apierror.InsufficientPoints)
+		if n := w.Count("wallets", "1 = 1"); n != 0 {
 			w.Fatal("a wallet was made for nothing")
 		}
 	})
@@ -73,51 +75,51 @@ func TestSpendRefusesWhoHasNeverCharged(t *testing.T) {
 func TestSpendWithTheSameReferenceIsOneLine(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		charged(w)
-		first := w.spend(5000, "order-1")
-		again := w.spend(5000, "order-1")
+		w.Charged()
+		first := w.MustSpend(5000, "order-1")
+		again := w.MustSpend(5000, "order-1")
 		if first.ID != again.ID || again.BalanceAfter != 500 || again.Amount != -5000 || again.Kind != point.KindSpend {
 			w.Fatalf("first %+v, then %+v", first, again)
 		}
-		w.wantBalance("minji", 500)
+		w.WantBalance("minji", 500)
 	})
 }
 
 func TestSpendRefusesAReferenceUsedForSomethingElse(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		charged(w)
-		w.spend(100, "order-1")
+		w.Charged()
+		w.MustSpend(100, "order-1")
 		for _, in := range []point.SpendInput{{UserID: "minji", Amount: 101, Reference: "order-1"},
 			{UserID: "minji", Amount: 100, Reference: "order-1", Description: "other"}} {
 			_, err := w.Spend(w.Context(), in)
-			w.wantCode(err, point.InvalidArgument)
+			w.WantCode(err, apierror.InvalidArgument)
 		}
-		w.wantBalance("minji", full-100)
+		w.WantBalance("minji", domaintest.Full-100)
 	})
 }
 
 func TestSpendKeepsTheReferencesOfUsersApart(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		charged(w)
-		w.spend(100, "order-1")
-		_, err := w.Charge(w.Context(), "junho", w.pay(w.order("junho")))
-		w.must(err)
-		_, err = w.Spend(w.Context(), point.SpendInput{UserID: "junho", Amount: 300, Reference: "order-1"})
-		w.must(err)
-		w.wantBalance("junho", full-300)
+		w.Charged()
+		w.MustSpend(100, "order-1")
+		_, err := w.Charge(w.Context(), "junho", w.Pay(w.OpenOrder("junho")))
+		w.Must(err)
+		_, err = w.Spend(w.Context(), point.SpendInput{UserID: "junho", Amount: 300, Reference: "order-1", Actor: domaintest.Minji()})
+		w.Must(err)
+		w.WantBalance("junho", domaintest.Full-300)
 	})
 }
 
 func TestSpendAtOnceWithOneReferenceIsOneLine(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		charged(w)
+		w.Charged()
 		var ids [20]string
 		var place atomic.Int64
-		together(times(len(ids), func() {
-			line, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: 5000, Reference: "order-1"})
+		domaintest.Together(domaintest.Repeat(len(ids), func() {
+			line, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: 5000, Reference: "order-1", Actor: domaintest.Minji()})
 			if err != nil {
 				w.Errorf("spend: %v", err)
 			}
@@ -128,15 +130,15 @@ func TestSpendAtOnceWithOneReferenceIsOneLine(t *testing.T) {
 				w.Fatalf("several lines: %v", ids)
 			}
 		}
-		w.wantBalance("minji", 500)
+		w.WantBalance("minji", 500)
 	})
 }
 
 func TestSpendRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		charged(w)
-		good := point.SpendInput{UserID: "minji", Amount: 1, Reference: "r"}
+		w.Charged()
+		good := point.SpendInput{UserID: "minji", Amount: 1, Reference: "r", Actor: domaintest.Minji()}
 		for name, edit := range map[string]func(*point.SpendInput){
 			"no user":            func(in *point.SpendInput) { in.UserID = "" },
 			"a long user":        func(in *point.SpendInput) { in.UserID = strings.Repeat("a", 129) },
@@ -153,11 +155,11 @@ func TestSpendRefusesNonsense(t *testing.T) {
 		} {
 			in := good
 			edit(&in)
-			if _, err := w.Spend(w.Context(), in); point.CodeOf(err) != point.InvalidArgument {
+			if _, err := w.Spend(w.Context(), in); apierror.CodeOf(err) != apierror.InvalidArgument {
 				w.Errorf("%s: %v", name, err)
 			}
 		}
-		w.wantBalance("minji", full)
+		w.WantBalance("minji", domaintest.Full)
 	})
 }
 
@@ -165,14 +167,14 @@ func TestSpendTakesInputsAtTheirLimits(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		user := strings.Repeat("u", 128)
-		in := adjustment(1_000_000_000, strings.Repeat("r", 100))
-		in.UserID, in.Reason, in.Operator = user, strings.Repeat("가", 200), strings.Repeat("o", 128)
+		in := domaintest.Adjustment(1_000_000_000, strings.Repeat("r", 100))
+		in.UserID, in.Reason, in.Actor.ID = user, strings.Repeat("가", 200), strings.Repeat("o", 128)
 		_, err := w.Adjust(w.Context(), in)
-		w.must(err)
+		w.Must(err)
 		_, err = w.Spend(w.Context(), point.SpendInput{UserID: user, Amount: 1_000_000_000, Reference: strings.Repeat("r", 100),
-			Description: strings.Repeat("가", 200)})
-		w.must(err)
-		w.wantBalance(user, 0)
+			Description: strings.Repeat("가", 200), Actor: domaintest.Minji()})
+		w.Must(err)
+		w.WantBalance(user, 0)
 	})
 }
 
@@ -180,15 +182,15 @@ func TestSpendTakesInputsAtTheirLimits(t *testing.T) {
 func TestSpendOfExpiredPointsIsRefusedBeforeTheJobRan(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		clock := w.stopClock()
-		w.Lifetimes = point.Lifetimes{Bonus: 10 * day}
-		charged(w)
-		clock.pass(10*day - time.Microsecond)
-		w.spend(100, "order-1")
-		clock.pass(time.Microsecond)
-		_, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: 5001, Reference: "order-2"})
-		w.wantCode(err, point.InsufficientPoints)
-		w.spend(5000, "order-3")
-		w.wantHistory("CHARGE 5000", "BONUS 500", "SPEND -100", "EXPIRE -400", "SPEND -5000")
+		clock := w.StopClock()
+		w.Lifetimes = point.Lifetimes{Bonus: 10 * domaintest.Day}
+		w.Charged()
+		clock.Pass(10*domaintest.Day - time.Microsecond)
+		w.MustSpend(100, "order-1")
+		clock.Pass(time.Microsecond)
+		_, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: 5001, Reference: "order-2", Actor: domaintest.Minji()})
+		w.WantCode(err, apierror.InsufficientPoints)
+		w.MustSpend(5000, "order-3")
+		w.WantHistory("CHARGE 5000", "BONUS 500", "SPEND -100", "EXPIRE -400", "SPEND -5000")
 	})
 }

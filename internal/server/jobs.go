@@ -6,12 +6,12 @@ import (
 	"log/slog"
 
 	"pointcharge/internal/config"
-	"pointcharge/internal/point"
+	"pointcharge/internal/reconcile"
 	"pointcharge/internal/schedule"
 )
 
 // jobs are the jobs that run beside the requests, on any number of servers.
-func jobs(cfg config.Config, points *point.Service, log *slog.Logger) []schedule.Job {
+func jobs(cfg config.Config, services Services, log *slog.Logger) []schedule.Job {
 	inBatches := func(do func(context.Context, int) (int, error)) func(context.Context) error {
 		return func(ctx context.Context) error {
 			_, err := RunBatches(ctx, do)
@@ -19,39 +19,39 @@ func jobs(cfg config.Config, points *point.Service, log *slog.Logger) []schedule
 		}
 	}
 	return []schedule.Job{
-		{Name: "sweep", Every: cfg.SweepEvery, Run: inBatches(points.Sweep)},
-		{Name: "expire-orders", Every: cfg.ExpireOrdersEvery, Run: inBatches(points.ExpireOrders)},
-		{Name: "expire-points", Every: cfg.ExpirePointsEvery, Run: inBatches(points.Expire)},
-		{Name: "refunds", Every: cfg.RefundsEvery, Run: points.SyncRefunds},
+		{Name: "sweep", Every: cfg.SweepEvery, Run: inBatches(services.Charges.Sweep)},
+		{Name: "expire-orders", Every: cfg.ExpireOrdersEvery, Run: inBatches(services.Charges.ExpireOrders)},
+		{Name: "expire-points", Every: cfg.ExpirePointsEvery, Run: inBatches(services.Points.Expire)},
+		{Name: "refunds", Every: cfg.RefundsEvery, Run: services.Charges.SyncRefunds},
 		{Name: "reconcile", Every: cfg.ReconcileEvery, Run: func(ctx context.Context) error {
-			return reconcileDue(ctx, points, log)
+			return reconcileDue(ctx, services.Reconcile, log)
 		}},
 	}
 }
 
 // reconcileDue runs the scheduled reconciliation. It logs what it found, because no caller waits
 // for the result.
-func reconcileDue(ctx context.Context, points *point.Service, log *slog.Logger) error {
-	run, failure := points.ReconcileDue(ctx)
-	open, err := points.OpenDifferences(context.WithoutCancel(ctx))
+func reconcileDue(ctx context.Context, reconciling *reconcile.Service, log *slog.Logger) error {
+	run, failure := reconciling.ReconcileDue(ctx)
+	open, err := reconciling.OpenDiscrepancies(context.WithoutCancel(ctx))
 	if err != nil {
 		return errors.Join(failure, err)
 	}
 	level := slog.LevelInfo
-	if run.Differences > 0 || len(open) > 0 {
+	if run.Discrepancies > 0 || len(open) > 0 {
 		level = slog.LevelWarn
 	}
-	if level > slog.LevelInfo || run.Healed > 0 {
-		log.Log(ctx, level, "the books and Iamport did not agree", "run", run.ID, "healed", run.Healed, "differences", run.Differences,
+	if level > slog.LevelInfo || run.Repaired > 0 {
+		log.Log(ctx, level, "the books and Iamport did not agree", "run", run.ID, "repaired", run.Repaired, "discrepancies", run.Discrepancies,
 			"open", countByKind(open), "note", run.Note)
 	}
 	return failure
 }
 
-// countByKind returns how many of the differences are of each kind.
-func countByKind(differences []point.Difference) map[point.DifferenceKind]int {
-	counts := map[point.DifferenceKind]int{}
-	for _, d := range differences {
+// countByKind returns how many of the discrepancies are of each kind.
+func countByKind(discrepancies []reconcile.Discrepancy) map[reconcile.DiscrepancyKind]int {
+	counts := map[reconcile.DiscrepancyKind]int{}
+	for _, d := range discrepancies {
 		counts[d.Kind]++
 	}
 	return counts

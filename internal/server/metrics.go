@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/reconcile"
 )
 
 // metricsTimeout is how long a scrape may take; most of it waits for the database.
@@ -29,7 +29,7 @@ func serveMetrics(p *parts) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for metrics: %w", err)
 	}
-	pool, err := p.points.DB.DB()
+	pool, err := p.db.DB()
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -61,18 +61,18 @@ func (*stateCollector) Describe(chan<- *prometheus.Desc) {}
 func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout)
 	defer cancel()
-	problems, err := c.points.ProblemCount(ctx)
+	problems, err := c.services.Charges.ProblemCount(ctx)
 	if err != nil {
 		c.log.Error("cannot count problems for metrics", "err", err)
 	} else {
 		sendGauge(out, "pointcharge_problems", "Payments that an operator has to look at.", float64(problems))
 	}
-	open, err := c.points.OpenDifferences(ctx)
+	open, err := c.services.Reconcile.OpenDiscrepancies(ctx)
 	if err != nil {
 		c.log.Error("cannot count differences for metrics", "err", err)
 	} else {
 		counts := countByKind(open)
-		for _, kind := range point.DifferenceKinds() {
+		for _, kind := range reconcile.DiscrepancyKinds() {
 			sendGauge(out, "pointcharge_differences", "Payments about which scheduled reconciliations found the books and Iamport to disagree, "+
 				"and that are no problem.", float64(counts[kind]), "kind", string(kind))
 		}

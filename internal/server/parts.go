@@ -14,7 +14,6 @@ import (
 	"pointcharge/internal/database"
 	"pointcharge/internal/feed"
 	"pointcharge/internal/gqlguard"
-	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 	"pointcharge/internal/schedule"
 	"pointcharge/internal/web"
@@ -22,16 +21,16 @@ import (
 
 // parts are the parts of a running server.
 type parts struct {
-	cfg                  config.Config
-	log                  *slog.Logger
-	points               *point.Service
-	web                  *web.Server
-	feed                 *feed.Feed
-	registry             *prometheus.Registry
-	handler              http.Handler
-	token                string // a development token, in sandbox mode
-	closeIdleConnections func() // of the client of Iamport
-	stopSandbox          func() // ends the pretend Iamport, if there is one
+	cfg         config.Config
+	log         *slog.Logger
+	db          *gorm.DB
+	services    Services
+	web         *web.Server
+	feed        *feed.Feed
+	registry    *prometheus.Registry
+	handler     http.Handler
+	token       string // a development token, in sandbox mode
+	stopSandbox func() // ends the pretend Iamport, if there is one
 
 	schedule *schedule.Schedule // nil until startJobs
 }
@@ -46,9 +45,9 @@ func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlg
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{cfg: cfg, log: log, registry: prometheus.NewRegistry(), stopSandbox: func() {}}
-	p.points, p.closeIdleConnections = NewService(cfg, db, log)
-	p.feed = feed.New(feed.Config{Points: p.points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
+	p := &parts{cfg: cfg, log: log, db: db, registry: prometheus.NewRegistry(), stopSandbox: func() {}}
+	p.services = NewServices(cfg, db, log)
+	p.feed = feed.New(feed.Config{Points: p.services.Points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
 		Rate: ratelimit.Rate(cfg.StreamRate)})
 	limit := newRequestLimit(cfg)
 	p.web = p.newWeb(frontend, limit)
@@ -76,8 +75,8 @@ func (p *parts) newWeb(frontend *url.URL, limit *ratelimit.Limit) *web.Server {
 	if isAddressShared(p.cfg) {
 		limit = nil
 	}
-	ping := func(ctx context.Context) error { return database.Ping(ctx, p.points.DB) }
-	return web.New(web.Config{Points: p.points, Ping: ping, FrontendURL: frontend, Log: p.log,
+	ping := func(ctx context.Context) error { return database.Ping(ctx, p.db) }
+	return web.New(web.Config{Charges: p.services.Charges, Ping: ping, FrontendURL: frontend, Log: p.log,
 		WebhookSenders: p.cfg.WebhookAllow, Limit: limit, MaxLookups: noticeCalls})
 }
 
@@ -92,7 +91,7 @@ func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*aut
 
 // startJobs starts the jobs that run beside the requests.
 func (p *parts) startJobs(ctx context.Context) (err error) {
-	p.schedule, err = schedule.Start(ctx, p.points.DB, jobs(p.cfg, p.points, p.log), p.log)
+	p.schedule, err = schedule.Start(ctx, p.db, jobs(p.cfg, p.services, p.log), p.log)
 	return err
 }
 
@@ -105,6 +104,6 @@ func (p *parts) close() {
 	}
 	p.feed.Close()
 	p.web.Wait()
-	p.closeIdleConnections()
+	p.services.CloseIdleConnections()
 	p.stopSandbox()
 }

@@ -23,7 +23,7 @@ const (
 
 // addAPI adds the GraphQL API: operations, and subscriptions as streams.
 func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelimit.Limit, trusted *gqlguard.TrustedDocuments) {
-	resolver := &graph.Resolver{Points: p.points, Shop: checkoutDefaults(p.cfg), Log: p.log, Feed: p.feed,
+	resolver := &graph.Resolver{Points: p.services.Points, Charges: p.services.Charges, Shop: checkoutDefaults(p.cfg), Log: p.log, Feed: p.feed,
 		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), FirstEdition: p.cfg.HTTPDraft,
 		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}
 	chain := apiMiddleware(p.cfg, verifier, limit)

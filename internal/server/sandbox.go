@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/config"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 	"pointcharge/internal/sandbox/fault"
 	"pointcharge/internal/storefront"
@@ -28,7 +28,7 @@ const demoTokenLife = 24 * time.Hour
 // addSandbox adds what only sandbox mode has: the pretend Iamport, five products, the storefront
 // and its users' tokens.
 func (p *parts) addSandbox(ctx context.Context, mux *http.ServeMux) error {
-	if err := installProducts(ctx, p.points); err != nil {
+	if err := installProducts(ctx, p.services.Charges); err != nil {
 		return err
 	}
 	if p.cfg.IamportURL == "" {
@@ -59,8 +59,8 @@ func (p *parts) addGateway(mux *http.ServeMux) error {
 	if err := SetFaults(gateway, p.cfg.SandboxFaults); err != nil {
 		return wrongSetting("SANDBOX_FAULTS", err)
 	}
-	closeIdleConnections := p.closeIdleConnections
-	p.stopSandbox, p.closeIdleConnections = gateway.Close, func() { closeIdleConnections(); releaseFaults(gateway) }
+	closeIdleConnections := p.services.CloseIdleConnections
+	p.stopSandbox, p.services.CloseIdleConnections = gateway.Close, func() { closeIdleConnections(); releaseFaults(gateway) }
 	mux.Handle(sandboxPath+"/", http.StripPrefix(sandboxPath, gateway))
 	return nil
 }
@@ -88,12 +88,12 @@ func demoUsers(cfg config.Config) ([]storefront.DemoUser, error) {
 }
 
 // installProducts gives an empty shop its five products.
-func installProducts(ctx context.Context, points *point.Service) error {
-	existing, err := points.Products(ctx, true)
+func installProducts(ctx context.Context, charges *charge.Service) error {
+	existing, err := charges.Products(ctx, true)
 	if err != nil || len(existing) > 0 {
 		return err
 	}
-	for i, p := range []point.Product{
+	for i, p := range []charge.Product{
 		{ID: "points-5000", Name: "포인트 5,000", Price: 5_000, Points: 5_000},
 		{ID: "points-10000", Name: "포인트 10,000", Price: 10_000, Points: 10_000, BonusPoints: 100},
 		{ID: "points-30000", Name: "포인트 30,000", Price: 30_000, Points: 30_000, BonusPoints: 900},
@@ -101,7 +101,7 @@ func installProducts(ctx context.Context, points *point.Service) error {
 		{ID: "points-100000", Name: "포인트 100,000", Price: 100_000, Points: 100_000, BonusPoints: 7_000},
 	} {
 		p.Active, p.Position = true, i+1
-		if _, err := points.UpsertProduct(ctx, p); err != nil {
+		if _, err := charges.UpsertProduct(ctx, p); err != nil {
 			return fmt.Errorf("install products: %w", err)
 		}
 	}

@@ -58,7 +58,7 @@ func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	server := newHTTPServer(p.handler, log)
 	// In sandbox mode the gateway is this very server, which would wait five seconds for
 	// connections to itself that were opened and never used.
-	server.RegisterOnShutdown(p.closeIdleConnections)
+	server.RegisterOnShutdown(p.services.CloseIdleConnections)
 	server.RegisterOnShutdown(p.feed.Close)
 	return serveUntilDone(ctx, server, listener)
 }

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/audit"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/config"
 	"pointcharge/internal/database"
 	"pointcharge/internal/iamport"
 	"pointcharge/internal/point"
+	"pointcharge/internal/reconcile"
 )
 
 // gatewayCalls is how many calls to Iamport are under way at most; the others wait.
@@ -35,9 +39,17 @@ func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	return db, nil
 }
 
-// NewService returns the domain with Iamport behind it. closeIdleConnections closes the connections
-// to Iamport that wait for the next call.
-func NewService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point.Service, closeIdleConnections func()) {
+// Services are the domains on one database, with Iamport behind them.
+type Services struct {
+	Points    *point.Service
+	Charges   *charge.Service
+	Reconcile *reconcile.Service
+	// CloseIdleConnections closes the connections to Iamport that wait for the next call.
+	CloseIdleConnections func()
+}
+
+// NewServices returns the domains as they are configured.
+func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
 	transport := iamport.NewTransport(gatewayCalls)
 	gateway := iamport.New(iamport.Config{
 		URL:            gatewayURL(cfg),
@@ -52,11 +64,15 @@ func NewService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point
 		Log:            log,
 	})
 	const day = 24 * time.Hour
-	lifetimes := point.Lifetimes{Paid: time.Duration(cfg.PaidPointsDays) * day, Bonus: time.Duration(cfg.BonusPointsDays) * day}
-	points = &point.Service{DB: db, Gateway: gateway, Live: cfg.Mode == config.Live, Lifetimes: lifetimes,
-		Grace: cfg.SweepGrace}
-	return points, transport.CloseIdleConnections
+	points := point.New(db)
+	points.Lifetimes = point.Lifetimes{Paid: time.Duration(cfg.PaidPointsDays) * day, Bonus: time.Duration(cfg.BonusPointsDays) * day}
+	charges := charge.New(db, points, gateway)
+	charges.Live, charges.Grace = cfg.Mode == config.Live, cfg.SweepGrace
+	return Services{points, charges, reconcile.New(db, points, charges), transport.CloseIdleConnections}
 }
+
+// Invariants returns what must be true of the books of all domains.
+func Invariants() []audit.Invariant { return slices.Concat(point.Invariants(), charge.Invariants()) }
 
 // gatewayURL is Iamport's address; in sandbox mode by default this server, where the pretend one is
 // mounted.

@@ -14,8 +14,9 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/audit"
 	"pointcharge/internal/database"
-	"pointcharge/internal/point"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/sandbox"
 )
 
@@ -88,7 +89,7 @@ func (r *run) judgeBooks(db *gorm.DB) (verdict, error) {
 		return nil, err
 	}
 	v := b.judge(r.gateway.All(), r.journal, time.Now())
-	findings, err := point.Audit(context.Background(), db)
+	findings, err := audit.Run(context.Background(), db, domaintest.Invariants())
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/sandbox"
 )
 
@@ -56,7 +56,7 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 		FROM point_transactions ORDER BY user_id, seq`)
 	read(&b.refunds, "SELECT reason, imp_uid, status, amount, created_at FROM refunds")
 	var decided []decision
-	read(&decided, `SELECT imp_uid, problem, cancelled_amount, deposit_count, action, reason, operator,
+	read(&decided, `SELECT imp_uid, problem, cancelled_amount, deposit_count, action, reason, actor_id AS operator,
 		COALESCE(transaction_id, '') AS line FROM resolutions ORDER BY id`)
 	var wallets []struct {
 		UserID  string
@@ -75,7 +75,7 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 	if err != nil {
 		return b, err
 	}
-	for p, err := range (&point.Service{DB: db}).Problems(ctx) {
+	for p, err := range domaintest.NewServices(db, nil).Problems(ctx) {
 		if err != nil {
 			return b, err
 		}

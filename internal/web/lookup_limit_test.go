@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/sandbox"
 	"pointcharge/internal/web"
 )
@@ -188,7 +188,7 @@ func TestF14ADatabaseWithoutAFreeConnectionIsAnsweredInTime(t *testing.T) {
 	pool.SetMaxOpenConns(1)
 	taken, err := pool.Conn(t.Context())
 	w.must(err)
-	stuck := &point.Service{DB: db, Gateway: w.points.Gateway}
+	stuck := domaintest.NewServices(db, w.points.Gateway)
 	w.url = w.start(w.routes(stuck, "https://shop.example", func(c *web.Config) { c.Timeout = 100 * time.Millisecond }))
 	w.wantStatus(w.webhook(jsonType, body), http.StatusServiceUnavailable)
 	w.wantReturn(returnQuery("imp_1", merchantUID), "https://shop.example?merchantUid="+merchantUID+"&status=unavailable")

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/ratelimit"
 )
 
@@ -32,7 +33,7 @@ const (
 // (contract §2.3). The browser's own mutation does not come this way. A payment without any notice
 // is found by the sweep.
 type lookupLimiter struct {
-	points  *point.Service
+	charges *charge.Service
 	rates   *ratelimit.KeyedLimiter[string] // by order, and by recorded payment
 	lookups *semaphore.Weighted
 
@@ -42,9 +43,9 @@ type lookupLimiter struct {
 	returnReads, returnQueue   *semaphore.Weighted
 }
 
-func newLookupLimiter(points *point.Service, maxLookups int64) *lookupLimiter {
+func newLookupLimiter(charges *charge.Service, maxLookups int64) *lookupLimiter {
 	return &lookupLimiter{
-		points:       points,
+		charges:      charges,
 		rates:        ratelimit.NewKeyedLimiter[string](rate.Every(lookupInterval), lookupBurst),
 		lookups:      semaphore.NewWeighted(maxLookups),
 		webhookReads: semaphore.NewWeighted(maxReads),
@@ -56,9 +57,9 @@ func newLookupLimiter(points *point.Service, maxLookups int64) *lookupLimiter {
 
 // checkOrder refuses a notice with NOT_FOUND if its order is not ours.
 func (l *lookupLimiter) checkOrder(ctx context.Context, n notice) error {
-	known, err := l.read(ctx, n, func() (bool, error) { return l.points.Known(ctx, n.MerchantUID) })
+	known, err := l.read(ctx, n, func() (bool, error) { return l.charges.IsKnownOrder(ctx, n.MerchantUID) })
 	if err == nil && !known {
-		err = &point.Error{Code: point.NotFound, Message: "There is no such order."}
+		err = &apierror.Error{Code: apierror.NotFound, Message: "There is no such order."}
 	}
 	return err
 }
@@ -72,7 +73,7 @@ func (l *lookupLimiter) acquire(ctx context.Context, n notice) (release func(), 
 		return nil, err
 	}
 	if wait > 0 {
-		return nil, &point.Error{Code: point.RateLimited, Message: "There are too many notices about this order.",
+		return nil, &apierror.Error{Code: apierror.RateLimited, Message: "There are too many notices about this order.",
 			RetryAfter: ratelimit.RetryAfterSeconds(wait)}
 	}
 	if err := l.lookups.Acquire(ctx, 1); err != nil {
@@ -91,7 +92,7 @@ func (l *lookupLimiter) takeRate(ctx context.Context, n notice) (wait time.Durat
 		return 0, nil
 	}
 	recorded, err := l.read(ctx, n, func() (bool, error) {
-		return l.points.KnownPayment(ctx, n.MerchantUID, n.ImpUID)
+		return l.charges.IsKnownPayment(ctx, n.MerchantUID, n.ImpUID)
 	})
 	if err != nil || !recorded {
 		return wait, err
@@ -107,7 +108,7 @@ func (l *lookupLimiter) read(ctx context.Context, n notice, query func() (bool, 
 		running, queue = l.returnReads, l.returnQueue
 	}
 	if !queue.TryAcquire(1) {
-		return false, &point.Error{Code: point.RateLimited, Message: "There are too many notices.", RetryAfter: 1}
+		return false, &apierror.Error{Code: apierror.RateLimited, Message: "There are too many notices.", RetryAfter: 1}
 	}
 	defer queue.Release(1)
 	if err := running.Acquire(ctx, 1); err != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
 )
 
 func TestLookupLimiterBoundsTheQueue(t *testing.T) {
@@ -18,7 +18,7 @@ func TestLookupLimiterBoundsTheQueue(t *testing.T) {
 			ended <- err
 		}()
 	}
-	if err := <-ended; point.CodeOf(err) != point.RateLimited { // all others run or wait
+	if err := <-ended; apierror.CodeOf(err) != apierror.RateLimited { // all others run or wait
 		t.Errorf("the first query to end was not refused: %v", err)
 	}
 	close(over)

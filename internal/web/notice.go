@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/point"
 )
 
@@ -60,7 +61,7 @@ func (n notice) isPlausible() bool {
 	}
 	// Another shop on the same account may number its orders in any format; such a notice is well
 	// formed, but about no order of ours.
-	return n.Event != "" || (point.ValidID(n.ImpUID) && n.MerchantUID != "")
+	return n.Event != "" || (apierror.ValidID(n.ImpUID) && n.MerchantUID != "")
 }
 
 // key is the same for notices that say exactly the same.
@@ -71,4 +72,12 @@ func (n notice) key() string {
 // logTo returns log with the notice's content as attributes.
 func (n notice) logTo(log *slog.Logger) *slog.Logger {
 	return log.With("imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "status", n.Status)
+}
+
+// actor returns who caused the look-up: Iamport with a webhook, or the payer's browser with a payment return.
+func (n notice) actor() point.Actor {
+	if n.fromPayer {
+		return point.Actor{Kind: point.ActorGateway, ID: "payment-return"}
+	}
+	return point.Actor{Kind: point.ActorGateway, ID: "webhook"}
 }

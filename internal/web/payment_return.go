@@ -4,7 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 )
 
 // paymentReturn is the m_redirect_url: Iamport sends the payer's browser here when the payment
@@ -23,7 +24,7 @@ func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
 	answer := target.Query()
 	answer.Set("status", status)
 	answer.Del("merchantUid")
-	if point.ValidID(n.MerchantUID) {
+	if apierror.ValidID(n.MerchantUID) {
 		answer.Set("merchantUid", n.MerchantUID)
 	}
 	target.RawQuery = answer.Encode()
@@ -33,18 +34,18 @@ func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
 
 // returnStatus syncs the payment and returns the status that the front end is told.
 func (s *Server) returnStatus(ctx context.Context, n notice) string {
-	if !point.ValidID(n.MerchantUID) {
+	if !apierror.ValidID(n.MerchantUID) {
 		return "unknown"
 	}
-	if !point.ValidID(n.ImpUID) { // the payment was refused before the window opened: nothing was paid
+	if !apierror.ValidID(n.ImpUID) { // the payment was refused before the window opened: nothing was paid
 		return "failed"
 	}
 	payment, err := s.syncPayment(ctx, n)
 	log := n.logTo(s.cfg.Log)
-	switch code := point.CodeOf(err); {
-	case code == point.NotFound || code == point.PaymentNotFound:
+	switch code := apierror.CodeOf(err); {
+	case code == apierror.NotFound || code == apierror.PaymentNotFound:
 		return "unknown"
-	case code == point.RateLimited:
+	case code == apierror.RateLimited:
 		s.outsiderLog.Sample(log).Warn("payment return not synced: too many notices", "err", err)
 		return "unavailable"
 	case err != nil:
@@ -52,7 +53,7 @@ func (s *Server) returnStatus(ctx context.Context, n notice) string {
 		return "unavailable"
 	case payment.MerchantUID != n.MerchantUID: // the query mixes the ids of two payments
 		return "unknown"
-	case payment.Problem != point.NoProblem:
+	case payment.Problem != charge.NoProblem:
 		return "mismatch"
 	}
 	return string(payment.Status)

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -143,9 +143,9 @@ func TestDifferentNoticesAreNotMerged(t *testing.T) {
 }
 
 // panickingGateway panics on every look-up.
-type panickingGateway struct{ point.Gateway }
+type panickingGateway struct{ charge.Gateway }
 
-func (panickingGateway) Payment(context.Context, string) (point.Payment, error) { panic("boom") }
+func (panickingGateway) Payment(context.Context, string) (charge.Payment, error) { panic("boom") }
 
 func TestAPanicInASharedLookupIsAnError(t *testing.T) {
 	t.Parallel()

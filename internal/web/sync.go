@@ -3,7 +3,8 @@ package web
 import (
 	"context"
 
-	"pointcharge/internal/point"
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 )
 
 // syncPayment looks the notice's payment up at the gateway and merges it into the books. A notice
@@ -11,23 +12,23 @@ import (
 // same notice asks the gateway once. Only exactly the same notice may share a look-up: what another
 // one reports may be younger than the look-up in flight. syncPayment returns within Timeout,
 // whatever the database and the gateway do.
-func (s *Server) syncPayment(ctx context.Context, n notice) (point.Payment, error) {
+func (s *Server) syncPayment(ctx context.Context, n notice) (charge.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	if err := s.lookups.checkOrder(ctx, n); err != nil {
-		return point.Payment{}, err
+		return charge.Payment{}, err
 	}
 	shared := context.WithoutCancel(ctx) // one caller that hangs up must not end the others' look-up
 	done := s.syncs.DoChan(n.key(), func() (result any, err error) {
 		ctx, cancel := context.WithTimeout(shared, s.cfg.Timeout)
 		defer cancel()
-		err = point.Contained(func() error { // a panic on this goroutine would end the process
+		err = apierror.RecoverPanic(func() error { // a panic on this goroutine would end the process
 			release, err := s.lookups.acquire(ctx, n)
 			if err != nil {
 				return err
 			}
 			defer release()
-			payment, err := s.cfg.Points.Sync(ctx, n.ImpUID)
+			payment, err := s.cfg.Charges.Sync(ctx, n.actor(), n.ImpUID)
 			if err == nil {
 				n.logTo(s.cfg.Log).Info("notice synced", "payment", payment.Status, "problem", payment.Problem)
 			}
@@ -39,9 +40,9 @@ func (s *Server) syncPayment(ctx context.Context, n notice) (point.Payment, erro
 	select {
 	case <-ctx.Done():
 		s.abandoned.Go(func() { <-done })
-		return point.Payment{}, ctx.Err()
+		return charge.Payment{}, ctx.Err()
 	case result := <-done:
-		payment, _ := result.Val.(point.Payment)
+		payment, _ := result.Val.(charge.Payment)
 		return payment, result.Err
 	}
 }

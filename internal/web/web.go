@@ -1,5 +1,5 @@
 // Package web serves the plain HTTP routes: Iamport's webhook, the payment return that a phone's
-// browser visits after paying, and the health checks. It maps requests to point.Service and answers
+// browser visits after paying, and the health checks. It maps requests to charge.Service and answers
 // them; it decides nothing about money.
 package web
 
@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"pointcharge/internal/charge"
 	"pointcharge/internal/middleware"
-	"pointcharge/internal/point"
 	"pointcharge/internal/ratelimit"
 )
 
@@ -30,7 +30,7 @@ const (
 
 // Config holds what a Server needs. Fields with a default may be left zero.
 type Config struct {
-	Points *point.Service
+	Charges *charge.Service
 	// Ping returns an error if the database does not answer.
 	Ping func(context.Context) error
 	// FrontendURL is the only place that a payer is ever redirected to. Its own path and query are
@@ -69,7 +69,7 @@ func New(cfg Config) *Server {
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	return &Server{
 		cfg:         cfg,
-		lookups:     newLookupLimiter(cfg.Points, cfg.MaxLookups),
+		lookups:     newLookupLimiter(cfg.Charges, cfg.MaxLookups),
 		outsiderLog: ratelimit.NewSampledLog(5, 20),
 		faultLog:    ratelimit.NewSampledLog(5, 20),
 	}

@@ -14,9 +14,11 @@ import (
 
 	"gorm.io/gorm"
 
+	"pointcharge/internal/audit"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/iamport"
-	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 	"pointcharge/internal/web"
 )
@@ -25,7 +27,7 @@ import (
 type testServer struct {
 	*testing.T
 	gateway *gatewayProxy
-	points  *point.Service
+	points  *domaintest.Services
 	url     string // of the routes
 }
 
@@ -70,8 +72,8 @@ func newTestServerOn(t *testing.T, db *gorm.DB) *testServer {
 	client := iamport.New(iamport.Config{URL: gateway.URL, Key: "k", Secret: "s", IncludeSandbox: true,
 		RetryDelay: time.Millisecond, AttemptTimeout: time.Minute, Timeout: time.Minute,
 		Transport: new(http.Transport)}) // long timeouts: a held look-up is not repeated
-	w.points = &point.Service{DB: db, Gateway: client}
-	_, err := w.points.UpsertProduct(t.Context(), point.Product{ID: "p", Name: "n", Price: 5000, Points: 5000, Active: true})
+	w.points = domaintest.NewServices(db, client)
+	_, err := w.points.UpsertProduct(t.Context(), charge.Product{ID: "p", Name: "n", Price: 5000, Points: 5000, Active: true})
 	w.must(err)
 	w.url = w.serve(w.points, "https://shop.example/wallet")
 	t.Cleanup(w.audit)
@@ -79,7 +81,7 @@ func newTestServerOn(t *testing.T, db *gorm.DB) *testServer {
 }
 
 // serve starts the routes and returns their address.
-func (w *testServer) serve(points *point.Service, frontend string) string {
+func (w *testServer) serve(points *domaintest.Services, frontend string) string {
 	w.Helper()
 	return w.start(w.routes(points, frontend))
 }
@@ -92,14 +94,14 @@ func (w *testServer) start(handler http.Handler) string {
 
 // routes returns the routes of a server whose configuration is changed by the functions in
 // configure.
-func (w *testServer) routes(points *point.Service, frontend string, configure ...func(*web.Config)) http.Handler {
+func (w *testServer) routes(points *domaintest.Services, frontend string, configure ...func(*web.Config)) http.Handler {
 	w.Helper()
 	target, err := url.Parse(frontend)
 	w.must(err)
 	mux := http.NewServeMux()
 	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	ping := func(ctx context.Context) error { return points.DB.WithContext(ctx).Exec("SELECT 1").Error }
-	cfg := web.Config{Points: points, Ping: ping, FrontendURL: target, Log: log}
+	cfg := web.Config{Charges: points.Charges, Ping: ping, FrontendURL: target, Log: log}
 	for _, change := range configure {
 		change(&cfg)
 	}
@@ -108,7 +110,7 @@ func (w *testServer) routes(points *point.Service, frontend string, configure ..
 }
 
 func (w *testServer) audit() {
-	findings, err := point.Audit(context.Background(), w.points.DB)
+	findings, err := audit.Run(context.Background(), w.points.DB, domaintest.Invariants())
 	w.must(err)
 	for _, f := range findings {
 		w.Errorf("audit: %s", f)
@@ -125,7 +127,7 @@ func (w *testServer) must(err error) {
 // order opens an order and returns its number.
 func (w *testServer) order(user string) string {
 	w.Helper()
-	o, err := w.points.Open(w.Context(), user, "p", point.PayByCard)
+	o, err := w.points.Open(w.Context(), user, "p", charge.PayByCard)
 	w.must(err)
 	return o.MerchantUID
 }

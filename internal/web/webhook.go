@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/middleware"
-	"pointcharge/internal/point"
 )
 
 // webhook answers Iamport: 200 for everything that a resend cannot help, 400 or 413 for a body that
@@ -46,11 +46,11 @@ func bodyErrorStatus(err error) int {
 
 // answerWebhook maps the outcome of a sync to an answer: an empty 200, or 503 where a resend helps.
 func (s *Server) answerWebhook(w http.ResponseWriter, log *slog.Logger, err error) {
-	switch point.CodeOf(err) {
+	switch apierror.CodeOf(err) {
 	case "":
-	case point.NotFound:
+	case apierror.NotFound:
 		s.outsiderLog.Sample(log).Warn("webhook ignored: unknown order", "err", err)
-	case point.RateLimited:
+	case apierror.RateLimited:
 		s.outsiderLog.Sample(log).Warn("webhook refused: too many notices, a resend would help", "err", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 	default: // also when Iamport does not know the payment (yet), but the order is ours

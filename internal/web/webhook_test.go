@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"pointcharge/internal/database/databasetest"
-	"pointcharge/internal/point"
+	"pointcharge/internal/domaintest"
 	"pointcharge/internal/sandbox"
 )
 
@@ -169,7 +169,7 @@ func (w *testServer) serveClosed(address string) string {
 	if pools, ok := db.ConnPool.(interface{ Close() error }); ok {
 		w.must(pools.Close())
 	}
-	return w.serve(&point.Service{DB: db, Gateway: w.points.Gateway}, "https://shop.example")
+	return w.serve(domaintest.NewServices(db, w.points.Gateway), "https://shop.example")
 }
 
 func TestReadyAndHealthy(t *testing.T) {

@@ -1,0 +1,282 @@
+package charge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/database"
+	"pointcharge/internal/point"
+)
+
+// Charge (충전) turns the payment impUID of userID into points and returns its CHARGE line.
+//
+// Why a payment cannot be credited twice: every caller comes through apply, which reads the order FOR
+// UPDATE before it judges, and writes everything in one database transaction. Should that lock ever
+// fail, two unique indexes still stand: one CHARGE line per payment, and one per order.
+//
+// The first Charge of the rightful owner returns the line, also when the webhook credited it before.
+// Refusals: InvalidArgument, PaymentNotFound (also for somebody else's payment), PaymentNotPaid,
+// PaymentMismatch, PaymentAlreadyCharged with the line's id, GatewayUnavailable.
+func (s *Service) Charge(ctx context.Context, userID, impUID string) (point.Transaction, error) {
+	payment, err := s.FetchPayment(ctx, impUID)
+	if err != nil {
+		return point.Transaction{}, err
+	}
+	claimID, err := database.NewID()
+	if err != nil {
+		return point.Transaction{}, err
+	}
+	var written paymentState
+	var refusal error
+	rules := s.applyRules(point.Actor{Kind: point.ActorUser, ID: userID}, userID)
+	err = database.Transact(ctx, s.db, func(tx *gorm.DB) (err error) {
+		if written, err = apply(tx, rules, payment); err != nil {
+			return err
+		}
+		if refusal = written.refuseCharge(userID); refusal != nil {
+			return nil // commit all the same: the operator wants to see what was refused
+		}
+		return claim(tx, &written.order, claimID, rules.now)
+	})
+	switch {
+	case err != nil:
+		return point.Transaction{}, fmt.Errorf("charge %s: %w", impUID, err)
+	case refusal != nil:
+		return point.Transaction{}, refusal
+	case *written.order.ClaimID != claimID:
+		return point.Transaction{}, &apierror.Error{Code: apierror.PaymentAlreadyCharged, TransactionID: written.line.ID,
+			Message: "This payment was charged before."}
+	}
+	return *written.line, nil
+}
+
+// Sync (동기화) makes our books agree with what the gateway says of the payment impUID now, and returns
+// what is written of it. Any number of callers may sync in any order; the books come out the same. A
+// payment that must not be credited is kept with its Problem, which is no error here. It refuses with
+// InvalidArgument, PaymentNotFound or GatewayUnavailable.
+func (s *Service) Sync(ctx context.Context, actor point.Actor, impUID string) (Payment, error) {
+	payment, err := s.FetchPayment(ctx, impUID)
+	if err != nil {
+		return Payment{}, err
+	}
+	return s.ApplyPayment(ctx, actor, payment)
+}
+
+// SyncOrder syncs every attempt to pay the order merchantUID: the paid one counts, not the newest
+// (contract §5, F28). It refuses as Sync does, after it has synced those that it could.
+func (s *Service) SyncOrder(ctx context.Context, actor point.Actor, merchantUID string) ([]Payment, error) {
+	if err := apierror.CheckID("merchantUid", merchantUID); err != nil {
+		return nil, err
+	}
+	payments, err := s.Gateway.Payments(ctx, merchantUID)
+	for i, p := range payments {
+		var failed error
+		if payments[i], failed = s.ApplyPayment(ctx, actor, p); failed != nil {
+			err = errors.Join(err, failed)
+		}
+	}
+	return payments, err
+}
+
+// FetchPayment asks the gateway. No transaction is open here, so a slow gateway holds no connection (F34).
+func (s *Service) FetchPayment(ctx context.Context, impUID string) (Payment, error) {
+	if err := apierror.CheckID("impUid", impUID); err != nil {
+		return Payment{}, err
+	}
+	payment, err := s.Gateway.Payment(ctx, impUID)
+	if err != nil {
+		return Payment{}, fmt.Errorf("look up %s: %w", impUID, err)
+	}
+	if payment.ImpUID != impUID {
+		return Payment{}, &apierror.Error{Code: apierror.GatewayUnavailable, Message: "The payment gateway gave a wrong answer.",
+			Err: fmt.Errorf("%w: it is about another payment", ErrUntrustworthy)}
+	}
+	return payment, nil
+}
+
+func (s *Service) ApplyPayment(ctx context.Context, actor point.Actor, payment Payment) (Payment, error) {
+	var written paymentState
+	rules := s.applyRules(actor, "")
+	err := database.Transact(ctx, s.db, func(tx *gorm.DB) (err error) {
+		written, err = apply(tx, rules, payment)
+		return err
+	})
+	if err != nil {
+		return Payment{}, fmt.Errorf("sync %s: %w", payment.ImpUID, err)
+	}
+	return written.payment, nil
+}
+
+// applyRules is what apply needs to know besides the payment.
+type applyRules struct {
+	live      bool
+	actor     point.Actor // who caused it; stored with every line
+	caller    string      // who claims the payment; empty for callers who claim nothing
+	now       time.Time
+	lifetimes point.Lifetimes
+}
+
+func (s *Service) applyRules(actor point.Actor, caller string) applyRules {
+	return applyRules{live: s.Live, actor: actor, caller: caller, now: s.points.CurrentTime(), lifetimes: s.points.Lifetimes}
+}
+
+// paymentState is what stands written about one payment.
+type paymentState struct {
+	order   Order // zero when the payment's merchant_uid is none of ours
+	payment Payment
+	line    *point.Transaction // the CHARGE line, once there is one
+}
+
+// apply merges the gateway's whole answer about one payment into the books. It only moves forward, so
+// any order, any repetition and any caller gives the same books; a stale answer changes nothing.
+func apply(tx *gorm.DB, r applyRules, answer Payment) (paymentState, error) {
+	order, err := lockOrder(tx, answer.MerchantUID)
+	if err != nil {
+		return paymentState{}, err
+	}
+	answer.UserID, answer.SyncedAt, answer.DepositCount = order.UserID, r.now, len(answer.Deposits)
+	answer.Problem = r.validate(order, answer)
+	payment, err := upsertPayment(tx, answer)
+	if err != nil {
+		return paymentState{}, err
+	}
+	written := paymentState{order: order, payment: payment}
+	switch {
+	case order.isPaidBy(payment):
+		err = written.applyCancellations(tx, r)
+	case payment.HoldsMoney() && payment.Problem == NoProblem:
+		err = written.credit(tx, r)
+		if err == nil && payment.CancelledAmount > 0 { // before anybody told us of the payment
+			err = written.applyCancellations(tx, r)
+		}
+	case order.mayAwaitDeposit(payment):
+		err = written.updateDepositDeadline(tx, r)
+	}
+	if err == nil && written.line == nil && payment.wasPaid() {
+		err = written.applyUncreditedCancellations(tx, r.now)
+	}
+	return written, err
+}
+
+// lockOrder reads the order and keeps everybody else from it until the transaction ends: the order's
+// row is the lock. An unknown order is no error, but a zero Order.
+func lockOrder(tx *gorm.DB, merchantUID string) (Order, error) {
+	var orders []Order
+	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
+		Where("merchant_uid = ?", merchantUID).Limit(1).Find(&orders).Error
+	if err != nil || len(orders) == 0 {
+		return Order{}, err
+	}
+	return orders[0], nil
+}
+
+// validate says why the payment must give no points; NoProblem when it may, has already, or was not paid.
+func (r applyRules) validate(o Order, p Payment) Problem {
+	switch {
+	case o.isPaidBy(p) && r.findMismatch(o, p) != NoProblem: // it was another payment when it was credited
+		return r.findMismatch(o, p)
+	case o.isPaidBy(p) && p.historyIsWrong():
+		return WrongCancellations
+	case o.isPaidBy(p) && p.depositsAreWrong(): // what was credited stays; the rest is the operator's to give back
+		return WrongDeposit
+	case o.isPaidBy(p):
+		return NoProblem
+	case o.AcceptedImpUID != nil && *o.AcceptedImpUID == p.ImpUID:
+		return Accepted
+	case p.Amount > 0 && !p.HoldsMoney() && !p.depositsAreWrong():
+		return NoProblem // nobody paid, or all of it was given back
+	case r.findMismatch(o, p) != NoProblem:
+		return r.findMismatch(o, p)
+	case o.ImpUID != nil:
+		return OrderAlreadyPaid
+	case p.historyIsWrong():
+		return WrongCancellations
+	case p.depositsAreWrong():
+		return WrongDeposit
+	case r.caller != "" && r.caller != o.UserID:
+		return AnotherUser
+	}
+	return NoProblem
+}
+
+// findMismatch says why the payment is none for the order, whether it is paid or not.
+func (r applyRules) findMismatch(o Order, p Payment) Problem {
+	switch {
+	case p.Sandbox == r.live:
+		return WrongMode
+	case o.MerchantUID == "":
+		return UnknownOrder
+	case p.Currency != o.Currency: // ten dollars are not ten won (F24)
+		return WrongCurrency
+	case p.Amount != o.Price:
+		return WrongAmount
+	}
+	return NoProblem
+}
+
+// refuseCharge is what Charge answers userID when there is no line for them.
+func (b paymentState) refuseCharge(userID string) error {
+	switch {
+	case b.order.UserID != userID: // an unknown order's is empty
+		return UnknownPayment(errors.New("the payment is for somebody else's order, or none of ours"))
+	case b.line != nil:
+		return nil
+	case b.payment.Problem != NoProblem:
+		return &apierror.Error{Code: apierror.PaymentMismatch, Message: "This payment does not fit its order. It was kept for the operator.",
+			Err: fmt.Errorf("payment %s of order %s: %s", b.payment.ImpUID, b.payment.MerchantUID, b.payment.Problem)}
+	}
+	if b.payment.Status == Paid { // and given back in full before it was credited
+		return apierror.New(apierror.PaymentNotPaid, "This payment is %s, not paid.", Cancelled)
+	}
+	return apierror.New(apierror.PaymentNotPaid, "This payment is %s, not paid.", b.payment.Status)
+}
+
+// credit writes the points of a newly paid order: the CHARGE line, and the BONUS line if it has one.
+func (b *paymentState) credit(tx *gorm.DB, r applyRules) error {
+	line := point.Transaction{UserID: b.order.UserID, Kind: point.KindCharge, Amount: b.order.Points, ImpUID: &b.payment.ImpUID,
+		Reference: &b.order.MerchantUID, Actor: r.actor, Description: b.order.Name, CreatedAt: r.now}
+	bonus := line
+	bonus.Kind, bonus.Amount = point.KindBonus, b.order.BonusPoints
+	if err := point.Credit(tx, &line, point.LotPaid, r.lifetimes.Of(point.LotPaid)); err != nil {
+		return err
+	}
+	if bonus.Amount > 0 {
+		if err := point.Credit(tx, &bonus, point.LotBonus, r.lifetimes.Of(point.LotBonus)); err != nil {
+			return err
+		}
+	}
+	b.line = &line
+	return b.setStatus(tx, OrderPaid)
+}
+
+// applyCancellations takes a credited payment further: it books new cancellations and moves the order's status along.
+func (b *paymentState) applyCancellations(tx *gorm.DB, r applyRules) error {
+	if b.line == nil {
+		b.line = new(point.Transaction)
+		if err := tx.Where("imp_uid = ? AND kind = ?", b.payment.ImpUID, point.KindCharge).Take(b.line).Error; err != nil {
+			return fmt.Errorf("read the charge line: %w", err)
+		}
+	}
+	if err := b.clawBack(tx, r); err != nil {
+		return err
+	}
+	return b.setStatus(tx, paidStatus(b.payment))
+}
+
+// claim notes that claimID took the line home, unless another Charge did so before. The id tells our
+// own claim, written by a COMMIT whose answer was lost, from somebody else's.
+func claim(tx *gorm.DB, o *Order, claimID string, now time.Time) error {
+	if o.ClaimID != nil {
+		return nil
+	}
+	o.ClaimID, o.ClaimedAt = &claimID, &now
+	done := tx.Exec("UPDATE charge_orders SET claim_id = ?, claimed_at = ? WHERE merchant_uid = ? AND claim_id IS NULL",
+		claimID, now, o.MerchantUID)
+	return database.ExactlyOne(done)
+}

@@ -1,0 +1,105 @@
+package charge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/database"
+)
+
+// LocalPayment is what our books say of a payment. Raw and what else nobody compares is left out.
+type LocalPayment struct {
+	Payment `gorm:"embedded"`
+
+	Charges int64 // CHARGE lines of it
+	// Decided says that an operator accepted or ignored its problem as it is now: it is on no list any more.
+	Decided bool
+}
+
+const localPaymentColumns = `p.imp_uid, p.merchant_uid, p.user_id, p.status, p.amount, p.cancelled_amount, p.currency, p.sandbox,
+	p.paid_at, p.deposit_count, p.problem, p.synced_at,
+	(SELECT COUNT(*) FROM point_transactions t WHERE t.imp_uid = p.imp_uid AND t.kind = 'CHARGE') AS charges,
+	p.problem <> '' AND p.imp_uid NOT IN (SELECT imp_uid FROM (` + openProblems + `) listed) AS decided`
+
+// String returns what our books say of the payment in a line, for people; nothing of a nil one.
+func (b *LocalPayment) String() string {
+	if b == nil {
+		return ""
+	}
+	text := DescribePayment(b.Payment)
+	if b.Charges > 0 {
+		text += ", credited"
+	}
+	if b.Problem != NoProblem {
+		text += ", problem " + string(b.Problem)
+	}
+	return text
+}
+
+// DescribePayment returns a payment in a line, for people.
+func DescribePayment(p Payment) string {
+	text := fmt.Sprintf("%s %d %s, cancelled %d, order %s", p.Status, p.Amount, p.Currency, p.CancelledAmount, p.MerchantUID)
+	if p.Sandbox {
+		text += ", test"
+	}
+	return text
+}
+
+// LocalPayments reads what our books say of payments, by imp_uid. What they do not know is not in it.
+func (s *Service) LocalPayments(ctx context.Context, impUIDs []string) (map[string]*LocalPayment, error) {
+	found := make(map[string]*LocalPayment, len(impUIDs))
+	if len(impUIDs) == 0 {
+		return found, nil
+	}
+	var rows []LocalPayment
+	err := s.db.WithContext(ctx).Raw("SELECT "+localPaymentColumns+" FROM payments p WHERE p.imp_uid IN ?", impUIDs).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read our payments: %w", err)
+	}
+	for i := range rows {
+		found[rows[i].ImpUID] = &rows[i]
+	}
+	return found, nil
+}
+
+// LocalPaymentsPaid reads the next of our payments that were paid from a time on until another, in the order of that time
+// and their imp_uid; at most limit. after is the imp_uid of the last one read, which was paid at from.
+func (s *Service) LocalPaymentsPaid(ctx context.Context, from time.Time, after string, to time.Time, limit int) ([]LocalPayment, error) {
+	var rows []LocalPayment
+	err := s.db.WithContext(ctx).Raw("SELECT "+localPaymentColumns+` FROM payments p
+		WHERE (p.paid_at, p.imp_uid) > (?, ?) AND p.paid_at <= ? AND p.status IN ('paid', 'cancelled')
+		ORDER BY p.paid_at, p.imp_uid LIMIT ?`, from, after, to, limit).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read our payments: %w", err)
+	}
+	return rows, nil
+}
+
+// KnownOrders returns which of the merchantUIDs are orders of ours.
+func (s *Service) KnownOrders(ctx context.Context, merchantUIDs []string) (map[string]bool, error) {
+	var known []string
+	err := s.db.WithContext(ctx).Raw("SELECT merchant_uid FROM charge_orders WHERE merchant_uid IN ?", merchantUIDs).Scan(&known).Error
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	isKnown := make(map[string]bool, len(known))
+	for _, order := range known {
+		isKnown[order] = true
+	}
+	return isKnown, nil
+}
+
+// FlagMissing tells the operator of a credited payment that the gateway does not know, unless somebody has synced it since
+// we read it: then the gateway does know it. The order is locked first, as everywhere.
+func (s *Service) FlagMissing(ctx context.Context, b *LocalPayment) error {
+	return database.Transact(ctx, s.db, func(tx *gorm.DB) error {
+		if _, err := lockOrder(tx, b.MerchantUID); err != nil {
+			return err
+		}
+		return tx.Exec("UPDATE payments SET problem = ? WHERE imp_uid = ? AND problem = '' AND synced_at = ?",
+			NotAtGateway, b.ImpUID, b.SyncedAt).Error
+	})
+}

@@ -1,0 +1,86 @@
+package charge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/database"
+	"pointcharge/internal/page"
+	"pointcharge/internal/point"
+)
+
+// Order is userID's order of that number; an Error NotFound when there is none or it is not theirs.
+func (s *Service) Order(ctx context.Context, userID, merchantUID string) (Order, error) {
+	if err := apierror.CheckID("merchantUid", merchantUID); err != nil {
+		return Order{}, err
+	}
+	return database.FindOne[Order](ctx, s.db, "order", "merchant_uid = ? AND user_id = ?", merchantUID, userID)
+}
+
+// OrderTransaction is the CHARGE line of an order; an Error NotFound until it is credited.
+func (s *Service) OrderTransaction(ctx context.Context, o Order) (point.Transaction, error) {
+	return database.FindOne[point.Transaction](ctx, s.db, "transaction", "user_id = ? AND kind = ? AND reference = ?",
+		o.UserID, point.KindCharge, o.MerchantUID)
+}
+
+// TransactionOrder is the order a line was credited for; an Error NotFound when it comes from none.
+func (s *Service) TransactionOrder(ctx context.Context, t point.Transaction) (Order, error) {
+	return database.FindOne[Order](ctx, s.db, "order", "imp_uid = ? AND user_id = ?", t.ImpUID, t.UserID)
+}
+
+// OrderAccount is the virtual account that waits for the order's deposit, the latest if there are several; an
+// Error NotFound when none was issued for exactly the order's price.
+func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, error) {
+	issued, err := gorm.G[Payment](s.db).Where(acceptableAccount+" AND status IN ('ready', 'paid')",
+		o.MerchantUID, o.Price, o.Currency, !s.Live).Order(latestAccountFirst).Limit(1).Find(ctx)
+	if err != nil {
+		return VirtualAccount{}, fmt.Errorf("read virtual account: %w", err)
+	}
+	if len(issued) == 0 {
+		return VirtualAccount{}, apierror.New(apierror.NotFound, "There is no such virtual account.")
+	}
+	return issued[0].VirtualAccount, nil
+}
+
+// IsKnownOrder tells whether merchantUID is an order of ours. The webhook asks before it asks the gateway.
+func (s *Service) IsKnownOrder(ctx context.Context, merchantUID string) (bool, error) {
+	if apierror.CheckID("merchantUid", merchantUID) != nil {
+		return false, nil
+	}
+	_, err := database.FindOne[Order](ctx, s.db, "order", "merchant_uid = ?", merchantUID)
+	if apierror.CodeOf(err) == apierror.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// IsKnownPayment tells whether the books have impUID as a payment of the order merchantUID, paid or not. Only what the
+// gateway said gets there.
+func (s *Service) IsKnownPayment(ctx context.Context, merchantUID, impUID string) (bool, error) {
+	_, err := database.FindOne[Payment](ctx, s.db, "payment", "imp_uid = ? AND merchant_uid = ?", impUID, merchantUID)
+	if apierror.CodeOf(err) == apierror.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Orders is a page of userID's charge orders, newest first.
+func (s *Service) Orders(ctx context.Context, userID string, request page.Request) (OrderConnection, error) {
+	q := gorm.G[Order](s.db).Where("user_id = ?", userID).Order("created_at DESC, merchant_uid DESC")
+	if request.After != nil {
+		created, merchantUID, _ := strings.Cut(page.DecodeCursor(*request.After), " ")
+		at, err := time.Parse(time.RFC3339Nano, created)
+		if err != nil || apierror.CheckID("cursor", merchantUID) != nil {
+			return OrderConnection{}, apierror.New(apierror.InvalidArgument, "after is not a cursor of this list.")
+		}
+		q = q.Where("(created_at, merchant_uid) < (?, ?)", at.UTC(), merchantUID)
+	}
+	return page.Read(ctx, q, request, func(o Order) string {
+		return o.CreatedAt.Format(time.RFC3339Nano) + " " + o.MerchantUID
+	})
+}

@@ -1,0 +1,41 @@
+package domaintest
+
+import (
+	"sync"
+	"time"
+)
+
+// Day is 24 hours.
+const Day = 24 * time.Hour
+
+// Clock is a time that only moves when a test says so.
+type Clock struct {
+	mu sync.Mutex
+	At time.Time
+}
+
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.At
+}
+
+func (c *Clock) Pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.At = c.At.Add(d)
+}
+
+// StopClock gives the domain a clock that stands still.
+func (w *World) StopClock() *Clock {
+	c := &Clock{At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	w.Now = c.Now
+	return c
+}
+
+// StartToday is a clock that stands still at this moment: the gateway's deadlines are compared with the machine's clock.
+func (w *World) StartToday() *Clock {
+	c := &Clock{At: time.Now().UTC().Truncate(time.Microsecond)}
+	w.Now = c.Now
+	return c
+}

@@ -1,0 +1,69 @@
+package page
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/apierror"
+)
+
+// maxPage is the longest page anybody may ask for.
+const maxPage = 100
+
+// Request asks for a part of a list: the First so many after the cursor After, or from the start.
+type Request struct {
+	First int
+	After *string
+}
+
+// Connection is a page of a list, with a cursor for each node.
+type Connection[T any] struct {
+	Edges    []Edge[T]
+	PageInfo Info
+}
+
+// Edge is a node and its place in the list.
+type Edge[T any] struct {
+	Cursor string
+	Node   T
+}
+
+// Info says where a page ends.
+type Info struct {
+	HasNextPage bool
+	EndCursor   *string
+}
+
+// Read reads one row more than asked for, to know whether there is more without counting.
+func Read[T any](ctx context.Context, q gorm.ChainInterface[T], page Request, key func(T) string) (c Connection[T], err error) {
+	if page.First < 1 || page.First > maxPage {
+		return c, apierror.New(apierror.InvalidArgument, "first must be from 1 to %d.", maxPage)
+	}
+	rows, err := q.Limit(page.First + 1).Find(ctx)
+	if err != nil {
+		return c, fmt.Errorf("read page: %w", err)
+	}
+	c.PageInfo.HasNextPage = len(rows) > page.First
+	for _, row := range rows[:min(len(rows), page.First)] {
+		c.Edges = append(c.Edges, Edge[T]{Cursor: EncodeCursor(key(row)), Node: row})
+	}
+	if n := len(c.Edges); n > 0 {
+		c.PageInfo.EndCursor = &c.Edges[n-1].Cursor
+	}
+	return c, nil
+}
+
+// Cursors are opaque: clients must not build them.
+func EncodeCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
+
+// DecodeCursor is empty for what is no cursor.
+func DecodeCursor(cursor string) string {
+	key, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return ""
+	}
+	return string(key)
+}

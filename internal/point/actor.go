@@ -1,0 +1,33 @@
+package point
+
+import "pointcharge/internal/apierror"
+
+// ActorKind says what kind of caller made a change.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorUser    ActorKind = "USER"    // the owner of the wallet; the id is the token's sub
+	ActorService ActorKind = "SERVICE" // a shop's backend; the id is the token's sub
+	ActorAdmin   ActorKind = "ADMIN"   // an operator with a token; the id is the token's sub
+	ActorJob     ActorKind = "JOB"     // a background job; the id is the job's name
+	ActorGateway ActorKind = "GATEWAY" // a webhook or a payment return; the id says which
+	ActorCommand ActorKind = "COMMAND" // the command line; the id is the operator's name
+)
+
+// Actor (행위자) is who made a change. It is stored with the change. Rows that are older than this rule have no kind.
+type Actor struct {
+	Kind ActorKind
+	ID   string // 1 to 128 printable characters
+}
+
+// IsOperator tells whether the actor may decide for others: an admin, or a person at the command line.
+func (a Actor) IsOperator() bool { return a.Kind == ActorAdmin || a.Kind == ActorCommand }
+
+// Validate returns an Error InvalidArgument unless the actor has a kind and an id that can be stored.
+func (a Actor) Validate() error {
+	if a.Kind == "" || a.ID == "" || len(a.ID) > 128 || apierror.HasControl(a.ID) {
+		return apierror.New(apierror.InvalidArgument, "An actor has an id of 1 to 128 printable characters.")
+	}
+	return nil
+}
