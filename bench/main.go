@@ -48,11 +48,11 @@ func main() {
 
 var errUsage = errors.New("usage: go run ./bench charge|outage|streams [flags]; try -h")
 
-func measures() map[string]func(context.Context, options, io.Writer) error {
-	return map[string]func(context.Context, options, io.Writer) error{"charge": compare, "outage": outage, "streams": streams}
+func benchmarks() map[string]func(context.Context, options, io.Writer) error {
+	return map[string]func(context.Context, options, io.Writer) error{"charge": measureCharges, "outage": measureOutage, "streams": measureStreams}
 }
 
-func first(args []string) string {
+func firstArg(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
@@ -60,7 +60,7 @@ func first(args []string) string {
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
-	measure, ok := measures()[first(args)]
+	measure, ok := benchmarks()[firstArg(args)]
 	if !ok {
 		return errUsage
 	}
@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 func parse(name string, args []string, stdout io.Writer) (options, error) {
-	o := defaults(name)
+	o := defaultOptions(name)
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(stdout)
 	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often both sides are measured; the median counts")
@@ -113,7 +113,7 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 	return o, nil
 }
 
-func defaults(name string) options {
+func defaultOptions(name string) options {
 	switch name {
 	case "outage":
 		return options{payments: 1000, clients: 4, users: 1000, rounds: 3, mark: 1.2, hang: 30 * time.Second}

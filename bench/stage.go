@@ -37,14 +37,14 @@ func (s *stage) setUp(ctx context.Context) (err error) {
 		return err
 	}
 	if s.binary = s.options.server; s.binary == "" {
-		if s.binary, err = build(ctx, s.dir); err != nil {
+		if s.binary, err = buildServer(ctx, s.dir); err != nil {
 			return err
 		}
 	}
 	if err = s.startPostgres(ctx); err != nil {
 		return err
 	}
-	if s.sandbox, err = start(ctx, s.binary, nil, "sandbox", "-addr", "127.0.0.1:0"); err != nil {
+	if s.sandbox, err = startServer(ctx, s.binary, nil, "sandbox", "-addr", "127.0.0.1:0"); err != nil {
 		return err
 	}
 	s.later(s.sandbox.stop)
@@ -81,7 +81,7 @@ func (s *stage) startPostgres(ctx context.Context) (err error) {
 
 // startServer starts a server on the database at url.
 func (s *stage) startServer(ctx context.Context, url string) (*program, error) {
-	return start(ctx, s.binary, append([]string{
+	return startServer(ctx, s.binary, append([]string{
 		"MODE=sandbox", "ADDR=127.0.0.1:0", "DATABASE_URL=" + url, "IAMPORT_URL=http://" + s.sandbox.address,
 		"AUTH_HS256_SECRET=" + authSecret,
 		// The jobs' statements would be taken for a charge's, and their work for a request's.

@@ -33,7 +33,7 @@ func (s *stage) watch(ctx context.Context) (*pgbench, error) {
 
 // statementsOf are the statements that a server sends to charge the order.
 func (s *stage) statementsOf(ctx context.Context, o order) ([]string, error) {
-	server, err := s.startServer(ctx, watching(s.url))
+	server, err := s.startServer(ctx, withStatementLog(s.url))
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *stage) statementsOf(ctx context.Context, o order) ([]string, error) {
 	if err := s.prepare(ctx, []order{o}); err != nil {
 		return nil, err
 	}
-	exchanges, err := charges(server.address, []order{o})
+	exchanges, err := chargeExchanges(server.address, []order{o})
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (s stream) Do(w http.ResponseWriter, req *http.Request, exec graphql.GraphE
 		s.refuse(w, req, http.StatusUnauthorized, err)
 		return
 	}
-	ctx, leave, err := s.Feed.Enter(req.Context(), viewer.UserID)
+	ctx, leave, err := s.Feed.Acquire(req.Context(), viewer.UserID)
 	if err != nil {
 		s.refuse(w, req, http.StatusTooManyRequests, err)
 		return

@@ -39,20 +39,20 @@ type Identity struct {
 // Has tells whether the identity carries the role.
 func (i Identity) Has(role Role) bool { return slices.Contains(i.Roles, role) }
 
-// answer is what the middleware learnt from a request's token.
-type answer struct {
+// outcome is what the middleware learnt from a request's token.
+type outcome struct {
 	identity Identity
 	err      error
 }
 
-type answerKey struct{}
+type outcomeKey struct{}
 
 // From is who is asking. Without a valid token it is a *point.Error with the code UNAUTHENTICATED,
 // in the same words whatever was wrong with the token; the reason is in the error's Err, for the log.
 func From(ctx context.Context) (Identity, error) {
-	a, ok := ctx.Value(answerKey{}).(answer)
+	a, ok := ctx.Value(outcomeKey{}).(outcome)
 	if !ok {
-		return Identity{}, refused(errNoToken)
+		return Identity{}, unauthenticated(errNoToken)
 	}
 	return a.identity, a.err
 }
@@ -70,8 +70,8 @@ func Require(ctx context.Context, roles ...Role) (Identity, error) {
 	return identity, nil
 }
 
-// refused has one message for every kind of bad token: which check failed helps only a forger.
-func refused(reason error) error {
+// unauthenticated has one message for every kind of bad token: which check failed helps only a forger.
+func unauthenticated(reason error) error {
 	return &point.Error{
 		Code:    point.Unauthenticated,
 		Message: "A valid bearer token is required.",

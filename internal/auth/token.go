@@ -25,7 +25,7 @@ var (
 // malformed user id, an ExpiresAt that has passed or is missing.
 func Sign(secret []byte, identity Identity, issuer, audience string) (string, error) {
 	now := time.Now()
-	if err := signable(secret, identity, now); err != nil {
+	if err := checkSignable(secret, identity, now); err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	claims := jwt.MapClaims{"sub": identity.UserID, "iat": now.Unix(), "exp": identity.ExpiresAt.Unix()}
@@ -46,7 +46,7 @@ func Sign(secret []byte, identity Identity, issuer, audience string) (string, er
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret)
 }
 
-func signable(secret []byte, identity Identity, now time.Time) error {
+func checkSignable(secret []byte, identity Identity, now time.Time) error {
 	if len(secret) < MinSecret {
 		return fmt.Errorf("the secret is shorter than %d bytes", MinSecret)
 	}
@@ -59,9 +59,9 @@ func signable(secret []byte, identity Identity, now time.Time) error {
 	return nil
 }
 
-// identityOf reads verified claims. They are a map because decoding into a struct matches names
+// readIdentity reads verified claims. They are a map because decoding into a struct matches names
 // regardless of case, and "Roles" is somebody else's claim.
-func identityOf(claims jwt.MapClaims) (Identity, error) {
+func readIdentity(claims jwt.MapClaims) (Identity, error) {
 	sub, ok := claims["sub"].(string)
 	if !ok || !validUserID(sub) {
 		return Identity{}, errSubject
@@ -74,12 +74,12 @@ func identityOf(claims jwt.MapClaims) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{UserID: sub, Roles: roles, ExpiresAt: exp.UTC(), Name: textOf(claims["name"]),
-		Email: textOf(claims["email"]), Phone: textOf(claims["phone_number"])}, nil
+	return Identity{UserID: sub, Roles: roles, ExpiresAt: exp.UTC(), Name: optionalText(claims["name"]),
+		Email: optionalText(claims["email"]), Phone: optionalText(claims["phone_number"])}, nil
 }
 
-// textOf is a claim that is nice to have: anything but a string counts as missing.
-func textOf(claim any) string {
+// optionalText is a claim that is nice to have: anything but a string counts as missing.
+func optionalText(claim any) string {
 	text, _ := claim.(string)
 	return text
 }
@@ -104,7 +104,7 @@ func rolesOf(claim any) ([]Role, error) {
 	}
 	var roles []Role
 	for _, name := range names {
-		if role, ok := known(name); ok && !slices.Contains(roles, role) {
+		if role, ok := knownRole(name); ok && !slices.Contains(roles, role) {
 			roles = append(roles, role)
 		}
 	}
@@ -114,7 +114,7 @@ func rolesOf(claim any) ([]Role, error) {
 	return roles, nil
 }
 
-func known(name string) (Role, bool) {
+func knownRole(name string) (Role, bool) {
 	role := Role(name)
 	return role, role == RoleUser || role == RoleService || role == RoleAdmin
 }

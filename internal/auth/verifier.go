@@ -17,8 +17,8 @@ import (
 const (
 	// leeway forgives clocks that disagree a little.
 	leeway = 30 * time.Second
-	// maxToken bounds what is decoded before the signature is known to be good.
-	maxToken = 8 << 10
+	// maxTokenBytes bounds what is decoded before the signature is known to be good.
+	maxTokenBytes = 8 << 10
 
 	keysTimeout = 5 * time.Second
 	// keysRefresh is how long a key that the issuer withdrew is still believed.
@@ -89,12 +89,12 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 	if audience != "" {
 		options = append(options, jwt.WithAudience(audience))
 	}
-	return &Verifier{parser: jwt.NewParser(options...), key: withoutExtensions(key)}
+	return &Verifier{parser: jwt.NewParser(options...), key: rejectCriticalExtensions(key)}
 }
 
-// withoutExtensions refuses tokens that name extensions which must be understood (RFC 7515 §4.1.11):
+// rejectCriticalExtensions refuses tokens that name extensions which must be understood (RFC 7515 §4.1.11):
 // we understand none, and the library does not look.
-func withoutExtensions(key jwt.Keyfunc) jwt.Keyfunc {
+func rejectCriticalExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		if _, ok := token.Header["crit"]; ok {
 			return nil, errors.New("critical header extensions are not supported")
@@ -105,16 +105,16 @@ func withoutExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 
 // Verify is who the token speaks for, or a *point.Error with the code UNAUTHENTICATED.
 func (v *Verifier) Verify(token string) (Identity, error) {
-	if len(token) > maxToken {
-		return Identity{}, refused(fmt.Errorf("the token has %d bytes", len(token)))
+	if len(token) > maxTokenBytes {
+		return Identity{}, unauthenticated(fmt.Errorf("the token has %d bytes", len(token)))
 	}
 	claims := jwt.MapClaims{}
 	if _, err := v.parser.ParseWithClaims(token, claims, v.key); err != nil {
-		return Identity{}, refused(err)
+		return Identity{}, unauthenticated(err)
 	}
-	identity, err := identityOf(claims)
+	identity, err := readIdentity(claims)
 	if err != nil {
-		return Identity{}, refused(err)
+		return Identity{}, unauthenticated(err)
 	}
 	return identity, nil
 }
@@ -123,23 +123,23 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 // itself: some of what lies behind it is for everybody.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), answerKey{}, v.ask(r.Header))
+		ctx := context.WithValue(r.Context(), outcomeKey{}, v.authenticate(r.Header))
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-func (v *Verifier) ask(header http.Header) answer {
-	token, err := bearer(header)
+func (v *Verifier) authenticate(header http.Header) outcome {
+	token, err := bearerToken(header)
 	if err != nil {
-		return answer{err: refused(err)}
+		return outcome{err: unauthenticated(err)}
 	}
 	identity, err := v.Verify(token)
-	return answer{identity: identity, err: err}
+	return outcome{identity: identity, err: err}
 }
 
-// bearer is the token of the one Authorization header. With two of them, a proxy in front of us and
+// bearerToken is the token of the one Authorization header. With two of them, a proxy in front of us and
 // we could each believe another one.
-func bearer(header http.Header) (string, error) {
+func bearerToken(header http.Header) (string, error) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
 		return "", errNoToken

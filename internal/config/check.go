@@ -41,7 +41,7 @@ func (e *Errors) add(name, format string, args ...any) {
 	*e = append(*e, Mistake{name, fmt.Sprintf(format, args...)})
 }
 
-func (e Errors) ordered() Errors {
+func (e Errors) inOrder() Errors {
 	position := map[string]int{}
 	for i, v := range variables() {
 		position[v.name] = i
@@ -50,8 +50,8 @@ func (e Errors) ordered() Errors {
 	return e
 }
 
-// mistakes names the variables that the env package could not parse; it names fields.
-func mistakes(err error) Errors {
+// parseMistakes names the variables that the env package could not parse; it names fields.
+func parseMistakes(err error) Errors {
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {
 		return nil
@@ -63,7 +63,7 @@ func mistakes(err error) Errors {
 	var out Errors
 	for _, err := range all.Errors {
 		if e, ok := errors.AsType[env.ParseError](err); ok {
-			out.add(names[e.Name], "is wrong: %v", reason(e.Err))
+			out.add(names[e.Name], "is wrong: %v", plainReason(e.Err))
 		} else {
 			out.add("", "%v", err)
 		}
@@ -71,8 +71,8 @@ func mistakes(err error) Errors {
 	return out
 }
 
-// reason puts strconv's complaint in words for people who do not program.
-func reason(err error) error {
+// plainReason puts strconv's complaint in words for people who do not program.
+func plainReason(err error) error {
 	if e, ok := errors.AsType[*strconv.NumError](err); ok && e.Func == "ParseBool" {
 		return fmt.Errorf("%q is not true or false", e.Num)
 	}
@@ -154,14 +154,14 @@ func (c Config) checkAddr(errs *Errors) {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		errs.add("ADDR", "is wrong: %q is not a port between 0 and 65535", port)
 	}
-	if c.Mode == Sandbox && !loopback(host) && !c.SandboxRemote {
+	if c.Mode == Sandbox && !isLoopback(host) && !c.SandboxRemote {
 		errs.add("ADDR", "is wrong: other machines could reach %q, and the sandbox gives points away; "+
 			"set SANDBOX_REMOTE=true if that is what you want", c.Addr)
 	}
 }
 
-// loopback does not resolve names: what they mean may change after the check.
-func loopback(host string) bool {
+// isLoopback does not resolve names: what they mean may change after the check.
+func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
@@ -215,7 +215,7 @@ func (c Config) checkIamport(errs *Errors) {
 		"IAMPORT_USER_CODE": c.IamportUserCode, "IAMPORT_CHANNEL_KEY": c.IamportChannelKey,
 	}
 	for _, v := range variables() {
-		if c.Mode == Live && given[v.name] != "" && given[v.name] == v.value(Sandbox) {
+		if c.Mode == Live && given[v.name] != "" && given[v.name] == v.defaultValue(Sandbox) {
 			errs.add(v.name, "is wrong: it is the sandbox's")
 		}
 	}
@@ -261,7 +261,7 @@ func (c Config) checkOrigin(errs *Errors, origin string) {
 // and without the scheme's own port. A host with "*" is none: a pattern is easily wider than meant.
 func canonicalOrigin(raw string) (string, bool) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, unusual) {
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, isUnusualInHost) {
 		return "", false
 	}
 	host := strings.ToLower(u.Host)
@@ -275,5 +275,5 @@ func canonicalOrigin(raw string) (string, bool) {
 	}
 }
 
-// unusual characters are not in a host as browsers write it: they send names in Punycode.
-func unusual(r rune) bool { return r > '~' || strings.ContainsRune("*, ", r) }
+// isUnusualInHost characters are not in a host as browsers write it: they send names in Punycode.
+func isUnusualInHost(r rune) bool { return r > '~' || strings.ContainsRune("*, ", r) }

@@ -137,9 +137,9 @@ func Load(getenv func(string) string) (Config, error) {
 	c, errs := parse(getenv)
 	errs = append(errs, c.check()...)
 	if len(errs) > 0 {
-		return Config{}, errs.ordered()
+		return Config{}, errs.inOrder()
 	}
-	return c.derive(), nil
+	return c.withDerived(), nil
 }
 
 // parse fills in what was set and the mode's defaults, and reports what is missing or not of its type.
@@ -149,21 +149,21 @@ func parse(getenv func(string) string) (Config, Errors) {
 	for _, v := range variables() {
 		value := strings.TrimSpace(getenv(v.name))
 		if value == "" {
-			value = v.value(mode)
+			value = v.defaultValue(mode)
 		}
-		if value == "" && v.required(mode) {
+		if value == "" && v.isRequired(mode) {
 			errs = append(errs, Mistake{v.name, "is required in live mode"})
 		}
 		values[v.name] = value
 	}
 	var c Config
 	err := env.ParseWithOptions(&c, env.Options{Environment: values})
-	c.CORSOrigins = trimmed(c.CORSOrigins)
-	return c, append(errs, mistakes(err)...)
+	c.CORSOrigins = trimList(c.CORSOrigins)
+	return c, append(errs, parseMistakes(err)...)
 }
 
-// derive fills in the defaults that follow from other settings.
-func (c Config) derive() Config {
+// withDerived fills in the defaults that follow from other settings.
+func (c Config) withDerived() Config {
 	if c.Mode == Sandbox && c.AuthHS256Secret.IsZero() && c.AuthJWKSURL == "" {
 		c.AuthHS256Secret = NewSecret(DevelopmentSecret)
 	}
@@ -181,7 +181,7 @@ func (c Config) derive() Config {
 func (c Config) Listening(addr string) Config {
 	c.Addr = addr
 	if c.derivedPublic {
-		c.PublicURL = "http://" + browsable(addr)
+		c.PublicURL = "http://" + browsableAddr(addr)
 	}
 	if c.derivedFrontend {
 		c.FrontendURL = c.PublicURL
@@ -189,8 +189,8 @@ func (c Config) Listening(addr string) Config {
 	return c
 }
 
-// browsable replaces the addresses that mean "all of them", which a browser cannot visit.
-func browsable(addr string) string {
+// browsableAddr replaces the addresses that mean "all of them", which a browser cannot visit.
+func browsableAddr(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	ip, _ := netip.ParseAddr(host)
 	if err == nil && (host == "" || ip.IsUnspecified()) {
@@ -199,7 +199,7 @@ func browsable(addr string) string {
 	return addr
 }
 
-func trimmed(list []string) []string {
+func trimList(list []string) []string {
 	var out []string
 	for _, s := range list {
 		if s = strings.TrimSpace(s); s != "" {

@@ -51,7 +51,7 @@ func TestLimitsThatAreNoneAreMistakes(t *testing.T) {
 	env := environment{"GRAPHQL_MAX_DEPTH": "0", "GRAPHQL_MAX_COST": "-1", "GRAPHQL_MAX_ERRORS": "many", "GRAPHQL_MAX_BODY": "1000001",
 		"GRAPHQL_TIMEOUT": "31s", "TRUSTED_DOCUMENTS_MODE": "maybe"}
 	want := []string{"GRAPHQL_MAX_BODY", "GRAPHQL_MAX_DEPTH", "GRAPHQL_MAX_COST", "GRAPHQL_MAX_ERRORS", "GRAPHQL_TIMEOUT", "TRUSTED_DOCUMENTS_MODE"}
-	if got := slices.Compact(complaints(t, env)); !slices.Equal(got, want) {
+	if got := slices.Compact(mistakeNames(t, env)); !slices.Equal(got, want) {
 		t.Errorf("complaints about %q, want %q", got, want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 func Help() string {
 	var b strings.Builder
 	for _, v := range variables() {
-		b.WriteString("  " + v.name + "\n        " + v.help + "\n        default: " + v.defaults() + "\n")
+		b.WriteString("  " + v.name + "\n        " + v.help + "\n        default: " + v.describeDefaults() + "\n")
 	}
 	return b.String()
 }
@@ -30,25 +30,25 @@ func variables() []variable {
 	return out
 }
 
-func (v variable) inMode(mode Mode) string {
+func (v variable) tagFor(mode Mode) string {
 	if mode == Live {
 		return v.live
 	}
 	return v.sandbox
 }
 
-// value is the default, or nothing when the tag is a description.
-func (v variable) value(mode Mode) string {
-	tag := v.inMode(mode)
+// defaultValue is the default, or nothing when the tag is a description.
+func (v variable) defaultValue(mode Mode) string {
+	tag := v.tagFor(mode)
 	if strings.HasPrefix(tag, "<") {
 		return ""
 	}
 	return tag
 }
 
-func (v variable) required(mode Mode) bool { return v.inMode(mode) == "<required>" }
+func (v variable) isRequired(mode Mode) bool { return v.tagFor(mode) == "<required>" }
 
-func (v variable) defaults() string {
+func (v variable) describeDefaults() string {
 	sandbox, live := strings.Trim(v.sandbox, "<>"), strings.Trim(v.live, "<>")
 	if sandbox == live {
 		return sandbox

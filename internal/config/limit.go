@@ -56,7 +56,7 @@ const (
 // UnmarshalText reads a list separated by commas: 10.0.0.0/8, 192.0.2.1, 2001:db8::/32.
 func (n *Networks) UnmarshalText(text []byte) error {
 	*n = nil
-	for _, part := range trimmed(strings.Split(string(text), ",")) {
+	for _, part := range trimList(strings.Split(string(text), ",")) {
 		network, err := parseNetwork(part)
 		if err != nil {
 			return fmt.Errorf("%q is not an address, nor a network such as 10.0.0.0/8", part)
@@ -94,7 +94,7 @@ const iamportSenders = "52.78.100.19,52.78.48.223,52.78.5.241"
 
 // UnmarshalText reads what Networks reads, and the word iamport.
 func (s *Senders) UnmarshalText(text []byte) error {
-	parts := trimmed(strings.Split(string(text), ","))
+	parts := trimList(strings.Split(string(text), ","))
 	for i, part := range parts {
 		if part == "iamport" {
 			parts[i] = iamportSenders

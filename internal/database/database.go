@@ -42,7 +42,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*gorm.DB, error) {
 func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 	db, err := gorm.Open(dialector, &gorm.Config{
 		Logger:                   newLogger(log),
-		NowFunc:                  now,
+		NowFunc:                  utcNow,
 		TranslateError:           true,
 		SkipDefaultTransaction:   true,  // the domain opens its transactions itself
 		DisableNestedTransaction: true,  // no savepoints: a distributed engine may have none
@@ -55,9 +55,9 @@ func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 	return db, nil
 }
 
-// now is UTC because SQLite compares times as text, and whole microseconds because PostgreSQL keeps no more:
+// utcNow is UTC because SQLite compares times as text, and whole microseconds because PostgreSQL keeps no more:
 // a time reads back as it was written.
-func now() time.Time {
+func utcNow() time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond)
 }
 

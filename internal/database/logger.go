@@ -21,18 +21,18 @@ const slowStatement = 200 * time.Millisecond
 // nothing.
 type logger struct {
 	slog *slog.Logger
-	slow *slow
+	slow *slowLog
 }
 
-// slow keeps a database that is slow for everybody from filling the log: one request may be a thousand statements, which
+// slowLog keeps a database that is slow for everybody from filling the log: one request may be a thousand statements, which
 // wait for each other.
-type slow struct {
+type slowLog struct {
 	few     *rate.Limiter
 	leftOut atomic.Int64 // since the last line
 }
 
 // newLogger lets three lines a second say that a statement is slow.
-func newLogger(to *slog.Logger) logger { return logger{to, &slow{few: rate.NewLimiter(3, 3)}} }
+func newLogger(to *slog.Logger) logger { return logger{to, &slowLog{few: rate.NewLimiter(3, 3)}} }
 
 func (l logger) LogMode(gormlogger.LogLevel) gormlogger.Interface { return l }
 
@@ -56,7 +56,7 @@ func (l logger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, [
 // Trace writes one statement.
 func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), err error) {
 	took := time.Since(begin)
-	level, message := severity(took, err)
+	level, message := logLevel(took, err)
 	if !l.slog.Enabled(ctx, level) {
 		return
 	}
@@ -70,13 +70,13 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 		attrs = append(attrs, slog.Int64("left_out", l.slow.leftOut.Swap(0)))
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", reason(err)))
+		attrs = append(attrs, slog.String("error", loggableError(err)))
 	}
 	l.slog.LogAttrs(ctx, level, message, attrs...)
 }
 
-// severity keeps errors out of the log: they go back to the caller, and whoever answers a request with one logs it, once.
-func severity(took time.Duration, err error) (slog.Level, string) {
+// logLevel keeps errors out of the log: they go back to the caller, and whoever answers a request with one logs it, once.
+func logLevel(took time.Duration, err error) (slog.Level, string) {
 	switch {
 	case err != nil:
 		return slog.LevelDebug, "statement failed"
@@ -87,9 +87,9 @@ func severity(took time.Duration, err error) (slog.Level, string) {
 	}
 }
 
-// reason is the database's own word for err. Other errors give their type only: pgx, for one, quotes a value that it
+// loggableError is the database's own word for err. Other errors give their type only: pgx, for one, quotes a value that it
 // cannot encode.
-func reason(err error) string {
+func loggableError(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Error()
 	}

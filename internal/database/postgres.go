@@ -32,7 +32,7 @@ func openPostgres(ctx context.Context, url string) (gorm.Dialector, error) {
 		// pgx hides passwords in its message as well as it can. Of a mistyped address that is not well enough.
 		return nil, errors.New("the PostgreSQL address cannot be read; expected postgres://user:password@host:5432/name")
 	}
-	connections, err := maxConnections(config.RuntimeParams)
+	connections, err := takeMaxConnections(config.RuntimeParams)
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +49,8 @@ func openPostgres(ctx context.Context, url string) (gorm.Dialector, error) {
 	return postgresDialector{dialector}, nil
 }
 
-// maxConnections takes pool_max_conns, pgx's own name for it, out of the parameters that are sent to the server.
-func maxConnections(params map[string]string) (int, error) {
+// takeMaxConnections takes pool_max_conns, pgx's own name for it, out of the parameters that are sent to the server.
+func takeMaxConnections(params map[string]string) (int, error) {
 	text, ok := params["pool_max_conns"]
 	if !ok {
 		return defaultConnections, nil
@@ -111,7 +111,7 @@ func (d postgresDialector) Translate(err error) error {
 		err = withoutValues(*refused)
 	}
 	if isConnectionLost(err) {
-		return lostError{err}
+		return connectionLostError{err}
 	}
 	return d.Dialector.Translate(err)
 }
@@ -126,10 +126,10 @@ func withoutValues(err pgconn.PgError) error {
 	return &err
 }
 
-// lostError says that the connection broke, so that nobody knows what became of the last statement.
-type lostError struct{ error }
+// connectionLostError says that the connection broke, so that nobody knows what became of the last statement.
+type connectionLostError struct{ error }
 
-func (e lostError) Unwrap() error { return e.error }
+func (e connectionLostError) Unwrap() error { return e.error }
 
 func isConnectionLost(err error) bool {
 	if _, ok := errors.AsType[*pgconn.PgError](err); ok {

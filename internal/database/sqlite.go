@@ -20,13 +20,13 @@ const sqliteReaders = 8
 // for it in database/sql's queue notice when their context ends, while SQLite's own busy handler sleeps, polls and
 // starves some of them. See TestSixtyFourWritersShareOneFile.
 func openSQLite(ctx context.Context, address string) (gorm.Dialector, error) {
-	if err := createFolder(address); err != nil {
+	if err := createSQLiteFolder(address); err != nil {
 		return nil, err
 	}
 	connector := sqliteConnector{dsn: sqliteDSN(address)}
 	writer := openSQLitePool(connector, 1)
 	readers := writer // every connection to a database in memory would see another database
-	if !inMemory(address) {
+	if !isInMemory(address) {
 		readers = openSQLitePool(connector, sqliteReaders)
 	}
 	pool := &sqlitePool{DB: readers, writer: writer}
@@ -58,15 +58,15 @@ func sqliteDSN(address string) string {
 	return file + "?" + ours + "&" + query
 }
 
-func inMemory(address string) bool {
+func isInMemory(address string) bool {
 	return strings.Contains(address, ":memory:") || strings.Contains(address, "mode=memory")
 }
 
-func createFolder(address string) error {
-	if inMemory(address) {
+func createSQLiteFolder(address string) error {
+	if isInMemory(address) {
 		return nil
 	}
-	file, err := sqliteFile(address)
+	file, err := sqliteFilePath(address)
 	if err != nil {
 		return err
 	}
@@ -74,8 +74,8 @@ func createFolder(address string) error {
 	return os.MkdirAll(filepath.Dir(file), 0o700)
 }
 
-// sqliteFile reads file:data/x.db, file:/var/x.db and file:///var/x.db as SQLite does.
-func sqliteFile(address string) (string, error) {
+// sqliteFilePath reads file:data/x.db, file:/var/x.db and file:///var/x.db as SQLite does.
+func sqliteFilePath(address string) (string, error) {
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return "", fmt.Errorf("the SQLite address cannot be read: %w", err)
@@ -107,15 +107,15 @@ func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any)
 
 // QueryContext runs at a reader, or at the writer if the query returns rows that it writes (RETURNING).
 func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return p.of(query).QueryContext(ctx, query, args...)
+	return p.poolFor(query).QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext chooses like QueryContext.
 func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return p.of(query).QueryRowContext(ctx, query, args...)
+	return p.poolFor(query).QueryRowContext(ctx, query, args...)
 }
 
-func (p *sqlitePool) of(query string) *sql.DB {
+func (p *sqlitePool) poolFor(query string) *sql.DB {
 	const read = "SELECT"
 	query = strings.TrimSpace(query)
 	if len(query) >= len(read) && strings.EqualFold(query[:len(read)], read) {

@@ -12,8 +12,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// patience bounds the retries of a caller whose context has no deadline.
-const patience = 30 * time.Second
+// retryTimeout bounds the retries of a caller whose context has no deadline.
+const retryTimeout = 30 * time.Second
 
 // Transact runs fn in a transaction and commits it, or rolls it back if fn returns an error or panics.
 //
@@ -32,7 +32,7 @@ func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) erro
 	}
 	var last error
 	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
-		if last = db.WithContext(ctx).Transaction(fn); last != nil && !passes(last) {
+		if last = db.WithContext(ctx).Transaction(fn); last != nil && !isRetryable(last) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
@@ -50,7 +50,7 @@ func withContextError(ctx context.Context, err error) error {
 }
 
 func retryOptions(ctx context.Context) []backoff.RetryOption {
-	limit := patience
+	limit := retryTimeout
 	if _, ok := ctx.Deadline(); ok {
 		limit = 0 // the context's deadline is the limit
 	}
@@ -65,18 +65,18 @@ func retryOptions(ctx context.Context) []backoff.RetryOption {
 	}
 }
 
-// passes reports whether the same transaction can be expected to succeed a moment later.
-func passes(err error) bool {
+// isRetryable reports whether the same transaction can be expected to succeed a moment later.
+func isRetryable(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return codePasses(refused.Code)
+		return isRetryableCode(refused.Code)
 	}
-	_, lost := errors.AsType[lostError](err)
+	_, lost := errors.AsType[connectionLostError](err)
 	return lost || isBusy(err) || errors.Is(err, driver.ErrBadConn)
 }
 
-// codePasses knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who waited three seconds for a row
+// isRetryableCode knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who waited three seconds for a row
 // should hear it, not wait three seconds more.
-func codePasses(code string) bool {
+func isRetryableCode(code string) bool {
 	switch code {
 	case "40001", // serialization_failure
 		"40P01", // deadlock_detected

@@ -29,9 +29,9 @@ func (c *Client) Cancel(ctx context.Context, cancel point.Cancel) (point.Payment
 	if err != nil {
 		return point.Payment{}, err
 	}
-	ctx, stop := c.bounded(ctx)
+	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, post("/payments/cancel", request))
+	response, err := c.do(ctx, postCall("/payments/cancel", request))
 	if isDeclined(err) {
 		return point.Payment{}, declined(err)
 	}

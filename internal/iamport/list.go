@@ -17,7 +17,7 @@ func (c *Client) PaymentList(ctx context.Context, l point.Listing) (point.Paymen
 	if l.Status != point.Paid && l.Status != point.Cancelled || l.Page < 1 || l.From.After(l.To) {
 		return point.PaymentPage{}, invalid("A list is of paid or cancelled payments, from a time to a later one.")
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, tries*c.timeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, maxTries*c.timeout, errNoAnswer)
 	defer cancel()
 	query := url.Values{
 		"from":    {strconv.FormatInt(l.From.Unix(), 10)},
@@ -26,7 +26,7 @@ func (c *Client) PaymentList(ctx context.Context, l point.Listing) (point.Paymen
 		"limit":   {strconv.Itoa(c.pageSize)},
 		"sorting": {"paid"}, // the only key that never changes again
 	}
-	question := get("/payments/status/" + string(l.Status) + "?" + query.Encode())
+	question := getCall("/payments/status/" + string(l.Status) + "?" + query.Encode())
 	question.large = true
 	response, err := c.do(ctx, question)
 	if isNotFound(err) || l.Page > 1 && isGone(err) {
@@ -51,7 +51,7 @@ func decodeList(response json.RawMessage, number int) (point.PaymentPage, error)
 	if next != 0 && next != int64(number)+1 {
 		return point.PaymentPage{}, untrustworthy("a list whose pages do not follow each other")
 	}
-	total, err := scaled(p.Total, 0)
+	total, err := parseScaled(p.Total, 0)
 	if err != nil {
 		return point.PaymentPage{}, err
 	}
@@ -59,7 +59,7 @@ func decodeList(response json.RawMessage, number int) (point.PaymentPage, error)
 	for _, raw := range p.List {
 		payment, err := decodePayment(raw)
 		if err != nil {
-			page.Unreadable = append(page.Unreadable, point.Unreadable{ImpUID: idIn(raw), Why: err.Error()})
+			page.Unreadable = append(page.Unreadable, point.Unreadable{ImpUID: readImpUID(raw), Why: err.Error()})
 			continue
 		}
 		page.Payments = append(page.Payments, payment)
@@ -67,8 +67,8 @@ func decodeList(response json.RawMessage, number int) (point.PaymentPage, error)
 	return page, nil
 }
 
-// idIn is the imp_uid of what is no proper payment object, or empty.
-func idIn(raw json.RawMessage) string {
+// readImpUID is the imp_uid of what is no proper payment object, or empty.
+func readImpUID(raw json.RawMessage) string {
 	var p struct {
 		ImpUID json.RawMessage `json:"imp_uid"`
 	}

@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// pretend is a client of the sandbox, which reads the contract on its own.
-func pretend(t *testing.T, cfg iamport.Config) (*sandbox.Sandbox, *iamport.Client) {
+// newSandbox is a client of the sandbox, which reads the contract on its own.
+func newSandbox(t *testing.T, cfg iamport.Config) (*sandbox.Sandbox, *iamport.Client) {
 	t.Helper()
 	box := sandbox.New(sandbox.Config{Key: "key", Secret: "a&b=c+d%26"})
 	t.Cleanup(box.Close)
@@ -22,7 +22,7 @@ func pretend(t *testing.T, cfg iamport.Config) (*sandbox.Sandbox, *iamport.Clien
 
 func TestSandboxPaymentIsRead(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: "10.50", Currency: "USD"})
 	got, err := client.Payment(t.Context(), put.ImpUID)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestSandboxPaymentIsRead(t *testing.T) {
 
 func TestF20TestChannelPaymentIsNotFoundInLiveMode(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000), Sandbox: true})
 	_, err := client.Payment(t.Context(), put.ImpUID)
 	wantCode(t, err, point.PaymentNotFound)
@@ -43,7 +43,7 @@ func TestF20TestChannelPaymentIsNotFoundInLiveMode(t *testing.T) {
 
 func TestF21TestChannelPaymentIsReadInSandboxMode(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{IncludeSandbox: true})
+	box, client := newSandbox(t, iamport.Config{IncludeSandbox: true})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000), Sandbox: true})
 	got, err := client.Payment(t.Context(), put.ImpUID)
 	if err != nil || !got.Sandbox {
@@ -53,7 +53,7 @@ func TestF21TestChannelPaymentIsReadInSandboxMode(t *testing.T) {
 
 func TestSandboxListsEveryAttemptAcrossPages(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	for range 250 {
 		box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000), Status: sandbox.Failed})
 	}
@@ -73,7 +73,7 @@ func TestSandboxListsEveryAttemptAcrossPages(t *testing.T) {
 
 func TestSandboxKnowsNoPaymentsOfANewOrder(t *testing.T) {
 	t.Parallel()
-	_, client := pretend(t, iamport.Config{})
+	_, client := newSandbox(t, iamport.Config{})
 	if got, err := client.Payments(t.Context(), "order-1"); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -81,7 +81,7 @@ func TestSandboxKnowsNoPaymentsOfANewOrder(t *testing.T) {
 
 func TestSandboxTokenThatExpiredIsRenewed(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000)})
 	for range 3 {
 		if _, err := client.Payment(t.Context(), put.ImpUID); err != nil {
@@ -94,7 +94,7 @@ func TestSandboxTokenThatExpiredIsRenewed(t *testing.T) {
 
 func TestSandboxPreparesAnOrder(t *testing.T) {
 	t.Parallel()
-	_, client := pretend(t, iamport.Config{})
+	_, client := newSandbox(t, iamport.Config{})
 	if err := client.Prepare(t.Context(), "order-1", 5000, "KRW"); err != nil {
 		t.Error(err)
 	}
@@ -102,9 +102,9 @@ func TestSandboxPreparesAnOrder(t *testing.T) {
 
 func TestSandboxGivesMoneyBackInParts(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000)})
-	cancel := refund()
+	cancel := newRefund()
 	cancel.ImpUID = put.ImpUID
 	got, err := client.Cancel(t.Context(), cancel)
 	if err != nil {
@@ -117,9 +117,9 @@ func TestSandboxGivesMoneyBackInParts(t *testing.T) {
 
 func TestF19SandboxRefusesAWrongChecksum(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000)})
-	cancel := refund()
+	cancel := newRefund()
 	cancel.ImpUID, cancel.Checksum = put.ImpUID, 4000
 	_, err := client.Cancel(t.Context(), cancel)
 	wantCode(t, err, point.RefundNotPossible)

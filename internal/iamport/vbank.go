@@ -30,9 +30,9 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order point.AccountOrd
 	if err != nil {
 		return point.Payment{}, err
 	}
-	ctx, stop := c.bounded(ctx)
+	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, post(c.issuePath(), request))
+	response, err := c.do(ctx, postCall(c.issuePath(), request))
 	if isRejected(err) {
 		return point.Payment{}, rejected("issue account", "The payment gateway refused to issue this account.", err)
 	}
@@ -40,7 +40,7 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order point.AccountOrd
 		return point.Payment{}, unavailable("issue account", err)
 	}
 	payment, err := decodePayment(response)
-	if err == nil && !fits(payment, order) {
+	if err == nil && !accountFits(payment, order) {
 		err = untrustworthy("an account for something else than what was asked for")
 	}
 	if err != nil {
@@ -57,8 +57,8 @@ func (c *Client) issuePath() string {
 	return "/vbanks?" + url.Values{"pg_api_key": {c.pgAPIKey}}.Encode()
 }
 
-// fits tells whether the payment is an account for just the order. It may be paid already, if its answer took long.
-func fits(p point.Payment, order point.AccountOrder) bool {
+// accountFits tells whether the payment is an account for just the order. It may be paid already, if its answer took long.
+func accountFits(p point.Payment, order point.AccountOrder) bool {
 	return p.MerchantUID == order.MerchantUID && p.Amount == order.Amount && p.Currency == order.Currency &&
 		p.VirtualAccount.Number != ""
 }
@@ -93,9 +93,9 @@ func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (point
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
 		return point.Payment{}, err
 	}
-	ctx, stop := c.bounded(ctx)
+	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, remove("/vbanks/"+url.PathEscape(impUID)))
+	response, err := c.do(ctx, deleteCall("/vbanks/"+url.PathEscape(impUID)))
 	if isRejected(err) || isNotFound(err) {
 		return point.Payment{}, rejected("revoke account", "The payment gateway refused to revoke this account.", err)
 	}
@@ -120,7 +120,7 @@ func (m money) deposit(d depositJSON) (point.Deposit, error) {
 	if err != nil {
 		return point.Deposit{}, err
 	}
-	at, err := moment(d.At)
+	at, err := parseTime(d.At)
 	if err != nil {
 		return point.Deposit{}, err
 	}

@@ -77,7 +77,7 @@ func startInstance(dir string, args []string) (*Instance, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	i := &Instance{socketURL(dir), server}
-	if err := answers(i.URL); err != nil {
+	if err := waitUntilAnswering(i.URL); err != nil {
 		err = fmt.Errorf("%w\n%s", err, server.log())
 		server.stop()
 		return nil, err
@@ -133,8 +133,8 @@ func socketURL(dir string) string {
 	return "postgres://postgres@/postgres?" + query.Encode()
 }
 
-// answers waits until the server at url takes connections.
-func answers(url string) error {
+// waitUntilAnswering waits until the server at url takes connections.
+func waitUntilAnswering(url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
@@ -175,7 +175,7 @@ func postgresBinaries() (string, error) {
 	if len(found) == 0 {
 		return "", errNoPostgres
 	}
-	return slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }), nil
+	return slices.MaxFunc(found, func(a, b string) int { return majorVersion(a) - majorVersion(b) }), nil
 }
 
 func hasInitdb(dir string) bool {
@@ -183,8 +183,8 @@ func hasInitdb(dir string) bool {
 	return err == nil
 }
 
-// version is the major version in a folder's name: 15 of /usr/lib/postgresql/15/bin, and 9 of …/9.6/bin.
-func version(dir string) int {
+// majorVersion is the major version in a folder's name: 15 of /usr/lib/postgresql/15/bin, and 9 of …/9.6/bin.
+func majorVersion(dir string) int {
 	n, _ := strconv.Atoi(regexp.MustCompile(`\d+`).FindString(dir))
 	return n
 }

@@ -48,7 +48,7 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{
-		URL:      through(t, databaseURL, listener.Addr().String()),
+		URL:      replaceAddress(t, databaseURL, listener.Addr().String()),
 		listener: listener,
 		closed:   make(chan struct{}),
 		conns:    map[*proxyConn]struct{}{},
@@ -66,8 +66,8 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	return p
 }
 
-// through replaces the server's address in databaseURL. TLS would hide from the proxy what is said.
-func through(t testing.TB, databaseURL, address string) string {
+// replaceAddress replaces the server's address in databaseURL. TLS would hide from the proxy what is said.
+func replaceAddress(t testing.TB, databaseURL, address string) string {
 	t.Helper()
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
@@ -82,16 +82,16 @@ func through(t testing.TB, databaseURL, address string) string {
 }
 
 // CutBeforeCommit cuts the connection that sends the next COMMIT, before the server sees it: nothing is written.
-func (p *Proxy) CutBeforeCommit() *Fault { return p.arm(&Fault{cut: true}) }
+func (p *Proxy) CutBeforeCommit() *Fault { return p.armFault(&Fault{cut: true}) }
 
 // CutAfterCommit cuts the connection after the server has committed, before the client hears of it.
-func (p *Proxy) CutAfterCommit() *Fault { return p.arm(&Fault{cut: true, afterServer: true}) }
+func (p *Proxy) CutAfterCommit() *Fault { return p.armFault(&Fault{cut: true, afterServer: true}) }
 
 // HoldCommit keeps the next COMMIT from the server until it is released.
-func (p *Proxy) HoldCommit() *Fault { return p.arm(&Fault{}) }
+func (p *Proxy) HoldCommit() *Fault { return p.armFault(&Fault{}) }
 
 // HoldAnswer keeps the server's answer to the next COMMIT from the client until it is released.
-func (p *Proxy) HoldAnswer() *Fault { return p.arm(&Fault{afterServer: true}) }
+func (p *Proxy) HoldAnswer() *Fault { return p.armFault(&Fault{afterServer: true}) }
 
 // Cut cuts every open connection, as a restart of the server or of a load balancer does. New ones are accepted.
 func (p *Proxy) Cut() {
@@ -102,7 +102,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-func (p *Proxy) arm(f *Fault) *Fault {
+func (p *Proxy) armFault(f *Fault) *Fault {
 	f.reached, f.release = make(chan struct{}), make(chan struct{})
 	f.Reached = f.reached
 	if f.cut {
@@ -114,8 +114,8 @@ func (p *Proxy) arm(f *Fault) *Fault {
 	return f
 }
 
-// next is the fault for a COMMIT that has just come, nil if there is none.
-func (p *Proxy) next() *Fault {
+// takeFault is the fault for a COMMIT that has just come, nil if there is none.
+func (p *Proxy) takeFault() *Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.faults) == 0 {
@@ -126,8 +126,8 @@ func (p *Proxy) next() *Fault {
 	return f
 }
 
-// strike tells the test and waits for its release. It reports whether the connection lives on.
-func (p *Proxy) strike(f *Fault) bool {
+// applyFault tells the test and waits for its release. It reports whether the connection lives on.
+func (p *Proxy) applyFault(f *Fault) bool {
 	close(f.reached)
 	select {
 	case <-f.release:
