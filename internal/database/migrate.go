@@ -37,6 +37,11 @@ func migrate(ctx context.Context, db *gorm.DB, files fs.FS) error {
 	if db.Name() == "sqlite" {
 		dialect, migrationLock = goose.DialectSQLite3, sqliteMigrationLock{}
 	}
+	if postgres, ok := db.Dialector.(postgresDialector); ok && postgres.migrationConnector != nil {
+		pool = openPostgresPool(postgres.migrationConnector, 2)
+		defer pool.Close()
+		migrationLock = &pooledMigrationLock{pool: pool}
+	}
 	provider, err := goose.NewProvider(dialect, pool, files,
 		goose.WithSessionLocker(migrationLock), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -57,18 +62,7 @@ var errMigrating = errors.New("another server migrates")
 // SessionLock asks again and again rather than wait inside one statement: a waiting statement holds a snapshot, and
 // CREATE INDEX CONCURRENTLY in the other server's migration would wait for that.
 func (postgresMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	ask := func() (bool, error) {
-		var locked bool
-		err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.DefaultLockID).Scan(&locked)
-		if err != nil {
-			return false, backoff.Permanent(err)
-		}
-		if !locked {
-			return false, errMigrating
-		}
-		return true, nil
-	}
-	if _, err := backoff.Retry(ctx, ask, append(retryOptions(ctx), backoff.WithMaxElapsedTime(5*time.Minute))...); err != nil {
+	if err := retryAdvisoryLock(ctx, conn, "SELECT pg_try_advisory_lock($1)"); err != nil {
 		return err
 	}
 	// An index on a large table may take longer than any request. lock_timeout stays: whoever cannot get a table's lock
@@ -77,11 +71,62 @@ func (postgresMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) er
 	return err
 }
 
+func retryAdvisoryLock(ctx context.Context, session rowQuerier, query string) error {
+	tryLock := func() (bool, error) {
+		var locked bool
+		err := session.QueryRowContext(ctx, query, lock.DefaultLockID).Scan(&locked)
+		if err != nil {
+			return false, backoff.Permanent(err)
+		}
+		if !locked {
+			return false, errMigrating
+		}
+		return true, nil
+	}
+	_, err := backoff.Retry(ctx, tryLock, append(retryOptions(ctx), backoff.WithMaxElapsedTime(5*time.Minute))...)
+	return err
+}
+
+// rowQuerier is a connection, or a transaction on one.
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // SessionUnlock gives the connection back to the pool as it was.
 func (postgresMigrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "RESET statement_timeout")
 	_, unlockErr := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lock.DefaultLockID)
 	return errors.Join(err, unlockErr)
+}
+
+// pooledMigrationLock is the same lock behind a connection pooler, where a session's lock would stay
+// with a session of the server that other clients get next. A transaction beside the migrations
+// holds it. Without a snapshot (READ COMMITTED) it is in the way of no CREATE INDEX CONCURRENTLY.
+type pooledMigrationLock struct {
+	pool   *sql.DB
+	holder *sql.Tx
+}
+
+// SessionLock waits until no other server migrates.
+func (l *pooledMigrationLock) SessionLock(ctx context.Context, _ *sql.Conn) error {
+	holder, err := l.pool.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	_, err = holder.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
+	if err == nil {
+		err = retryAdvisoryLock(ctx, holder, "SELECT pg_try_advisory_xact_lock($1)")
+	}
+	if err != nil {
+		return errors.Join(err, holder.Rollback())
+	}
+	l.holder = holder
+	return nil
+}
+
+// SessionUnlock ends the transaction that holds the lock.
+func (l *pooledMigrationLock) SessionUnlock(context.Context, *sql.Conn) error {
+	return l.holder.Rollback()
 }
 
 // Stamp writes mode into a database at its first start and refuses a database that was stamped otherwise: sandbox money

@@ -5,9 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/glebarez/sqlite"
@@ -32,7 +35,7 @@ func openSQLite(ctx context.Context, address string) (gorm.Dialector, error) {
 	pool := &sqlitePool{DB: readers, writer: writer}
 	// The writer first: it creates the file and makes it a WAL file before any reader looks.
 	if err := errors.Join(writer.PingContext(ctx), readers.PingContext(ctx)); err != nil {
-		return nil, errors.Join(err, pool.Close())
+		return nil, errors.Join(describeSQLiteError(address, err), pool.Close())
 	}
 	return &sqlite.Dialector{Conn: pool}, nil
 }
@@ -71,7 +74,63 @@ func createSQLiteFolder(address string) error {
 		return err
 	}
 	// Payments are nobody else's business on this machine.
-	return os.MkdirAll(filepath.Dir(file), 0o700)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return explainNotWritable(filepath.Dir(file), err)
+	}
+	return nil
+}
+
+// describeSQLiteError replaces what SQLite says of a file that it cannot open or write, which is
+// "out of memory" or "unable to open database file", by the path, the reason and the user.
+func describeSQLiteError(address string, err error) error {
+	path, pathErr := sqliteFilePath(address)
+	if pathErr != nil || isInMemory(address) {
+		return err
+	}
+	for _, try := range []func(string) error{tryFolder, tryFile} {
+		if reason := try(path); reason != nil {
+			return reason
+		}
+	}
+	return fmt.Errorf("cannot open %s: %w", path, err)
+}
+
+// tryFolder creates a file beside the database, as SQLite does for its log.
+func tryFolder(path string) error {
+	folder := filepath.Dir(path)
+	probe, err := os.CreateTemp(folder, ".pointcharge-*")
+	if err != nil {
+		return explainNotWritable(folder, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func tryFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explainNotWritable(path, err)
+	}
+	return file.Close()
+}
+
+func explainNotWritable(path string, err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failed.Err
+	}
+	return fmt.Errorf("%s is not writable by user %s: %w", path, userName(), err)
+}
+
+// userName is the user that runs this process, by number where the system knows no name: minimal
+// container images have no user database.
+func userName() string {
+	id := strconv.Itoa(os.Getuid())
+	if account, err := user.LookupId(id); err == nil {
+		return account.Username + " (" + id + ")"
+	}
+	return id
 }
 
 // sqliteFilePath reads file:data/x.db, file:/var/x.db and file:///var/x.db as SQLite does.

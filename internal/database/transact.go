@@ -19,7 +19,7 @@ const retryTimeout = 30 * time.Second
 //
 // It begins again, with jitter and until ctx's deadline (30 seconds if it has none), when the database refused for a
 // reason that passes: a serialization failure, a deadlock, a busy SQLite file, a connection that was lost or could not
-// be made. A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work was written.
+// be made, a session that a fail-over left read-only. A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work was written.
 // It must therefore converge: read what is there, write only what is missing, assume nothing, and have no effect but
 // SQL through tx. A variable that fn fills must be filled anew by each run.
 //
@@ -78,11 +78,14 @@ func isRetryable(err error) bool {
 // should hear it, not wait three seconds more.
 func isRetryableCode(code string) bool {
 	switch code {
-	case "40001", // serialization_failure
+	case readOnlyTransaction,
+		"25P03", // idle_in_transaction_session_timeout: this process was paused
+		"40001", // serialization_failure
 		"40P01", // deadlock_detected
 		"57P01", // admin_shutdown
 		"57P02", // crash_shutdown
-		"57P03": // cannot_connect_now
+		"57P03", // cannot_connect_now
+		"57P05": // idle_session_timeout
 		return true
 	}
 	const connectionException = "08"

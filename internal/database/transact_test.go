@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ func withCounter(t *testing.T, db *gorm.DB, ids ...int) *gorm.DB {
 	}
 	return db
 }
+
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func execute(t *testing.T, db *gorm.DB, sql string, args ...any) {
 	t.Helper()
