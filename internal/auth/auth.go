@@ -15,7 +15,7 @@ import (
 // Role is what the bearer of a token may do.
 type Role string
 
-// The roles a token's claim "roles" may name; any other is ignored.
+// The roles that a token may name; any other is ignored.
 const (
 	RoleUser    Role = "user"    // a person, acting on their own points; the default
 	RoleService Role = "service" // a trusted backend, which may spend a user's points
@@ -48,11 +48,11 @@ type outcome struct {
 type outcomeKey struct{}
 
 // From is who is asking. Without a valid token it is a *point.Error with the code UNAUTHENTICATED,
-// in the same words whatever was wrong with the token; the reason is in the error's Err, for the log.
+// in the same words whatever was wrong with the token. Its Err is a *Refusal, whose Reason may be shown.
 func From(ctx context.Context) (Identity, error) {
 	a, ok := ctx.Value(outcomeKey{}).(outcome)
 	if !ok {
-		return Identity{}, unauthenticated(errNoToken)
+		return Identity{}, unauthenticated(errMissing)
 	}
 	return a.identity, a.err
 }
@@ -68,13 +68,4 @@ func Require(ctx context.Context, roles ...Role) (Identity, error) {
 		return Identity{}, &point.Error{Code: point.Forbidden, Message: "This needs a role you do not have."}
 	}
 	return identity, nil
-}
-
-// unauthenticated has one message for every kind of bad token: which check failed helps only a forger.
-func unauthenticated(reason error) error {
-	return &point.Error{
-		Code:    point.Unauthenticated,
-		Message: "A valid bearer token is required.",
-		Err:     reason,
-	}
 }

@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,9 +17,8 @@ const MinSecret = 32
 const maxUserID = 128
 
 var (
-	errNoToken = errors.New("no bearer token")
 	errSubject = errors.New("sub is not 1 to 128 bytes of printable ASCII without spaces")
-	errRoles   = errors.New("roles is neither a string nor an array of strings")
+	errRoles   = errors.New("the claim with the roles is neither a string nor an array of strings")
 )
 
 // Sign makes an HS256 token that says what the identity says, valid from now until its ExpiresAt.
@@ -61,12 +62,12 @@ func checkSignable(secret []byte, identity Identity, now time.Time) error {
 
 // readIdentity reads verified claims. They are a map because decoding into a struct matches names
 // regardless of case, and "Roles" is somebody else's claim.
-func readIdentity(claims jwt.MapClaims) (Identity, error) {
-	sub, ok := claims["sub"].(string)
-	if !ok || !validUserID(sub) {
+func readIdentity(claims jwt.MapClaims, rolesClaim string) (Identity, error) {
+	sub := subjectOf(claims["sub"])
+	if !validUserID(sub) {
 		return Identity{}, errSubject
 	}
-	roles, err := rolesOf(claims["roles"])
+	roles, err := rolesOf(findClaim(claims, rolesClaim))
 	if err != nil {
 		return Identity{}, err
 	}
@@ -76,6 +77,40 @@ func readIdentity(claims jwt.MapClaims) (Identity, error) {
 	}
 	return Identity{UserID: sub, Roles: roles, ExpiresAt: exp.UTC(), Name: optionalText(claims["name"]),
 		Email: optionalText(claims["email"]), Phone: optionalText(claims["phone_number"])}, nil
+}
+
+// subjectOf is the user's id as text. Some issuers write the number of a row, which is taken digit by
+// digit: as a float64, two large ids could be one.
+func subjectOf(claim any) string {
+	switch v := claim.(type) {
+	case string:
+		return v
+	case json.Number:
+		if digits := v.String(); strings.Trim(digits, "0123456789") == "" {
+			return digits
+		}
+	}
+	return ""
+}
+
+// findClaim returns the claim at path, nil if there is none. The path is the name of a claim, with
+// dots and all (https://shop.example/roles), or names of nested claims with dots between them
+// (realm_access.roles).
+func findClaim(claims map[string]any, path string) any {
+	if claim, ok := claims[path]; ok {
+		return claim
+	}
+	for i := range len(path) {
+		if path[i] != '.' {
+			continue
+		}
+		if nested, ok := claims[path[:i]].(map[string]any); ok {
+			if claim := findClaim(nested, path[i+1:]); claim != nil {
+				return claim
+			}
+		}
+	}
+	return nil
 }
 
 // optionalText is a claim that is nice to have: anything but a string counts as missing.
@@ -124,7 +159,7 @@ func stringsOf(claim any) ([]string, error) {
 	case nil:
 		return nil, nil
 	case string:
-		return []string{v}, nil
+		return strings.Fields(v), nil
 	case []any:
 		return stringsOfArray(v)
 	default:

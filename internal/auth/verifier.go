@@ -1,8 +1,8 @@
 package auth
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +12,8 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/time/rate"
+
+	"pointcharge/internal/outgoing"
 )
 
 const (
@@ -29,8 +31,15 @@ const (
 
 // Verifier tells good tokens from bad ones. It is safe for concurrent use.
 type Verifier struct {
-	parser *jwt.Parser
-	key    jwt.Keyfunc
+	// RolesClaim is where a token has the roles: a claim's name, or names of nested claims with dots
+	// between them. Empty means roles. The claim is an array, or a string with spaces between roles.
+	RolesClaim string
+	// Log gets a line when a token is refused, once a minute for each kind of refusal; nil is none.
+	Log *slog.Logger
+
+	parser   *jwt.Parser
+	key      jwt.Keyfunc
+	refusals *refusalLog
 }
 
 // NewHS256 believes tokens signed with the shared secret. A token's issuer and audience are checked
@@ -60,9 +69,10 @@ func NewJWKS(ctx context.Context, url, issuer, audience string, log *slog.Logger
 		// Also the deadline of the fetch itself, so it cannot be shorter. Only one caller ever waits
 		// for the limiter: the next one's turn is further away than this, and fails at once.
 		RateLimitWaitMax: keysTimeout,
+		Client:           outgoing.NewClient(usableKeys{http.DefaultTransport, log}),
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(ctx context.Context, err error) {
-				log.ErrorContext(ctx, "cannot fetch the keys that verify tokens", "url", url, "error", err)
+				log.ErrorContext(ctx, "cannot fetch the keys that verify tokens", "url", url, "err", err)
 			}
 		},
 	})
@@ -71,7 +81,9 @@ func NewJWKS(ctx context.Context, url, issuer, audience string, log *slog.Logger
 	}
 	// keys.Keyfunc uses ctx, not the request's: a caller who hangs up must not waste the fetch that
 	// everybody waits for.
-	return newVerifier(keys.Keyfunc, issuer, audience, "RS256", "PS256", "ES256", "EdDSA"), nil
+	verifier := newVerifier(keys.Keyfunc, issuer, audience, "RS256", "PS256", "ES256", "EdDSA")
+	verifier.Log = log
+	return verifier, nil
 }
 
 // newVerifier takes the algorithms from us and never from the token: that is what keeps out "none",
@@ -82,6 +94,7 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(leeway),
 		jwt.WithStrictDecoding(),
+		jwt.WithJSONNumber(),
 	}
 	if issuer != "" {
 		options = append(options, jwt.WithIssuer(issuer))
@@ -89,7 +102,7 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 	if audience != "" {
 		options = append(options, jwt.WithAudience(audience))
 	}
-	return &Verifier{parser: jwt.NewParser(options...), key: rejectCriticalExtensions(key)}
+	return &Verifier{parser: jwt.NewParser(options...), key: rejectCriticalExtensions(key), refusals: newRefusalLog()}
 }
 
 // rejectCriticalExtensions refuses tokens that name extensions which must be understood (RFC 7515 §4.1.11):
@@ -97,7 +110,7 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 func rejectCriticalExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		if _, ok := token.Header["crit"]; ok {
-			return nil, errors.New("critical header extensions are not supported")
+			return nil, errCritical
 		}
 		return key(token)
 	}
@@ -105,18 +118,24 @@ func rejectCriticalExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 
 // Verify is who the token speaks for, or a *point.Error with the code UNAUTHENTICATED.
 func (v *Verifier) Verify(token string) (Identity, error) {
+	identity, err := v.verify(token)
+	if err != nil {
+		refusal := newRefusal(token, err)
+		v.refusals.write(v.Log, refusal)
+		return Identity{}, unauthenticated(refusal)
+	}
+	return identity, nil
+}
+
+func (v *Verifier) verify(token string) (Identity, error) {
 	if len(token) > maxTokenBytes {
-		return Identity{}, unauthenticated(fmt.Errorf("the token has %d bytes", len(token)))
+		return Identity{}, errTooLong
 	}
 	claims := jwt.MapClaims{}
 	if _, err := v.parser.ParseWithClaims(token, claims, v.key); err != nil {
-		return Identity{}, unauthenticated(err)
+		return Identity{}, err
 	}
-	identity, err := readIdentity(claims)
-	if err != nil {
-		return Identity{}, unauthenticated(err)
-	}
-	return identity, nil
+	return readIdentity(claims, cmp.Or(v.RolesClaim, "roles"))
 }
 
 // Middleware leaves in the request's context what From and Require answer with. It rejects nothing by
@@ -129,9 +148,9 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 }
 
 func (v *Verifier) authenticate(header http.Header) outcome {
-	token, err := bearerToken(header)
-	if err != nil {
-		return outcome{err: unauthenticated(err)}
+	token, missing := bearerToken(header)
+	if missing != nil {
+		return outcome{err: unauthenticated(missing)}
 	}
 	identity, err := v.Verify(token)
 	return outcome{identity: identity, err: err}
@@ -139,15 +158,15 @@ func (v *Verifier) authenticate(header http.Header) outcome {
 
 // bearerToken is the token of the one Authorization header. With two of them, a proxy in front of us and
 // we could each believe another one.
-func bearerToken(header http.Header) (string, error) {
+func bearerToken(header http.Header) (string, *Refusal) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
-		return "", errNoToken
+		return "", errMissing
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return "", errNoToken
+		return "", errMissing
 	}
 	return token, nil
 }

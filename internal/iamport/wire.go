@@ -17,6 +17,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/semaphore"
 
+	"pointcharge/internal/outgoing"
 	"pointcharge/internal/point"
 )
 
@@ -79,11 +80,8 @@ type wire struct {
 func newWire(cfg Config) *wire {
 	return &wire{
 		base: strings.TrimRight(cfg.URL, "/"),
-		http: &http.Client{
-			Transport: cfg.Transport,
-			// Iamport never redirects. Whoever does would be given the token.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		// Iamport never redirects. Whoever does would be given the token, and is not followed.
+		http:     outgoing.NewClient(cfg.Transport),
 		inFlight: semaphore.NewWeighted(cfg.MaxInFlight),
 		breaker:  newBreaker(cfg.Log),
 		attempt:  cfg.AttemptTimeout,
