@@ -206,9 +206,16 @@ func newService(cfg config.Config, db *gorm.DB, log *slog.Logger) (points *point
 
 func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
 	if cfg.AuthJWKSURL != "" {
-		return auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)
+		verifier, err := auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)
+		if err != nil {
+			return nil, err
+		}
+		verifier.RolesClaim = cfg.AuthRolesClaim
+		return verifier, nil
 	}
-	return auth.NewHS256([]byte(cfg.AuthHS256Secret.Reveal()), cfg.AuthIssuer, cfg.AuthAudience), nil
+	verifier := auth.NewHS256([]byte(cfg.AuthHS256Secret.Reveal()), cfg.AuthIssuer, cfg.AuthAudience)
+	verifier.RolesClaim, verifier.Log = cfg.AuthRolesClaim, log
+	return verifier, nil
 }
 
 // gatewayURL is Iamport's address; in sandbox mode by default our own, where the pretend one is mounted.

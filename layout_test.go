@@ -34,6 +34,7 @@ func arrows() map[string][]string {
 		"internal/schedule": {},
 		"internal/web":      {"internal/point", "internal/edge"},
 		"internal/admin":    {"internal/point", "internal/auth"},
+		"internal/outgoing": {},
 		"internal/auth":     {"internal/point", "internal/outgoing"},
 		"internal/edge":     {},
 		"internal/config":   {},

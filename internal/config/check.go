@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,7 +86,7 @@ func (c Config) check() Errors {
 	c.checkAuth(&errs)
 	c.checkIamport(&errs)
 	checkURL(&errs, "PUBLIC_URL", c.PublicURL, c.Mode == Live)
-	checkURL(&errs, "FRONTEND_URL", c.FrontendURL, c.Mode == Live)
+	c.checkFrontend(&errs)
 	for _, origin := range c.CORSOrigins {
 		c.checkOrigin(&errs, origin)
 	}
@@ -220,60 +219,3 @@ func (c Config) checkIamport(errs *Errors) {
 		}
 	}
 }
-
-// checkURL never shows the value, which may hold a password.
-func checkURL(errs *Errors, name, raw string, secure bool) {
-	if raw == "" {
-		return
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		errs.add(name, "is wrong: it is not an http:// or https:// address")
-	case u.User != nil:
-		errs.add(name, "is wrong: it holds a user name or password")
-	case u.RawQuery != "" && name != "FRONTEND_URL" || u.Fragment != "":
-		errs.add(name, "is wrong: it has a query or a fragment")
-	case secure && u.Scheme != "https":
-		errs.add(name, "is wrong: it must begin with https:// in live mode")
-	}
-}
-
-func (c Config) checkOrigin(errs *Errors, origin string) {
-	if origin == "*" {
-		if c.Mode == Live {
-			errs.add("CORS_ORIGINS", "is wrong: * is not allowed in live mode")
-		}
-		return
-	}
-	want, ok := canonicalOrigin(origin)
-	switch {
-	case c.Mode == Live && !strings.HasPrefix(origin, "https://"):
-		errs.add("CORS_ORIGINS", "is wrong: %q must begin with https:// in live mode", origin)
-	case !ok:
-		errs.add("CORS_ORIGINS", "is wrong: %q is not an origin such as https://shop.example", origin)
-	case want != origin:
-		errs.add("CORS_ORIGINS", "is wrong: browsers send %q, not %q", want, origin)
-	}
-}
-
-// canonicalOrigin is the origin as browsers write it in the Origin header: lower case, without a path
-// and without the scheme's own port. A host with "*" is none: a pattern is easily wider than meant.
-func canonicalOrigin(raw string) (string, bool) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, isUnusualInHost) {
-		return "", false
-	}
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "http":
-		return "http://" + strings.TrimSuffix(host, ":80"), true
-	case "https":
-		return "https://" + strings.TrimSuffix(host, ":443"), true
-	default:
-		return "", false
-	}
-}
-
-// isUnusualInHost characters are not in a host as browsers write it: they send names in Punycode.
-func isUnusualInHost(r rune) bool { return r > '~' || strings.ContainsRune("*, ", r) }

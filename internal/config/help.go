@@ -16,15 +16,15 @@ func Help() string {
 
 // variable is one field of Config as its tags describe it.
 type variable struct {
-	field, name, help string
-	sandbox, live     string
+	field, name, help, ko string
+	sandbox, live         string
 }
 
 func variables() []variable {
 	var out []variable
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		if tag := field.Tag; tag.Get("env") != "" {
-			out = append(out, variable{field.Name, tag.Get("env"), tag.Get("help"), tag.Get("sandbox"), tag.Get("live")})
+			out = append(out, variable{field.Name, tag.Get("env"), tag.Get("help"), tag.Get("ko"), tag.Get("sandbox"), tag.Get("live")})
 		}
 	}
 	return out
