@@ -70,7 +70,7 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 		attrs = append(attrs, slog.Int64("left_out", l.slow.leftOut.Swap(0)))
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", loggableError(err)))
+		attrs = append(attrs, slog.String("err", loggableError(err)))
 	}
 	l.slog.LogAttrs(ctx, level, message, attrs...)
 }

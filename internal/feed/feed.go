@@ -129,7 +129,7 @@ func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan
 		defer close(lines)
 		err := point.Contained(func() error { return f.deliver(ctx, userID, seq, lines) })
 		if err != nil && ctx.Err() == nil {
-			f.Log.ErrorContext(ctx, "a stream was cut: its lines cannot be read", "err", err)
+			f.Log.ErrorContext(ctx, "cannot read lines; stream ended", "err", err)
 		}
 	}()
 	return lines, nil

@@ -45,7 +45,7 @@ func (f *Feed) pollUntilIdle() {
 	for users := f.followedUsers(); len(users) > 0; users = f.followedUsers() {
 		err := point.Contained(func() error { return f.poll(users) })
 		if err != nil && healthy && f.life.Err() == nil { // once, not every second
-			f.Log.Error("new lines cannot be looked for", "err", err)
+			f.Log.Error("cannot poll for new lines", "err", err)
 		}
 		healthy = err == nil
 		select {

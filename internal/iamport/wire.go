@@ -106,7 +106,7 @@ func newBreaker(log *slog.Logger) *gobreaker.CircuitBreaker[json.RawMessage] {
 		IsSuccessful: func(err error) bool { return !isGatewayFault(err) },
 		IsExcluded:   isCallersEnd,
 		OnStateChange: func(_ string, from, to gobreaker.State) {
-			log.Warn("iamport circuit breaker", "from", from.String(), "to", to.String())
+			log.Warn("iamport circuit breaker changed", "from", from.String(), "to", to.String())
 		},
 	})
 }
@@ -134,7 +134,7 @@ func (w *wire) send(ctx context.Context, call call) (json.RawMessage, error) {
 func (w *wire) logRetry(call call) backoff.Notify {
 	return func(err error, pause time.Duration) {
 		status, _ := refusalStatus(err) // and not err itself: an answer's text may echo what we sent
-		w.log.Debug("iamport call is retried", "method", call.method, "status", status, "after", pause)
+		w.log.Debug("iamport call failed, retrying", "method", call.method, "status", status, "after", pause)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,6 +71,9 @@ func (s *Server) landing(w http.ResponseWriter, r *http.Request) {
 	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"), Status: "landing", landed: true}
 	target := *s.FrontendURL
 	answer := target.Query()
+	if strings.HasPrefix(target.Fragment, "/") {
+		answer = url.Values{} // the page's own query stays before the fragment
+	}
 	status := "unavailable"
 	if s.wait(r) == 0 {
 		status = s.land(r.Context(), n)
@@ -79,9 +83,24 @@ func (s *Server) landing(w http.ResponseWriter, r *http.Request) {
 	if point.ValidID(n.MerchantUID) {
 		answer.Set("merchantUid", n.MerchantUID)
 	}
-	target.RawQuery = answer.Encode()
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+	http.Redirect(w, r, withQuery(target, answer), http.StatusSeeOther)
+}
+
+// withQuery adds the answer where the front end's router looks for it: behind a hash route
+// (https://shop.example/#/wallet) it belongs to the fragment.
+func withQuery(target url.URL, answer url.Values) string {
+	if !strings.HasPrefix(target.Fragment, "/") {
+		target.RawQuery = answer.Encode()
+		return target.String()
+	}
+	route := target.EscapedFragment()
+	target.Fragment, target.RawFragment = "", ""
+	separator := "?"
+	if strings.Contains(route, "?") {
+		separator = "&"
+	}
+	return target.String() + "#" + route + separator + answer.Encode()
 }
 
 func (s *Server) land(ctx context.Context, n notice) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -81,7 +82,7 @@ func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
 	case err != nil:
 		return n, err
 	case mediaType == "application/json":
-		err = json.NewDecoder(r.Body).Decode(&n)
+		n, err = decodeNotice(r.Body)
 	case mediaType == "application/x-www-form-urlencoded":
 		if err = r.ParseForm(); err == nil {
 			n = notice{Event: r.PostForm.Get("event"), ImpUID: r.PostForm.Get("imp_uid"),
@@ -95,6 +96,25 @@ func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
 		err = errors.New("ids are missing or malformed")
 	}
 	return n, err
+}
+
+// errVersion2 is told apart from other bodies because one setting in the console cures it.
+var errVersion2 = errors.New("a webhook of the other version (V2): choose the version 2017-12-13 for this address in the PortOne console")
+
+// decodeNotice reads JSON, and knows V2's two shapes: {"type":"Transaction.Paid",…} and
+// {"tx_id":…,"payment_id":…,"status":…}.
+func decodeNotice(body io.Reader) (notice, error) {
+	var n struct {
+		notice
+
+		Type      string `json:"type"`
+		PaymentID string `json:"payment_id"`
+	}
+	err := json.NewDecoder(body).Decode(&n)
+	if err == nil && n.ImpUID == "" && n.Event == "" && (n.PaymentID != "" || strings.Contains(n.Type, ".")) {
+		err = errVersion2
+	}
+	return n.notice, err
 }
 
 // plausible keeps out what Iamport never sends, and what nobody wants to read in a log.
