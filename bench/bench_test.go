@@ -13,7 +13,8 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// The whole comparison in small. It also notices when charge.sql no longer is what the server sends.
+// The whole comparison in small. It also notices when charge.sql no longer is what the server
+// sends.
 func TestChargeComparesServerAndPgbench(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" {

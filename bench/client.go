@@ -23,8 +23,8 @@ type exchange struct {
 	check   func(body []byte) error
 }
 
-// post writes the request out beforehand. The clients share the machine's cores with the server, so they do as little
-// as pgbench's do while the clock runs.
+// post writes the request out beforehand. The clients share the machine's cores with the server, so
+// they do as little as pgbench's do while the clock runs.
 func post(host, path, token string, body []byte, check func([]byte) error) exchange {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n", path, host)
@@ -35,7 +35,8 @@ func post(host, path, token string, body []byte, check func([]byte) error) excha
 	return exchange{b.Bytes(), check}
 }
 
-// send makes every exchange once, over as many kept connections as there are clients. The first wrong answer ends it.
+// send makes every exchange once, over as many kept connections as there are clients. The first
+// wrong answer ends it.
 func send(ctx context.Context, address string, clients int, exchanges []exchange) (sample, error) {
 	s := sample{latencies: make([]time.Duration, len(exchanges))}
 	connections, err := dialAll(ctx, address, clients)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// measureCharges measures both sides and prints what it finds. The error says when the server is slower than the mark allows,
-// or anything it wrote is wrong.
+// measureCharges measures both sides and prints what it finds. The error says when the server is
+// slower than the mark allows, or anything it wrote is wrong.
 func measureCharges(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "0s"}
 	defer s.close()
@@ -56,8 +56,8 @@ func centerText(text string, width int) string {
 	return strings.Repeat(" ", left) + text + strings.Repeat(" ", width-left-len(text))
 }
 
-// play measures round after round. The first is a short one that does not count: it fills caches, prepares statements
-// and grows the connection pools. Which side begins takes turns.
+// play measures round after round. The first is a short one that does not count: it fills caches,
+// prepares statements and grows the connection pools. Which side begins takes turns.
 func (s *stage) play(ctx context.Context, p *pgbench, w io.Writer) ([]round, error) {
 	warmUp := s.warmUp()
 	if _, err := s.round(ctx, p, 0, 0, warmUp); err != nil {

@@ -1,10 +1,11 @@
 // Command bench measures the server against the database it stands on.
 //
-// "go run ./bench charge" answers one question: of the charges that this machine's PostgreSQL could write, how many
-// does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage" answers another: while Iamport hangs,
-// how much slower are requests that have nothing to do with it, and what becomes of those that do? "go run ./bench streams"
-// (on Linux) answers a third: what do ten thousand open subscriptions cost while nothing happens? Everything runs on this
-// machine as processes of its own, on loopback and in temporary folders, and is gone when the command ends.
+// "go run ./bench charge" answers one question: of the charges that this machine's PostgreSQL could
+// write, how many does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage"
+// answers another: while Iamport hangs, how much slower are requests that have nothing to do with
+// it, and what becomes of those that do? "go run ./bench streams" (on Linux) answers a third: what
+// do ten thousand open subscriptions cost while nothing happens? Everything runs on this machine as
+// processes of its own, on loopback and in temporary folders, and is gone when the command ends.
 package main
 
 import (

@@ -76,7 +76,8 @@ func (s *stage) open(ctx context.Context, orders []order) error {
 	return err
 }
 
-// pay makes a paid payment of every order at the sandbox, as full of facts as a card payment at Iamport.
+// pay makes a paid payment of every order at the sandbox, as full of facts as a card payment at
+// Iamport.
 func (s *stage) pay(ctx context.Context, orders []order) error {
 	var exchanges []exchange
 	for _, o := range orders {

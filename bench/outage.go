@@ -16,15 +16,17 @@ import (
 
 const (
 	chargeEvery = 50 * time.Millisecond // a charge is tried so often, whatever became of the last one
-	// chargeTimeout is how long a charge may take: the client's 15 seconds for a look-up, and time to answer.
+	// chargeTimeout is how long a charge may take: the client's 15 seconds for a look-up, and time
+	// to answer.
 	chargeTimeout = 17 * time.Second
 	// recoveryTimeout is how long the sweep may need once Iamport is back.
 	recoveryTimeout = 5 * time.Minute
 )
 
-// measureOutage measures unrelated queries while Iamport is well and while it hangs, with charges going on all the time, and
-// then waits until all that was paid is credited, by nobody's hand. The error says when the queries became slower than
-// the mark allows, a charge took longer than its deadline, or something was not credited.
+// measureOutage measures unrelated queries while Iamport is well and while it hangs, with charges
+// going on all the time, and then waits until all that was paid is credited, by nobody's hand. The
+// error says when the queries became slower than the mark allows, a charge took longer than its
+// deadline, or something was not credited.
 func measureOutage(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "1s"}
 	defer s.close()
@@ -85,7 +87,8 @@ func (s *stage) outageRound(ctx context.Context, number int) (h halves, err erro
 	return h, errors.Join(err, s.setFaults(ctx, `{"faults": []}`))
 }
 
-// half measures the queries for as long as the outage, at least, while charges go on; longest is that of the charges.
+// half measures the queries for as long as the outage, at least, while charges go on; longest is
+// that of the charges.
 func (s *stage) half(ctx context.Context, number int) (queries sample, longest time.Duration, err error) {
 	n := int(s.hang/chargeEvery) + 1
 	orders := s.newOrders(serverSide, number*n, n)
@@ -119,7 +122,8 @@ func (s *stage) prepareLate(ctx context.Context, orders []order) error {
 	return err
 }
 
-// keepCharging tries one charge after the other until ctx ends, and returns the longest that one took.
+// keepCharging tries one charge after the other until ctx ends, and returns the longest that one
+// took.
 func (s *stage) keepCharging(ctx context.Context, orders []order) (longest time.Duration, err error) {
 	exchanges, err := chargeExchanges(s.server.address, orders)
 	if err != nil {
@@ -147,7 +151,8 @@ func (s *stage) keepCharging(ctx context.Context, orders []order) (longest time.
 	return longest, err
 }
 
-// tryCharge charges once, on a connection of its own. That Iamport does not answer is no failure here.
+// tryCharge charges once, on a connection of its own. That Iamport does not answer is no failure
+// here.
 func (s *stage) tryCharge(ctx context.Context, e exchange) (took time.Duration, err error) {
 	connections, err := dialAll(ctx, s.server.address, 1)
 	if err != nil {

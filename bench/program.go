@@ -35,8 +35,8 @@ type program struct {
 	ended   chan struct{}
 }
 
-// startServer runs binary with nothing but env for its environment, so that no setting of whoever runs the benchmark
-// reaches it, and waits until it says where it listens.
+// startServer runs binary with nothing but env for its environment, so that no setting of whoever
+// runs the benchmark reaches it, and waits until it says where it listens.
 func startServer(ctx context.Context, binary string, env []string, args ...string) (*program, error) {
 	p := &program{output: &output{address: make(chan string, 1)}, ended: make(chan struct{})}
 	// Not with ctx, whose end would kill it: it ends by stop.
@@ -81,7 +81,8 @@ func (p *program) stop() {
 	}
 }
 
-// output finds the address in what a program says, and remembers its last words for an error message.
+// output finds the address in what a program says, and remembers its last words for an error
+// message.
 type output struct {
 	address chan string
 

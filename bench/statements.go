@@ -17,14 +17,15 @@ import (
 //go:embed charge.sql
 var script string
 
-// watched is the application_name of the server whose statements PostgreSQL logs. linePrefix puts it before every line
-// of the log.
+// watched is the application_name of the server whose statements PostgreSQL logs. linePrefix puts
+// it before every line of the log.
 const (
 	watched    = "watched"
 	linePrefix = "%a "
 )
 
-// withStatementLog makes PostgreSQL log every statement of the connections to url, without the values bound to it.
+// withStatementLog makes PostgreSQL log every statement of the connections to url, without the
+// values bound to it.
 func withStatementLog(url string) string {
 	return url + "&application_name=" + watched + "&log_statement=all&log_parameter_max_length=0"
 }
@@ -64,7 +65,8 @@ func (l *statementLog) statements() ([]string, error) {
 	return found, nil
 }
 
-// logged is a statement's line, of the simple protocol ("statement: ") or the extended one ("execute name: ").
+// logged is a statement's line, of the simple protocol ("statement: ") or the extended one
+// ("execute name: ").
 var logged = regexp.MustCompile(`(?s)^` + watched + ` LOG:  (?:statement|execute [^:]*): (.*)`)
 
 // scriptStatements are the statements of a pgbench script.
@@ -79,7 +81,8 @@ var (
 	statementEnd = regexp.MustCompile(`;|\\gset \w+`)
 )
 
-// normalizeStatement is a statement without its spacing and with every parameter as "?", however it is written.
+// normalizeStatement is a statement without its spacing and with every parameter as "?", however it
+// is written.
 func normalizeStatement(statement string) string {
 	statement = strings.Join(strings.Fields(statement), " ")
 	statement = aroundPunctuation.ReplaceAllString(statement, "$1")

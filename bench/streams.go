@@ -21,9 +21,9 @@ import (
 // perUser is how many streams a user may have open, as the server's default is.
 const perUser = 5
 
-// measureStreams opens many subscriptions and leaves them alone: what do they cost while nothing happens, and how long after
-// another request wrote a line do its user's streams have it? The error says when a stream was not served, or a user got
-// one more than their share.
+// measureStreams opens many subscriptions and leaves them alone: what do they cost while nothing
+// happens, and how long after another request wrote a line do its user's streams have it? The error
+// says when a stream was not served, or a user got one more than their share.
 func measureStreams(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "0s", more: []string{"STREAMS=" + strconv.Itoa(o.payments+perUser)}}
 	defer s.close()
@@ -71,8 +71,8 @@ func (s *stage) idle(ctx context.Context, w io.Writer, before usage) error {
 	return nil
 }
 
-// openStreams opens the users' streams in turn, so many at a time as there are clients, and returns when all are listened
-// to. Those that were opened must be closed, also after an error.
+// openStreams opens the users' streams in turn, so many at a time as there are clients, and returns
+// when all are listened to. Those that were opened must be closed, also after an error.
 func (s *stage) openStreams(ctx context.Context) (connections, error) {
 	open := make(connections, s.payments)
 	group, ctx := errgroup.WithContext(ctx)
@@ -122,7 +122,8 @@ func (c connection) listen(address, user string) error {
 
 var errRefused = errors.New("refused")
 
-// await reads until a line is text. The chunks that HTTP cuts a stream into end with lines of their own.
+// await reads until a line is text. The chunks that HTTP cuts a stream into end with lines of their
+// own.
 func (c connection) await(text string) error {
 	for {
 		line, err := c.reader.ReadString('\n')

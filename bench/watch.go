@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// watch makes one charge on a server whose every statement PostgreSQL logs, and prepares a pgbench that does the same.
-// It fails when the script has drifted from what the server does.
+// watch makes one charge on a server whose every statement PostgreSQL logs, and prepares a pgbench
+// that does the same. It fails when the script has drifted from what the server does.
 func (s *stage) watch(ctx context.Context) (*pgbench, error) {
 	path, err := s.pgbenchPath(ctx)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package auth knows who is asking. People sign in elsewhere; what arrives here is a JSON Web Token
-// in the Authorization header, and this package decides whether to believe it. It verifies the token
-// once per request (Verifier.Middleware) and answers two questions for everybody below: who is it
-// (From), and may they (Require). It holds no users, no passwords and no sessions.
+// in the Authorization header, and this package decides whether to believe it. It verifies the
+// token once per request (Verifier.Middleware) and answers two questions for everybody below: who
+// is it (From), and may they (Require). It holds no users, no passwords and no sessions.
 package auth
 
 import (
@@ -29,8 +29,8 @@ type Identity struct {
 	// Roles is what the token names of the known roles, or RoleUser when it names none of them. One
 	// role does not contain another: an admin who has points is "user" and "admin".
 	Roles []Role
-	// Name, Email and Phone prefill the payment window, if the token tells them (the claims name, email
-	// and phone_number of OpenID Connect). They prove nothing.
+	// Name, Email and Phone prefill the payment window, if the token tells them (the claims name,
+	// email and phone_number of OpenID Connect). They prove nothing.
 	Name, Email, Phone string
 	// ExpiresAt (UTC) is when the token ends; a subscription must not outlive it.
 	ExpiresAt time.Time
@@ -48,7 +48,8 @@ type outcome struct {
 type outcomeKey struct{}
 
 // From is who is asking. Without a valid token it is a *point.Error with the code UNAUTHENTICATED,
-// in the same words whatever was wrong with the token. Its Err is a *Refusal, whose Reason may be shown.
+// in the same words whatever was wrong with the token. Its Err is a *Refusal, whose Reason may be
+// shown.
 func From(ctx context.Context) (Identity, error) {
 	a, ok := ctx.Value(outcomeKey{}).(outcome)
 	if !ok {
@@ -57,8 +58,8 @@ func From(ctx context.Context) (Identity, error) {
 	return a.identity, a.err
 }
 
-// Require is From for callers that need one of the roles: a *point.Error with the code FORBIDDEN when
-// the token is good but carries none of them.
+// Require is From for callers that need one of the roles: a *point.Error with the code FORBIDDEN
+// when the token is good but carries none of them.
 func Require(ctx context.Context, roles ...Role) (Identity, error) {
 	identity, err := From(ctx)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Reason is why a caller is not authenticated, as far as the caller may know: which check of a token
-// failed helps only a forger.
+// Reason is why a caller is not authenticated, as far as the caller may know: which check of a
+// token failed helps only a forger.
 type Reason string
 
 // The reasons.

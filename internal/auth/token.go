@@ -22,8 +22,8 @@ var (
 )
 
 // Sign makes an HS256 token that says what the identity says, valid from now until its ExpiresAt.
-// Empty issuer and audience are left out. It refuses what a Verifier would refuse: a short secret, a
-// malformed user id, an ExpiresAt that has passed or is missing.
+// Empty issuer and audience are left out. It refuses what a Verifier would refuse: a short secret,
+// a malformed user id, an ExpiresAt that has passed or is missing.
 func Sign(secret []byte, identity Identity, issuer, audience string) (string, error) {
 	now := time.Now()
 	if err := checkSignable(secret, identity, now); err != nil {
@@ -79,8 +79,8 @@ func readIdentity(claims jwt.MapClaims, rolesClaim string) (Identity, error) {
 		Email: optionalText(claims["email"]), Phone: optionalText(claims["phone_number"])}, nil
 }
 
-// subjectOf is the user's id as text. Some issuers write the number of a row, which is taken digit by
-// digit: as a float64, two large ids could be one.
+// subjectOf is the user's id as text. Some issuers write the number of a row, which is taken digit
+// by digit: as a float64, two large ids could be one.
 func subjectOf(claim any) string {
 	switch v := claim.(type) {
 	case string:

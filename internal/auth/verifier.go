@@ -31,8 +31,9 @@ const (
 
 // Verifier tells good tokens from bad ones. It is safe for concurrent use.
 type Verifier struct {
-	// RolesClaim is where a token has the roles: a claim's name, or names of nested claims with dots
-	// between them. Empty means roles. The claim is an array, or a string with spaces between roles.
+	// RolesClaim is where a token has the roles: a claim's name, or names of nested claims with
+	// dots between them. Empty means roles. The claim is an array, or a string with spaces between
+	// roles.
 	RolesClaim string
 	// Log gets a line when a token is refused, once a minute for each kind of refusal; nil is none.
 	Log *slog.Logger
@@ -43,8 +44,8 @@ type Verifier struct {
 }
 
 // NewHS256 believes tokens signed with the shared secret. A token's issuer and audience are checked
-// when they are not empty here. It panics when the secret is shorter than MinSecret: the configuration
-// has checked it, and an empty secret would believe everybody.
+// when they are not empty here. It panics when the secret is shorter than MinSecret: the
+// configuration has checked it, and an empty secret would believe everybody.
 func NewHS256(secret []byte, issuer, audience string) *Verifier {
 	if len(secret) < MinSecret {
 		panic(fmt.Sprintf("auth: HS256 secret shorter than %d bytes", MinSecret))
@@ -53,21 +54,22 @@ func NewHS256(secret []byte, issuer, audience string) *Verifier {
 	return newVerifier(key, issuer, audience, "HS256")
 }
 
-// NewJWKS believes tokens signed with a key that the issuer publishes at url (a JSON Web Key Set). The
-// keys are fetched now, every five minutes until ctx ends, and when a token names an unknown key (at
-// most once in ten seconds), so a rotated key works at once and a withdrawn one stops within minutes.
+// NewJWKS believes tokens signed with a key that the issuer publishes at url (a JSON Web Key Set).
+// The keys are fetched now, every five minutes until ctx ends, and when a token names an unknown
+// key (at most once in ten seconds), so a rotated key works at once and a withdrawn one stops
+// within minutes.
 //
-// An issuer that cannot be reached is no error, now or later: it is logged, the keys known so far stay
-// good, and with none every token is refused until one of the fetches above succeeds. A server that
-// refuses to start because its neighbour is restarting would turn one outage into two. The first fetch
-// is waited for, five seconds at most. The error is for a url that is not one.
+// An issuer that cannot be reached is no error, now or later: it is logged, the keys known so far
+// stay good, and with none every token is refused until one of the fetches above succeeds. A server
+// that refuses to start because its neighbour is restarting would turn one outage into two. The
+// first fetch is waited for, five seconds at most. The error is for a url that is not one.
 func NewJWKS(ctx context.Context, url, issuer, audience string, log *slog.Logger) (*Verifier, error) {
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{url}, keyfunc.Override{
 		HTTPTimeout:       keysTimeout,
 		RefreshInterval:   keysRefresh,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(keysOnDemand), 1),
-		// Also the deadline of the fetch itself, so it cannot be shorter. Only one caller ever waits
-		// for the limiter: the next one's turn is further away than this, and fails at once.
+		// Also the deadline of the fetch itself, so it cannot be shorter. Only one caller ever
+		// waits for the limiter: the next one's turn is further away than this, and fails at once.
 		RateLimitWaitMax: keysTimeout,
 		Client:           outgoing.NewClient(usableKeys{http.DefaultTransport, log}),
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
@@ -105,8 +107,8 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 	return &Verifier{parser: jwt.NewParser(options...), key: rejectCriticalExtensions(key), refusals: newRefusalLog()}
 }
 
-// rejectCriticalExtensions refuses tokens that name extensions which must be understood (RFC 7515 §4.1.11):
-// we understand none, and the library does not look.
+// rejectCriticalExtensions refuses tokens that name extensions which must be understood (RFC 7515
+// §4.1.11): we understand none, and the library does not look.
 func rejectCriticalExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		if _, ok := token.Header["crit"]; ok {
@@ -138,8 +140,8 @@ func (v *Verifier) verify(token string) (Identity, error) {
 	return readIdentity(claims, cmp.Or(v.RolesClaim, "roles"))
 }
 
-// Middleware leaves in the request's context what From and Require answer with. It rejects nothing by
-// itself: some of what lies behind it is for everybody.
+// Middleware leaves in the request's context what From and Require answer with. It rejects nothing
+// by itself: some of what lies behind it is for everybody.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), outcomeKey{}, v.authenticate(r.Header))
@@ -156,8 +158,8 @@ func (v *Verifier) authenticate(header http.Header) outcome {
 	return outcome{identity: identity, err: err}
 }
 
-// bearerToken is the token of the one Authorization header. With two of them, a proxy in front of us and
-// we could each believe another one.
+// bearerToken is the token of the one Authorization header. With two of them, a proxy in front of
+// us and we could each believe another one.
 func bearerToken(header http.Header) (string, *Refusal) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {

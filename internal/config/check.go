@@ -206,7 +206,8 @@ func (c Config) checkJWKS(errs *Errors) {
 	}
 }
 
-// checkIamport refuses what only the sandbox accepts: copied to live, it would fail at the first charge.
+// checkIamport refuses what only the sandbox accepts: copied to live, it would fail at the first
+// charge.
 func (c Config) checkIamport(errs *Errors) {
 	checkURL(errs, "IAMPORT_URL", c.IamportURL, c.Mode == Live)
 	given := map[string]string{

@@ -60,8 +60,9 @@ func (c Config) checkOrigin(errs *Errors, origin string) {
 	}
 }
 
-// canonicalOrigin is the origin as browsers write it in the Origin header: lower case, without a path
-// and without the scheme's own port. A host with "*" is none: a pattern is easily wider than meant.
+// canonicalOrigin is the origin as browsers write it in the Origin header: lower case, without a
+// path and without the scheme's own port. A host with "*" is none: a pattern is easily wider than
+// meant.
 func canonicalOrigin(raw string) (string, bool) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, isUnusualInHost) {

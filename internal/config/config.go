@@ -1,6 +1,6 @@
-// Package config turns environment variables into a Config and reports every mistake at once, by name.
-// The struct tags of Config are the one description of each variable: its defaults, whether it is
-// required, and what Help says about it.
+// Package config turns environment variables into a Config and reports every mistake at once, by
+// name. The struct tags of Config are the one description of each variable: its defaults, whether
+// it is required, and what Help says about it.
 package config
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// DevelopmentSecret signs tokens in sandbox mode when nothing else is configured. Everybody can read it
-// here, so live mode refuses it.
+// DevelopmentSecret signs tokens in sandbox mode when nothing else is configured. Everybody can
+// read it here, so live mode refuses it.
 const DevelopmentSecret = "development-secret-that-everybody-knows"
 
 // Mode says whether the money is real.
@@ -61,8 +61,8 @@ func oneOf[T ~string](text []byte, allowed ...T) error {
 }
 
 // Config is what the server is told from outside. The tags "sandbox" and "live" hold the default in
-// that mode; one in <angle brackets> is not a value but says where the value comes from, and <required>
-// means it must be set.
+// that mode; one in <angle brackets> is not a value but says where the value comes from, and
+// <required> means it must be set.
 type Config struct {
 	Mode Mode `env:"MODE" sandbox:"sandbox" live:"sandbox" help:"sandbox (a pretend Iamport, for development) or live (real payments)" ko:"sandbox(가상 아임포트, 개발용) 또는 live(실제 결제)"`
 	// Addr is where to listen, host:port. With port 0 see Listening.
@@ -71,12 +71,14 @@ type Config struct {
 	Port string `env:"PORT" sandbox:"<none>" live:"<none>" help:"port to listen on, on every address, when ADDR is not set; hosting platforms set it" ko:"ADDR이 없을 때 모든 주소에서 열 포트. 호스팅 플랫폼이 정해 줍니다"`
 	// SandboxRemote is an explicit wish: the sandbox gives points to whoever can reach it.
 	SandboxRemote bool `env:"SANDBOX_REMOTE" sandbox:"false" live:"false" help:"let the sandbox listen on an address that other machines can reach" ko:"다른 컴퓨터가 접속할 수 있는 주소에서 샌드박스를 여는 것을 허용합니다"`
-	// SandboxFaults is read by the sandbox inside the server, which is the only one that it reaches.
+	// SandboxFaults is read by the sandbox inside the server, which is the only one that it
+	// reaches.
 	SandboxFaults string `env:"SANDBOX_FAULTS" sandbox:"<none>" live:"<none>" help:"what the sandbox inside the server lets go wrong: seed=7,rate=0.3 or hang=0.1,429=1:2; see Faults on demand in the README" ko:"서버 안의 샌드박스가 일으킬 장애: seed=7,rate=0.3 또는 hang=0.1,429=1:2"`
 	// DatabaseURL usually holds a password; DatabaseName is for logs.
 	DatabaseURL Secret `env:"DATABASE_URL" sandbox:"file:data/pointcharge.db" live:"<required>" help:"postgres://… (PostgreSQL) or file:… (SQLite)" ko:"postgres://…(PostgreSQL) 또는 file:…(SQLite)"`
 
-	// IamportURL is without a trailing slash; empty (sandbox mode only) means the sandbox inside this server.
+	// IamportURL is without a trailing slash; empty (sandbox mode only) means the sandbox inside
+	// this server.
 	IamportURL        string `env:"IAMPORT_URL" sandbox:"<the sandbox inside the server>" live:"https://api.iamport.kr" help:"address of Iamport's REST API" ko:"아임포트 REST API의 주소"`
 	IamportKey        Secret `env:"IAMPORT_KEY" sandbox:"sandbox-key" live:"<required>" help:"Iamport's REST API key (imp_key)" ko:"아임포트 REST API 키(imp_key)"`
 	IamportSecret     Secret `env:"IAMPORT_SECRET" sandbox:"sandbox-secret" live:"<required>" help:"Iamport's REST API secret (imp_secret)" ko:"아임포트 REST API 시크릿(imp_secret)"`
@@ -95,7 +97,8 @@ type Config struct {
 	// PublicURL and FrontendURL are without a trailing slash.
 	PublicURL   string `env:"PUBLIC_URL" sandbox:"<http://ADDR>" live:"<required>" help:"address at which browsers and Iamport reach this server" ko:"브라우저와 아임포트가 이 서버에 접속하는 주소"`
 	FrontendURL string `env:"FRONTEND_URL" sandbox:"<PUBLIC_URL>" live:"<required>" help:"page to which a browser returns after paying in a redirect; https://shop.example/#/wallet and an app's own myapp://wallet work, too" ko:"리디렉션 결제 뒤 브라우저가 돌아갈 페이지. https://shop.example/#/wallet과 앱의 myapp://wallet도 됩니다"`
-	// CORSOrigins are compared with the Origin header as they are. In sandbox mode one may be "*", which means all.
+	// CORSOrigins are compared with the Origin header as they are. In sandbox mode one may be "*",
+	// which means all.
 	CORSOrigins []string `env:"CORS_ORIGINS" sandbox:"<none>" live:"<none>" help:"origins whose pages may call the API, separated by commas: https://shop.example,…" ko:"API를 호출할 수 있는 페이지의 오리진, 쉼표로 구분: https://shop.example,…"`
 
 	// What the addresses of callers are good for; see package edge.
@@ -119,15 +122,16 @@ type Config struct {
 	// How often each job runs, on one of all servers; zero: not on this one.
 	SweepEvery time.Duration `env:"SWEEP_EVERY" sandbox:"1m" live:"1m" help:"how often to look for payments that nobody told us about; 0 for never, like the others" ko:"알림이 오지 않은 결제를 찾는 주기. 아래 주기들과 같이 0은 끄기입니다"`
 	SweepGrace time.Duration `env:"SWEEP_GRACE" sandbox:"2m" live:"2m" help:"how long a new order is left alone by the sweep" ko:"새 주문을 누락 결제 보정에서 제외하는 시간"`
-	// ReconcileEvery is never in sandbox mode: the pretend Iamport forgets its payments when it ends, and all of them
-	// would be missing.
+	// ReconcileEvery is never in sandbox mode: the pretend Iamport forgets its payments when it
+	// ends, and all of them would be missing.
 	ReconcileEvery    time.Duration `env:"RECONCILE_EVERY" sandbox:"0s" live:"10m" help:"how often to compare the books with Iamport's lists" ko:"장부와 아임포트의 결제 목록을 대조하는 주기"`
 	RefundsEvery      time.Duration `env:"REFUNDS_EVERY" sandbox:"5m" live:"5m" help:"how often to ask what became of refunds under way" ko:"진행 중인 환불의 결과를 조회하는 주기"`
 	ExpireOrdersEvery time.Duration `env:"EXPIRE_ORDERS_EVERY" sandbox:"1m" live:"1m" help:"how often to close orders that were not paid in time" ko:"제때 결제되지 않은 주문을 닫는 주기"`
 	ExpirePointsEvery time.Duration `env:"EXPIRE_POINTS_EVERY" sandbox:"1h" live:"1h" help:"how often to write the EXPIRE lines that are due" ko:"소멸 거래를 기록하는 주기"`
 	// MetricsAddr is a listener of its own: what it tells is not for strangers.
 	MetricsAddr string `env:"METRICS_ADDR" sandbox:"<none>" live:"<none>" help:"address for Prometheus' /metrics, host:port; keep it from strangers" ko:"Prometheus의 /metrics를 여는 주소, host:port. 외부에 공개하지 마세요"`
-	// StreamPoll is how late a subscription learns of a line at most, and how often each server asks the database.
+	// StreamPoll is how late a subscription learns of a line at most, and how often each server
+	// asks the database.
 	StreamPoll     time.Duration `env:"STREAM_POLL" sandbox:"1s" live:"1s" help:"how often open subscriptions look for new lines, as 500ms or 2s" ko:"열린 구독이 새 거래를 찾는 주기, 500ms나 2s처럼"`
 	StreamsPerUser int           `env:"STREAMS_PER_USER" sandbox:"5" live:"5" help:"subscriptions a user may have open at each server" ko:"한 사용자가 서버마다 열 수 있는 구독 수"`
 	StreamRate     Rate          `env:"STREAM_RATE" sandbox:"50/s burst 100" live:"50/s burst 100" help:"lines that all subscriptions of a user bring at each server; the others wait" ko:"서버마다 한 사용자의 모든 구독이 받는 거래 수. 나머지는 기다립니다"`
@@ -137,8 +141,8 @@ type Config struct {
 	derivedPublic, derivedFrontend bool
 }
 
-// Load reads the variables that getenv knows; an empty one counts as missing, and spaces around a value
-// are dropped. When anything is wrong the error is Errors.
+// Load reads the variables that getenv knows; an empty one counts as missing, and spaces around a
+// value are dropped. When anything is wrong the error is Errors.
 func Load(getenv func(string) string) (Config, error) {
 	c, errs := parse(getenv)
 	errs = append(errs, c.check()...)
@@ -148,7 +152,8 @@ func Load(getenv func(string) string) (Config, error) {
 	return c.withDerived(), nil
 }
 
-// parse fills in what was set and the mode's defaults, and reports what is missing or not of its type.
+// parse fills in what was set and the mode's defaults, and reports what is missing or not of its
+// type.
 func parse(getenv func(string) string) (Config, Errors) {
 	mode := Mode(strings.TrimSpace(getenv("MODE")))
 	values, errs := map[string]string{}, Errors{}
@@ -172,7 +177,8 @@ func parse(getenv func(string) string) (Config, Errors) {
 }
 
 // addrFromPort is what PORT asks for, which hosts such as Cloud Run, Heroku and Render set; empty
-// without PORT. They reach the server from another machine, which the sandbox must be told to allow.
+// without PORT. They reach the server from another machine, which the sandbox must be told to
+// allow.
 func addrFromPort(getenv func(string) string) string {
 	port := strings.TrimSpace(getenv("PORT"))
 	if port == "" {
@@ -201,8 +207,8 @@ func (c Config) withDerived() Config {
 	return c.Listening(c.Addr)
 }
 
-// Listening is the Config once the server listens on addr, which differs from Addr when that asked for
-// port 0: addresses that were not set but followed from Addr follow from addr.
+// Listening is the Config once the server listens on addr, which differs from Addr when that asked
+// for port 0: addresses that were not set but followed from Addr follow from addr.
 func (c Config) Listening(addr string) Config {
 	c.Addr = addr
 	if c.derivedPublic {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Unknown returns the variables of environ ("NAME=value") that look like settings of this server and
-// are none: a misspelt one would be ignored in silence. They are warnings, as another program in the
-// same environment may read them.
+// Unknown returns the variables of environ ("NAME=value") that look like settings of this server
+// and are none: a misspelt one would be ignored in silence. They are warnings, as another program
+// in the same environment may read them.
 func Unknown(environ []string) []Mistake {
 	var names []string
 	for _, v := range variables() {

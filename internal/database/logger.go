@@ -17,15 +17,15 @@ import (
 
 const slowStatement = 200 * time.Millisecond
 
-// logger hands GORM's messages to slog. The level of the slog handler decides what is written, so LogMode changes
-// nothing.
+// logger hands GORM's messages to slog. The level of the slog handler decides what is written, so
+// LogMode changes nothing.
 type logger struct {
 	slog *slog.Logger
 	slow *slowLog
 }
 
-// slowLog keeps a database that is slow for everybody from filling the log: one request may be a thousand statements, which
-// wait for each other.
+// slowLog keeps a database that is slow for everybody from filling the log: one request may be a
+// thousand statements, which wait for each other.
 type slowLog struct {
 	few     *rate.Limiter
 	leftOut atomic.Int64 // since the last line
@@ -48,7 +48,8 @@ func (l logger) Error(ctx context.Context, format string, args ...any) {
 	l.slog.ErrorContext(ctx, fmt.Sprintf(format, args...))
 }
 
-// ParamsFilter makes GORM hand the statement with its placeholders to Trace. Bound values are people's payments.
+// ParamsFilter makes GORM hand the statement with its placeholders to Trace. Bound values are
+// people's payments.
 func (l logger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
 	return sql, nil
 }
@@ -75,7 +76,8 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	l.slog.LogAttrs(ctx, level, message, attrs...)
 }
 
-// logLevel keeps errors out of the log: they go back to the caller, and whoever answers a request with one logs it, once.
+// logLevel keeps errors out of the log: they go back to the caller, and whoever answers a request
+// with one logs it, once.
 func logLevel(took time.Duration, err error) (slog.Level, string) {
 	switch {
 	case err != nil:
@@ -87,8 +89,8 @@ func logLevel(took time.Duration, err error) (slog.Level, string) {
 	}
 }
 
-// loggableError is the database's own word for err. Other errors give their type only: pgx, for one, quotes a value that it
-// cannot encode.
+// loggableError is the database's own word for err. Other errors give their type only: pgx, for
+// one, quotes a value that it cannot encode.
 func loggableError(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Error()

@@ -18,8 +18,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrate applies the migrations that the database at db has not seen, each in a transaction of its own. Servers that
-// start together take turns, on both dialects; a server that finds the work done by another returns at once.
+// Migrate applies the migrations that the database at db has not seen, each in a transaction of its
+// own. Servers that start together take turns, on both dialects; a server that finds the work done
+// by another returns at once.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	files, err := fs.Sub(migrations, "migrations/"+db.Name())
 	if err != nil {
@@ -53,20 +54,21 @@ func migrate(ctx context.Context, db *gorm.DB, files fs.FS) error {
 	return nil
 }
 
-// postgresMigrationLock is an advisory lock of the session. Nothing but a simultaneous start depends on it: on an engine
-// without advisory locks, run the migrate command once before the servers.
+// postgresMigrationLock is an advisory lock of the session. Nothing but a simultaneous start
+// depends on it: on an engine without advisory locks, run the migrate command once before the
+// servers.
 type postgresMigrationLock struct{}
 
 var errMigrating = errors.New("another server migrates")
 
-// SessionLock asks again and again rather than wait inside one statement: a waiting statement holds a snapshot, and
-// CREATE INDEX CONCURRENTLY in the other server's migration would wait for that.
+// SessionLock asks again and again rather than wait inside one statement: a waiting statement holds
+// a snapshot, and CREATE INDEX CONCURRENTLY in the other server's migration would wait for that.
 func (postgresMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if err := retryAdvisoryLock(ctx, conn, "SELECT pg_try_advisory_lock($1)"); err != nil {
 		return err
 	}
-	// An index on a large table may take longer than any request. lock_timeout stays: whoever cannot get a table's lock
-	// in three seconds must not make every request queue behind them.
+	// An index on a large table may take longer than any request. lock_timeout stays: whoever
+	// cannot get a table's lock in three seconds must not make every request queue behind them.
 	_, err := conn.ExecContext(ctx, "SET statement_timeout = 0")
 	return err
 }
@@ -99,9 +101,10 @@ func (postgresMigrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) 
 	return errors.Join(err, unlockErr)
 }
 
-// pooledMigrationLock is the same lock behind a connection pooler, where a session's lock would stay
-// with a session of the server that other clients get next. A transaction beside the migrations
-// holds it. Without a snapshot (READ COMMITTED) it is in the way of no CREATE INDEX CONCURRENTLY.
+// pooledMigrationLock is the same lock behind a connection pooler, where a session's lock would
+// stay with a session of the server that other clients get next. A transaction beside the
+// migrations holds it. Without a snapshot (READ COMMITTED) it is in the way of no CREATE INDEX
+// CONCURRENTLY.
 type pooledMigrationLock struct {
 	pool   *sql.DB
 	holder *sql.Tx
@@ -129,8 +132,8 @@ func (l *pooledMigrationLock) SessionUnlock(context.Context, *sql.Conn) error {
 	return l.holder.Rollback()
 }
 
-// Stamp writes mode into a database at its first start and refuses a database that was stamped otherwise: sandbox money
-// must never meet real customers. The migrations must have been applied.
+// Stamp writes mode into a database at its first start and refuses a database that was stamped
+// otherwise: sandbox money must never meet real customers. The migrations must have been applied.
 func Stamp(ctx context.Context, db *gorm.DB, mode string) error {
 	var stamped string
 	err := Transact(ctx, db, func(tx *gorm.DB) error {

@@ -20,7 +20,8 @@ import (
 const (
 	defaultConnections = 20
 	connectTimeout     = 5 * time.Second
-	// A connection is replaced now and then so that a fail-over or a grown cluster is noticed without a restart.
+	// A connection is replaced now and then so that a fail-over or a grown cluster is noticed
+	// without a restart.
 	connectionLifetime = time.Hour
 )
 
@@ -65,7 +66,8 @@ func openPostgresPool(connector driver.Connector, connections int) *sql.DB {
 	return pool
 }
 
-// takeMaxConnections takes pool_max_conns, pgx's own name for it, out of the parameters that are sent to the server.
+// takeMaxConnections takes pool_max_conns, pgx's own name for it, out of the parameters that are
+// sent to the server.
 func takeMaxConnections(params map[string]string) (int, error) {
 	text, ok := params["pool_max_conns"]
 	if !ok {
@@ -123,8 +125,8 @@ func (d postgresDialector) Explain(sql string, values ...any) string {
 	return d.Dialector.Explain(sql, values...)
 }
 
-// Translate keeps bound values out of an error's text, and marks a lost connection while it can still be told from the
-// caller's own io.EOF: pgx reports one as a bare network error.
+// Translate keeps bound values out of an error's text, and marks a lost connection while it can
+// still be told from the caller's own io.EOF: pgx reports one as a bare network error.
 func (d postgresDialector) Translate(err error) error {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		err = withoutValues(*refused)
@@ -135,8 +137,8 @@ func (d postgresDialector) Translate(err error) error {
 	return d.Dialector.Translate(err)
 }
 
-// withoutValues drops what PostgreSQL quotes from rows and parameters: a detail names the key that exists already, a
-// data exception (class 22) quotes the value it could not read.
+// withoutValues drops what PostgreSQL quotes from rows and parameters: a detail names the key that
+// exists already, a data exception (class 22) quotes the value it could not read.
 func withoutValues(err pgconn.PgError) error {
 	err.Detail, err.Where, err.InternalQuery = "", "", ""
 	if strings.HasPrefix(err.Code, "22") {
@@ -145,7 +147,8 @@ func withoutValues(err pgconn.PgError) error {
 	return &err
 }
 
-// connectionLostError says that the connection broke, so that nobody knows what became of the last statement.
+// connectionLostError says that the connection broke, so that nobody knows what became of the last
+// statement.
 type connectionLostError struct{ error }
 
 func (e connectionLostError) Unwrap() error { return e.error }

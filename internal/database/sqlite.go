@@ -19,9 +19,10 @@ import (
 
 const sqliteReaders = 8
 
-// openSQLite keeps one connection for writing and several for reading. SQLite has one writer at a time; those who wait
-// for it in database/sql's queue notice when their context ends, while SQLite's own busy handler sleeps, polls and
-// starves some of them. See TestSixtyFourWritersShareOneFile.
+// openSQLite keeps one connection for writing and several for reading. SQLite has one writer at a
+// time; those who wait for it in database/sql's queue notice when their context ends, while
+// SQLite's own busy handler sleeps, polls and starves some of them. See
+// TestSixtyFourWritersShareOneFile.
 func openSQLite(ctx context.Context, address string) (gorm.Dialector, error) {
 	if err := createSQLiteFolder(address); err != nil {
 		return nil, err
@@ -145,7 +146,8 @@ func sqliteFilePath(address string) (string, error) {
 	return url.PathUnescape(parsed.Opaque)
 }
 
-// sqlitePool is GORM's connection pool for a SQLite file: SELECT goes to the readers, all else to the writer.
+// sqlitePool is GORM's connection pool for a SQLite file: SELECT goes to the readers, all else to
+// the writer.
 type sqlitePool struct {
 	*sql.DB // the readers
 	writer  *sql.DB
@@ -164,7 +166,8 @@ func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any)
 	return p.writer.ExecContext(ctx, query, args...)
 }
 
-// QueryContext runs at a reader, or at the writer if the query returns rows that it writes (RETURNING).
+// QueryContext runs at a reader, or at the writer if the query returns rows that it writes
+// (RETURNING).
 func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return p.poolFor(query).QueryContext(ctx, query, args...)
 }
@@ -183,10 +186,12 @@ func (p *sqlitePool) poolFor(query string) *sql.DB {
 	return p.writer
 }
 
-// GetDBConn is what GORM's DB.DB() returns: the writer, because migrations, statistics and limits are about it.
+// GetDBConn is what GORM's DB.DB() returns: the writer, because migrations, statistics and limits
+// are about it.
 func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer, nil }
 
-// Close closes the readers first, so that the last connection, the writer, folds the WAL into the file.
+// Close closes the readers first, so that the last connection, the writer, folds the WAL into the
+// file.
 func (p *sqlitePool) Close() error {
 	return errors.Join(p.DB.Close(), p.writer.Close())
 }

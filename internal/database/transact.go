@@ -15,17 +15,21 @@ import (
 // retryTimeout bounds the retries of a caller whose context has no deadline.
 const retryTimeout = 30 * time.Second
 
-// Transact runs fn in a transaction and commits it, or rolls it back if fn returns an error or panics.
+// Transact runs fn in a transaction and commits it, or rolls it back if fn returns an error or
+// panics.
 //
-// It begins again, with jitter and until ctx's deadline (30 seconds if it has none), when the database refused for a
-// reason that passes: a serialization failure, a deadlock, a busy SQLite file, a connection that was lost or could not
-// be made, a session that a fail-over left read-only. A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work was written.
-// It must therefore converge: read what is there, write only what is missing, assume nothing, and have no effect but
-// SQL through tx. A variable that fn fills must be filled anew by each run.
+// It begins again, with jitter and until ctx's deadline (30 seconds if it has none), when the
+// database refused for a reason that passes: a serialization failure, a deadlock, a busy SQLite
+// file, a connection that was lost or could not be made, a session that a fail-over left read-only.
+// A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work
+// was written. It must therefore converge: read what is there, write only what is missing, assume
+// nothing, and have no effect but SQL through tx. A variable that fn fills must be filled anew by
+// each run.
 //
-// Every other error of fn is returned as it is, after one run: fn must pass on the errors of tx it gets, wrapped or not.
-// When ctx has ended the error satisfies errors.Is(err, ctx.Err()), and whether fn's work was written is unknown only if
-// it ended during the COMMIT. There are no nested transactions: Transact refuses a db that is one.
+// Every other error of fn is returned as it is, after one run: fn must pass on the errors of tx it
+// gets, wrapped or not. When ctx has ended the error satisfies errors.Is(err, ctx.Err()), and
+// whether fn's work was written is unknown only if it ended during the COMMIT. There are no nested
+// transactions: Transact refuses a db that is one.
 func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
 		return errors.New("database: Transact was called inside a transaction")
@@ -40,8 +44,8 @@ func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) erro
 	return withContextError(ctx, last)
 }
 
-// withContextError adds the reason that drivers hide: an interrupted SQLite statement or a transaction that
-// database/sql rolled back when ctx ended say nothing of ctx.
+// withContextError adds the reason that drivers hide: an interrupted SQLite statement or a
+// transaction that database/sql rolled back when ctx ended say nothing of ctx.
 func withContextError(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, ctx.Err()) {
 		return err
@@ -74,8 +78,8 @@ func isRetryable(err error) bool {
 	return lost || isBusy(err) || errors.Is(err, driver.ErrBadConn)
 }
 
-// isRetryableCode knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who waited three seconds for a row
-// should hear it, not wait three seconds more.
+// isRetryableCode knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who
+// waited three seconds for a row should hear it, not wait three seconds more.
 func isRetryableCode(code string) bool {
 	switch code {
 	case readOnlyTransaction,

@@ -1,6 +1,7 @@
-// Package feed hands new ledger lines to those who wait for them. It needs nothing of the database but reads: one poller
-// in each process asks for the numbers of all waiting users' newest lines, and only where a number has moved are lines
-// read. So it does not matter which server wrote a line, and any database will do.
+// Package feed hands new ledger lines to those who wait for them. It needs nothing of the database
+// but reads: one poller in each process asks for the numbers of all waiting users' newest lines,
+// and only where a number has moved are lines read. So it does not matter which server wrote a
+// line, and any database will do.
 package feed
 
 import (
@@ -34,8 +35,9 @@ type Config struct {
 	Poll    time.Duration // between two looks at the database; 1 s
 	PerUser int           // streams a user may have open; 5
 	Total   int           // streams that may be open in all; 10,000
-	// Rate is how many lines all streams of a user bring together; 50 a second, and 100 at once. The others wait: what
-	// is asked about each line may be dear, and a ledger can be followed from its first line again and again.
+	// Rate is how many lines all streams of a user bring together; 50 a second, and 100 at once.
+	// The others wait: what is asked about each line may be dear, and a ledger can be followed from
+	// its first line again and again.
 	Rate edge.Rate
 }
 
@@ -83,8 +85,9 @@ func (f *Feed) Close() {
 	f.running.Wait()
 }
 
-// Acquire counts a stream of the user's, which may run as long as the context it returns; leave must be called in the end.
-// A *point.Error RateLimited when there are too many, or when the feed is closed.
+// Acquire counts a stream of the user's, which may run as long as the context it returns; leave
+// must be called in the end. A *point.Error RateLimited when there are too many, or when the feed
+// is closed.
 func (f *Feed) Acquire(ctx context.Context, userID string) (_ context.Context, leave func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,8 +114,9 @@ func (f *Feed) release(userID string) {
 	}
 }
 
-// Subscribe are userID's lines after the one with the number after, or from now on if that is nil, each once and in order,
-// until ctx ends. The channel is also closed when the lines cannot be read; who wants more begins again after the last.
+// Subscribe are userID's lines after the one with the number after, or from now on if that is nil,
+// each once and in order, until ctx ends. The channel is also closed when the lines cannot be read;
+// who wants more begins again after the last.
 func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan point.Transaction, error) {
 	seq, newest, err := f.Points.FollowFrom(ctx, userID, after)
 	if err != nil {
@@ -135,7 +139,8 @@ func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan
 	return lines, nil
 }
 
-// deliver reads by number, not by time: a line cannot be missed, however late it is noticed or committed.
+// deliver reads by number, not by time: a line cannot be missed, however late it is noticed or
+// committed.
 func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) error {
 	for f.waitForNewer(ctx, userID, seq) {
 		found, err := f.Points.LinesAfter(ctx, userID, seq, readAhead)
@@ -172,7 +177,8 @@ func (f *Feed) throttle(ctx context.Context, userID string) bool {
 	return true
 }
 
-// waitForNewer waits until there is a line after the one with that number; false when ctx ended first.
+// waitForNewer waits until there is a line after the one with that number; false when ctx ended
+// first.
 func (f *Feed) waitForNewer(ctx context.Context, userID string, seq int64) bool {
 	for {
 		newest, moved := f.newestLine(userID)

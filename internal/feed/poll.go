@@ -9,7 +9,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// addFollower makes sure that the user's ledger, which has come as far as newest, is looked at; false when the feed is closed.
+// addFollower makes sure that the user's ledger, which has come as far as newest, is looked at;
+// false when the feed is closed.
 func (f *Feed) addFollower(userID string, newest int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,7 +57,8 @@ func (f *Feed) pollUntilIdle() {
 	}
 }
 
-// followedUsers are the users whose ledgers somebody follows. Without any, the poller is over, and the next follower begins another.
+// followedUsers are the users whose ledgers somebody follows. Without any, the poller is over, and
+// the next follower begins another.
 func (f *Feed) followedUsers() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

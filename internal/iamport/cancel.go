@@ -45,8 +45,8 @@ func (c *Client) Cancel(ctx context.Context, cancel point.Cancel) (point.Payment
 	return payment, nil
 }
 
-// cancelRequest refuses what Iamport would misread: an amount of 0 is a full refund there, and so is a
-// forgotten one (contract §0.7, F19).
+// cancelRequest refuses what Iamport would misread: an amount of 0 is a full refund there, and so
+// is a forgotten one (contract §0.7, F19).
 func cancelRequest(cancel point.Cancel) (cancellationRequest, error) {
 	if err := checkID("impUid", cancel.ImpUID, maxImpUID); err != nil {
 		return cancellationRequest{}, err

@@ -37,7 +37,8 @@ type Config struct {
 	// 2026-01-26 (contract §0.1). It follows the server's mode: off in live mode.
 	IncludeSandbox bool
 
-	// Timeout is for one method call, waits and retries included, and for each try of PaymentList; default 15 s.
+	// Timeout is for one method call, waits and retries included, and for each try of PaymentList;
+	// default 15 s.
 	Timeout        time.Duration
 	AttemptTimeout time.Duration // of one try of a call that may be retried; default 5 s
 	RetryDelay     time.Duration // before the second try, then growing, ± half; default 200 ms

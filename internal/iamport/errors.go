@@ -60,7 +60,8 @@ func isDeclined(err error) bool {
 	return status == http.StatusOK
 }
 
-// isRejected errors are Iamport's own no to a request, as a code in a 200 or with a 400: nothing happened.
+// isRejected errors are Iamport's own no to a request, as a code in a 200 or with a 400: nothing
+// happened.
 func isRejected(err error) bool {
 	status, iamportsOwn := refusalStatus(err)
 	return iamportsOwn && (status == http.StatusOK || status == http.StatusBadRequest)

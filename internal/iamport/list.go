@@ -9,10 +9,11 @@ import (
 	"pointcharge/internal/point"
 )
 
-// PaymentList reads a page of the payments that were paid or cancelled in a period, those of test channels
-// included, whatever IncludeSandbox says (contract §1.5). A payment that cannot be vouched for is
-// named among the page's Unreadable. A page has more to carry than other answers, so each of its tries
-// may take Config.Timeout. It fails with INVALID_ARGUMENT before any call, and with GATEWAY_UNAVAILABLE.
+// PaymentList reads a page of the payments that were paid or cancelled in a period, those of test
+// channels included, whatever IncludeSandbox says (contract §1.5). A payment that cannot be vouched
+// for is named among the page's Unreadable. A page has more to carry than other answers, so each of
+// its tries may take Config.Timeout. It fails with INVALID_ARGUMENT before any call, and with
+// GATEWAY_UNAVAILABLE.
 func (c *Client) PaymentList(ctx context.Context, l point.Listing) (point.PaymentPage, error) {
 	if l.Status != point.Paid && l.Status != point.Cancelled || l.Page < 1 || l.From.After(l.To) {
 		return point.PaymentPage{}, invalid("A list is of paid or cancelled payments, from a time to a later one.")

@@ -70,7 +70,8 @@ func TestOneUnreadableAttemptHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestAnUnansweredPageHidesNotTheOnesBefore: the caller knows what it knows, and that it is not all.
+// TestAnUnansweredPageHidesNotTheOnesBefore: the caller knows what it knows, and that it is not
+// all.
 func TestAnUnansweredPageHidesNotTheOnesBefore(t *testing.T) {
 	t.Parallel()
 	stub := newStub(func(w http.ResponseWriter, r *http.Request) {

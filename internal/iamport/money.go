@@ -38,8 +38,8 @@ func (m money) major(amount int64) json.Number {
 	return json.Number(new(big.Rat).SetFrac(big.NewInt(amount), powerOfTen(m.scale)).FloatString(m.scale))
 }
 
-// parseScaled is exactly n × 10^scale. JSON may spell a whole number 5000, 5000.0 or 5e3, and a float64
-// would blur it above 2^53.
+// parseScaled is exactly n × 10^scale. JSON may spell a whole number 5000, 5000.0 or 5e3, and a
+// float64 would blur it above 2^53.
 func parseScaled(n json.Number, scale int) (int64, error) {
 	if i, err := n.Int64(); err == nil && scale == 0 {
 		return i, nil

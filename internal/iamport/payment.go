@@ -152,7 +152,8 @@ func (p paymentJSON) fillTimes(to *point.Payment) (err error) {
 	return nil
 }
 
-// endOfTime is the year 9999: what lies beyond was not given in seconds, and RFC 3339 cannot say it.
+// endOfTime is the year 9999: what lies beyond was not given in seconds, and RFC 3339 cannot say
+// it.
 const endOfTime = 253402300799
 
 // parseTime reads UNIX seconds. 0 is Iamport's way to say that it did not happen (contract §1.1).
@@ -212,8 +213,8 @@ func openPage(response json.RawMessage) (p pageJSON, next int64, err error) {
 	return p, next, err
 }
 
-// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order. One that cannot be
-// vouched for hides no other.
+// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order.
+// One that cannot be vouched for hides no other.
 func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 	p, next, err := openPage(response)
 	if err != nil {

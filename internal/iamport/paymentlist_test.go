@@ -100,7 +100,8 @@ func TestAnImpossibleListIsNotAskedFor(t *testing.T) {
 	wantCount(t, "requests", stub.requests.Load(), 0)
 }
 
-// TestAFullPageIsRead has payments as large as they come: with names, addresses, data and a history.
+// TestAFullPageIsRead has payments as large as they come: with names, addresses, data and a
+// history.
 func TestAFullPageIsRead(t *testing.T) {
 	t.Parallel()
 	box, client := newSandbox(t, iamport.Config{})

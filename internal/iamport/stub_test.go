@@ -95,7 +95,8 @@ func okEnvelope(response string) string {
 	return `{"code":0,"message":null,"response":` + response + `}`
 }
 
-// minimalPayment is a paid payment of 5,000 won without any optional field; edits replace parts of it.
+// minimalPayment is a paid payment of 5,000 won without any optional field; edits replace parts of
+// it.
 func minimalPayment(impUID string, edits ...string) string {
 	return strings.NewReplacer(edits...).Replace(`{"imp_uid":"` + impUID + `","merchant_uid":"order-1",` +
 		`"amount":5000,"cancel_amount":0,"currency":"KRW","status":"paid","sandbox":false}`)

@@ -49,8 +49,8 @@ func newTokens(wire *wire, key, secret string, timeout time.Duration) *tokens {
 // validToken is the current token, or a new one when there is none or it has run out.
 func (t *tokens) validToken(ctx context.Context) (*token, error) { return t.replaceToken(ctx, nil) }
 
-// replaceToken is any valid token but the refused one. However many callers ask at once, one request
-// is made for all of them (F25); a caller whose context ends leaves without its result.
+// replaceToken is any valid token but the refused one. However many callers ask at once, one
+// request is made for all of them (F25); a caller whose context ends leaves without its result.
 func (t *tokens) replaceToken(ctx context.Context, refused *token) (*token, error) {
 	t.mu.Lock()
 	if t.current.isFresh() && t.current != refused {
@@ -96,9 +96,10 @@ type grant struct {
 	ExpiredAt   json.Number `json:"expired_at"`
 }
 
-// requestToken asks for a token, which has no side effect and may be retried: until it expires Iamport
-// grants the same one again. Its errors repeat nothing of the answer, which may hold the token or
-// echo the secret, and they are no refusal any more: a 404 here says nothing about a payment.
+// requestToken asks for a token, which has no side effect and may be retried: until it expires
+// Iamport grants the same one again. Its errors repeat nothing of the answer, which may hold the
+// token or echo the secret, and they are no refusal any more: a 404 here says nothing about a
+// payment.
 func (t *tokens) requestToken(ctx context.Context) (*token, error) {
 	call := postCall("/users/getToken", t.credentials)
 	call.safe = true

@@ -21,10 +21,10 @@ type accountRequest struct {
 	NoticeURL   []string    `json:"notice_url,omitempty"`
 }
 
-// IssueVirtualAccount makes a bank account for one payment and returns that payment, which is ready (contract §1.8). It
-// fails with INVALID_ARGUMENT before any call, or when Iamport refused: in both cases there is no account. After
-// GATEWAY_UNAVAILABLE nobody knows: list the order's payments before trying again. It is never retried here, because
-// every POST makes another account.
+// IssueVirtualAccount makes a bank account for one payment and returns that payment, which is ready
+// (contract §1.8). It fails with INVALID_ARGUMENT before any call, or when Iamport refused: in both
+// cases there is no account. After GATEWAY_UNAVAILABLE nobody knows: list the order's payments
+// before trying again. It is never retried here, because every POST makes another account.
 func (c *Client) IssueVirtualAccount(ctx context.Context, order point.AccountOrder) (point.Payment, error) {
 	request, err := c.accountRequest(order)
 	if err != nil {
@@ -49,7 +49,8 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order point.AccountOrd
 	return payment, nil
 }
 
-// issuePath has the key of KG Inicis in its query, where Iamport wants it (contract §1.8). Nothing logs a call's path.
+// issuePath has the key of KG Inicis in its query, where Iamport wants it (contract §1.8). Nothing
+// logs a call's path.
 func (c *Client) issuePath() string {
 	if c.pgAPIKey == "" {
 		return "/vbanks"
@@ -57,7 +58,8 @@ func (c *Client) issuePath() string {
 	return "/vbanks?" + url.Values{"pg_api_key": {c.pgAPIKey}}.Encode()
 }
 
-// accountFits tells whether the payment is an account for just the order. It may be paid already, if its answer took long.
+// accountFits tells whether the payment is an account for just the order. It may be paid already,
+// if its answer took long.
 func accountFits(p point.Payment, order point.AccountOrder) bool {
 	return p.MerchantUID == order.MerchantUID && p.Amount == order.Amount && p.Currency == order.Currency &&
 		p.VirtualAccount.Number != ""
@@ -85,10 +87,10 @@ func (c *Client) accountRequest(order point.AccountOrder) (accountRequest, error
 	return request, nil
 }
 
-// RevokeVirtualAccount makes the account of a payment that is ready take no deposit any more, and returns the payment as
-// it is then (contract §1.8). It fails with INVALID_ARGUMENT before any call, or when Iamport refused: the deposit came
-// first, it was revoked before, or its provider cannot revoke. After GATEWAY_UNAVAILABLE nobody knows: read the payment.
-// It is not retried here.
+// RevokeVirtualAccount makes the account of a payment that is ready take no deposit any more, and
+// returns the payment as it is then (contract §1.8). It fails with INVALID_ARGUMENT before any
+// call, or when Iamport refused: the deposit came first, it was revoked before, or its provider
+// cannot revoke. After GATEWAY_UNAVAILABLE nobody knows: read the payment. It is not retried here.
 func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (point.Payment, error) {
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
 		return point.Payment{}, err

@@ -173,7 +173,8 @@ func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error)
 	return openEnvelope(res.StatusCode, body)
 }
 
-// connectionError tells who ended a call that brought no answer: the caller, our own timeout or the network.
+// connectionError tells who ended a call that brought no answer: the caller, our own timeout or the
+// network.
 func connectionError(ctx context.Context, err error) error {
 	if errors.Is(err, point.ErrUntrustworthy) {
 		return err
@@ -187,8 +188,8 @@ func connectionError(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", errLost, err)
 }
 
-// What bounds an answer. A page of a thousand payments is 1.1 MB from the sandbox, and 7 MB where each has 6 KB of
-// custom_data, which the browser fills.
+// What bounds an answer. A page of a thousand payments is 1.1 MB from the sandbox, and 7 MB where
+// each has 6 KB of custom_data, which the browser fills.
 const (
 	maxBody     = 4 << 20
 	maxListBody = 10 * maxBody
@@ -216,7 +217,8 @@ type envelope struct {
 	Response json.RawMessage `json:"response"`
 }
 
-// openEnvelope takes the response out of its envelope. A 200 is no success by itself (contract §0.2).
+// openEnvelope takes the response out of its envelope. A 200 is no success by itself (contract
+// §0.2).
 func openEnvelope(status int, body []byte) (json.RawMessage, error) {
 	var e envelope
 	err := json.Unmarshal(body, &e)

@@ -23,8 +23,9 @@ type cluster struct {
 	template string // a migrated database to copy; empty in a server that is not ours to litter
 }
 
-// startClusterOnce is shared by all tests of a binary: starting a server takes seconds, a database in it milliseconds. It is a
-// global because nothing else lives as long as the binary, unless every package that uses databases had a TestMain.
+// startClusterOnce is shared by all tests of a binary: starting a server takes seconds, a database
+// in it milliseconds. It is a global because nothing else lives as long as the binary, unless every
+// package that uses databases had a TestMain.
 var startClusterOnce = sync.OnceValues(startCluster)
 
 func startCluster() (*cluster, error) {
@@ -93,8 +94,9 @@ func (c *cluster) create(ctx context.Context, name string) error {
 	return err
 }
 
-// databaseURL is the address of the cluster's database with that name. Its waits are longer than production's: on a busy
-// test machine three seconds for a lock are soon over, and nothing is wrong then.
+// databaseURL is the address of the cluster's database with that name. Its waits are longer than
+// production's: on a busy test machine three seconds for a lock are soon over, and nothing is wrong
+// then.
 func (c *cluster) databaseURL(name string) string {
 	address, err := url.Parse(c.url)
 	if err != nil {
@@ -146,7 +148,8 @@ func (c *cluster) createForTest(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// The test's context has ended. FORCE, because a server under test may still hold connections.
+		// The test's context has ended. FORCE, because a server under test may still hold
+		// connections.
 		if _, err := c.admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}

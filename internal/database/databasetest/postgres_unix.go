@@ -55,8 +55,9 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// watch starts the server, restarts it after each signal that it reads, and, when its standard input ends, kills it and
-// removes the folder. PostgreSQL cannot do that for us, and nobody else is left after a SIGKILL.
+// watch starts the server, restarts it after each signal that it reads, and, when its standard
+// input ends, kills it and removes the folder. PostgreSQL cannot do that for us, and nobody else is
+// left after a SIGKILL.
 const watch = `
 run() {
 	"$@" >>log 2>&1 </dev/null &

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Proxy stands between pgx and a PostgreSQL server, and can hold or cut the connection around a COMMIT, the one
-// statement whose outcome a client may never learn.
+// Proxy stands between pgx and a PostgreSQL server, and can hold or cut the connection around a
+// COMMIT, the one statement whose outcome a client may never learn.
 type Proxy struct {
 	URL string // the database through the proxy
 
@@ -23,8 +23,8 @@ type Proxy struct {
 	conns  map[*proxyConn]struct{}
 }
 
-// Fault is what happens to one COMMIT. It is armed by a method of Proxy and strikes the next COMMIT of any connection;
-// several strike in the order they were armed.
+// Fault is what happens to one COMMIT. It is armed by a method of Proxy and strikes the next COMMIT
+// of any connection; several strike in the order they were armed.
 type Fault struct {
 	Reached <-chan struct{} // closed when the COMMIT is there: before the server got it, or after it answered
 
@@ -36,7 +36,8 @@ type Fault struct {
 // Release lets a held COMMIT, or its answer, go on.
 func (f *Fault) Release() { f.once.Do(func() { close(f.release) }) }
 
-// NewProxy starts a proxy to the database at databaseURL. It ends with the test, and everything it holds with it.
+// NewProxy starts a proxy to the database at databaseURL. It ends with the test, and everything it
+// holds with it.
 func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	t.Helper()
 	server, err := pgconn.ParseConfig(databaseURL)
@@ -66,7 +67,8 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	return p
 }
 
-// replaceAddress replaces the server's address in databaseURL. TLS would hide from the proxy what is said.
+// replaceAddress replaces the server's address in databaseURL. TLS would hide from the proxy what
+// is said.
 func replaceAddress(t testing.TB, databaseURL, address string) string {
 	t.Helper()
 	parsed, err := url.Parse(databaseURL)
@@ -81,7 +83,8 @@ func replaceAddress(t testing.TB, databaseURL, address string) string {
 	return parsed.String()
 }
 
-// CutBeforeCommit cuts the connection that sends the next COMMIT, before the server sees it: nothing is written.
+// CutBeforeCommit cuts the connection that sends the next COMMIT, before the server sees it:
+// nothing is written.
 func (p *Proxy) CutBeforeCommit() *Fault { return p.armFault(&Fault{cut: true}) }
 
 // CutAfterCommit cuts the connection after the server has committed, before the client hears of it.
@@ -93,7 +96,8 @@ func (p *Proxy) HoldCommit() *Fault { return p.armFault(&Fault{}) }
 // HoldAnswer keeps the server's answer to the next COMMIT from the client until it is released.
 func (p *Proxy) HoldAnswer() *Fault { return p.armFault(&Fault{afterServer: true}) }
 
-// Cut cuts every open connection, as a restart of the server or of a load balancer does. New ones are accepted.
+// Cut cuts every open connection, as a restart of the server or of a load balancer does. New ones
+// are accepted.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// proxyConn is one connection through the proxy. PostgreSQL's messages are a type byte, a length that counts itself, and
-// a body; only the client's first message has no type.
+// proxyConn is one connection through the proxy. PostgreSQL's messages are a type byte, a length
+// that counts itself, and a body; only the client's first message has no type.
 type proxyConn struct {
 	proxy          *Proxy
 	client, server net.Conn
