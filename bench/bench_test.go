@@ -13,7 +13,8 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// The whole comparison in small. It also notices when charge.sql no longer is what the server sends.
+// The whole comparison in small. It also notices when charge.sql no longer is what the server
+// sends.
 func TestChargeComparesServerAndPgbench(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" {
@@ -77,7 +78,7 @@ func TestConcludeFailsBelowTheMark(t *testing.T) {
 	latencies := []time.Duration{time.Millisecond, 2 * time.Millisecond}
 	r := round{server: sample{2 * time.Second, latencies}, pgbench: sample{time.Second, latencies}}
 	for mark, fails := range map[float64]bool{0.49: false, 0.5: false, 0.51: true} {
-		if err := conclude(new(strings.Builder), []round{r}, mark); (err != nil) != fails {
+		if err := printConclusion(new(strings.Builder), []round{r}, mark); (err != nil) != fails {
 			t.Errorf("mark %v of a ratio of 0.5: %v", mark, err)
 		}
 	}
@@ -98,8 +99,8 @@ func TestShapeIgnoresSpacingAndHowParametersAreWritten(t *testing.T) {
 	t.Parallel()
 	server := `INSERT INTO "t" ("a","b","c") VALUES ($1,$2,$10) RETURNING x`
 	script := "INSERT INTO \"t\" (\"a\", \"b\",\n\t\"c\")\nVALUES (:id, NULL, '') RETURNING x"
-	if shape(server) != shape(script) {
-		t.Errorf("%s\n%s", shape(server), shape(script))
+	if normalizeStatement(server) != normalizeStatement(script) {
+		t.Errorf("%s\n%s", normalizeStatement(server), normalizeStatement(script))
 	}
 }
 
@@ -156,10 +157,10 @@ func TestSampleAndMedian(t *testing.T) {
 	}
 	rates := func(r round) float64 { return r.server.rate() }
 	slow, fast := sample{time.Second, s.latencies[:10]}, sample{time.Second, s.latencies[:30]}
-	if got := middle([]round{{server: fast}, {server: slow}, {server: s}}, rates); got != 30 {
+	if got := median([]round{{server: fast}, {server: slow}, {server: s}}, rates); got != 30 {
 		t.Error("median of three:", got)
 	}
-	if got := middle([]round{{server: fast}, {server: slow}}, rates); got != 20 {
+	if got := median([]round{{server: fast}, {server: slow}}, rates); got != 20 {
 		t.Error("median of two:", got)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// answerPatience is longer than any operation of the server takes.
-const answerPatience = time.Minute
+// answerTimeout is longer than any operation of the server takes.
+const answerTimeout = time.Minute
 
 // exchange is a request as it goes over the wire, and what its answer must be.
 type exchange struct {
@@ -23,8 +23,8 @@ type exchange struct {
 	check   func(body []byte) error
 }
 
-// post writes the request out beforehand. The clients share the machine's cores with the server, so they do as little
-// as pgbench's do while the clock runs.
+// post writes the request out beforehand. The clients share the machine's cores with the server, so
+// they do as little as pgbench's do while the clock runs.
 func post(host, path, token string, body []byte, check func([]byte) error) exchange {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n", path, host)
@@ -35,10 +35,11 @@ func post(host, path, token string, body []byte, check func([]byte) error) excha
 	return exchange{b.Bytes(), check}
 }
 
-// send makes every exchange once, over as many kept connections as there are clients. The first wrong answer ends it.
+// send makes every exchange once, over as many kept connections as there are clients. The first
+// wrong answer ends it.
 func send(ctx context.Context, address string, clients int, exchanges []exchange) (sample, error) {
 	s := sample{latencies: make([]time.Duration, len(exchanges))}
-	connections, err := dial(ctx, address, clients)
+	connections, err := dialAll(ctx, address, clients)
 	if err != nil {
 		return s, err
 	}
@@ -73,7 +74,7 @@ type connection struct {
 
 type connections []connection
 
-func dial(ctx context.Context, address string, n int) (connections, error) {
+func dialAll(ctx context.Context, address string, n int) (connections, error) {
 	var all connections
 	for range n {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -93,7 +94,7 @@ func (all connections) close() {
 }
 
 func (c connection) exchange(e exchange) error {
-	if err := c.SetDeadline(time.Now().Add(answerPatience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
 	if _, err := c.Write(e.request); err != nil {

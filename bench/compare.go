@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// compare measures both sides and prints what it finds. The error says when the server is slower than the mark allows,
-// or anything it wrote is wrong.
-func compare(ctx context.Context, o options, w io.Writer) error {
+// measureCharges measures both sides and prints what it finds. The error says when the server is
+// slower than the mark allows, or anything it wrote is wrong.
+func measureCharges(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "0s"}
 	defer s.close()
 	if err := s.setUp(ctx); err != nil {
@@ -34,7 +34,7 @@ func compare(ctx context.Context, o options, w io.Writer) error {
 	if err := s.verify(ctx); err != nil {
 		return err
 	}
-	return conclude(w, rounds, o.mark)
+	return printConclusion(w, rounds, o.mark)
 }
 
 func (s *stage) introduce(ctx context.Context, w io.Writer) error {
@@ -46,18 +46,18 @@ func (s *stage) introduce(ctx context.Context, w io.Writer) error {
 	fmt.Fprintf(w, "%d payments a round on each side, %d clients, %d users, %d cores, PostgreSQL %s, fsync %s\n\n",
 		s.payments, s.clients, s.users, runtime.NumCPU(), version, fsync)
 	const heading = "   rate/s       p50       p99"
-	fmt.Fprintf(w, "%-10s%s%s%s\n", "", center("server", len(heading)), center("pgbench", len(heading)), "     ratio")
+	fmt.Fprintf(w, "%-10s%s%s%s\n", "", centerText("server", len(heading)), centerText("pgbench", len(heading)), "     ratio")
 	fmt.Fprintf(w, "%-10s%s%s\n", "", heading, heading)
 	return nil
 }
 
-func center(text string, width int) string {
+func centerText(text string, width int) string {
 	left := (width - len(text)) / 2
 	return strings.Repeat(" ", left) + text + strings.Repeat(" ", width-left-len(text))
 }
 
-// play measures round after round. The first is a short one that does not count: it fills caches, prepares statements
-// and grows the connection pools. Which side begins takes turns.
+// play measures round after round. The first is a short one that does not count: it fills caches,
+// prepares statements and grows the connection pools. Which side begins takes turns.
 func (s *stage) play(ctx context.Context, p *pgbench, w io.Writer) ([]round, error) {
 	warmUp := s.warmUp()
 	if _, err := s.round(ctx, p, 0, 0, warmUp); err != nil {
@@ -70,7 +70,7 @@ func (s *stage) play(ctx context.Context, p *pgbench, w io.Writer) ([]round, err
 			return nil, err
 		}
 		rounds = append(rounds, r)
-		row(w, fmt.Sprint("round ", i+1), rounds[i:])
+		printRow(w, fmt.Sprint("round ", i+1), rounds[i:])
 	}
 	return rounds, nil
 }
@@ -94,7 +94,7 @@ func (s *stage) round(ctx context.Context, p *pgbench, number, offset, n int) (r
 
 func (s *stage) chargeByServer(ctx context.Context, offset, n int) (sample, error) {
 	orders := s.newOrders(serverSide, offset, n)
-	exchanges, err := charges(s.server.address, orders)
+	exchanges, err := chargeExchanges(s.server.address, orders)
 	if err != nil {
 		return sample{}, err
 	}
@@ -132,27 +132,27 @@ func (s *stage) chargeByPgbench(ctx context.Context, p *pgbench, offset, n int) 
 	return p.charge(ctx, offset, n)
 }
 
-// row prints the medians of the rounds.
-func row(w io.Writer, name string, rounds []round) {
+// printRow prints the medians of the rounds.
+func printRow(w io.Writer, name string, rounds []round) {
 	fmt.Fprintf(w, "%-10s", name)
 	for _, half := range []func(round) sample{
 		func(r round) sample { return r.server },
 		func(r round) sample { return r.pgbench },
 	} {
-		rate := middle(rounds, func(r round) float64 { return half(r).rate() })
-		p50 := middle(rounds, func(r round) time.Duration { return half(r).latency(0.50) })
-		p99 := middle(rounds, func(r round) time.Duration { return half(r).latency(0.99) })
+		rate := median(rounds, func(r round) float64 { return half(r).rate() })
+		p50 := median(rounds, func(r round) time.Duration { return half(r).latency(0.50) })
+		p99 := median(rounds, func(r round) time.Duration { return half(r).latency(0.99) })
 		fmt.Fprintf(w, "%9.0f%10s%10s", rate, milliseconds(p50), milliseconds(p99))
 	}
-	fmt.Fprintf(w, "%10.3f\n", middle(rounds, round.ratio))
+	fmt.Fprintf(w, "%10.3f\n", median(rounds, round.ratio))
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
 
-// conclude prints the medians and fails when their ratio is below the mark.
-func conclude(w io.Writer, rounds []round, mark float64) error {
-	row(w, "median", rounds)
-	ratio := middle(rounds, round.ratio)
+// printConclusion prints the medians and fails when their ratio is below the mark.
+func printConclusion(w io.Writer, rounds []round, mark float64) error {
+	printRow(w, "median", rounds)
+	ratio := median(rounds, round.ratio)
 	if ratio < mark {
 		return fmt.Errorf("the ratio %.3f is below the mark of %.3f", ratio, mark)
 	}

@@ -1,10 +1,11 @@
 // Command bench measures the server against the database it stands on.
 //
-// "go run ./bench charge" answers one question: of the charges that this machine's PostgreSQL could write, how many
-// does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage" answers another: while Iamport hangs,
-// how much slower are requests that have nothing to do with it, and what becomes of those that do? "go run ./bench streams"
-// (on Linux) answers a third: what do ten thousand open subscriptions cost while nothing happens? Everything runs on this
-// machine as processes of its own, on loopback and in temporary folders, and is gone when the command ends.
+// "go run ./bench charge" answers one question: of the charges that this machine's PostgreSQL could
+// write, how many does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage"
+// answers another: while Iamport hangs, how much slower are requests that have nothing to do with
+// it, and what becomes of those that do? "go run ./bench streams" (on Linux) answers a third: what
+// do ten thousand open subscriptions cost while nothing happens? Everything runs on this machine as
+// processes of its own, on loopback and in temporary folders, and is gone when the command ends.
 package main
 
 import (
@@ -48,11 +49,11 @@ func main() {
 
 var errUsage = errors.New("usage: go run ./bench charge|outage|streams [flags]; try -h")
 
-func measures() map[string]func(context.Context, options, io.Writer) error {
-	return map[string]func(context.Context, options, io.Writer) error{"charge": compare, "outage": outage, "streams": streams}
+func benchmarks() map[string]func(context.Context, options, io.Writer) error {
+	return map[string]func(context.Context, options, io.Writer) error{"charge": measureCharges, "outage": measureOutage, "streams": measureStreams}
 }
 
-func first(args []string) string {
+func firstArg(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
@@ -60,7 +61,7 @@ func first(args []string) string {
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
-	measure, ok := measures()[first(args)]
+	measure, ok := benchmarks()[firstArg(args)]
 	if !ok {
 		return errUsage
 	}
@@ -76,7 +77,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 func parse(name string, args []string, stdout io.Writer) (options, error) {
-	o := defaults(name)
+	o := defaultOptions(name)
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(stdout)
 	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often both sides are measured; the median counts")
@@ -113,7 +114,7 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 	return o, nil
 }
 
-func defaults(name string) options {
+func defaultOptions(name string) options {
 	switch name {
 	case "outage":
 		return options{payments: 1000, clients: 4, users: 1000, rounds: 3, mark: 1.2, hang: 30 * time.Second}

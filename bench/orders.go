@@ -76,7 +76,8 @@ func (s *stage) open(ctx context.Context, orders []order) error {
 	return err
 }
 
-// pay makes a paid payment of every order at the sandbox, as full of facts as a card payment at Iamport.
+// pay makes a paid payment of every order at the sandbox, as full of facts as a card payment at
+// Iamport.
 func (s *stage) pay(ctx context.Context, orders []order) error {
 	var exchanges []exchange
 	for _, o := range orders {
@@ -103,12 +104,12 @@ const mutation = `mutation Charge($impUid: ID!) {
 	createPointTransaction(impUid: $impUid) { id kind amount balanceAfter impUid createdAt }
 }`
 
-// charges are the orders' mutations, each by the order's user.
-func charges(host string, orders []order) ([]exchange, error) {
+// chargeExchanges are the orders' mutations, each by the order's user.
+func chargeExchanges(host string, orders []order) ([]exchange, error) {
 	tokens := map[string]string{}
 	exchanges := make([]exchange, len(orders))
 	for i, o := range orders {
-		token, err := tokenOf(o.userID, tokens)
+		token, err := signToken(o.userID, tokens)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +122,7 @@ func charges(host string, orders []order) ([]exchange, error) {
 	return exchanges, nil
 }
 
-func tokenOf(userID string, known map[string]string) (string, error) {
+func signToken(userID string, known map[string]string) (string, error) {
 	if token, ok := known[userID]; ok {
 		return token, nil
 	}

@@ -16,16 +16,18 @@ import (
 
 const (
 	chargeEvery = 50 * time.Millisecond // a charge is tried so often, whatever became of the last one
-	// callPatience is how long a charge may take: the client's 15 seconds for a look-up, and time to answer.
-	callPatience = 17 * time.Second
-	// healPatience is how long the sweep may need once Iamport is back.
-	healPatience = 5 * time.Minute
+	// chargeTimeout is how long a charge may take: the client's 15 seconds for a look-up, and time
+	// to answer.
+	chargeTimeout = 17 * time.Second
+	// recoveryTimeout is how long the sweep may need once Iamport is back.
+	recoveryTimeout = 5 * time.Minute
 )
 
-// outage measures unrelated queries while Iamport is well and while it hangs, with charges going on all the time, and
-// then waits until all that was paid is credited, by nobody's hand. The error says when the queries became slower than
-// the mark allows, a charge took longer than its deadline, or something was not credited.
-func outage(ctx context.Context, o options, w io.Writer) error {
+// measureOutage measures unrelated queries while Iamport is well and while it hangs, with charges
+// going on all the time, and then waits until all that was paid is credited, by nobody's hand. The
+// error says when the queries became slower than the mark allows, a charge took longer than its
+// deadline, or something was not credited.
+func measureOutage(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "1s"}
 	defer s.close()
 	if err := s.setUp(ctx); err != nil {
@@ -48,12 +50,12 @@ func outage(ctx context.Context, o options, w io.Writer) error {
 	if err := s.awaitHealed(ctx, w); err != nil {
 		return err
 	}
-	ratio, longest := middle(rounds, halves.ratio), time.Duration(0)
+	ratio, longest := median(rounds, halves.ratio), time.Duration(0)
 	for _, h := range rounds {
 		longest = max(longest, h.longest)
 	}
-	fmt.Fprintf(w, "\nmedian ratio %.3f (mark %.2f), longest charge %s (deadline %s)\n", ratio, s.mark, longest.Round(time.Millisecond), callPatience)
-	if ratio > s.mark || longest > callPatience {
+	fmt.Fprintf(w, "\nmedian ratio %.3f (mark %.2f), longest charge %s (deadline %s)\n", ratio, s.mark, longest.Round(time.Millisecond), chargeTimeout)
+	if ratio > s.mark || longest > chargeTimeout {
 		return errors.New("an outage of Iamport reaches those who do not need it, or keeps the others too long")
 	}
 	return nil
@@ -85,7 +87,8 @@ func (s *stage) outageRound(ctx context.Context, number int) (h halves, err erro
 	return h, errors.Join(err, s.setFaults(ctx, `{"faults": []}`))
 }
 
-// half measures the queries for as long as the outage, at least, while charges go on; longest is that of the charges.
+// half measures the queries for as long as the outage, at least, while charges go on; longest is
+// that of the charges.
 func (s *stage) half(ctx context.Context, number int) (queries sample, longest time.Duration, err error) {
 	n := int(s.hang/chargeEvery) + 1
 	orders := s.newOrders(serverSide, number*n, n)
@@ -119,9 +122,10 @@ func (s *stage) prepareLate(ctx context.Context, orders []order) error {
 	return err
 }
 
-// keepCharging tries one charge after the other until ctx ends, and returns the longest that one took.
+// keepCharging tries one charge after the other until ctx ends, and returns the longest that one
+// took.
 func (s *stage) keepCharging(ctx context.Context, orders []order) (longest time.Duration, err error) {
-	exchanges, err := charges(s.server.address, orders)
+	exchanges, err := chargeExchanges(s.server.address, orders)
 	if err != nil {
 		return 0, err
 	}
@@ -147,9 +151,10 @@ func (s *stage) keepCharging(ctx context.Context, orders []order) (longest time.
 	return longest, err
 }
 
-// tryCharge charges once, on a connection of its own. That Iamport does not answer is no failure here.
+// tryCharge charges once, on a connection of its own. That Iamport does not answer is no failure
+// here.
 func (s *stage) tryCharge(ctx context.Context, e exchange) (took time.Duration, err error) {
-	connections, err := dial(ctx, s.server.address, 1)
+	connections, err := dialAll(ctx, s.server.address, 1)
 	if err != nil {
 		return 0, err
 	}
@@ -162,7 +167,7 @@ func (s *stage) tryCharge(ctx context.Context, e exchange) (took time.Duration, 
 
 // unrelated are queries that Iamport has nothing to do with.
 func (s *stage) unrelated() []exchange {
-	token, _ := tokenOf("unrelated", map[string]string{})
+	token, _ := signToken("unrelated", map[string]string{})
 	body := []byte(`{"query":"{ viewer { balance pointTransactions(first: 5) { edges { node { id amount } } } } }"}`)
 	exchanges := make([]exchange, s.payments)
 	for i := range exchanges {
@@ -208,8 +213,8 @@ func (s *stage) awaitHealed(ctx context.Context, w io.Writer) error {
 			fmt.Fprintf(w, "\nall %d payments were credited %s after Iamport was back\n", all, time.Since(began).Round(time.Second))
 			return nil
 		}
-		if time.Since(began) > healPatience {
-			return fmt.Errorf("%d of %d payments are not credited %s after Iamport was back", open, all, healPatience)
+		if time.Since(began) > recoveryTimeout {
+			return fmt.Errorf("%d of %d payments are not credited %s after Iamport was back", open, all, recoveryTimeout)
 		}
 		select {
 		case <-ctx.Done():

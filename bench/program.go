@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	startPatience = 30 * time.Second
-	stopPatience  = 40 * time.Second // longer than the server waits for requests in flight
+	startTimeout = 30 * time.Second
+	stopTimeout  = 40 * time.Second // longer than the server waits for requests in flight
 )
 
-// build compiles the server into dir and returns its path.
-func build(ctx context.Context, dir string) (string, error) {
+// buildServer compiles the server into dir and returns its path.
+func buildServer(ctx context.Context, dir string) (string, error) {
 	binary := filepath.Join(dir, "pointcharge")
 	if output, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "pointcharge").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the server: %w\n%s", err, output)
@@ -35,9 +35,9 @@ type program struct {
 	ended   chan struct{}
 }
 
-// start runs binary with nothing but env for its environment, so that no setting of whoever runs the benchmark
-// reaches it, and waits until it says where it listens.
-func start(ctx context.Context, binary string, env []string, args ...string) (*program, error) {
+// startServer runs binary with nothing but env for its environment, so that no setting of whoever
+// runs the benchmark reaches it, and waits until it says where it listens.
+func startServer(ctx context.Context, binary string, env []string, args ...string) (*program, error) {
 	p := &program{output: &output{address: make(chan string, 1)}, ended: make(chan struct{})}
 	// Not with ctx, whose end would kill it: it ends by stop.
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
@@ -58,7 +58,7 @@ func start(ctx context.Context, binary string, env []string, args ...string) (*p
 }
 
 func (p *program) listening(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	select {
 	case p.address = <-p.output.address:
@@ -75,13 +75,14 @@ func (p *program) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails when it has ended
 	select {
 	case <-p.ended:
-	case <-time.After(stopPatience):
+	case <-time.After(stopTimeout):
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 	}
 }
 
-// output finds the address in what a program says, and remembers its last words for an error message.
+// output finds the address in what a program says, and remembers its last words for an error
+// message.
 type output struct {
 	address chan string
 

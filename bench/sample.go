@@ -25,8 +25,8 @@ type round struct{ server, pgbench sample }
 
 func (r round) ratio() float64 { return r.server.rate() / r.pgbench.rate() }
 
-// middle is the median of what is measured in each round.
-func middle[R any, T float64 | time.Duration](rounds []R, measured func(R) T) T {
+// median is the median of what is measured in each round.
+func median[R any, T float64 | time.Duration](rounds []R, measured func(R) T) T {
 	var all []T
 	for _, r := range rounds {
 		all = append(all, measured(r))

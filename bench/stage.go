@@ -37,14 +37,14 @@ func (s *stage) setUp(ctx context.Context) (err error) {
 		return err
 	}
 	if s.binary = s.options.server; s.binary == "" {
-		if s.binary, err = build(ctx, s.dir); err != nil {
+		if s.binary, err = buildServer(ctx, s.dir); err != nil {
 			return err
 		}
 	}
 	if err = s.startPostgres(ctx); err != nil {
 		return err
 	}
-	if s.sandbox, err = start(ctx, s.binary, nil, "sandbox", "-addr", "127.0.0.1:0"); err != nil {
+	if s.sandbox, err = startServer(ctx, s.binary, nil, "sandbox", "-addr", "127.0.0.1:0"); err != nil {
 		return err
 	}
 	s.later(s.sandbox.stop)
@@ -58,8 +58,8 @@ func (s *stage) temporary() (string, error) {
 	return dir, err
 }
 
-// startPostgres makes a cluster that writes to disk as a shop's would: nothing is switched off, only its memory and
-// its log are made larger than the defaults for the smallest of machines.
+// startPostgres makes a cluster that writes to disk as a shop's would: nothing is switched off,
+// only its memory and its log are made larger than the defaults for the smallest of machines.
 func (s *stage) startPostgres(ctx context.Context) (err error) {
 	// Not within s.dir: as root, the cluster belongs to a user who may not look in there.
 	if s.postgres, err = s.temporary(); err != nil {
@@ -81,7 +81,7 @@ func (s *stage) startPostgres(ctx context.Context) (err error) {
 
 // startServer starts a server on the database at url.
 func (s *stage) startServer(ctx context.Context, url string) (*program, error) {
-	return start(ctx, s.binary, append([]string{
+	return startServer(ctx, s.binary, append([]string{
 		"MODE=sandbox", "ADDR=127.0.0.1:0", "DATABASE_URL=" + url, "IAMPORT_URL=http://" + s.sandbox.address,
 		"AUTH_HS256_SECRET=" + authSecret,
 		// The jobs' statements would be taken for a charge's, and their work for a request's.
@@ -99,7 +99,8 @@ func (s *stage) serve(ctx context.Context) (err error) {
 	return nil
 }
 
-// settle brings statistics and disk up to date, so that neither side pays for what was written before it.
+// settle brings statistics and disk up to date, so that neither side pays for what was written
+// before it.
 func (s *stage) settle(ctx context.Context) error {
 	for _, statement := range []string{"VACUUM (ANALYZE)", "CHECKPOINT"} {
 		if _, err := s.db.Exec(ctx, statement); err != nil {
@@ -109,7 +110,8 @@ func (s *stage) settle(ctx context.Context) error {
 	return nil
 }
 
-// pgbenchPath is the pgbench beside the server's own binaries, unless the command was given another.
+// pgbenchPath is the pgbench beside the server's own binaries, unless the command was given
+// another.
 func (s *stage) pgbenchPath(ctx context.Context) (string, error) {
 	if s.pgbench != "" {
 		return s.pgbench, nil

@@ -17,15 +17,16 @@ import (
 //go:embed charge.sql
 var script string
 
-// watched is the application_name of the server whose statements PostgreSQL logs. linePrefix puts it before every line
-// of the log.
+// watched is the application_name of the server whose statements PostgreSQL logs. linePrefix puts
+// it before every line of the log.
 const (
 	watched    = "watched"
 	linePrefix = "%a "
 )
 
-// watching makes PostgreSQL log every statement of the connections to url, without the values bound to it.
-func watching(url string) string {
+// withStatementLog makes PostgreSQL log every statement of the connections to url, without the
+// values bound to it.
+func withStatementLog(url string) string {
 	return url + "&application_name=" + watched + "&log_statement=all&log_parameter_max_length=0"
 }
 
@@ -64,7 +65,8 @@ func (l *statementLog) statements() ([]string, error) {
 	return found, nil
 }
 
-// logged is a statement's line, of the simple protocol ("statement: ") or the extended one ("execute name: ").
+// logged is a statement's line, of the simple protocol ("statement: ") or the extended one
+// ("execute name: ").
 var logged = regexp.MustCompile(`(?s)^` + watched + ` LOG:  (?:statement|execute [^:]*): (.*)`)
 
 // scriptStatements are the statements of a pgbench script.
@@ -79,8 +81,9 @@ var (
 	statementEnd = regexp.MustCompile(`;|\\gset \w+`)
 )
 
-// shape is a statement without its spacing and with every parameter as "?", however it is written.
-func shape(statement string) string {
+// normalizeStatement is a statement without its spacing and with every parameter as "?", however it
+// is written.
+func normalizeStatement(statement string) string {
 	statement = strings.Join(strings.Fields(statement), " ")
 	statement = aroundPunctuation.ReplaceAllString(statement, "$1")
 	statement = unparameterized.ReplaceAllString(statement, "$1?")
@@ -100,7 +103,7 @@ func checkDrift(sent, scripted []string) error {
 		errs = append(errs, fmt.Errorf("a charge is %d statements, bench/charge.sql has %d", len(sent), len(scripted)))
 	}
 	for i := range max(len(sent), len(scripted)) {
-		if server, script := shapeAt(sent, i), shapeAt(scripted, i); server != script {
+		if server, script := normalizedAt(sent, i), normalizedAt(scripted, i); server != script {
 			errs = append(errs, fmt.Errorf("statement %d\n  of the server: %s\n  of the script: %s", i+1, server, script))
 		}
 	}
@@ -110,9 +113,9 @@ func checkDrift(sent, scripted []string) error {
 	return fmt.Errorf("bench/charge.sql must be what the server sends:\n%w", errors.Join(errs...))
 }
 
-func shapeAt(statements []string, i int) string {
+func normalizedAt(statements []string, i int) string {
 	if i >= len(statements) {
 		return "(none)"
 	}
-	return shape(statements[i])
+	return normalizeStatement(statements[i])
 }

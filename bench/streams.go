@@ -21,10 +21,10 @@ import (
 // perUser is how many streams a user may have open, as the server's default is.
 const perUser = 5
 
-// streams opens many subscriptions and leaves them alone: what do they cost while nothing happens, and how long after
-// another request wrote a line do its user's streams have it? The error says when a stream was not served, or a user got
-// one more than their share.
-func streams(ctx context.Context, o options, w io.Writer) error {
+// measureStreams opens many subscriptions and leaves them alone: what do they cost while nothing
+// happens, and how long after another request wrote a line do its user's streams have it? The error
+// says when a stream was not served, or a user got one more than their share.
+func measureStreams(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "0s", more: []string{"STREAMS=" + strconv.Itoa(o.payments+perUser)}}
 	defer s.close()
 	if err := s.setUp(ctx); err != nil {
@@ -71,15 +71,15 @@ func (s *stage) idle(ctx context.Context, w io.Writer, before usage) error {
 	return nil
 }
 
-// openStreams opens the users' streams in turn, so many at a time as there are clients, and returns when all are listened
-// to. Those that were opened must be closed, also after an error.
+// openStreams opens the users' streams in turn, so many at a time as there are clients, and returns
+// when all are listened to. Those that were opened must be closed, also after an error.
 func (s *stage) openStreams(ctx context.Context) (connections, error) {
 	open := make(connections, s.payments)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.clients)
 	for i := range s.payments {
 		group.Go(func() error {
-			one, err := dial(ctx, s.server.address, 1)
+			one, err := dialAll(ctx, s.server.address, 1)
 			if err != nil {
 				return err
 			}
@@ -98,11 +98,11 @@ func userNumber(i int) string { return "user-" + strconv.Itoa(i) }
 
 // listen begins the user's stream, and returns when the server says that it has.
 func (c connection) listen(address, user string) error {
-	token, err := tokenOf(user, map[string]string{})
+	token, err := signToken(user, map[string]string{})
 	if err != nil {
 		return err
 	}
-	if err := c.SetDeadline(time.Now().Add(answerPatience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
 	query := []byte(`{"query":"subscription { viewerTransactionAdded { seq } }"}`)
@@ -122,7 +122,8 @@ func (c connection) listen(address, user string) error {
 
 var errRefused = errors.New("refused")
 
-// await reads until a line is text. The chunks that HTTP cuts a stream into end with lines of their own.
+// await reads until a line is text. The chunks that HTTP cuts a stream into end with lines of their
+// own.
 func (c connection) await(text string) error {
 	for {
 		line, err := c.reader.ReadString('\n')
@@ -137,7 +138,7 @@ func (c connection) await(text string) error {
 
 // full fails unless a user's streams end at their share.
 func (s *stage) full(ctx context.Context) error {
-	open, err := dial(ctx, s.server.address, perUser+1)
+	open, err := dialAll(ctx, s.server.address, perUser+1)
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func (s *stage) arrival(ctx context.Context, w io.Writer, open connections) erro
 	}
 	heard := 0
 	for i := 0; i < len(open); i += s.users {
-		if err := open[i].SetDeadline(time.Now().Add(answerPatience)); err != nil {
+		if err := open[i].SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 			return err
 		}
 		if err := open[i].await("data: {\"data\""); err != nil {

@@ -13,8 +13,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// verify proves that both sides did all of the work, and the same: every order was charged once and is in its user's
-// balance, and the books of both pass the domain's own audit.
+// verify proves that both sides did all of the work, and the same: every order was charged once and
+// is in its user's balance, and the books of both pass the domain's own audit.
 func (s *stage) verify(ctx context.Context) error {
 	charged := int64(s.warmUp() + s.rounds*s.payments)
 	for _, side := range []side{serverSide, pgbenchSide} {

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// watch makes one charge on a server whose every statement PostgreSQL logs, and prepares a pgbench that does the same.
-// It fails when the script has drifted from what the server does.
+// watch makes one charge on a server whose every statement PostgreSQL logs, and prepares a pgbench
+// that does the same. It fails when the script has drifted from what the server does.
 func (s *stage) watch(ctx context.Context) (*pgbench, error) {
 	path, err := s.pgbenchPath(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *stage) watch(ctx context.Context) (*pgbench, error) {
 
 // statementsOf are the statements that a server sends to charge the order.
 func (s *stage) statementsOf(ctx context.Context, o order) ([]string, error) {
-	server, err := s.startServer(ctx, watching(s.url))
+	server, err := s.startServer(ctx, withStatementLog(s.url))
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *stage) statementsOf(ctx context.Context, o order) ([]string, error) {
 	if err := s.prepare(ctx, []order{o}); err != nil {
 		return nil, err
 	}
-	exchanges, err := charges(server.address, []order{o})
+	exchanges, err := chargeExchanges(server.address, []order{o})
 	if err != nil {
 		return nil, err
 	}

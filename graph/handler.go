@@ -38,7 +38,7 @@ func (r *Resolver) openStream(w http.ResponseWriter, req *http.Request) (context
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		return nil, nil, gqlhttp.Refusal{Status: http.StatusUnauthorized, Err: err}
 	}
-	ctx, leave, err := r.Feed.Enter(req.Context(), viewer.UserID)
+	ctx, leave, err := r.Feed.Acquire(req.Context(), viewer.UserID)
 	if err != nil {
 		return nil, nil, gqlhttp.Refusal{Status: http.StatusTooManyRequests, Err: err}
 	}

@@ -199,7 +199,7 @@ func (r *subscriptionResolver) ViewerTransactionAdded(ctx context.Context, after
 	if err != nil {
 		return nil, err
 	}
-	return r.Feed.Lines(ctx, viewer.UserID, after)
+	return r.Feed.Subscribe(ctx, viewer.UserID, after)
 }
 
 func (r *userResolver) ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error) {

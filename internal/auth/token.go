@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,17 +17,16 @@ const MinSecret = 32
 const maxUserID = 128
 
 var (
-	errNoToken = errors.New("no bearer token")
 	errSubject = errors.New("sub is not 1 to 128 bytes of printable ASCII without spaces")
-	errRoles   = errors.New("roles is neither a string nor an array of strings")
+	errRoles   = errors.New("the claim with the roles is neither a string nor an array of strings")
 )
 
 // Sign makes an HS256 token that says what the identity says, valid from now until its ExpiresAt.
-// Empty issuer and audience are left out. It refuses what a Verifier would refuse: a short secret, a
-// malformed user id, an ExpiresAt that has passed or is missing.
+// Empty issuer and audience are left out. It refuses what a Verifier would refuse: a short secret,
+// a malformed user id, an ExpiresAt that has passed or is missing.
 func Sign(secret []byte, identity Identity, issuer, audience string) (string, error) {
 	now := time.Now()
-	if err := signable(secret, identity, now); err != nil {
+	if err := checkSignable(secret, identity, now); err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	claims := jwt.MapClaims{"sub": identity.UserID, "iat": now.Unix(), "exp": identity.ExpiresAt.Unix()}
@@ -46,7 +47,7 @@ func Sign(secret []byte, identity Identity, issuer, audience string) (string, er
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret)
 }
 
-func signable(secret []byte, identity Identity, now time.Time) error {
+func checkSignable(secret []byte, identity Identity, now time.Time) error {
 	if len(secret) < MinSecret {
 		return fmt.Errorf("the secret is shorter than %d bytes", MinSecret)
 	}
@@ -59,14 +60,14 @@ func signable(secret []byte, identity Identity, now time.Time) error {
 	return nil
 }
 
-// identityOf reads verified claims. They are a map because decoding into a struct matches names
+// readIdentity reads verified claims. They are a map because decoding into a struct matches names
 // regardless of case, and "Roles" is somebody else's claim.
-func identityOf(claims jwt.MapClaims) (Identity, error) {
-	sub, ok := claims["sub"].(string)
-	if !ok || !validUserID(sub) {
+func readIdentity(claims jwt.MapClaims, rolesClaim string) (Identity, error) {
+	sub := subjectOf(claims["sub"])
+	if !validUserID(sub) {
 		return Identity{}, errSubject
 	}
-	roles, err := rolesOf(claims["roles"])
+	roles, err := rolesOf(findClaim(claims, rolesClaim))
 	if err != nil {
 		return Identity{}, err
 	}
@@ -74,12 +75,46 @@ func identityOf(claims jwt.MapClaims) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{UserID: sub, Roles: roles, ExpiresAt: exp.UTC(), Name: textOf(claims["name"]),
-		Email: textOf(claims["email"]), Phone: textOf(claims["phone_number"])}, nil
+	return Identity{UserID: sub, Roles: roles, ExpiresAt: exp.UTC(), Name: optionalText(claims["name"]),
+		Email: optionalText(claims["email"]), Phone: optionalText(claims["phone_number"])}, nil
 }
 
-// textOf is a claim that is nice to have: anything but a string counts as missing.
-func textOf(claim any) string {
+// subjectOf is the user's id as text. Some issuers write the number of a row, which is taken digit
+// by digit: as a float64, two large ids could be one.
+func subjectOf(claim any) string {
+	switch v := claim.(type) {
+	case string:
+		return v
+	case json.Number:
+		if digits := v.String(); strings.Trim(digits, "0123456789") == "" {
+			return digits
+		}
+	}
+	return ""
+}
+
+// findClaim returns the claim at path, nil if there is none. The path is the name of a claim, with
+// dots and all (https://shop.example/roles), or names of nested claims with dots between them
+// (realm_access.roles).
+func findClaim(claims map[string]any, path string) any {
+	if claim, ok := claims[path]; ok {
+		return claim
+	}
+	for i := range len(path) {
+		if path[i] != '.' {
+			continue
+		}
+		if nested, ok := claims[path[:i]].(map[string]any); ok {
+			if claim := findClaim(nested, path[i+1:]); claim != nil {
+				return claim
+			}
+		}
+	}
+	return nil
+}
+
+// optionalText is a claim that is nice to have: anything but a string counts as missing.
+func optionalText(claim any) string {
 	text, _ := claim.(string)
 	return text
 }
@@ -104,7 +139,7 @@ func rolesOf(claim any) ([]Role, error) {
 	}
 	var roles []Role
 	for _, name := range names {
-		if role, ok := known(name); ok && !slices.Contains(roles, role) {
+		if role, ok := knownRole(name); ok && !slices.Contains(roles, role) {
 			roles = append(roles, role)
 		}
 	}
@@ -114,7 +149,7 @@ func rolesOf(claim any) ([]Role, error) {
 	return roles, nil
 }
 
-func known(name string) (Role, bool) {
+func knownRole(name string) (Role, bool) {
 	role := Role(name)
 	return role, role == RoleUser || role == RoleService || role == RoleAdmin
 }
@@ -124,7 +159,7 @@ func stringsOf(claim any) ([]string, error) {
 	case nil:
 		return nil, nil
 	case string:
-		return []string{v}, nil
+		return strings.Fields(v), nil
 	case []any:
 		return stringsOfArray(v)
 	default:

@@ -17,8 +17,9 @@ import (
 	"pointcharge/internal/auth"
 )
 
-// FuzzToken sends anything as an Authorization header. Whoever is believed brought a token that this test, with a
-// reading of RFC 7515 of its own, finds signed with the secret, of the issuer, and not expired.
+// FuzzToken sends anything as an Authorization header. Whoever is believed brought a token that
+// this test, with a reading of RFC 7515 of its own, finds signed with the secret, of the issuer,
+// and not expired.
 func FuzzToken(f *testing.F) {
 	good := hs256(f, claims("minsu"))
 	parts := strings.Split(good, ".")

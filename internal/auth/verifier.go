@@ -1,8 +1,8 @@
 package auth
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,13 +12,15 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/time/rate"
+
+	"pointcharge/internal/outgoing"
 )
 
 const (
 	// leeway forgives clocks that disagree a little.
 	leeway = 30 * time.Second
-	// maxToken bounds what is decoded before the signature is known to be good.
-	maxToken = 8 << 10
+	// maxTokenBytes bounds what is decoded before the signature is known to be good.
+	maxTokenBytes = 8 << 10
 
 	keysTimeout = 5 * time.Second
 	// keysRefresh is how long a key that the issuer withdrew is still believed.
@@ -29,13 +31,21 @@ const (
 
 // Verifier tells good tokens from bad ones. It is safe for concurrent use.
 type Verifier struct {
-	parser *jwt.Parser
-	key    jwt.Keyfunc
+	// RolesClaim is where a token has the roles: a claim's name, or names of nested claims with
+	// dots between them. Empty means roles. The claim is an array, or a string with spaces between
+	// roles.
+	RolesClaim string
+	// Log gets a line when a token is refused, once a minute for each kind of refusal; nil is none.
+	Log *slog.Logger
+
+	parser   *jwt.Parser
+	key      jwt.Keyfunc
+	refusals *refusalLog
 }
 
 // NewHS256 believes tokens signed with the shared secret. A token's issuer and audience are checked
-// when they are not empty here. It panics when the secret is shorter than MinSecret: the configuration
-// has checked it, and an empty secret would believe everybody.
+// when they are not empty here. It panics when the secret is shorter than MinSecret: the
+// configuration has checked it, and an empty secret would believe everybody.
 func NewHS256(secret []byte, issuer, audience string) *Verifier {
 	if len(secret) < MinSecret {
 		panic(fmt.Sprintf("auth: HS256 secret shorter than %d bytes", MinSecret))
@@ -44,25 +54,27 @@ func NewHS256(secret []byte, issuer, audience string) *Verifier {
 	return newVerifier(key, issuer, audience, "HS256")
 }
 
-// NewJWKS believes tokens signed with a key that the issuer publishes at url (a JSON Web Key Set). The
-// keys are fetched now, every five minutes until ctx ends, and when a token names an unknown key (at
-// most once in ten seconds), so a rotated key works at once and a withdrawn one stops within minutes.
+// NewJWKS believes tokens signed with a key that the issuer publishes at url (a JSON Web Key Set).
+// The keys are fetched now, every five minutes until ctx ends, and when a token names an unknown
+// key (at most once in ten seconds), so a rotated key works at once and a withdrawn one stops
+// within minutes.
 //
-// An issuer that cannot be reached is no error, now or later: it is logged, the keys known so far stay
-// good, and with none every token is refused until one of the fetches above succeeds. A server that
-// refuses to start because its neighbour is restarting would turn one outage into two. The first fetch
-// is waited for, five seconds at most. The error is for a url that is not one.
+// An issuer that cannot be reached is no error, now or later: it is logged, the keys known so far
+// stay good, and with none every token is refused until one of the fetches above succeeds. A server
+// that refuses to start because its neighbour is restarting would turn one outage into two. The
+// first fetch is waited for, five seconds at most. The error is for a url that is not one.
 func NewJWKS(ctx context.Context, url, issuer, audience string, log *slog.Logger) (*Verifier, error) {
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{url}, keyfunc.Override{
 		HTTPTimeout:       keysTimeout,
 		RefreshInterval:   keysRefresh,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(keysOnDemand), 1),
-		// Also the deadline of the fetch itself, so it cannot be shorter. Only one caller ever waits
-		// for the limiter: the next one's turn is further away than this, and fails at once.
+		// Also the deadline of the fetch itself, so it cannot be shorter. Only one caller ever
+		// waits for the limiter: the next one's turn is further away than this, and fails at once.
 		RateLimitWaitMax: keysTimeout,
+		Client:           outgoing.NewClient(usableKeys{http.DefaultTransport, log}),
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(ctx context.Context, err error) {
-				log.ErrorContext(ctx, "cannot fetch the keys that verify tokens", "url", url, "error", err)
+				log.ErrorContext(ctx, "cannot fetch the keys that verify tokens", "url", url, "err", err)
 			}
 		},
 	})
@@ -71,7 +83,9 @@ func NewJWKS(ctx context.Context, url, issuer, audience string, log *slog.Logger
 	}
 	// keys.Keyfunc uses ctx, not the request's: a caller who hangs up must not waste the fetch that
 	// everybody waits for.
-	return newVerifier(keys.Keyfunc, issuer, audience, "RS256", "PS256", "ES256", "EdDSA"), nil
+	verifier := newVerifier(keys.Keyfunc, issuer, audience, "RS256", "PS256", "ES256", "EdDSA")
+	verifier.Log = log
+	return verifier, nil
 }
 
 // newVerifier takes the algorithms from us and never from the token: that is what keeps out "none",
@@ -82,6 +96,7 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(leeway),
 		jwt.WithStrictDecoding(),
+		jwt.WithJSONNumber(),
 	}
 	if issuer != "" {
 		options = append(options, jwt.WithIssuer(issuer))
@@ -89,15 +104,15 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 	if audience != "" {
 		options = append(options, jwt.WithAudience(audience))
 	}
-	return &Verifier{parser: jwt.NewParser(options...), key: withoutExtensions(key)}
+	return &Verifier{parser: jwt.NewParser(options...), key: rejectCriticalExtensions(key), refusals: newRefusalLog()}
 }
 
-// withoutExtensions refuses tokens that name extensions which must be understood (RFC 7515 §4.1.11):
-// we understand none, and the library does not look.
-func withoutExtensions(key jwt.Keyfunc) jwt.Keyfunc {
+// rejectCriticalExtensions refuses tokens that name extensions which must be understood (RFC 7515
+// §4.1.11): we understand none, and the library does not look.
+func rejectCriticalExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		if _, ok := token.Header["crit"]; ok {
-			return nil, errors.New("critical header extensions are not supported")
+			return nil, errCritical
 		}
 		return key(token)
 	}
@@ -105,49 +120,55 @@ func withoutExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 
 // Verify is who the token speaks for, or a *point.Error with the code UNAUTHENTICATED.
 func (v *Verifier) Verify(token string) (Identity, error) {
-	if len(token) > maxToken {
-		return Identity{}, refused(fmt.Errorf("the token has %d bytes", len(token)))
-	}
-	claims := jwt.MapClaims{}
-	if _, err := v.parser.ParseWithClaims(token, claims, v.key); err != nil {
-		return Identity{}, refused(err)
-	}
-	identity, err := identityOf(claims)
+	identity, err := v.verify(token)
 	if err != nil {
-		return Identity{}, refused(err)
+		refusal := newRefusal(token, err)
+		v.refusals.write(v.Log, refusal)
+		return Identity{}, unauthenticated(refusal)
 	}
 	return identity, nil
 }
 
-// Middleware leaves in the request's context what From and Require answer with. It rejects nothing by
-// itself: some of what lies behind it is for everybody.
+func (v *Verifier) verify(token string) (Identity, error) {
+	if len(token) > maxTokenBytes {
+		return Identity{}, errTooLong
+	}
+	claims := jwt.MapClaims{}
+	if _, err := v.parser.ParseWithClaims(token, claims, v.key); err != nil {
+		return Identity{}, err
+	}
+	return readIdentity(claims, cmp.Or(v.RolesClaim, "roles"))
+}
+
+// Middleware leaves in the request's context what From and Require answer with. It rejects nothing
+// by itself: some of what lies behind it is for everybody.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), answerKey{}, v.ask(r.Header))
+		ctx := context.WithValue(r.Context(), outcomeKey{}, v.authenticate(r.Header))
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-func (v *Verifier) ask(header http.Header) answer {
-	token, err := bearer(header)
-	if err != nil {
-		return answer{err: refused(err)}
+func (v *Verifier) authenticate(header http.Header) outcome {
+	token, missing := bearerToken(header)
+	if missing != nil {
+		return outcome{err: unauthenticated(missing)}
 	}
 	identity, err := v.Verify(token)
-	return answer{identity: identity, err: err}
+	return outcome{identity: identity, err: err}
 }
 
-// bearer is the token of the one Authorization header. With two of them, a proxy in front of us and
-// we could each believe another one.
-func bearer(header http.Header) (string, error) {
+// bearerToken is the token of the one Authorization header. With two of them, a proxy in front of
+// us and we could each believe another one.
+func bearerToken(header http.Header) (string, *Refusal) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
-		return "", errNoToken
+		return "", errMissing
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return "", errNoToken
+		return "", errMissing
 	}
 	return token, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +40,7 @@ func (e *Errors) add(name, format string, args ...any) {
 	*e = append(*e, Mistake{name, fmt.Sprintf(format, args...)})
 }
 
-func (e Errors) ordered() Errors {
+func (e Errors) inOrder() Errors {
 	position := map[string]int{}
 	for i, v := range variables() {
 		position[v.name] = i
@@ -50,8 +49,8 @@ func (e Errors) ordered() Errors {
 	return e
 }
 
-// mistakes names the variables that the env package could not parse; it names fields.
-func mistakes(err error) Errors {
+// parseMistakes names the variables that the env package could not parse; it names fields.
+func parseMistakes(err error) Errors {
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {
 		return nil
@@ -63,7 +62,7 @@ func mistakes(err error) Errors {
 	var out Errors
 	for _, err := range all.Errors {
 		if e, ok := errors.AsType[env.ParseError](err); ok {
-			out.add(names[e.Name], "is wrong: %v", reason(e.Err))
+			out.add(names[e.Name], "is wrong: %v", plainReason(e.Err))
 		} else {
 			out.add("", "%v", err)
 		}
@@ -71,8 +70,8 @@ func mistakes(err error) Errors {
 	return out
 }
 
-// reason puts strconv's complaint in words for people who do not program.
-func reason(err error) error {
+// plainReason puts strconv's complaint in words for people who do not program.
+func plainReason(err error) error {
 	if e, ok := errors.AsType[*strconv.NumError](err); ok && e.Func == "ParseBool" {
 		return fmt.Errorf("%q is not true or false", e.Num)
 	}
@@ -87,7 +86,7 @@ func (c Config) check() Errors {
 	c.checkAuth(&errs)
 	c.checkIamport(&errs)
 	checkURL(&errs, "PUBLIC_URL", c.PublicURL, c.Mode == Live)
-	checkURL(&errs, "FRONTEND_URL", c.FrontendURL, c.Mode == Live)
+	c.checkFrontend(&errs)
 	for _, origin := range c.CORSOrigins {
 		c.checkOrigin(&errs, origin)
 	}
@@ -154,14 +153,14 @@ func (c Config) checkAddr(errs *Errors) {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		errs.add("ADDR", "is wrong: %q is not a port between 0 and 65535", port)
 	}
-	if c.Mode == Sandbox && !loopback(host) && !c.SandboxRemote {
+	if c.Mode == Sandbox && !isLoopback(host) && !c.SandboxRemote {
 		errs.add("ADDR", "is wrong: other machines could reach %q, and the sandbox gives points away; "+
 			"set SANDBOX_REMOTE=true if that is what you want", c.Addr)
 	}
 }
 
-// loopback does not resolve names: what they mean may change after the check.
-func loopback(host string) bool {
+// isLoopback does not resolve names: what they mean may change after the check.
+func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
@@ -207,7 +206,8 @@ func (c Config) checkJWKS(errs *Errors) {
 	}
 }
 
-// checkIamport refuses what only the sandbox accepts: copied to live, it would fail at the first charge.
+// checkIamport refuses what only the sandbox accepts: copied to live, it would fail at the first
+// charge.
 func (c Config) checkIamport(errs *Errors) {
 	checkURL(errs, "IAMPORT_URL", c.IamportURL, c.Mode == Live)
 	given := map[string]string{
@@ -215,65 +215,8 @@ func (c Config) checkIamport(errs *Errors) {
 		"IAMPORT_USER_CODE": c.IamportUserCode, "IAMPORT_CHANNEL_KEY": c.IamportChannelKey,
 	}
 	for _, v := range variables() {
-		if c.Mode == Live && given[v.name] != "" && given[v.name] == v.value(Sandbox) {
+		if c.Mode == Live && given[v.name] != "" && given[v.name] == v.defaultValue(Sandbox) {
 			errs.add(v.name, "is wrong: it is the sandbox's")
 		}
 	}
 }
-
-// checkURL never shows the value, which may hold a password.
-func checkURL(errs *Errors, name, raw string, secure bool) {
-	if raw == "" {
-		return
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		errs.add(name, "is wrong: it is not an http:// or https:// address")
-	case u.User != nil:
-		errs.add(name, "is wrong: it holds a user name or password")
-	case u.RawQuery != "" && name != "FRONTEND_URL" || u.Fragment != "":
-		errs.add(name, "is wrong: it has a query or a fragment")
-	case secure && u.Scheme != "https":
-		errs.add(name, "is wrong: it must begin with https:// in live mode")
-	}
-}
-
-func (c Config) checkOrigin(errs *Errors, origin string) {
-	if origin == "*" {
-		if c.Mode == Live {
-			errs.add("CORS_ORIGINS", "is wrong: * is not allowed in live mode")
-		}
-		return
-	}
-	want, ok := canonicalOrigin(origin)
-	switch {
-	case c.Mode == Live && !strings.HasPrefix(origin, "https://"):
-		errs.add("CORS_ORIGINS", "is wrong: %q must begin with https:// in live mode", origin)
-	case !ok:
-		errs.add("CORS_ORIGINS", "is wrong: %q is not an origin such as https://shop.example", origin)
-	case want != origin:
-		errs.add("CORS_ORIGINS", "is wrong: browsers send %q, not %q", want, origin)
-	}
-}
-
-// canonicalOrigin is the origin as browsers write it in the Origin header: lower case, without a path
-// and without the scheme's own port. A host with "*" is none: a pattern is easily wider than meant.
-func canonicalOrigin(raw string) (string, bool) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, unusual) {
-		return "", false
-	}
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "http":
-		return "http://" + strings.TrimSuffix(host, ":80"), true
-	case "https":
-		return "https://" + strings.TrimSuffix(host, ":443"), true
-	default:
-		return "", false
-	}
-}
-
-// unusual characters are not in a host as browsers write it: they send names in Punycode.
-func unusual(r rune) bool { return r > '~' || strings.ContainsRune("*, ", r) }

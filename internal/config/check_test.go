@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/config"
 )
 
-// complaints are the names of the variables that Load complains about.
-func complaints(t *testing.T, env environment) []string {
+// mistakeNames are the names of the variables that Load complains about.
+func mistakeNames(t *testing.T, env environment) []string {
 	t.Helper()
 	_, err := config.Load(env.get)
 	if err == nil {
@@ -34,7 +34,7 @@ func TestLiveReportsEverythingMissingAtOnce(t *testing.T) {
 		"DATABASE_URL", "IAMPORT_KEY", "IAMPORT_SECRET", "IAMPORT_USER_CODE", "IAMPORT_CHANNEL_KEY",
 		"AUTH_HS256_SECRET", "PUBLIC_URL", "FRONTEND_URL",
 	}
-	if diff := cmp.Diff(want, complaints(t, environment{"MODE": "live"})); diff != "" {
+	if diff := cmp.Diff(want, mistakeNames(t, environment{"MODE": "live"})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -139,7 +139,7 @@ func TestSettings(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := strings.Join(complaints(t, test.env), " "); got != test.want {
+			if got := strings.Join(mistakeNames(t, test.env), " "); got != test.want {
 				t.Errorf("complaints about %q, want %q", got, test.want)
 			}
 		})
@@ -149,11 +149,11 @@ func TestSettings(t *testing.T) {
 func TestFaultsAreForTheSandboxInside(t *testing.T) {
 	t.Parallel()
 	faults := environment{"SANDBOX_FAULTS": "seed=7,rate=0.3"}
-	if got := complaints(t, faults); len(got) != 0 {
+	if got := mistakeNames(t, faults); len(got) != 0 {
 		t.Errorf("complaints about %q", got)
 	}
 	for _, env := range []environment{live(), {"IAMPORT_URL": "http://127.0.0.1:8081"}} {
-		if got := complaints(t, env.with(faults)); len(got) != 1 || got[0] != "SANDBOX_FAULTS" {
+		if got := mistakeNames(t, env.with(faults)); len(got) != 1 || got[0] != "SANDBOX_FAULTS" {
 			t.Errorf("complaints about %q, want SANDBOX_FAULTS", got)
 		}
 	}

@@ -4,15 +4,15 @@ import "time"
 
 // GraphQL is how much the API lets one request cost, and how it answers.
 type GraphQL struct {
-	MaxBody int           `env:"GRAPHQL_MAX_BODY" sandbox:"65536" live:"65536" help:"bytes of a request, at most"`
-	MaxCost int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five or more"`
-	Timeout time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation, or an event of a subscription, may take, 1s to 30s"`
+	MaxBody int           `env:"GRAPHQL_MAX_BODY" sandbox:"65536" live:"65536" help:"bytes of a request, at most" ko:"요청 하나의 최대 바이트"`
+	MaxCost int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five or more" ko:"응답의 최대 필드 수. 목록은 가장 길 때의 길이로, 따로 읽어야 하는 것은 다섯 이상으로 셉니다"`
+	Timeout time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation, or an event of a subscription, may take, 1s to 30s" ko:"작업 하나 또는 구독의 이벤트 하나에 허용하는 시간, 1s부터 30s"`
 	// HTTPDraft is off until the audit suite asks for it.
-	HTTPDraft bool `env:"GRAPHQL_HTTP_DRAFT" sandbox:"false" live:"false" help:"answer with 422 and 294 as the first edition of GraphQL over HTTP says"`
+	HTTPDraft bool `env:"GRAPHQL_HTTP_DRAFT" sandbox:"false" live:"false" help:"answer with 422 and 294 as the first edition of GraphQL over HTTP says" ko:"GraphQL over HTTP 초판대로 422와 294로 응답합니다"`
 
 	// TrustedDocuments is a file; empty means that every document may be asked.
-	TrustedDocuments     string      `env:"TRUSTED_DOCUMENTS" sandbox:"<none>" live:"<none>" help:"JSON file of the only documents that may be asked: their SHA-256, and their text"`
-	TrustedDocumentsMode TrustedMode `env:"TRUSTED_DOCUMENTS_MODE" sandbox:"<enforce>" live:"<enforce>" help:"enforce (refuse what is not in the file) or report (log it)"`
+	TrustedDocuments     string      `env:"TRUSTED_DOCUMENTS" sandbox:"<none>" live:"<none>" help:"JSON file of the only documents that may be asked: their SHA-256, and their text" ko:"허용할 문서만 담은 JSON 파일: SHA-256과 본문"`
+	TrustedDocumentsMode TrustedMode `env:"TRUSTED_DOCUMENTS_MODE" sandbox:"<enforce>" live:"<enforce>" help:"enforce (refuse what is not in the file) or report (log it)" ko:"enforce(파일에 없으면 거절) 또는 report(로그만 남김)"`
 }
 
 // TrustedMode says what becomes of a document that is not among the trusted ones.

@@ -51,12 +51,12 @@ func TestLimitsThatAreNoneAreMistakes(t *testing.T) {
 	env := environment{"GRAPHQL_MAX_COST": "-1", "GRAPHQL_MAX_BODY": "1000001",
 		"GRAPHQL_TIMEOUT": "31s", "TRUSTED_DOCUMENTS_MODE": "maybe"}
 	want := []string{"GRAPHQL_MAX_BODY", "GRAPHQL_MAX_COST", "GRAPHQL_TIMEOUT", "TRUSTED_DOCUMENTS_MODE"}
-	if got := slices.Compact(complaints(t, env)); !slices.Equal(got, want) {
+	if got := slices.Compact(mistakeNames(t, env)); !slices.Equal(got, want) {
 		t.Errorf("complaints about %q, want %q", got, want)
 	}
 	for _, none := range []string{"0", "many"} {
 		for _, name := range []string{"GRAPHQL_MAX_BODY", "GRAPHQL_MAX_COST"} {
-			if got := slices.Compact(complaints(t, environment{name: none})); !slices.Equal(got, []string{name}) {
+			if got := slices.Compact(mistakeNames(t, environment{name: none})); !slices.Equal(got, []string{name}) {
 				t.Errorf("%s=%s: complaints about %q", name, none, got)
 			}
 		}

@@ -9,46 +9,46 @@ import (
 func Help() string {
 	var b strings.Builder
 	for _, v := range variables() {
-		b.WriteString("  " + v.name + "\n        " + v.help + "\n        default: " + v.defaults() + "\n")
+		b.WriteString("  " + v.name + "\n        " + v.help + "\n        default: " + v.describeDefaults() + "\n")
 	}
 	return b.String()
 }
 
 // variable is one field of Config as its tags describe it.
 type variable struct {
-	field, name, help string
-	sandbox, live     string
+	field, name, help, ko string
+	sandbox, live         string
 }
 
 func variables() []variable {
 	var out []variable
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		if tag := field.Tag; tag.Get("env") != "" {
-			out = append(out, variable{field.Name, tag.Get("env"), tag.Get("help"), tag.Get("sandbox"), tag.Get("live")})
+			out = append(out, variable{field.Name, tag.Get("env"), tag.Get("help"), tag.Get("ko"), tag.Get("sandbox"), tag.Get("live")})
 		}
 	}
 	return out
 }
 
-func (v variable) inMode(mode Mode) string {
+func (v variable) tagFor(mode Mode) string {
 	if mode == Live {
 		return v.live
 	}
 	return v.sandbox
 }
 
-// value is the default, or nothing when the tag is a description.
-func (v variable) value(mode Mode) string {
-	tag := v.inMode(mode)
+// defaultValue is the default, or nothing when the tag is a description.
+func (v variable) defaultValue(mode Mode) string {
+	tag := v.tagFor(mode)
 	if strings.HasPrefix(tag, "<") {
 		return ""
 	}
 	return tag
 }
 
-func (v variable) required(mode Mode) bool { return v.inMode(mode) == "<required>" }
+func (v variable) isRequired(mode Mode) bool { return v.tagFor(mode) == "<required>" }
 
-func (v variable) defaults() string {
+func (v variable) describeDefaults() string {
 	sandbox, live := strings.Trim(v.sandbox, "<>"), strings.Trim(v.live, "<>")
 	if sandbox == live {
 		return sandbox

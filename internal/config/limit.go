@@ -10,8 +10,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate is how often somebody may call: bursts of so many at once, and Limit a second in the long run. Without a limit
-// it is rate.Inf.
+// Rate is how often somebody may call: bursts of so many at once, and Limit a second in the long
+// run. Without a limit it is rate.Inf.
 type Rate struct {
 	Limit rate.Limit
 	Burst int
@@ -19,7 +19,8 @@ type Rate struct {
 
 var rateText = regexp.MustCompile(`^([0-9]{1,6})/(s|m)(?: burst ([0-9]{1,6}))?$`)
 
-// UnmarshalText reads 20/s, 30/m, 20/s burst 40, or off. Without a burst it is as many as come in that time.
+// UnmarshalText reads 20/s, 30/m, 20/s burst 40, or off. Without a burst it is as many as come in
+// that time.
 func (r *Rate) UnmarshalText(text []byte) error {
 	*r = Rate{Limit: rate.Inf}
 	if string(text) == "off" || string(text) == "0" {
@@ -47,7 +48,8 @@ func (r *Rate) UnmarshalText(text []byte) error {
 // Networks are addresses, as single ones or in CIDR notation.
 type Networks []netip.Prefix
 
-// Nobody's proxies, and nobody's senders, fill a wider network than these: to believe all of it is a slip of the pen.
+// Nobody's proxies, and nobody's senders, fill a wider network than these: to believe all of it is
+// a slip of the pen.
 const (
 	widestIPv4 = 8
 	widestIPv6 = 16
@@ -56,7 +58,7 @@ const (
 // UnmarshalText reads a list separated by commas: 10.0.0.0/8, 192.0.2.1, 2001:db8::/32.
 func (n *Networks) UnmarshalText(text []byte) error {
 	*n = nil
-	for _, part := range trimmed(strings.Split(string(text), ",")) {
+	for _, part := range trimList(strings.Split(string(text), ",")) {
 		network, err := parseNetwork(part)
 		if err != nil {
 			return fmt.Errorf("%q is not an address, nor a network such as 10.0.0.0/8", part)
@@ -89,12 +91,13 @@ func parseNetwork(text string) (netip.Prefix, error) {
 // Senders are Networks from which webhooks are taken. The word iamport stands for Iamport's own.
 type Senders []netip.Prefix
 
-// iamportSenders is where webhooks come from (contract §2.3): all three, for two of them have been new once.
+// iamportSenders is where webhooks come from (contract §2.3): all three, for two of them have been
+// new once.
 const iamportSenders = "52.78.100.19,52.78.48.223,52.78.5.241"
 
 // UnmarshalText reads what Networks reads, and the word iamport.
 func (s *Senders) UnmarshalText(text []byte) error {
-	parts := trimmed(strings.Split(string(text), ","))
+	parts := trimList(strings.Split(string(text), ","))
 	for i, part := range parts {
 		if part == "iamport" {
 			parts[i] = iamportSenders

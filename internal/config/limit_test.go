@@ -26,7 +26,7 @@ func TestRatesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"20", "20/h", "20 / s", "-1/s", "1.5/s", "0/s", "5/s burst 0", "5/s burst", "5/s 10", "OFF", "9999999/s", "1e3/s"} {
 		for _, name := range []string{"RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS", "RATE_LIMIT_GATEWAY"} {
-			if got := complaints(t, environment{name: text}); len(got) != 1 || got[0] != name {
+			if got := mistakeNames(t, environment{name: text}); len(got) != 1 || got[0] != name {
 				t.Errorf("%s=%s: complaints about %q", name, text, got)
 			}
 		}
@@ -53,12 +53,12 @@ func TestNetworksThatAreNone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"proxy.example", "10.0.0.0/33", "10.0.0.1:80", "*", "10.0.0.1-10.0.0.9", "fe80::1%eth0/64"} {
 		for _, name := range []string{"TRUSTED_PROXIES", "WEBHOOK_ALLOW"} {
-			if got := complaints(t, environment{name: text}); len(got) != 1 || got[0] != name {
+			if got := mistakeNames(t, environment{name: text}); len(got) != 1 || got[0] != name {
 				t.Errorf("%s=%s: complaints about %q", name, text, got)
 			}
 		}
 	}
-	if got := complaints(t, environment{"TRUSTED_PROXIES": "iamport"}); len(got) != 1 {
+	if got := mistakeNames(t, environment{"TRUSTED_PROXIES": "iamport"}); len(got) != 1 {
 		t.Errorf("Iamport is no proxy of ours, but there were complaints about %q", got)
 	}
 }
@@ -68,7 +68,7 @@ func TestNetworksThatAreMuchTooWide(t *testing.T) {
 	for text, fine := range map[string]bool{"0.0.0.0/0": false, "128.0.0.0/1": false, "10.0.0.0/7": false, "10.0.0.0/8": true,
 		"::/0": false, "2000::/3": false, "fd00::/15": false, "fd00::/16": true, "::ffff:0.0.0.0/96": false, "10.0.0.1,64.0.0.0/2": false} {
 		for _, name := range []string{"TRUSTED_PROXIES", "WEBHOOK_ALLOW"} {
-			if got := complaints(t, environment{name: text}); fine != (len(got) == 0) || !fine && got[0] != name {
+			if got := mistakeNames(t, environment{name: text}); fine != (len(got) == 0) || !fine && got[0] != name {
 				t.Errorf("%s=%s: complaints about %q", name, text, got)
 			}
 		}
@@ -115,7 +115,7 @@ func TestProxiesThatLetNobodyOrEverybodyIn(t *testing.T) {
 		"Iamport's webhooks in sandbox":  {environment{"WEBHOOK_ALLOW": "iamport"}, ""},
 		"a proxy without any other wish": {live().with(environment{"TRUSTED_PROXIES": "10.0.0.1"}), ""},
 	} {
-		if got := strings.Join(complaints(t, test.env), " "); got != test.want {
+		if got := strings.Join(mistakeNames(t, test.env), " "); got != test.want {
 			t.Errorf("%s: complaints about %q, want %q", name, got, test.want)
 		}
 	}

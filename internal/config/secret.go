@@ -11,8 +11,8 @@ import (
 const redacted = "[redacted]"
 
 // Secret is a string that is shown to nobody by accident: printing, logging and encoding it give
-// "[redacted]". The text lies behind a pointer because fmt calls no methods on unexported fields, and
-// prints what they hold.
+// "[redacted]". The text lies behind a pointer because fmt calls no methods on unexported fields,
+// and prints what they hold.
 type Secret struct{ text *string }
 
 // NewSecret hides text.
@@ -49,8 +49,8 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue redacts the secret in package slog.
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// DatabaseName is DatabaseURL without what a log must not hold: user, password and parameters (where
-// PostgreSQL accepts a password, too). When in doubt it is only the kind of database.
+// DatabaseName is DatabaseURL without what a log must not hold: user, password and parameters
+// (where PostgreSQL accepts a password, too). When in doubt it is only the kind of database.
 func (c Config) DatabaseName() string {
 	name, parameters, _ := strings.Cut(c.DatabaseURL.Reveal(), "?")
 	if strings.HasPrefix(name, "file:") {

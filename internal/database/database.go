@@ -1,7 +1,9 @@
-// Package database opens PostgreSQL or SQLite through GORM, brings the schema up to date, and runs transactions that
-// survive what databases do on ordinary days: serialization failures, deadlocks, a busy file, a lost connection.
+// Package database opens PostgreSQL or SQLite through GORM, brings the schema up to date, and runs
+// transactions that survive what databases do on ordinary days: serialization failures, deadlocks,
+// a busy file, a lost connection.
 //
-// It knows no table's meaning. The SQL under migrations/ belongs to the domain packages; this package only applies it.
+// It knows no table's meaning. The SQL under migrations/ belongs to the domain packages; this
+// package only applies it.
 package database
 
 import (
@@ -17,11 +19,13 @@ import (
 )
 
 // Open connects to the database at url and proves with one round trip that it answers. The url is
-// postgres://… or postgresql://… for PostgreSQL, file:… for SQLite, whose file and folder are created if missing.
+// postgres://… or postgresql://… for PostgreSQL, file:… for SQLite, whose file and folder are
+// created if missing.
 //
-// A setting in the url wins over this package's own: lock_timeout or statement_timeout as PostgreSQL parameters,
-// pool_max_conns for the number of connections, _pragma for SQLite. Errors never contain the url, which holds a password.
-// Statements are logged to log without the values bound to them.
+// A setting in the url wins over this package's own: lock_timeout or statement_timeout as
+// PostgreSQL parameters, pool_max_conns for the number of connections, _pragma for SQLite. Errors
+// never contain the url, which holds a password. Statements are logged to log without the values
+// bound to them.
 func Open(ctx context.Context, url string, log *slog.Logger) (*gorm.DB, error) {
 	var dialector gorm.Dialector
 	var err error
@@ -42,7 +46,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*gorm.DB, error) {
 func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 	db, err := gorm.Open(dialector, &gorm.Config{
 		Logger:                   newLogger(log),
-		NowFunc:                  now,
+		NowFunc:                  utcNow,
 		TranslateError:           true,
 		SkipDefaultTransaction:   true,  // the domain opens its transactions itself
 		DisableNestedTransaction: true,  // no savepoints: a distributed engine may have none
@@ -55,17 +59,12 @@ func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 	return db, nil
 }
 
-// now is UTC because SQLite compares times as text, and whole microseconds because PostgreSQL keeps no more:
-// a time reads back as it was written.
-func now() time.Time {
+// utcNow is UTC because SQLite compares times as text, and whole microseconds because PostgreSQL
+// keeps no more: a time reads back as it was written.
+func utcNow() time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond)
 }
 
-// Ping sends one statement and returns an error if the database does not answer.
-func Ping(ctx context.Context, db *gorm.DB) error {
-	var one int
-	return db.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error
-}
 
 // Close waits for the statements that run and closes every connection of db.
 func Close(db *gorm.DB) error {

@@ -17,8 +17,8 @@ import (
 
 const slowStatement = 200 * time.Millisecond
 
-// logger hands GORM's messages to slog. The level of the slog handler decides what is written, so LogMode changes
-// nothing.
+// logger hands GORM's messages to slog. The level of the slog handler decides what is written, so
+// LogMode changes nothing.
 type logger struct {
 	slog *slog.Logger
 	slow *ratelimit.SampledLog
@@ -42,7 +42,8 @@ func (l logger) Error(ctx context.Context, format string, args ...any) {
 	l.slog.ErrorContext(ctx, fmt.Sprintf(format, args...))
 }
 
-// ParamsFilter makes GORM hand the statement with its placeholders to Trace. Bound values are people's payments.
+// ParamsFilter makes GORM hand the statement with its placeholders to Trace. Bound values are
+// people's payments.
 func (l logger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
 	return sql, nil
 }
@@ -50,7 +51,7 @@ func (l logger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, [
 // Trace writes one statement.
 func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), err error) {
 	took := time.Since(begin)
-	level, message := severity(took, err)
+	level, message := logLevel(took, err)
 	if !l.slog.Enabled(ctx, level) {
 		return
 	}
@@ -65,13 +66,14 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	sql, rows := statement()
 	attrs := append(sampled, slog.String("sql", sql), slog.Int64("rows", rows), slog.Duration("took", took))
 	if err != nil {
-		attrs = append(attrs, slog.String("error", reason(err)))
+		attrs = append(attrs, slog.String("err", loggableError(err)))
 	}
 	l.slog.LogAttrs(ctx, level, message, attrs...)
 }
 
-// severity keeps errors out of the log: they go back to the caller, and whoever answers a request with one logs it, once.
-func severity(took time.Duration, err error) (slog.Level, string) {
+// logLevel keeps errors out of the log: they go back to the caller, and whoever answers a request
+// with one logs it, once.
+func logLevel(took time.Duration, err error) (slog.Level, string) {
 	switch {
 	case err != nil:
 		return slog.LevelDebug, "statement failed"
@@ -82,9 +84,9 @@ func severity(took time.Duration, err error) (slog.Level, string) {
 	}
 }
 
-// reason is the database's own word for err. Other errors give their type only: pgx, for one, quotes a value that it
-// cannot encode.
-func reason(err error) string {
+// loggableError is the database's own word for err. Other errors give their type only: pgx, for
+// one, quotes a value that it cannot encode.
+func loggableError(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Error()
 	}

@@ -18,9 +18,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrate applies the migrations that the database at db has not seen, each in a transaction of its own. Servers that
-// start together take turns, on both dialects; a server that finds the work done by another returns at once. A database
-// that a newer program has migrated is refused.
+// Migrate applies the migrations that the database at db has not seen, each in a transaction of its
+// own. Servers that start together take turns, on both dialects; a server that finds the work done
+// by another returns at once. A database that a newer program has migrated is refused.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	files, err := migrationFiles(db)
 	if err != nil {
@@ -62,6 +62,11 @@ func newProvider(db *gorm.DB, files fs.FS) (*goose.Provider, error) {
 	if db.Name() == "sqlite" {
 		dialect, migrationLock = goose.DialectSQLite3, sqliteMigrationLock{}
 	}
+	if postgres, ok := db.Dialector.(postgresDialector); ok && postgres.migrationConnector != nil {
+		pool = openPostgresPool(postgres.migrationConnector, 2)
+		defer pool.Close()
+		migrationLock = &pooledMigrationLock{pool: pool}
+	}
 	provider, err := goose.NewProvider(dialect, pool, files,
 		goose.WithSessionLocker(migrationLock), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -70,18 +75,29 @@ func newProvider(db *gorm.DB, files fs.FS) (*goose.Provider, error) {
 	return provider, nil
 }
 
-// postgresMigrationLock is an advisory lock of the session. Nothing but a simultaneous start depends on it: on an engine
-// without advisory locks, run the migrate command once before the servers.
+// postgresMigrationLock is an advisory lock of the session. Nothing but a simultaneous start
+// depends on it: on an engine without advisory locks, run the migrate command once before the
+// servers.
 type postgresMigrationLock struct{}
 
 var errMigrating = errors.New("another server migrates")
 
-// SessionLock asks again and again rather than wait inside one statement: a waiting statement holds a snapshot, and
-// CREATE INDEX CONCURRENTLY in the other server's migration would wait for that.
+// SessionLock asks again and again rather than wait inside one statement: a waiting statement holds
+// a snapshot, and CREATE INDEX CONCURRENTLY in the other server's migration would wait for that.
 func (postgresMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	ask := func() (bool, error) {
+	if err := retryAdvisoryLock(ctx, conn, "SELECT pg_try_advisory_lock($1)"); err != nil {
+		return err
+	}
+	// An index on a large table may take longer than any request. lock_timeout stays: whoever
+	// cannot get a table's lock in three seconds must not make every request queue behind them.
+	_, err := conn.ExecContext(ctx, "SET statement_timeout = 0")
+	return err
+}
+
+func retryAdvisoryLock(ctx context.Context, session rowQuerier, query string) error {
+	tryLock := func() (bool, error) {
 		var locked bool
-		err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.DefaultLockID).Scan(&locked)
+		err := session.QueryRowContext(ctx, query, lock.DefaultLockID).Scan(&locked)
 		if err != nil {
 			return false, backoff.Permanent(err)
 		}
@@ -90,13 +106,13 @@ func (postgresMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) er
 		}
 		return true, nil
 	}
-	if _, err := backoff.Retry(ctx, ask, append(retryOptions(ctx), backoff.WithMaxElapsedTime(5*time.Minute))...); err != nil {
-		return err
-	}
-	// An index on a large table may take longer than any request. lock_timeout stays: whoever cannot get a table's lock
-	// in three seconds must not make every request queue behind them.
-	_, err := conn.ExecContext(ctx, "SET statement_timeout = 0")
+	_, err := backoff.Retry(ctx, tryLock, append(retryOptions(ctx), backoff.WithMaxElapsedTime(5*time.Minute))...)
 	return err
+}
+
+// rowQuerier is a connection, or a transaction on one.
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // SessionUnlock gives the connection back to the pool as it was.
@@ -106,8 +122,39 @@ func (postgresMigrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) 
 	return errors.Join(err, unlockErr)
 }
 
-// Stamp writes mode into a database at its first start and refuses a database that was stamped otherwise: sandbox money
-// must never meet real customers. The migrations must have been applied.
+// pooledMigrationLock is the same lock behind a connection pooler, where a session's lock would
+// stay with a session of the server that other clients get next. A transaction beside the
+// migrations holds it. Without a snapshot (READ COMMITTED) it is in the way of no CREATE INDEX
+// CONCURRENTLY.
+type pooledMigrationLock struct {
+	pool   *sql.DB
+	holder *sql.Tx
+}
+
+// SessionLock waits until no other server migrates.
+func (l *pooledMigrationLock) SessionLock(ctx context.Context, _ *sql.Conn) error {
+	holder, err := l.pool.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	_, err = holder.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
+	if err == nil {
+		err = retryAdvisoryLock(ctx, holder, "SELECT pg_try_advisory_xact_lock($1)")
+	}
+	if err != nil {
+		return errors.Join(err, holder.Rollback())
+	}
+	l.holder = holder
+	return nil
+}
+
+// SessionUnlock ends the transaction that holds the lock.
+func (l *pooledMigrationLock) SessionUnlock(context.Context, *sql.Conn) error {
+	return l.holder.Rollback()
+}
+
+// Stamp writes mode into a database at its first start and refuses a database that was stamped
+// otherwise: sandbox money must never meet real customers. The migrations must have been applied.
 func Stamp(ctx context.Context, db *gorm.DB, mode string) error {
 	var stamped string
 	err := Transact(ctx, db, func(tx *gorm.DB) error {

@@ -27,8 +27,8 @@ func eachEmpty(t *testing.T, fn func(t *testing.T, url string)) {
 	}
 }
 
-// files are migrations, the first of which is number 1.
-func files(migrations ...string) fs.FS {
+// migrationFiles are migrations, the first of which is number 1.
+func migrationFiles(migrations ...string) fs.FS {
 	names := []string{"00001_first.sql", "00002_second.sql"}
 	found := fstest.MapFS{}
 	for i, sql := range migrations {
@@ -37,8 +37,8 @@ func files(migrations ...string) fs.FS {
 	return found
 }
 
-// together runs fn in eight servers at once, each with a handle of its own.
-func together(t *testing.T, url string, fn func(server int, db *gorm.DB)) {
+// runTogether runs fn in eight servers at once, each with a handle of its own.
+func runTogether(t *testing.T, url string, fn func(server int, db *gorm.DB)) {
 	t.Helper()
 	var ready, done sync.WaitGroup
 	ready.Add(8)
@@ -56,7 +56,7 @@ func together(t *testing.T, url string, fn func(server int, db *gorm.DB)) {
 func TestMigrateIsSafeWhenEightServersStartTogether(t *testing.T) {
 	t.Parallel()
 	eachEmpty(t, func(t *testing.T, url string) {
-		together(t, url, func(_ int, db *gorm.DB) {
+		runTogether(t, url, func(_ int, db *gorm.DB) {
 			if err := database.Migrate(t.Context(), db); err != nil {
 				t.Error(err)
 			}
@@ -69,8 +69,8 @@ func TestMigrateAppliesEachMigrationOnceHoweverManyServersStart(t *testing.T) {
 	t.Parallel()
 	eachEmpty(t, func(t *testing.T, url string) {
 		// The second migration would do its work again without a complaint.
-		migrations := files("CREATE TABLE counters (id integer, number integer);", "INSERT INTO counters VALUES (1, 1);")
-		together(t, url, func(_ int, db *gorm.DB) {
+		migrations := migrationFiles("CREATE TABLE counters (id integer, number integer);", "INSERT INTO counters VALUES (1, 1);")
+		runTogether(t, url, func(_ int, db *gorm.DB) {
 			if err := database.MigrateFiles(t.Context(), db, migrations); err != nil {
 				t.Error(err)
 			}
@@ -105,11 +105,11 @@ func TestMigrateKeepsWhatWasAppliedBeforeAMistake(t *testing.T) {
 	eachEmpty(t, func(t *testing.T, url string) {
 		db := databasetest.Open(t, url)
 		first := "CREATE TABLE counters (id integer, number integer);"
-		mistaken := files(first, "INSERT INTO counters VALUES (1, 1); SELECT nonsense;")
+		mistaken := migrationFiles(first, "INSERT INTO counters VALUES (1, 1); SELECT nonsense;")
 		if err := database.MigrateFiles(t.Context(), db, mistaken); err == nil {
 			t.Error("a mistake was applied")
 		}
-		if err := database.MigrateFiles(t.Context(), db, files(first, "INSERT INTO counters VALUES (1, 2);")); err != nil {
+		if err := database.MigrateFiles(t.Context(), db, migrationFiles(first, "INSERT INTO counters VALUES (1, 2);")); err != nil {
 			t.Fatal(err)
 		}
 		wantNumber(t, db, 1, 2)
@@ -135,7 +135,7 @@ func TestMigrateStopsWhenTheContextEnds(t *testing.T) {
 
 func TestMigrateGivesItsConnectionBackAsItWas(t *testing.T) {
 	t.Parallel()
-	db := databasetest.Open(t, with(databasetest.EmptyURL(t, databasetest.Postgres), "pool_max_conns", "1"))
+	db := databasetest.Open(t, withParam(databasetest.EmptyURL(t, databasetest.Postgres), "pool_max_conns", "1"))
 	if err := database.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestStampLetsOneModeWinWhenServersOfBothStartTogether(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			var refused [8]bool
-			together(t, databasetest.URL(t, dialect), func(server int, db *gorm.DB) {
+			runTogether(t, databasetest.URL(t, dialect), func(server int, db *gorm.DB) {
 				mode := []string{"sandbox", "live"}[server%2]
 				refused[server] = database.Stamp(t.Context(), db, mode) != nil
 			})

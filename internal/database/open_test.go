@@ -17,8 +17,8 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// with sets a parameter of the address.
-func with(address, name, value string) string {
+// withParam sets a parameter of the address.
+func withParam(address, name, value string) string {
 	if u, err := url.Parse(address); err == nil && u.Scheme != "file" {
 		query := u.Query()
 		query.Set(name, value)
@@ -32,8 +32,8 @@ func with(address, name, value string) string {
 	return address + separator + name + "=" + url.QueryEscape(value)
 }
 
-// production is the address without what databasetest adds to it.
-func production(t *testing.T, address string) string {
+// withProductionTimeouts is the address without what databasetest adds to it.
+func withProductionTimeouts(t *testing.T, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -59,7 +59,7 @@ func wantSetting(t *testing.T, db *gorm.DB, query, want string) {
 
 func TestPostgresBoundsEveryWait(t *testing.T) {
 	t.Parallel()
-	db := databasetest.Open(t, production(t, databasetest.URL(t, databasetest.Postgres)))
+	db := databasetest.Open(t, withProductionTimeouts(t, databasetest.URL(t, databasetest.Postgres)))
 	wantSetting(t, db, "SHOW lock_timeout", "3s")
 	wantSetting(t, db, "SHOW statement_timeout", "10s")
 	wantSetting(t, db, "SHOW idle_in_transaction_session_timeout", "30s")
@@ -68,8 +68,8 @@ func TestPostgresBoundsEveryWait(t *testing.T) {
 
 func TestPostgresObeysTheSettingsOfTheAddress(t *testing.T) {
 	t.Parallel()
-	address := with(databasetest.URL(t, databasetest.Postgres), "lock_timeout", "7s")
-	db := databasetest.Open(t, with(address, "pool_max_conns", "3"))
+	address := withParam(databasetest.URL(t, databasetest.Postgres), "lock_timeout", "7s")
+	db := databasetest.Open(t, withParam(address, "pool_max_conns", "3"))
 	wantSetting(t, db, "SHOW lock_timeout", "7s")
 	pool, err := db.DB()
 	if err != nil {
@@ -83,7 +83,7 @@ func TestPostgresObeysTheSettingsOfTheAddress(t *testing.T) {
 // Not parallel: it sets a variable of the process. .ci/run runs all tests this way.
 func TestPostgresObeysPGOPTIONSBesideItsOwnSettings(t *testing.T) {
 	t.Setenv("PGOPTIONS", "-c default_transaction_isolation=serializable")
-	db := databasetest.Open(t, production(t, databasetest.URL(t, databasetest.Postgres)))
+	db := databasetest.Open(t, withProductionTimeouts(t, databasetest.URL(t, databasetest.Postgres)))
 	wantSetting(t, db, "SHOW transaction_isolation", "serializable")
 	wantSetting(t, db, "SHOW lock_timeout", "3s")
 }
@@ -168,16 +168,16 @@ func TestALockingReadWorksOnBothDialects(t *testing.T) {
 	})
 }
 
-func TestPingFailsOnceTheDatabaseIsClosed(t *testing.T) {
+func TestReadyFailsOnceTheDatabaseIsClosed(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
-		if err := database.Ping(t.Context(), db); err != nil {
+		if err := database.Ready(t.Context(), db); err != nil {
 			t.Errorf("an open database does not answer: %v", err)
 		}
 		if err := database.Close(db); err != nil {
 			t.Fatal(err)
 		}
-		if database.Ping(t.Context(), db) == nil {
+		if database.Ready(t.Context(), db) == nil {
 			t.Error("a closed database answers")
 		}
 	})

@@ -3,8 +3,8 @@ package database
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -13,8 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 )
@@ -22,35 +20,55 @@ import (
 const (
 	defaultConnections = 20
 	connectTimeout     = 5 * time.Second
-	// A connection is replaced now and then so that a fail-over or a grown cluster is noticed without a restart.
+	// A connection is replaced now and then so that a fail-over or a grown cluster is noticed
+	// without a restart.
 	connectionLifetime = time.Hour
 )
 
 func openPostgres(ctx context.Context, url string) (gorm.Dialector, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		// pgx hides passwords in its message as well as it can. Of a mistyped address that is not well enough.
-		return nil, errors.New("the PostgreSQL address cannot be read; expected postgres://user:password@host:5432/name")
+		return nil, describeParseError(url, err)
 	}
-	connections, err := maxConnections(config.RuntimeParams)
+	connections, err := takeMaxConnections(config.RuntimeParams)
 	if err != nil {
 		return nil, err
 	}
+	limits := takeLimits(config.RuntimeParams)
 	setDefaults(config)
+	preferPrimary(config, url)
 
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(scanTimesAsUTC))
+	pooler, err := detectPooler(ctx, config)
+	if err != nil {
+		return nil, describeConnectError(url, err)
+	}
+	sessions := &postgresSessions{}
+	sessions.install(config)
+	dialector := postgresDialector{sessions: sessions}
+	connector := limits.directConnector(config, sessions)
+	if pooler {
+		dialector.migrationConnector = limits.withoutStatementTimeout().pooledConnector(config, sessions, false)
+		connector = limits.pooledConnector(config, sessions, true)
+	}
+	pool := openPostgresPool(connector, connections)
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(describeConnectError(url, err), pool.Close())
+	}
+	dialector.Dialector = postgres.New(postgres.Config{Conn: pool}).(*postgres.Dialector)
+	return dialector, nil
+}
+
+func openPostgresPool(connector driver.Connector, connections int) *sql.DB {
+	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections) // fewer would close and dial connections under load
 	pool.SetConnMaxLifetime(connectionLifetime)
-	if err := pool.PingContext(ctx); err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
-	dialector := postgres.New(postgres.Config{Conn: pool}).(*postgres.Dialector)
-	return postgresDialector{dialector}, nil
+	return pool
 }
 
-// maxConnections takes pool_max_conns, pgx's own name for it, out of the parameters that are sent to the server.
-func maxConnections(params map[string]string) (int, error) {
+// takeMaxConnections takes pool_max_conns, pgx's own name for it, out of the parameters that are
+// sent to the server.
+func takeMaxConnections(params map[string]string) (int, error) {
 	text, ok := params["pool_max_conns"]
 	if !ok {
 		return defaultConnections, nil
@@ -58,22 +76,14 @@ func maxConnections(params map[string]string) (int, error) {
 	delete(params, "pool_max_conns")
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("pool_max_conns must be a number above zero, not %q", text)
+		return 0, errors.New("pool_max_conns in DATABASE_URL must be a number above zero")
 	}
 	return n, nil
 }
 
-// setDefaults bounds every wait at the server, so that a lost client or a forgotten transaction cannot hold a lock.
-// They travel as startup parameters, beside whatever PGOPTIONS asks for.
+// setDefaults sends only what every connection pooler takes as a startup parameter.
 func setDefaults(config *pgx.ConnConfig) {
-	defaults := map[string]string{
-		"application_name":                    "pointcharge",
-		"lock_timeout":                        "3s",
-		"statement_timeout":                   "10s",
-		"idle_in_transaction_session_timeout": "30s",
-		"timezone":                            "UTC",
-	}
-	for name, value := range defaults {
+	for name, value := range map[string]string{"application_name": "pointcharge", "timezone": "UTC"} {
 		if _, given := config.RuntimeParams[name]; !given {
 			config.RuntimeParams[name] = value
 		}
@@ -83,18 +93,29 @@ func setDefaults(config *pgx.ConnConfig) {
 	}
 }
 
-// scanTimesAsUTC, because pgx reads timestamptz in the machine's zone and two machines should print the same time.
-func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
-	conn.TypeMap().RegisterType(&pgtype.Type{
-		Name:  "timestamptz",
-		OID:   pgtype.TimestamptzOID,
-		Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-	})
-	return nil
+// preferPrimary passes over standbys when the address names several hosts and does not say which
+// of them it wants (target_session_attrs).
+func preferPrimary(config *pgx.ConnConfig, url string) {
+	if config.ValidateConnect != nil || strings.Contains(url, "target_session_attrs") {
+		return
+	}
+	for _, other := range config.Fallbacks {
+		if other.Host != config.Host || other.Port != config.Port {
+			config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+			return
+		}
+	}
 }
 
 // postgresDialector changes what GORM makes of PostgreSQL's errors and of logged statements.
-type postgresDialector struct{ *postgres.Dialector }
+type postgresDialector struct {
+	*postgres.Dialector
+
+	sessions *postgresSessions
+	// migrationConnector is set behind a connection pooler, where migrations need connections with
+	// other limits. Without a pooler, SET does that.
+	migrationConnector driver.Connector
+}
 
 // Explain leaves a statement without values as it is; GORM's own would write $1$ for $1.
 func (d postgresDialector) Explain(sql string, values ...any) string {
@@ -104,20 +125,20 @@ func (d postgresDialector) Explain(sql string, values ...any) string {
 	return d.Dialector.Explain(sql, values...)
 }
 
-// Translate keeps bound values out of an error's text, and marks a lost connection while it can still be told from the
-// caller's own io.EOF: pgx reports one as a bare network error.
+// Translate keeps bound values out of an error's text, and marks a lost connection while it can
+// still be told from the caller's own io.EOF: pgx reports one as a bare network error.
 func (d postgresDialector) Translate(err error) error {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		err = withoutValues(*refused)
 	}
 	if isConnectionLost(err) {
-		return lostError{err}
+		return connectionLostError{err}
 	}
 	return d.Dialector.Translate(err)
 }
 
-// withoutValues drops what PostgreSQL quotes from rows and parameters: a detail names the key that exists already, a
-// data exception (class 22) quotes the value it could not read.
+// withoutValues drops what PostgreSQL quotes from rows and parameters: a detail names the key that
+// exists already, a data exception (class 22) quotes the value it could not read.
 func withoutValues(err pgconn.PgError) error {
 	err.Detail, err.Where, err.InternalQuery = "", "", ""
 	if strings.HasPrefix(err.Code, "22") {
@@ -126,10 +147,11 @@ func withoutValues(err pgconn.PgError) error {
 	return &err
 }
 
-// lostError says that the connection broke, so that nobody knows what became of the last statement.
-type lostError struct{ error }
+// connectionLostError says that the connection broke, so that nobody knows what became of the last
+// statement.
+type connectionLostError struct{ error }
 
-func (e lostError) Unwrap() error { return e.error }
+func (e connectionLostError) Unwrap() error { return e.error }
 
 func isConnectionLost(err error) bool {
 	if _, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -5,9 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/glebarez/sqlite"
@@ -16,23 +19,24 @@ import (
 
 const sqliteReaders = 8
 
-// openSQLite keeps one connection for writing and several for reading. SQLite has one writer at a time; those who wait
-// for it in database/sql's queue notice when their context ends, while SQLite's own busy handler sleeps, polls and
-// starves some of them. See TestSixtyFourWritersShareOneFile.
+// openSQLite keeps one connection for writing and several for reading. SQLite has one writer at a
+// time; those who wait for it in database/sql's queue notice when their context ends, while
+// SQLite's own busy handler sleeps, polls and starves some of them. See
+// TestSixtyFourWritersShareOneFile.
 func openSQLite(ctx context.Context, address string) (gorm.Dialector, error) {
-	if err := createFolder(address); err != nil {
+	if err := createSQLiteFolder(address); err != nil {
 		return nil, err
 	}
 	connector := sqliteConnector{dsn: sqliteDSN(address)}
 	writer := openSQLitePool(connector, 1)
 	readers := writer // every connection to a database in memory would see another database
-	if !inMemory(address) {
+	if !isInMemory(address) {
 		readers = openSQLitePool(connector, sqliteReaders)
 	}
 	pool := &sqlitePool{DB: readers, writer: writer}
 	// The writer first: it creates the file and makes it a WAL file before any reader looks.
 	if err := errors.Join(writer.PingContext(ctx), readers.PingContext(ctx)); err != nil {
-		return nil, errors.Join(err, pool.Close())
+		return nil, errors.Join(describeSQLiteError(address, err), pool.Close())
 	}
 	return &sqlite.Dialector{Conn: pool}, nil
 }
@@ -58,24 +62,80 @@ func sqliteDSN(address string) string {
 	return file + "?" + ours + "&" + query
 }
 
-func inMemory(address string) bool {
+func isInMemory(address string) bool {
 	return strings.Contains(address, ":memory:") || strings.Contains(address, "mode=memory")
 }
 
-func createFolder(address string) error {
-	if inMemory(address) {
+func createSQLiteFolder(address string) error {
+	if isInMemory(address) {
 		return nil
 	}
-	file, err := sqliteFile(address)
+	file, err := sqliteFilePath(address)
 	if err != nil {
 		return err
 	}
 	// Payments are nobody else's business on this machine.
-	return os.MkdirAll(filepath.Dir(file), 0o700)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return explainNotWritable(filepath.Dir(file), err)
+	}
+	return nil
 }
 
-// sqliteFile reads file:data/x.db, file:/var/x.db and file:///var/x.db as SQLite does.
-func sqliteFile(address string) (string, error) {
+// describeSQLiteError replaces what SQLite says of a file that it cannot open or write, which is
+// "out of memory" or "unable to open database file", by the path, the reason and the user.
+func describeSQLiteError(address string, err error) error {
+	path, pathErr := sqliteFilePath(address)
+	if pathErr != nil || isInMemory(address) {
+		return err
+	}
+	for _, try := range []func(string) error{tryFolder, tryFile} {
+		if reason := try(path); reason != nil {
+			return reason
+		}
+	}
+	return fmt.Errorf("cannot open %s: %w", path, err)
+}
+
+// tryFolder creates a file beside the database, as SQLite does for its log.
+func tryFolder(path string) error {
+	folder := filepath.Dir(path)
+	probe, err := os.CreateTemp(folder, ".pointcharge-*")
+	if err != nil {
+		return explainNotWritable(folder, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func tryFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explainNotWritable(path, err)
+	}
+	return file.Close()
+}
+
+func explainNotWritable(path string, err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failed.Err
+	}
+	return fmt.Errorf("%s is not writable by user %s: %w", path, userName(), err)
+}
+
+// userName is the user that runs this process, by number where the system knows no name: minimal
+// container images have no user database.
+func userName() string {
+	id := strconv.Itoa(os.Getuid())
+	if account, err := user.LookupId(id); err == nil {
+		return account.Username + " (" + id + ")"
+	}
+	return id
+}
+
+// sqliteFilePath reads file:data/x.db, file:/var/x.db and file:///var/x.db as SQLite does.
+func sqliteFilePath(address string) (string, error) {
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return "", fmt.Errorf("the SQLite address cannot be read: %w", err)
@@ -86,7 +146,8 @@ func sqliteFile(address string) (string, error) {
 	return url.PathUnescape(parsed.Opaque)
 }
 
-// sqlitePool is GORM's connection pool for a SQLite file: SELECT goes to the readers, all else to the writer.
+// sqlitePool is GORM's connection pool for a SQLite file: SELECT goes to the readers, all else to
+// the writer.
 type sqlitePool struct {
 	*sql.DB // the readers
 	writer  *sql.DB
@@ -105,17 +166,18 @@ func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any)
 	return p.writer.ExecContext(ctx, query, args...)
 }
 
-// QueryContext runs at a reader, or at the writer if the query returns rows that it writes (RETURNING).
+// QueryContext runs at a reader, or at the writer if the query returns rows that it writes
+// (RETURNING).
 func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return p.of(query).QueryContext(ctx, query, args...)
+	return p.poolFor(query).QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext chooses like QueryContext.
 func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return p.of(query).QueryRowContext(ctx, query, args...)
+	return p.poolFor(query).QueryRowContext(ctx, query, args...)
 }
 
-func (p *sqlitePool) of(query string) *sql.DB {
+func (p *sqlitePool) poolFor(query string) *sql.DB {
 	const read = "SELECT"
 	query = strings.TrimSpace(query)
 	if len(query) >= len(read) && strings.EqualFold(query[:len(read)], read) {
@@ -124,10 +186,12 @@ func (p *sqlitePool) of(query string) *sql.DB {
 	return p.writer
 }
 
-// GetDBConn is what GORM's DB.DB() returns: the writer, because migrations, statistics and limits are about it.
+// GetDBConn is what GORM's DB.DB() returns: the writer, because migrations, statistics and limits
+// are about it.
 func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer, nil }
 
-// Close closes the readers first, so that the last connection, the writer, folds the WAL into the file.
+// Close closes the readers first, so that the last connection, the writer, folds the WAL into the
+// file.
 func (p *sqlitePool) Close() error {
 	return errors.Join(p.DB.Close(), p.writer.Close())
 }

@@ -17,11 +17,12 @@ func isBusy(err error) bool {
 	return ok && refused.Code()&0xff == sqliteBusy
 }
 
-// sqliteConnector opens connections that repair what the driver and database/sql leave undone between them.
+// sqliteConnector opens connections that repair what the driver and database/sql leave undone
+// between them.
 type sqliteConnector struct{ dsn string }
 
-// Connect tries again while the file is busy: several servers that create one file at the same time all switch it to
-// WAL, and SQLite refuses all but one at once, whatever its busy timeout.
+// Connect tries again while the file is busy: several servers that create one file at the same time
+// all switch it to WAL, and SQLite refuses all but one at once, whatever its busy timeout.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	open := func() (driver.Conn, error) {
 		conn, err := c.Driver().Open(c.dsn)
@@ -40,7 +41,8 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver is the pure Go driver without any functions of its own.
 func (c sqliteConnector) Driver() driver.Driver { return &gosqlite.Driver{} }
 
-// driverConn is what database/sql finds in a connection of the driver; the wrapper must not hide any of it.
+// driverConn is what database/sql finds in a connection of the driver; the wrapper must not hide
+// any of it.
 type driverConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -55,15 +57,15 @@ type sqliteConn struct {
 	migrating bool // inside the transaction that migrationLock holds
 }
 
-// ResetSession and IsValid tell database/sql to keep a connection whose transaction was rolled back because its
-// context ended. Without them it would be closed, and with it a database in memory.
+// ResetSession and IsValid tell database/sql to keep a connection whose transaction was rolled back
+// because its context ended. Without them it would be closed, and with it a database in memory.
 func (c *sqliteConn) ResetSession(context.Context) error { return nil }
 
 // IsValid is documented at ResetSession.
 func (c *sqliteConn) IsValid() bool { return true }
 
-// BeginTx begins a transaction, or a savepoint while the database is migrated: goose opens a transaction for each
-// migration, and all of them run inside the one that keeps other servers out.
+// BeginTx begins a transaction, or a savepoint while the database is migrated: goose opens a
+// transaction for each migration, and all of them run inside the one that keeps other servers out.
 func (c *sqliteConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	if c.migrating {
 		_, err := c.ExecContext(ctx, "SAVEPOINT migration", nil)
@@ -78,8 +80,9 @@ func (c *sqliteConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 
 type sqliteTx struct{ driver.Tx }
 
-// Commit rolls back when it fails. SQLite keeps a transaction open whose COMMIT was refused (busy, a deferred foreign
-// key), database/sql takes it for finished, and the next user of the connection could not begin.
+// Commit rolls back when it fails. SQLite keeps a transaction open whose COMMIT was refused (busy,
+// a deferred foreign key), database/sql takes it for finished, and the next user of the connection
+// could not begin.
 func (tx sqliteTx) Commit() error {
 	err := tx.Tx.Commit()
 	if err != nil {
@@ -100,7 +103,8 @@ func (s sqliteSavepoint) Rollback() error {
 	return err
 }
 
-// sqliteMigrationLock is goose's lock on SQLite: a transaction around all migrations, which only one process can have.
+// sqliteMigrationLock is goose's lock on SQLite: a transaction around all migrations, which only
+// one process can have.
 type sqliteMigrationLock struct{}
 
 // SessionLock waits until no other process migrates.
@@ -118,7 +122,8 @@ func (sqliteMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) erro
 	return setMigrating(conn, true)
 }
 
-// SessionUnlock keeps what was migrated. A migration that failed has been rolled back to its savepoint already.
+// SessionUnlock keeps what was migrated. A migration that failed has been rolled back to its
+// savepoint already.
 func (sqliteMigrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "COMMIT")
 	if err != nil {

@@ -75,7 +75,7 @@ func TestSQLiteReturnsRowsThatAStatementWrites(t *testing.T) {
 
 func TestTransactGivesUpOnABusyFileWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
-	address := with(databasetest.URL(t, databasetest.SQLite), "_pragma", "busy_timeout(0)")
+	address := withParam(databasetest.URL(t, databasetest.SQLite), "_pragma", "busy_timeout(0)")
 	db := withCounter(t, databasetest.Open(t, address), 1)
 	other := databasetest.Open(t, address)
 	runs := 0

@@ -12,27 +12,31 @@ import (
 	"gorm.io/gorm"
 )
 
-// patience bounds the retries of a caller whose context has no deadline.
-const patience = 30 * time.Second
+// retryTimeout bounds the retries of a caller whose context has no deadline.
+const retryTimeout = 30 * time.Second
 
-// Transact runs fn in a transaction and commits it, or rolls it back if fn returns an error or panics.
+// Transact runs fn in a transaction and commits it, or rolls it back if fn returns an error or
+// panics.
 //
-// It begins again, with jitter and until ctx's deadline (30 seconds if it has none), when the database refused for a
-// reason that passes: a serialization failure, a deadlock, a busy SQLite file, a connection that was lost or could not
-// be made. A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work was written.
-// It must therefore converge: read what is there, write only what is missing, assume nothing, and have no effect but
-// SQL through tx. A variable that fn fills must be filled anew by each run.
+// It begins again, with jitter and until ctx's deadline (30 seconds if it has none), when the
+// database refused for a reason that passes: a serialization failure, a deadlock, a busy SQLite
+// file, a connection that was lost or could not be made, a session that a fail-over left read-only.
+// A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work
+// was written. It must therefore converge: read what is there, write only what is missing, assume
+// nothing, and have no effect but SQL through tx. A variable that fn fills must be filled anew by
+// each run.
 //
-// Every other error of fn is returned as it is, after one run: fn must pass on the errors of tx it gets, wrapped or not.
-// When ctx has ended the error satisfies errors.Is(err, ctx.Err()), and whether fn's work was written is unknown only if
-// it ended during the COMMIT. There are no nested transactions: Transact refuses a db that is one.
+// Every other error of fn is returned as it is, after one run: fn must pass on the errors of tx it
+// gets, wrapped or not. When ctx has ended the error satisfies errors.Is(err, ctx.Err()), and
+// whether fn's work was written is unknown only if it ended during the COMMIT. There are no nested
+// transactions: Transact refuses a db that is one.
 func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
 		return errors.New("database: Transact was called inside a transaction")
 	}
 	var last error
 	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
-		if last = db.WithContext(ctx).Transaction(fn); last != nil && !passes(last) {
+		if last = db.WithContext(ctx).Transaction(fn); last != nil && !isRetryable(last) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
@@ -40,8 +44,8 @@ func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) erro
 	return withContextError(ctx, last)
 }
 
-// withContextError adds the reason that drivers hide: an interrupted SQLite statement or a transaction that
-// database/sql rolled back when ctx ended say nothing of ctx.
+// withContextError adds the reason that drivers hide: an interrupted SQLite statement or a
+// transaction that database/sql rolled back when ctx ended say nothing of ctx.
 func withContextError(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, ctx.Err()) {
 		return err
@@ -50,7 +54,7 @@ func withContextError(ctx context.Context, err error) error {
 }
 
 func retryOptions(ctx context.Context) []backoff.RetryOption {
-	limit := patience
+	limit := retryTimeout
 	if _, ok := ctx.Deadline(); ok {
 		limit = 0 // the context's deadline is the limit
 	}
@@ -65,24 +69,27 @@ func retryOptions(ctx context.Context) []backoff.RetryOption {
 	}
 }
 
-// passes reports whether the same transaction can be expected to succeed a moment later.
-func passes(err error) bool {
+// isRetryable reports whether the same transaction can be expected to succeed a moment later.
+func isRetryable(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return codePasses(refused.Code)
+		return isRetryableCode(refused.Code)
 	}
-	_, lost := errors.AsType[lostError](err)
+	_, lost := errors.AsType[connectionLostError](err)
 	return lost || isBusy(err) || errors.Is(err, driver.ErrBadConn)
 }
 
-// codePasses knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who waited three seconds for a row
-// should hear it, not wait three seconds more.
-func codePasses(code string) bool {
+// isRetryableCode knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who
+// waited three seconds for a row should hear it, not wait three seconds more.
+func isRetryableCode(code string) bool {
 	switch code {
-	case "40001", // serialization_failure
+	case readOnlyTransaction,
+		"25P03", // idle_in_transaction_session_timeout: this process was paused
+		"40001", // serialization_failure
 		"40P01", // deadlock_detected
 		"57P01", // admin_shutdown
 		"57P02", // crash_shutdown
-		"57P03": // cannot_connect_now
+		"57P03", // cannot_connect_now
+		"57P05": // idle_session_timeout
 		return true
 	}
 	const connectionException = "08"

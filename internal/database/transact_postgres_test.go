@@ -16,7 +16,7 @@ import (
 func TestTransactRunsAgainAfterASerializationFailure(t *testing.T) {
 	t.Parallel()
 	url := databasetest.URL(t, databasetest.Postgres)
-	db := withCounter(t, databasetest.Open(t, with(url, "default_transaction_isolation", "serializable")), 1)
+	db := withCounter(t, databasetest.Open(t, withParam(url, "default_transaction_isolation", "serializable")), 1)
 	runs := 0
 	err := database.Transact(t.Context(), db, func(tx *gorm.DB) error {
 		runs++
@@ -40,8 +40,9 @@ func TestTransactRunsAgainAfterASerializationFailure(t *testing.T) {
 func TestTransactRunsAgainWhenTheCommitFailsToSerialize(t *testing.T) {
 	t.Parallel()
 	url := databasetest.URL(t, databasetest.Postgres)
-	db := withCounter(t, databasetest.Open(t, with(url, "default_transaction_isolation", "serializable")), 1, 2)
-	// Write skew: each reads what the other writes. Nobody waits, and PostgreSQL lets the first to commit win.
+	db := withCounter(t, databasetest.Open(t, withParam(url, "default_transaction_isolation", "serializable")), 1, 2)
+	// Write skew: each reads what the other writes. Nobody waits, and PostgreSQL lets the first to
+	// commit win.
 	sum := func(tx *gorm.DB, id int) error {
 		return tx.Exec("UPDATE counters SET number = (SELECT sum(number) FROM counters) + 1 WHERE id = ?", id).Error
 	}
@@ -63,7 +64,7 @@ func TestTransactRunsAgainWhenTheCommitFailsToSerialize(t *testing.T) {
 func TestTransactRunsTheVictimOfADeadlockAgain(t *testing.T) {
 	t.Parallel()
 	url := databasetest.URL(t, databasetest.Postgres)
-	db := withCounter(t, databasetest.Open(t, with(url, "deadlock_timeout", "20ms")), 1, 2)
+	db := withCounter(t, databasetest.Open(t, withParam(url, "deadlock_timeout", "20ms")), 1, 2)
 	var runs atomic.Int32
 	var bothHoldOne, done sync.WaitGroup
 	bothHoldOne.Add(2)
@@ -95,7 +96,7 @@ func TestTransactRunsTheVictimOfADeadlockAgain(t *testing.T) {
 func TestTransactDoesNotWaitTwiceForALock(t *testing.T) {
 	t.Parallel()
 	url := databasetest.URL(t, databasetest.Postgres)
-	db := withCounter(t, databasetest.Open(t, with(url, "lock_timeout", "20ms")), 1)
+	db := withCounter(t, databasetest.Open(t, withParam(url, "lock_timeout", "20ms")), 1)
 	runs := 0
 	err := database.Transact(t.Context(), db, func(holder *gorm.DB) error {
 		if err := increment(holder, 1); err != nil {

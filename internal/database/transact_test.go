@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ func withCounter(t *testing.T, db *gorm.DB, ids ...int) *gorm.DB {
 	}
 	return db
 }
+
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func execute(t *testing.T, db *gorm.DB, sql string, args ...any) {
 	t.Helper()
@@ -55,8 +58,9 @@ func wantRuns(t *testing.T, runs, want int) {
 	}
 }
 
-// wantNoLeak proves that every connection came back: with room for one, a statement only runs if none is lost. It waits
-// for the rollback that database/sql does in the background when a context ends.
+// wantNoLeak proves that every connection came back: with room for one, a statement only runs if
+// none is lost. It waits for the rollback that database/sql does in the background when a context
+// ends.
 func wantNoLeak(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	pool, err := db.DB()

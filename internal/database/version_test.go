@@ -47,7 +47,7 @@ func TestCheckVersionRefusesAnOlderDatabase(t *testing.T) {
 	t.Parallel()
 	eachEmpty(t, func(t *testing.T, url string) {
 		db := databasetest.Open(t, url)
-		if err := database.MigrateFiles(t.Context(), db, files("CREATE TABLE a (id integer);")); err != nil {
+		if err := database.MigrateFiles(t.Context(), db, migrationFiles("CREATE TABLE a (id integer);")); err != nil {
 			t.Fatal(err)
 		}
 		wantRefusal(t, database.CheckVersion(t.Context(), db), "at version 1, this program needs ", ": run `pointcharge migrate`")

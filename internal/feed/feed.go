@@ -1,6 +1,7 @@
-// Package feed hands new ledger lines to those who wait for them. It needs nothing of the database but reads: one poller
-// in each process asks for the numbers of all waiting users' newest lines, and only where a number has moved are lines
-// read. So it does not matter which server wrote a line, and any database will do.
+// Package feed hands new ledger lines to those who wait for them. It needs nothing of the database
+// but reads: one poller in each process asks for the numbers of all waiting users' newest lines,
+// and only where a number has moved are lines read. So it does not matter which server wrote a
+// line, and any database will do.
 package feed
 
 import (
@@ -18,12 +19,12 @@ import (
 )
 
 const (
-	// batch is how many users one statement asks about.
-	batch = 500
+	// usersPerQuery is how many users one statement asks about.
+	usersPerQuery = 500
 	// readAhead is how many lines of a stream are in memory at most.
 	readAhead = 50
-	// pollPatience is how long such a statement may take.
-	pollPatience = 10 * time.Second
+	// pollTimeout is how long such a statement may take.
+	pollTimeout = 10 * time.Second
 	// retryAfter is how many seconds pass before somebody who was refused should try again.
 	retryAfter = 10
 )
@@ -35,8 +36,9 @@ type Config struct {
 	Poll    time.Duration // between two looks at the database; 1 s
 	PerUser int           // streams a user may have open; 5
 	Total   int           // streams that may be open in all; 10,000
-	// Rate is how many lines all streams of a user bring together; 50 a second, and 100 at once. The others wait: what
-	// is asked about each line may be dear, and a ledger can be followed from its first line again and again.
+	// Rate is how many lines all streams of a user bring together; 50 a second, and 100 at once.
+	// The others wait: what is asked about each line may be dear, and a ledger can be followed from
+	// its first line again and again.
 	Rate ratelimit.Rate
 }
 
@@ -84,9 +86,10 @@ func (f *Feed) Close() {
 	f.running.Wait()
 }
 
-// Enter counts a stream of the user's, which may run as long as the context it returns; leave must be called in the end.
-// A *apierror.Error RateLimited when there are too many, or when the feed is closed.
-func (f *Feed) Enter(ctx context.Context, userID string) (_ context.Context, leave func(), err error) {
+// Acquire counts a stream of the user's, which may run as long as the context it returns; leave
+// must be called in the end. A *apierror.Error RateLimited when there are too many, or when the feed
+// is closed.
+func (f *Feed) Acquire(ctx context.Context, userID string) (_ context.Context, leave func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -100,10 +103,10 @@ func (f *Feed) Enter(ctx context.Context, userID string) (_ context.Context, lea
 	f.streams[userID]++
 	ctx, cancel := context.WithCancel(ctx)
 	detach := context.AfterFunc(f.life, cancel)
-	return ctx, func() { detach(); cancel(); f.left(userID) }, nil
+	return ctx, func() { detach(); cancel(); f.release(userID) }, nil
 }
 
-func (f *Feed) left(userID string) {
+func (f *Feed) release(userID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.open--
@@ -112,33 +115,35 @@ func (f *Feed) left(userID string) {
 	}
 }
 
-// Lines are userID's lines after the one with the number after, or from now on if that is nil, each once and in order,
-// until ctx ends. The channel is also closed when the lines cannot be read; who wants more begins again after the last.
-func (f *Feed) Lines(ctx context.Context, userID string, after *int) (<-chan point.Transaction, error) {
+// Subscribe are userID's lines after the one with the number after, or from now on if that is nil,
+// each once and in order, until ctx ends. The channel is also closed when the lines cannot be read;
+// who wants more begins again after the last.
+func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan point.Transaction, error) {
 	seq, newest, err := f.Points.FollowFrom(ctx, userID, after)
 	if err != nil {
 		return nil, err
 	}
 	lines := make(chan point.Transaction)
-	if !f.follow(userID, newest) {
+	if !f.addFollower(userID, newest) {
 		close(lines)
 		return lines, nil
 	}
 	go func() {
 		defer f.running.Done()
-		defer f.unfollow(userID)
+		defer f.removeFollower(userID)
 		defer close(lines)
 		err := apierror.RecoverPanic(func() error { return f.deliver(ctx, userID, seq, lines) })
 		if err != nil && ctx.Err() == nil {
-			f.Log.ErrorContext(ctx, "a stream was cut: its lines cannot be read", "err", err)
+			f.Log.ErrorContext(ctx, "cannot read lines; stream ended", "err", err)
 		}
 	}()
 	return lines, nil
 }
 
-// deliver reads by number, not by time: a line cannot be missed, however late it is noticed or committed.
+// deliver reads by number, not by time: a line cannot be missed, however late it is noticed or
+// committed.
 func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) error {
-	for f.await(ctx, userID, seq) {
+	for f.waitForNewer(ctx, userID, seq) {
 		found, err := f.Points.LinesAfter(ctx, userID, seq, readAhead)
 		if err == nil && len(found) == 0 {
 			err = errors.New("there are none")
@@ -147,7 +152,7 @@ func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan
 			return fmt.Errorf("after %d: %w", seq, err)
 		}
 		for _, line := range found {
-			if !f.pace(ctx, userID) {
+			if !f.throttle(ctx, userID) {
 				return nil
 			}
 			select {
@@ -161,8 +166,8 @@ func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan
 	return nil
 }
 
-// pace waits until the user may have one more line; false when ctx ended first.
-func (f *Feed) pace(ctx context.Context, userID string) bool {
+// throttle waits until the user may have one more line; false when ctx ended first.
+func (f *Feed) throttle(ctx context.Context, userID string) bool {
 	for wait := f.allowed.Take(userID); wait > 0; wait = f.allowed.Take(userID) {
 		select {
 		case <-time.After(wait):
@@ -173,10 +178,11 @@ func (f *Feed) pace(ctx context.Context, userID string) bool {
 	return true
 }
 
-// await waits until there is a line after the one with that number; false when ctx ended first.
-func (f *Feed) await(ctx context.Context, userID string, seq int64) bool {
+// waitForNewer waits until there is a line after the one with that number; false when ctx ended
+// first.
+func (f *Feed) waitForNewer(ctx context.Context, userID string, seq int64) bool {
 	for {
-		newest, moved := f.state(userID)
+		newest, moved := f.newestLine(userID)
 		if newest > seq {
 			return true
 		}
@@ -188,7 +194,7 @@ func (f *Feed) await(ctx context.Context, userID string, seq int64) bool {
 	}
 }
 
-func (f *Feed) state(userID string) (newest int64, moved <-chan struct{}) {
+func (f *Feed) newestLine(userID string) (newest int64, moved <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l := f.ledgers[userID]

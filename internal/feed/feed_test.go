@@ -60,13 +60,13 @@ func newFeed(t *testing.T, db *gorm.DB, poll time.Duration) (*Feed, *statements)
 	return f, counted
 }
 
-func follow(t *testing.T, f *Feed, userID string, after *int) (lines <-chan point.Transaction, leave func()) {
+func subscribe(t *testing.T, f *Feed, userID string, after *int) (lines <-chan point.Transaction, leave func()) {
 	t.Helper()
-	ctx, leave, err := f.Enter(t.Context(), userID)
+	ctx, leave, err := f.Acquire(t.Context(), userID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines, err = f.Lines(ctx, userID, after); err != nil {
+	if lines, err = f.Subscribe(ctx, userID, after); err != nil {
 		t.Fatal(err)
 	}
 	return lines, leave
@@ -87,7 +87,7 @@ func TestTwoHundredStreamsCostOneStatementAnInterval(t *testing.T) {
 		const poll = 10 * time.Millisecond
 		f, counted := newFeed(t, db, poll)
 		for i := range 200 {
-			_, leave := follow(t, f, fmt.Sprint("user-", i), nil)
+			_, leave := subscribe(t, f, fmt.Sprint("user-", i), nil)
 			defer leave()
 		}
 		opened, begun := len(counted.since(0)), time.Now()
@@ -108,7 +108,7 @@ func TestTwoHundredStreamsCostOneStatementAnInterval(t *testing.T) {
 func TestWithoutStreamsNothingIsAsked(t *testing.T) {
 	t.Parallel()
 	f, counted := newFeed(t, databasetest.New(t, databasetest.SQLite), time.Millisecond)
-	_, leave := follow(t, f, "minji", nil)
+	_, leave := subscribe(t, f, "minji", nil)
 	eventually(t, "it looks", func() bool { return len(counted.since(0)) > 3 })
 	leave()
 	eventually(t, "it has stopped looking", func() bool {
@@ -116,15 +116,15 @@ func TestWithoutStreamsNothingIsAsked(t *testing.T) {
 		defer f.mu.Unlock()
 		return !f.polling && len(f.ledgers) == 0 && len(f.streams) == 0 && f.open == 0
 	})
-	lines, leave := follow(t, f, "minji", nil)
+	lines, leave := subscribe(t, f, "minji", nil)
 	defer leave()
-	enter(t, f, "minji", 1)
+	addLines(t, f, "minji", 1)
 	if line := <-lines; line.Seq != 1 {
 		t.Errorf("line %d: the next one to come does not begin it again", line.Seq)
 	}
 }
 
-func enter(t *testing.T, f *Feed, userID string, lines int) {
+func addLines(t *testing.T, f *Feed, userID string, lines int) {
 	t.Helper()
 	for range lines {
 		_, err := f.Points.Adjust(t.Context(), point.AdjustInput{UserID: userID, Amount: 1, Actor: domaintest.Sora(), Reason: "test",
@@ -139,9 +139,9 @@ func enter(t *testing.T, f *Feed, userID string, lines int) {
 func TestWhoDoesNotReadHoldsABoundedNumberOfLines(t *testing.T) {
 	t.Parallel()
 	f, counted := newFeed(t, databasetest.New(t, databasetest.SQLite), time.Millisecond)
-	enter(t, f, "minji", 3*readAhead)
+	addLines(t, f, "minji", 3*readAhead)
 	zero := 0
-	lines, leave := follow(t, f, "minji", &zero)
+	lines, leave := subscribe(t, f, "minji", &zero)
 	defer leave()
 	reads := func() (n int) {
 		for _, text := range counted.since(0) {
@@ -168,9 +168,9 @@ func TestALedgerThatCannotBeReadCutsTheStream(t *testing.T) {
 	t.Parallel()
 	db := databasetest.New(t, databasetest.SQLite)
 	f, _ := newFeed(t, db, time.Millisecond)
-	lines, leave := follow(t, f, "minji", nil)
+	lines, leave := subscribe(t, f, "minji", nil)
 	defer leave()
-	enter(t, f, "minji", 1)
+	addLines(t, f, "minji", 1)
 	if line := <-lines; line.Seq != 1 {
 		t.Fatalf("line %d", line.Seq)
 	}
@@ -189,7 +189,7 @@ func TestALookThatFailsCutsNothing(t *testing.T) {
 	t.Parallel()
 	db := databasetest.New(t, databasetest.SQLite)
 	f, counted := newFeed(t, db, time.Millisecond)
-	lines, leave := follow(t, f, "minji", nil)
+	lines, leave := subscribe(t, f, "minji", nil)
 	defer leave()
 	rename := func(from, to string) {
 		if err := db.Exec("ALTER TABLE " + from + " RENAME TO " + to).Error; err != nil {
@@ -200,7 +200,7 @@ func TestALookThatFailsCutsNothing(t *testing.T) {
 	looks := len(counted.since(0))
 	eventually(t, "several looks have failed", func() bool { return len(counted.since(looks)) > 5 })
 	rename("gone", "wallets")
-	enter(t, f, "minji", 1)
+	addLines(t, f, "minji", 1)
 	if line := <-lines; line.Seq != 1 {
 		t.Errorf("line %d", line.Seq)
 	}
@@ -211,19 +211,19 @@ func TestAPanicEndsNoProcess(t *testing.T) {
 	t.Parallel()
 	db := databasetest.New(t, databasetest.SQLite)
 	f, counted := newFeed(t, db, time.Millisecond)
-	lines, leave := follow(t, f, "minji", nil)
+	lines, leave := subscribe(t, f, "minji", nil)
 	defer leave()
 	looks := len(counted.since(0))
 	counted.setTrap("wallets")
 	eventually(t, "it looks again after a panic", func() bool { return len(counted.since(looks)) > 2 })
 	counted.setTrap("point_transactions")
-	enterUntraced(t, db, "minji")
+	addLineUntraced(t, db, "minji")
 	if line, ok := <-lines; ok {
 		t.Errorf("there is a line %+v", line)
 	}
 }
 
-func enterUntraced(t *testing.T, db *gorm.DB, userID string) {
+func addLineUntraced(t *testing.T, db *gorm.DB, userID string) {
 	t.Helper()
 	quiet := point.New(db.Session(&gorm.Session{Logger: gormlogger.Discard}))
 	_, err := quiet.Adjust(t.Context(), point.AdjustInput{UserID: userID, Amount: 1, Actor: domaintest.Sora(), Reason: "test", Reference: "1"})

@@ -9,8 +9,9 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// follow makes sure that the user's ledger, which has come as far as newest, is looked at; false when the feed is closed.
-func (f *Feed) follow(userID string, newest int64) bool {
+// addFollower makes sure that the user's ledger, which has come as far as newest, is looked at;
+// false when the feed is closed.
+func (f *Feed) addFollower(userID string, newest int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -21,15 +22,15 @@ func (f *Feed) follow(userID string, newest int64) bool {
 		f.ledgers[userID] = &ledger{moved: make(chan struct{})}
 	}
 	f.ledgers[userID].followers++
-	f.ledgers[userID].rise(newest)
+	f.ledgers[userID].raiseNewest(newest)
 	if !f.polling {
 		f.polling = true
-		f.running.Go(f.poll)
+		f.running.Go(f.pollUntilIdle)
 	}
 	return true
 }
 
-func (f *Feed) unfollow(userID string) {
+func (f *Feed) removeFollower(userID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ledgers[userID].followers--; f.ledgers[userID].followers == 0 {
@@ -37,15 +38,15 @@ func (f *Feed) unfollow(userID string) {
 	}
 }
 
-// poll looks at the followed ledgers until nobody follows any.
-func (f *Feed) poll() {
+// pollUntilIdle looks at the followed ledgers until nobody follows any.
+func (f *Feed) pollUntilIdle() {
 	ticker := time.NewTicker(f.Poll)
 	defer ticker.Stop()
 	healthy := true
-	for users := f.followed(); len(users) > 0; users = f.followed() {
-		err := apierror.RecoverPanic(func() error { return f.look(users) })
+	for users := f.followedUsers(); len(users) > 0; users = f.followedUsers() {
+		err := apierror.RecoverPanic(func() error { return f.poll(users) })
 		if err != nil && healthy && f.life.Err() == nil { // once, not every second
-			f.Log.Error("new lines cannot be looked for", "err", err)
+			f.Log.Error("cannot poll for new lines", "err", err)
 		}
 		healthy = err == nil
 		select {
@@ -56,39 +57,40 @@ func (f *Feed) poll() {
 	}
 }
 
-// followed are the users whose ledgers somebody follows. Without any, the poller is over, and the next follower begins another.
-func (f *Feed) followed() []string {
+// followedUsers are the users whose ledgers somebody follows. Without any, the poller is over, and
+// the next follower begins another.
+func (f *Feed) followedUsers() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.polling = len(f.ledgers) > 0
 	return slices.Collect(maps.Keys(f.ledgers))
 }
 
-// look wakes the followers of every ledger that has grown.
-func (f *Feed) look(users []string) error {
-	for some := range slices.Chunk(users, batch) {
-		ctx, cancel := context.WithTimeout(f.life, pollPatience)
+// poll wakes the followers of every ledger that has grown.
+func (f *Feed) poll(users []string) error {
+	for some := range slices.Chunk(users, usersPerQuery) {
+		ctx, cancel := context.WithTimeout(f.life, pollTimeout)
 		newest, err := f.Points.NewestSeqs(ctx, some)
 		cancel()
 		if err != nil {
 			return err
 		}
-		f.wake(newest)
+		f.wakeFollowers(newest)
 	}
 	return nil
 }
 
-func (f *Feed) wake(newest map[string]int64) {
+func (f *Feed) wakeFollowers(newest map[string]int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for userID, seq := range newest {
 		if l := f.ledgers[userID]; l != nil {
-			l.rise(seq)
+			l.raiseNewest(seq)
 		}
 	}
 }
 
-func (l *ledger) rise(seq int64) {
+func (l *ledger) raiseNewest(seq int64) {
 	if seq > l.newest {
 		l.newest = seq
 		close(l.moved)

@@ -18,10 +18,10 @@ func TestConnectionsAreReused(t *testing.T) {
 	var opened atomic.Int64
 	server := httptest.NewUnstartedServer(newStub(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "imp_unknown") {
-			says(404, `{"code":-1,"message":"없음","response":null}`)(w, r)
+			respond(404, `{"code":-1,"message":"없음","response":null}`)(w, r)
 			return
 		}
-		paysAll(w, r)
+		respondPaid(w, r)
 	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
@@ -45,7 +45,7 @@ func BenchmarkPayment(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	body := ok(string(payment))
+	body := okEnvelope(string(payment))
 	client := newStub(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }).client(b, iamport.Config{})
 	b.ReportAllocs()
 	b.SetParallelism(16)
@@ -65,7 +65,7 @@ func BenchmarkDecode(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	body := ok(string(payment))
+	body := okEnvelope(string(payment))
 	client := newClient("http://iamport.test", iamport.Config{Transport: canned{body}})
 	b.ReportAllocs()
 	for b.Loop() {

@@ -19,16 +19,16 @@ func switchable() (stub *stub, broken *atomic.Bool) {
 	broken = new(atomic.Bool)
 	stub = newStub(func(w http.ResponseWriter, r *http.Request) {
 		if broken.Load() {
-			says(502, "<html>")(w, r)
+			respond(502, "<html>")(w, r)
 			return
 		}
-		paysAll(w, r)
+		respondPaid(w, r)
 	})
 	return stub, broken
 }
 
-// wearOut asks until nothing reaches the gateway any more.
-func wearOut(t *testing.T, stub *stub, client *iamport.Client) {
+// openBreaker asks until nothing reaches the gateway any more.
+func openBreaker(t *testing.T, stub *stub, client *iamport.Client) {
 	t.Helper()
 	for range 100 {
 		before := stub.requests.Load()
@@ -47,7 +47,7 @@ func TestBreakerLeavesABrokenGatewayAlone(t *testing.T) {
 		stub, broken := switchable()
 		client := stub.timeless(iamport.Config{})
 		broken.Store(true)
-		wearOut(t, stub, client)
+		openBreaker(t, stub, client)
 		wantCount(t, "requests before it opened", stub.requests.Load(), 10)
 	})
 }
@@ -58,9 +58,9 @@ func TestBreakerClosesWhenTheGatewayIsWellAgain(t *testing.T) {
 		stub, broken := switchable()
 		client := stub.timeless(iamport.Config{})
 		broken.Store(true)
-		wearOut(t, stub, client)
+		openBreaker(t, stub, client)
 		broken.Store(false)
-		pass(6 * time.Second)
+		wait(6 * time.Second)
 		for range 20 {
 			mustPay(t, client)
 		}
@@ -73,17 +73,17 @@ func TestBreakerOpensAgainAfterAFailedTrial(t *testing.T) {
 		stub, broken := switchable()
 		client := stub.timeless(iamport.Config{})
 		broken.Store(true)
-		wearOut(t, stub, client)
+		openBreaker(t, stub, client)
 		before := stub.requests.Load()
-		pass(6 * time.Second)
-		wearOut(t, stub, client)
+		wait(6 * time.Second)
+		openBreaker(t, stub, client)
 		wantCount(t, "trials", stub.requests.Load()-before, 1)
 	})
 }
 
 func TestBreakerStaysClosedForUnknownPayments(t *testing.T) {
 	t.Parallel()
-	stub := newStub(says(404, `{"code":-1,"message":"없음","response":null}`))
+	stub := newStub(respond(404, `{"code":-1,"message":"없음","response":null}`))
 	client := stub.timeless(iamport.Config{})
 	for range 50 {
 		_, err := client.Payment(t.Context(), "imp_1")
@@ -95,7 +95,7 @@ func TestBreakerStaysClosedForUnknownPayments(t *testing.T) {
 func TestBreakerStaysClosedForCallersWhoLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(hangs)
+		stub := newStub(waitForCaller)
 		client := stub.timeless(iamport.Config{})
 		for range 50 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -110,17 +110,17 @@ func TestBreakerStaysClosedForCallersWhoLeave(t *testing.T) {
 func TestBreakerIsNotClosedByCallersWhoLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(hangs)
+		stub := newStub(waitForCaller)
 		client := stub.timeless(iamport.Config{AttemptTimeout: 2 * time.Second})
-		wearOut(t, stub, client)
-		pass(6 * time.Second)
+		openBreaker(t, stub, client)
+		wait(6 * time.Second)
 		before := stub.requests.Load()
 		for range 5 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			client.Payment(ctx, "imp_1")
 			cancel()
 		}
-		wearOut(t, stub, client)
+		openBreaker(t, stub, client)
 		wantCount(t, "requests of five who left and one trial", stub.requests.Load()-before, 6)
 	})
 }
@@ -149,9 +149,9 @@ func TestBreakerOpensForAGatewayThatCannotBeReached(t *testing.T) {
 func TestBreakerOpensForAGatewayThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(hangs)
+		stub := newStub(waitForCaller)
 		client := stub.timeless(iamport.Config{AttemptTimeout: time.Second})
-		wearOut(t, stub, client)
+		openBreaker(t, stub, client)
 		wantCount(t, "requests before it opened", stub.requests.Load(), 10)
 	})
 }
@@ -162,9 +162,9 @@ func TestNoMoreCallsAreInFlightThanAllowed(t *testing.T) {
 		var now, most atomic.Int64
 		stub := newStub(func(w http.ResponseWriter, r *http.Request) {
 			most.Store(max(most.Load(), now.Add(1)))
-			pass(time.Second)
+			wait(time.Second)
 			now.Add(-1)
-			paysAll(w, r)
+			respondPaid(w, r)
 		})
 		client := stub.timeless(iamport.Config{MaxInFlight: 2})
 		var all sync.WaitGroup
@@ -179,7 +179,7 @@ func TestNoMoreCallsAreInFlightThanAllowed(t *testing.T) {
 func TestWaitingForATurnEndsWithTheCallersContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(hangs)
+		stub := newStub(waitForCaller)
 		client := stub.timeless(iamport.Config{MaxInFlight: 1})
 		go client.Payment(t.Context(), "imp_1")
 		synctest.Wait()

@@ -29,9 +29,9 @@ func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payme
 	if err != nil {
 		return charge.Payment{}, err
 	}
-	ctx, stop := c.bounded(ctx)
+	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, post("/payments/cancel", request))
+	response, err := c.do(ctx, postCall("/payments/cancel", request))
 	if isDeclined(err) {
 		return charge.Payment{}, declined(err)
 	}
@@ -45,8 +45,8 @@ func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payme
 	return payment, nil
 }
 
-// cancelRequest refuses what Iamport would misread: an amount of 0 is a full refund there, and so is a
-// forgotten one (contract §0.7, F19).
+// cancelRequest refuses what Iamport would misread: an amount of 0 is a full refund there, and so
+// is a forgotten one (contract §0.7, F19).
 func cancelRequest(cancel charge.Cancel) (cancellationRequest, error) {
 	if err := checkID("impUid", cancel.ImpUID, maxImpUID); err != nil {
 		return cancellationRequest{}, err

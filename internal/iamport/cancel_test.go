@@ -16,22 +16,22 @@ import (
 
 var _ charge.Gateway = (*iamport.Client)(nil)
 
-func refund() charge.Cancel {
+func newRefund() charge.Cancel {
 	return charge.Cancel{ImpUID: "imp_1", Currency: "KRW", Amount: 1000, Checksum: 5000, Reason: "변심"}
 }
 
-// hears keeps the last request body and answers with a payment.
-func hears(body *string) http.HandlerFunc {
+// captureBody keeps the last request body and answers with a payment.
+func captureBody(body *string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		sent, _ := io.ReadAll(r.Body)
 		*body = string(sent)
-		io.WriteString(w, ok(minimal("imp_1", "paid", "cancelled", `"cancel_amount":0`, `"cancel_amount":1000`)))
+		io.WriteString(w, okEnvelope(minimalPayment("imp_1", "paid", "cancelled", `"cancel_amount":0`, `"cancel_amount":1000`)))
 	}
 }
 
 func TestF19CancelWithoutAnAmountReachesNobody(t *testing.T) {
 	t.Parallel()
-	stub := newStub(paysAll)
+	stub := newStub(respondPaid)
 	client := stub.timeless(iamport.Config{})
 	for _, cancel := range []charge.Cancel{
 		{ImpUID: "imp_1", Currency: "KRW", Checksum: 5000},
@@ -53,9 +53,9 @@ func TestF19CancelSendsAmountAndChecksumOfTheCurrency(t *testing.T) {
 		"USD": `{"imp_uid":"imp_1","amount":10.00,"checksum":50.00,"reason":"변심"}`,
 	} {
 		var body string
-		cancel := refund()
+		cancel := newRefund()
 		cancel.Currency = currency
-		payment, err := newStub(hears(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel)
+		payment, err := newStub(captureBody(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel)
 		if err != nil || body != want || payment.CancelledAmount != 1000 {
 			t.Errorf("sent %s, want %s; got %+v, %v", body, want, payment, err)
 		}
@@ -65,10 +65,10 @@ func TestF19CancelSendsAmountAndChecksumOfTheCurrency(t *testing.T) {
 func TestCancelSendsTheRefundAccountAndAsksForTheWebhook(t *testing.T) {
 	t.Parallel()
 	var body string
-	cancel := refund()
+	cancel := newRefund()
 	cancel.Account = &charge.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
 	cancel.Notify = true
-	if _, err := newStub(hears(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel); err != nil {
+	if _, err := newStub(captureBody(&body)).timeless(iamport.Config{}).Cancel(t.Context(), cancel); err != nil {
 		t.Fatal(err)
 	}
 	const want = `"refund_holder":"홍길동","refund_bank":"04","refund_account":"110-1","refund_tel":"010","enable_webhook":true}`
@@ -79,8 +79,8 @@ func TestCancelSendsTheRefundAccountAndAsksForTheWebhook(t *testing.T) {
 
 func TestF18RefusedCancelIsAnErrorThoughItIsA200(t *testing.T) {
 	t.Parallel()
-	stub := newStub(says(200, `{"code":1,"message":"취소할 결제건이 존재하지 않습니다.","response":null}`))
-	_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund())
+	stub := newStub(respond(200, `{"code":1,"message":"취소할 결제건이 존재하지 않습니다.","response":null}`))
+	_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), newRefund())
 	wantCode(t, err, apierror.RefundNotPossible)
 	if e, _ := errors.AsType[*apierror.Error](err); strings.Contains(e.Message, "취소") {
 		t.Errorf("Iamport's words are in the message: %s", e.Message)
@@ -89,21 +89,21 @@ func TestF18RefusedCancelIsAnErrorThoughItIsA200(t *testing.T) {
 
 func TestCancelDistrustsAnAnswerAboutAnotherPayment(t *testing.T) {
 	t.Parallel()
-	_, err := newStub(says(200, ok(minimal("imp_2")))).timeless(iamport.Config{}).Cancel(t.Context(), refund())
+	_, err := newStub(respond(200, okEnvelope(minimalPayment("imp_2")))).timeless(iamport.Config{}).Cancel(t.Context(), newRefund())
 	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestPostsAreSentOnceWhateverHappens(t *testing.T) {
 	t.Parallel()
-	for name, badly := range troubles() {
+	for name, badly := range gatewayFaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stub := newStub(nil)
-			stub.answer = paysAll
+			stub.answer = respondPaid
 			client := stub.client(t, iamport.Config{})
 			mustPay(t, client) // opens the connection: a used one is where transports like to retry
 			stub.answer = badly
-			_, err := client.Cancel(t.Context(), refund())
+			_, err := client.Cancel(t.Context(), newRefund())
 			wantCode(t, err, apierror.GatewayUnavailable)
 			wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), apierror.GatewayUnavailable)
 			wantCount(t, "requests", stub.requests.Load(), 3)
@@ -114,9 +114,9 @@ func TestPostsAreSentOnceWhateverHappens(t *testing.T) {
 func TestCancelIsGivenTheWholeTimeAndNoSecondTry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(hangs)
+		stub := newStub(waitForCaller)
 		started := time.Now()
-		_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund())
+		_, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), newRefund())
 		wantCode(t, err, apierror.GatewayUnavailable)
 		wantCount(t, "requests", stub.requests.Load(), 1)
 		if waited := time.Since(started); waited != 15*time.Second {
@@ -128,8 +128,8 @@ func TestCancelIsGivenTheWholeTimeAndNoSecondTry(t *testing.T) {
 func TestF25CancelIsReplayedOnceAfterUnauthorized(t *testing.T) {
 	t.Parallel()
 	var body string
-	stub := newStub(refuses("token-1", hears(&body)))
-	if _, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), refund()); err != nil {
+	stub := newStub(refuseToken("token-1", captureBody(&body)))
+	if _, err := stub.timeless(iamport.Config{}).Cancel(t.Context(), newRefund()); err != nil {
 		t.Fatal(err)
 	}
 	wantCount(t, "requests", stub.requests.Load(), 2)
@@ -144,7 +144,7 @@ func TestF24PrepareRegistersAmountAndCurrency(t *testing.T) {
 	stub := newStub(func(w http.ResponseWriter, r *http.Request) {
 		sent, _ := io.ReadAll(r.Body)
 		body = string(sent)
-		io.WriteString(w, ok(body))
+		io.WriteString(w, okEnvelope(body))
 	})
 	if err := stub.timeless(iamport.Config{}).Prepare(t.Context(), "order-1", 1050, "usd"); err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestF24PrepareRegistersAmountAndCurrency(t *testing.T) {
 
 func TestPrepareNeedsAnAmountAndACurrency(t *testing.T) {
 	t.Parallel()
-	stub := newStub(paysAll)
+	stub := newStub(respondPaid)
 	client := stub.timeless(iamport.Config{})
 	wantCode(t, client.Prepare(t.Context(), "order-1", 0, "KRW"), apierror.InvalidArgument)
 	wantCode(t, client.Prepare(t.Context(), "order-1", 5000, ""), apierror.InvalidArgument)
@@ -166,8 +166,8 @@ func TestPrepareNeedsAnAmountAndACurrency(t *testing.T) {
 
 func TestF18RefusedPrepareIsAnErrorThoughItIsA200(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{`{"code":1,"message":"이미 등록","response":null}`, ok("null"), ok(`{"merchant_uid":"order-2"}`)} {
-		client := newStub(says(200, body)).timeless(iamport.Config{})
+	for _, body := range []string{`{"code":1,"message":"이미 등록","response":null}`, okEnvelope("null"), okEnvelope(`{"merchant_uid":"order-2"}`)} {
+		client := newStub(respond(200, body)).timeless(iamport.Config{})
 		wantCode(t, client.Prepare(t.Context(), "order-1", 5000, "KRW"), apierror.GatewayUnavailable)
 	}
 }

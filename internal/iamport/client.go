@@ -22,7 +22,7 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// Config says which Iamport to ask, as whom, and with how much patience. The zero value of
+// Config says which Iamport to ask, as whom, and with which timeouts. The zero value of
 // everything but Key and Secret is a sensible default.
 type Config struct {
 	URL    string // without a path; default https://api.iamport.kr
@@ -37,7 +37,8 @@ type Config struct {
 	// 2026-01-26 (contract §0.1). It follows the server's mode: off in live mode.
 	IncludeSandbox bool
 
-	// Timeout is for one method call, waits and retries included, and for each try of PaymentList; default 15 s.
+	// Timeout is for one method call, waits and retries included, and for each try of PaymentList;
+	// default 15 s.
 	Timeout        time.Duration
 	AttemptTimeout time.Duration // of one try of a call that may be retried; default 5 s
 	RetryDelay     time.Duration // before the second try, then growing, ± half; default 200 ms
@@ -98,13 +99,13 @@ func (c *Client) Payment(ctx context.Context, impUID string) (charge.Payment, er
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
 		return charge.Payment{}, err
 	}
-	ctx, cancel := c.bounded(ctx)
+	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
 	path := "/payments/" + url.PathEscape(impUID)
 	if c.includeSandbox {
 		path += "?include_sandbox=true"
 	}
-	response, err := c.do(ctx, get(path))
+	response, err := c.do(ctx, getCall(path))
 	if isNotFound(err) {
 		return charge.Payment{}, charge.UnknownPayment(err)
 	}
@@ -131,7 +132,7 @@ func (c *Client) Payments(ctx context.Context, merchantUID string) ([]charge.Pay
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.bounded(ctx)
+	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
 	var all []charge.Payment
 	var bad error
@@ -158,7 +159,7 @@ func (c *Client) page(ctx context.Context, merchantUID string, number int64) (pa
 		"sorting": {"started"},
 	}
 	path := "/payments/findAll/" + url.PathEscape(merchantUID) + "?" + query.Encode()
-	response, err := c.do(ctx, get(path))
+	response, err := c.do(ctx, getCall(path))
 	if isNotFound(err) && number == 1 {
 		return page{}, nil
 	}
@@ -168,15 +169,15 @@ func (c *Client) page(ctx context.Context, merchantUID string, number int64) (pa
 	return decodePageOf(merchantUID, response)
 }
 
-// bounded gives a method call its end, however patient the caller is.
-func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+// withTimeout gives a method call its end, however patient the caller is.
+func (c *Client) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.timeout, errNoAnswer)
 }
 
 // do sends a call with a token. A 401 proves that the call was not executed, so even one that
 // moves money is sent again with a new token, once: a token can expire on its way (contract §1.3).
 func (c *Client) do(ctx context.Context, call call) (json.RawMessage, error) {
-	token, err := c.tokens.valid(ctx)
+	token, err := c.tokens.validToken(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +185,7 @@ func (c *Client) do(ctx context.Context, call call) (json.RawMessage, error) {
 	if !isUnauthorized(err) {
 		return response, err
 	}
-	if token, err = c.tokens.instead(ctx, token); err != nil {
+	if token, err = c.tokens.replaceToken(ctx, token); err != nil {
 		return nil, err
 	}
 	return c.wire.send(ctx, call.with(token))

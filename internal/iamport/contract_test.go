@@ -77,16 +77,16 @@ func compareAnswer(
 // described answers as Iamport does, with a golden payment, and one for accounts.
 func described(payment, account string) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST /users/getToken", says(200, grant("token", 1763795000, 1763796800)))
-	mux.Handle("GET /payments/{imp_uid}", says(200, ok(payment)))
-	mux.Handle("GET /payments/imp_unknown", says(404, `{"code":-1,"message":"없음","response":null}`))
-	mux.Handle("GET /payments/findAll/{merchant_uid}", says(200, listing(0, payment)))
-	mux.Handle("POST /payments/cancel", says(200, ok(payment)))
-	mux.Handle("POST /vbanks", says(200, ok(account)))
-	mux.Handle("DELETE /vbanks/{imp_uid}", says(200, ok(payment)))
+	mux.Handle("POST /users/getToken", respond(200, grant("token", 1763795000, 1763796800)))
+	mux.Handle("GET /payments/{imp_uid}", respond(200, okEnvelope(payment)))
+	mux.Handle("GET /payments/imp_unknown", respond(404, `{"code":-1,"message":"없음","response":null}`))
+	mux.Handle("GET /payments/findAll/{merchant_uid}", respond(200, listResponse(0, payment)))
+	mux.Handle("POST /payments/cancel", respond(200, okEnvelope(payment)))
+	mux.Handle("POST /vbanks", respond(200, okEnvelope(account)))
+	mux.Handle("DELETE /vbanks/{imp_uid}", respond(200, okEnvelope(payment)))
 	mux.HandleFunc("POST /payments/prepare", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		io.WriteString(w, ok(string(body)))
+		io.WriteString(w, okEnvelope(string(body)))
 	})
 	return mux
 }
@@ -95,7 +95,7 @@ func TestRequestsAndAnswersAreAsPortOneDescribesThem(t *testing.T) {
 	t.Parallel()
 	router := description(t)
 	for _, name := range []string{"full.json", "nulls.json"} {
-		payment := golden(t, name)
+		payment := readGolden(t, name)
 		var is struct {
 			ImpUID      string `json:"imp_uid"`
 			MerchantUID string `json:"merchant_uid"`
@@ -107,7 +107,7 @@ func TestRequestsAndAnswersAreAsPortOneDescribesThem(t *testing.T) {
 			client := iamport.New(iamport.Config{
 				URL: "http://iamport.test", Key: "key", Secret: "secret", IncludeSandbox: includeSandbox,
 				ChannelKey: "channel", NoticeURL: "https://shop.example/hook",
-				Transport: inMemory{supervised(t, router, described(payment, golden(t, "full.json")))},
+				Transport: inMemory{supervised(t, router, described(payment, readGolden(t, "full.json")))},
 			})
 			useEverything(t, client, is.ImpUID, is.MerchantUID)
 		}
@@ -117,7 +117,7 @@ func TestRequestsAndAnswersAreAsPortOneDescribesThem(t *testing.T) {
 // useEverything calls every method with everything it can send.
 func useEverything(t *testing.T, c *iamport.Client, impUID, merchantUID string) {
 	t.Helper()
-	cancel := refund()
+	cancel := newRefund()
 	cancel.ImpUID, cancel.Notify = impUID, true
 	cancel.Account = &charge.RefundAccount{Holder: "홍길동", Bank: "04", Number: "110-1", Phone: "010"}
 	_, payment := c.Payment(t.Context(), impUID)
@@ -125,7 +125,7 @@ func useEverything(t *testing.T, c *iamport.Client, impUID, merchantUID string) 
 	_, cancelled := c.Cancel(t.Context(), cancel)
 	prepared := c.Prepare(t.Context(), merchantUID, 1050, "USD")
 	_, revoked := c.RevokeVirtualAccount(t.Context(), impUID)
-	order := account()
+	order := newAccountOrder()
 	order.MerchantUID, order.Amount = "charge-1", 25000
 	_, issued := c.IssueVirtualAccount(t.Context(), order)
 	for _, err := range []error{payment, payments, cancelled, prepared, revoked, issued} {

@@ -14,7 +14,7 @@ import (
 var (
 	// errLost: the call was sent, or not, and no readable answer came back.
 	errLost = errors.New("no readable answer")
-	// errNoAnswer is errLost because our own patience ended, not the caller's.
+	// errNoAnswer is errLost because our own timeout ran out, not the caller's.
 	errNoAnswer = fmt.Errorf("%w: timed out", errLost)
 )
 
@@ -31,7 +31,7 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("status %d, code %q, message %q", r.status, r.code, r.text)
 }
 
-func refusedWith(err error) (status int, iamportsOwn bool) {
+func refusalStatus(err error) (status int, iamportsOwn bool) {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.status, r.code != ""
 	}
@@ -41,42 +41,43 @@ func refusedWith(err error) (status int, iamportsOwn bool) {
 // isNotFound wants Iamport's own envelope around a 404. Some proxy's 404 page says nothing about
 // the payment, and to believe it would drop a webhook that is sent only once (contract §0.4).
 func isNotFound(err error) bool {
-	status, iamportsOwn := refusedWith(err)
+	status, iamportsOwn := refusalStatus(err)
 	return status == http.StatusNotFound && iamportsOwn
 }
 
 func isUnauthorized(err error) bool {
-	status, _ := refusedWith(err)
+	status, _ := refusalStatus(err)
 	return status == http.StatusUnauthorized
 }
 
 // isGone is the answer to a page beyond the last one (contract §1.5).
 func isGone(err error) bool {
-	status, iamportsOwn := refusedWith(err)
+	status, iamportsOwn := refusalStatus(err)
 	return status == http.StatusBadRequest && iamportsOwn
 }
 
 func isDeclined(err error) bool {
-	status, _ := refusedWith(err)
+	status, _ := refusalStatus(err)
 	return status == http.StatusOK
 }
 
-// isRejected errors are Iamport's own no to a request, as a code in a 200 or with a 400: nothing happened.
+// isRejected errors are Iamport's own no to a request, as a code in a 200 or with a 400: nothing
+// happened.
 func isRejected(err error) bool {
-	status, iamportsOwn := refusedWith(err)
+	status, iamportsOwn := refusalStatus(err)
 	return iamportsOwn && (status == http.StatusOK || status == http.StatusBadRequest)
 }
 
 // isTransient errors may be gone at the next try. There is no documented rate limit, so a 429 is
 // treated like trouble (contract §1.1).
 func isTransient(err error) bool {
-	status, _ := refusedWith(err)
-	return isTrouble(err) || status == http.StatusTooManyRequests
+	status, _ := refusalStatus(err)
+	return isGatewayFault(err) || status == http.StatusTooManyRequests
 }
 
-// isTrouble errors say that the gateway is not well. A 4xx is a clear answer of a healthy one.
-func isTrouble(err error) bool {
-	status, _ := refusedWith(err)
+// isGatewayFault errors say that the gateway is not well. A 4xx is a clear answer of a healthy one.
+func isGatewayFault(err error) bool {
+	status, _ := refusalStatus(err)
 	return status >= http.StatusInternalServerError || errors.Is(err, errLost)
 }
 

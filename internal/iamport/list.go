@@ -9,15 +9,16 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// PaymentList reads a page of the payments that were paid or cancelled in a period, those of test channels
-// included, whatever IncludeSandbox says (contract §1.5). A payment that cannot be vouched for is
-// named among the page's Unreadable. A page has more to carry than other answers, so each of its tries
-// may take Config.Timeout. It fails with INVALID_ARGUMENT before any call, and with GATEWAY_UNAVAILABLE.
+// PaymentList reads a page of the payments that were paid or cancelled in a period, those of test
+// channels included, whatever IncludeSandbox says (contract §1.5). A payment that cannot be vouched
+// for is named among the page's Unreadable. A page has more to carry than other answers, so each of
+// its tries may take Config.Timeout. It fails with INVALID_ARGUMENT before any call, and with
+// GATEWAY_UNAVAILABLE.
 func (c *Client) PaymentList(ctx context.Context, l charge.Listing) (charge.PaymentPage, error) {
 	if l.Status != charge.Paid && l.Status != charge.Cancelled || l.Page < 1 || l.From.After(l.To) {
 		return charge.PaymentPage{}, invalid("A list is of paid or cancelled payments, from a time to a later one.")
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, tries*c.timeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, maxTries*c.timeout, errNoAnswer)
 	defer cancel()
 	query := url.Values{
 		"from":    {strconv.FormatInt(l.From.Unix(), 10)},
@@ -26,7 +27,7 @@ func (c *Client) PaymentList(ctx context.Context, l charge.Listing) (charge.Paym
 		"limit":   {strconv.Itoa(c.pageSize)},
 		"sorting": {"paid"}, // the only key that never changes again
 	}
-	question := get("/payments/status/" + string(l.Status) + "?" + query.Encode())
+	question := getCall("/payments/status/" + string(l.Status) + "?" + query.Encode())
 	question.large = true
 	response, err := c.do(ctx, question)
 	if isNotFound(err) || l.Page > 1 && isGone(err) {
@@ -51,7 +52,7 @@ func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error
 	if next != 0 && next != int64(number)+1 {
 		return charge.PaymentPage{}, untrustworthy("a list whose pages do not follow each other")
 	}
-	total, err := scaled(p.Total, 0)
+	total, err := parseScaled(p.Total, 0)
 	if err != nil {
 		return charge.PaymentPage{}, err
 	}
@@ -59,7 +60,7 @@ func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error
 	for _, raw := range p.List {
 		payment, err := decodePayment(raw)
 		if err != nil {
-			page.Unreadable = append(page.Unreadable, charge.Unreadable{ImpUID: idIn(raw), Why: err.Error()})
+			page.Unreadable = append(page.Unreadable, charge.Unreadable{ImpUID: readImpUID(raw), Why: err.Error()})
 			continue
 		}
 		page.Payments = append(page.Payments, payment)
@@ -67,8 +68,8 @@ func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error
 	return page, nil
 }
 
-// idIn is the imp_uid of what is no proper payment object, or empty.
-func idIn(raw json.RawMessage) string {
+// readImpUID is the imp_uid of what is no proper payment object, or empty.
+func readImpUID(raw json.RawMessage) string {
 	var p struct {
 		ImpUID json.RawMessage `json:"imp_uid"`
 	}

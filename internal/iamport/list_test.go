@@ -13,8 +13,8 @@ import (
 	"pointcharge/internal/iamport"
 )
 
-func listing(next int, payments ...string) string {
-	return ok(fmt.Sprintf(`{"total":9,"previous":0,"next":%d,"list":[%s]}`, next, strings.Join(payments, ",")))
+func listResponse(next int, payments ...string) string {
+	return okEnvelope(fmt.Sprintf(`{"total":9,"previous":0,"next":%d,"list":[%s]}`, next, strings.Join(payments, ",")))
 }
 
 func TestPaymentsReadsEveryPage(t *testing.T) {
@@ -25,7 +25,7 @@ func TestPaymentsReadsEveryPage(t *testing.T) {
 		if sorting := r.URL.Query().Get("sorting"); sorting != "started" {
 			t.Errorf("sorted by %q: a new attempt would shift the pages", sorting)
 		}
-		io.WriteString(w, listing(next[page], minimal("imp_a"+page), minimal("imp_b"+page, "false", "true")))
+		io.WriteString(w, listResponse(next[page], minimalPayment("imp_a"+page), minimalPayment("imp_b"+page, "false", "true")))
 	})
 	payments, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
 	if err != nil || len(payments) != 6 {
@@ -38,8 +38,8 @@ func TestPaymentsReadsEveryPage(t *testing.T) {
 
 func TestOrderNobodyTriedToPayHasNoPayments(t *testing.T) {
 	t.Parallel()
-	for status, body := range map[int]string{404: `{"code":-1,"message":"없음","response":null}`, 200: listing(0)} {
-		payments, err := newStub(says(status, body)).timeless(iamport.Config{}).Payments(t.Context(), "order-1")
+	for status, body := range map[int]string{404: `{"code":-1,"message":"없음","response":null}`, 200: listResponse(0)} {
+		payments, err := newStub(respond(status, body)).timeless(iamport.Config{}).Payments(t.Context(), "order-1")
 		if err != nil || len(payments) != 0 {
 			t.Errorf("status %d: %v, %v", status, payments, err)
 		}
@@ -49,17 +49,17 @@ func TestOrderNobodyTriedToPayHasNoPayments(t *testing.T) {
 func TestOneUnreadableAttemptHidesNoOther(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]string{
-		"an amount in words": minimal("imp_bad", "5000", `"abc"`),
-		"another order":      minimal("imp_bad", "order-1", "order-2"),
+		"an amount in words": minimalPayment("imp_bad", "5000", `"abc"`),
+		"another order":      minimalPayment("imp_bad", "order-1", "order-2"),
 		"null":               "null",
 		"a list":             "[]",
 	} {
 		stub := newStub(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("page") == "1" {
-				io.WriteString(w, listing(2, bad, minimal("imp_1")))
+				io.WriteString(w, listResponse(2, bad, minimalPayment("imp_1")))
 				return
 			}
-			io.WriteString(w, listing(0, minimal("imp_2"), bad))
+			io.WriteString(w, listResponse(0, minimalPayment("imp_2"), bad))
 		})
 		payments, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
 		if apierror.CodeOf(err) != apierror.GatewayUnavailable || !errors.Is(err, charge.ErrUntrustworthy) {
@@ -71,12 +71,13 @@ func TestOneUnreadableAttemptHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestAnUnansweredPageHidesNotTheOnesBefore: the caller knows what it knows, and that it is not all.
+// TestAnUnansweredPageHidesNotTheOnesBefore: the caller knows what it knows, and that it is not
+// all.
 func TestAnUnansweredPageHidesNotTheOnesBefore(t *testing.T) {
 	t.Parallel()
 	stub := newStub(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("page") == "1" {
-			io.WriteString(w, listing(2, minimal("imp_1")))
+			io.WriteString(w, listResponse(2, minimalPayment("imp_1")))
 			return
 		}
 		w.WriteHeader(http.StatusBadRequest)
@@ -90,15 +91,15 @@ func TestAnUnansweredPageHidesNotTheOnesBefore(t *testing.T) {
 func TestUnreadableListIsNotAnEmptyOne(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"null":                      ok("null"),
-		"bare array":                ok("[]"),
-		"another order":             listing(0, minimal("imp_1", "order-1", "order-2")),
-		"one bad payment":           listing(0, minimal("imp_1"), minimal("imp_2", "paid", "odd")),
-		"next page is the same":     listing(1, minimal("imp_1")),
-		"next page goes back":       listing(-1, minimal("imp_1")),
-		"more pages than there are": listing(21, minimal("imp_1")),
+		"null":                      okEnvelope("null"),
+		"bare array":                okEnvelope("[]"),
+		"another order":             listResponse(0, minimalPayment("imp_1", "order-1", "order-2")),
+		"one bad payment":           listResponse(0, minimalPayment("imp_1"), minimalPayment("imp_2", "paid", "odd")),
+		"next page is the same":     listResponse(1, minimalPayment("imp_1")),
+		"next page goes back":       listResponse(-1, minimalPayment("imp_1")),
+		"more pages than there are": listResponse(21, minimalPayment("imp_1")),
 	} {
-		stub := newStub(says(200, body))
+		stub := newStub(respond(200, body))
 		_, err := stub.timeless(iamport.Config{}).Payments(t.Context(), "order-1")
 		if apierror.CodeOf(err) != apierror.GatewayUnavailable || stub.requests.Load() != 1 {
 			t.Errorf("%s: %v after %d requests", name, err, stub.requests.Load())

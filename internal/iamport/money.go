@@ -26,7 +26,7 @@ func moneyIn(code string) (money, error) {
 // minor reads an amount exactly. An amount below zero, finer than the currency or beyond an int64
 // cannot have been paid, so it is an error rather than rounded.
 func (m money) minor(amount json.Number) (int64, error) {
-	n, err := scaled(amount, m.scale)
+	n, err := parseScaled(amount, m.scale)
 	if err == nil && n < 0 {
 		err = untrustworthy("an amount below zero")
 	}
@@ -35,12 +35,12 @@ func (m money) minor(amount json.Number) (int64, error) {
 
 // major writes an amount as Iamport wants it: 1050 US cents are 10.50.
 func (m money) major(amount int64) json.Number {
-	return json.Number(new(big.Rat).SetFrac(big.NewInt(amount), tenTo(m.scale)).FloatString(m.scale))
+	return json.Number(new(big.Rat).SetFrac(big.NewInt(amount), powerOfTen(m.scale)).FloatString(m.scale))
 }
 
-// scaled is exactly n × 10^scale. JSON may spell a whole number 5000, 5000.0 or 5e3, and a float64
-// would blur it above 2^53.
-func scaled(n json.Number, scale int) (int64, error) {
+// parseScaled is exactly n × 10^scale. JSON may spell a whole number 5000, 5000.0 or 5e3, and a
+// float64 would blur it above 2^53.
+func parseScaled(n json.Number, scale int) (int64, error) {
 	if i, err := n.Int64(); err == nil && scale == 0 {
 		return i, nil
 	}
@@ -48,13 +48,13 @@ func scaled(n json.Number, scale int) (int64, error) {
 	if !ok {
 		return 0, untrustworthy("a number is missing or unreadable")
 	}
-	r.Mul(r, new(big.Rat).SetInt(tenTo(scale)))
+	r.Mul(r, new(big.Rat).SetInt(powerOfTen(scale)))
 	if !r.IsInt() || !r.Num().IsInt64() {
 		return 0, untrustworthy("a number is too fine or too large")
 	}
 	return r.Num().Int64(), nil
 }
 
-func tenTo(n int) *big.Int {
+func powerOfTen(n int) *big.Int {
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }

@@ -52,7 +52,7 @@ func decodePaymentOf(impUID string, response json.RawMessage) (charge.Payment, e
 }
 
 func decodePayment(response json.RawMessage) (charge.Payment, error) {
-	raw := storable(response)
+	raw := storableJSON(response)
 	var p paymentJSON
 	if json.Unmarshal(raw, &p) != nil {
 		return charge.Payment{}, untrustworthy("not a payment object")
@@ -134,14 +134,14 @@ func (p paymentJSON) fillAmounts(to *charge.Payment) error {
 }
 
 func (p paymentJSON) fillTimes(to *charge.Payment) (err error) {
-	if to.PaidAt, err = moment(p.PaidAt); err != nil {
+	if to.PaidAt, err = parseTime(p.PaidAt); err != nil {
 		return err
 	}
-	if to.VirtualAccount.DepositBy, err = moment(p.VbankDate); err != nil {
+	if to.VirtualAccount.DepositBy, err = parseTime(p.VbankDate); err != nil {
 		return err
 	}
 	for i, c := range p.CancelHistory {
-		at, err := moment(c.At)
+		at, err := parseTime(c.At)
 		if err != nil {
 			return err
 		}
@@ -152,15 +152,16 @@ func (p paymentJSON) fillTimes(to *charge.Payment) (err error) {
 	return nil
 }
 
-// endOfTime is the year 9999: what lies beyond was not given in seconds, and RFC 3339 cannot say it.
+// endOfTime is the year 9999: what lies beyond was not given in seconds, and RFC 3339 cannot say
+// it.
 const endOfTime = 253402300799
 
-// moment reads UNIX seconds. 0 is Iamport's way to say that it did not happen (contract §1.1).
-func moment(seconds json.Number) (*time.Time, error) {
+// parseTime reads UNIX seconds. 0 is Iamport's way to say that it did not happen (contract §1.1).
+func parseTime(seconds json.Number) (*time.Time, error) {
 	if seconds == "" {
 		return nil, nil
 	}
-	s, err := scaled(seconds, 0)
+	s, err := parseScaled(seconds, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -174,9 +175,9 @@ func moment(seconds json.Number) (*time.Time, error) {
 	return &at, nil
 }
 
-// storable makes an answer fit to be kept as text: PostgreSQL takes neither invalid UTF-8 nor,
+// storableJSON makes an answer fit to be kept as text: PostgreSQL takes neither invalid UTF-8 nor,
 // once something reads the JSON, the escape of a NUL. What cannot be kept becomes U+FFFD.
-func storable(raw json.RawMessage) json.RawMessage {
+func storableJSON(raw json.RawMessage) json.RawMessage {
 	if !utf8.Valid(raw) {
 		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	}
@@ -207,13 +208,13 @@ func openPage(response json.RawMessage) (p pageJSON, next int64, err error) {
 		return pageJSON{}, 0, untrustworthy("not a list of payments")
 	}
 	if p.Next != "" {
-		next, err = scaled(p.Next, 0)
+		next, err = parseScaled(p.Next, 0)
 	}
 	return p, next, err
 }
 
-// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order. One that cannot be
-// vouched for hides no other.
+// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order.
+// One that cannot be vouched for hides no other.
 func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 	p, next, err := openPage(response)
 	if err != nil {
@@ -228,7 +229,7 @@ func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 		if err == nil {
 			read.payments = append(read.payments, payment)
 		} else if read.bad == nil {
-			read.bad = fmt.Errorf("attempt %q: %w", idIn(raw), err)
+			read.bad = fmt.Errorf("attempt %q: %w", readImpUID(raw), err)
 		}
 	}
 	return read, nil

@@ -17,13 +17,13 @@ import (
 	"pointcharge/internal/iamport"
 )
 
-// read is what the client makes of one payment object.
-func read(t *testing.T, impUID, response string) (charge.Payment, error) {
+// readPayment is what the client makes of one payment object.
+func readPayment(t *testing.T, impUID, response string) (charge.Payment, error) {
 	t.Helper()
-	return newStub(says(200, ok(response))).timeless(iamport.Config{}).Payment(t.Context(), impUID)
+	return newStub(respond(200, okEnvelope(response))).timeless(iamport.Config{}).Payment(t.Context(), impUID)
 }
 
-func golden(t *testing.T, name string) string {
+func readGolden(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
@@ -32,15 +32,15 @@ func golden(t *testing.T, name string) string {
 	return strings.TrimSpace(string(data))
 }
 
-func at(unix int64) *time.Time {
+func unixTime(unix int64) *time.Time {
 	moment := time.Unix(unix, 0).UTC()
 	return &moment
 }
 
 func TestF27PaymentIsTakenOutOfItsEnvelope(t *testing.T) {
 	t.Parallel()
-	raw := golden(t, "full.json")
-	got, err := read(t, "imp_448280090638", raw)
+	raw := readGolden(t, "full.json")
+	got, err := readPayment(t, "imp_448280090638", raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,11 +48,11 @@ func TestF27PaymentIsTakenOutOfItsEnvelope(t *testing.T) {
 		ImpUID: "imp_448280090638", MerchantUID: "charge-1", Status: charge.Cancelled,
 		Amount: 25000, CancelledAmount: 3000, Currency: "KRW", PayMethod: "vbank",
 		PGProvider: "html5_inicis", PGTID: "StdpayVBNK0001", Sandbox: true,
-		VirtualAccount: charge.VirtualAccount{Bank: "국민은행", Number: "110-123-456789", Holder: "포인트", DepositBy: at(1763881200)},
-		ReceiptURL:     "https://receipt.example/1", PaidAt: at(1763795100), Raw: raw,
+		VirtualAccount: charge.VirtualAccount{Bank: "국민은행", Number: "110-123-456789", Holder: "포인트", DepositBy: unixTime(1763881200)},
+		ReceiptURL:     "https://receipt.example/1", PaidAt: unixTime(1763795100), Raw: raw,
 		Cancellations: []charge.Cancellation{
-			{ID: "c-1", Amount: 1000, At: *at(1763795500), Reason: "일부"},
-			{ID: "c-2", Amount: 2000, At: *at(1763796000), Reason: "변심"},
+			{ID: "c-1", Amount: 1000, At: *unixTime(1763795500), Reason: "일부"},
+			{ID: "c-2", Amount: 2000, At: *unixTime(1763796000), Reason: "변심"},
 		},
 		Deposits: []charge.Deposit{{Amount: 25000, At: time.Unix(1763795100, 0).UTC()}},
 	}
@@ -63,7 +63,7 @@ func TestF27PaymentIsTakenOutOfItsEnvelope(t *testing.T) {
 
 func TestF22NullIsFineForEveryOptionalField(t *testing.T) {
 	t.Parallel()
-	got, err := read(t, "imp_2", golden(t, "nulls.json"))
+	got, err := readPayment(t, "imp_2", readGolden(t, "nulls.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestF22NullIsFineForEveryOptionalField(t *testing.T) {
 
 func TestF22UnknownFieldsAreIgnored(t *testing.T) {
 	t.Parallel()
-	if _, err := read(t, "imp_1", minimal("imp_1", `"sandbox"`, `"new":{"deep":[1,null]},"sandbox"`)); err != nil {
+	if _, err := readPayment(t, "imp_1", minimalPayment("imp_1", `"sandbox"`, `"new":{"deep":[1,null]},"sandbox"`)); err != nil {
 		t.Error(err)
 	}
 }
@@ -92,7 +92,7 @@ func TestF24AmountsAreReadExactlyInTheMinorUnit(t *testing.T) {
 		{"10.50", "USD", 1050}, {"10.5", "USD", 1050}, {"10", "USD", 1000}, {"0.29", "USD", 29}, {"1e-2", "USD", 1},
 		{"100", "JPY", 100}, {"100", "VND", 100},
 	} {
-		got, err := read(t, "imp_1", minimal("imp_1", "5000", test.amount, "KRW", test.currency))
+		got, err := readPayment(t, "imp_1", minimalPayment("imp_1", "5000", test.amount, "KRW", test.currency))
 		if err != nil || got.Amount != test.want {
 			t.Errorf("%s %s: %d, %v; want %d", test.amount, test.currency, got.Amount, err, test.want)
 		}
@@ -105,31 +105,31 @@ func TestF24AmountsAreReadExactlyInTheMinorUnit(t *testing.T) {
 func TestUntrustworthyAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, response := range map[string]string{
-		"finer than a won":        minimal("imp_1", "5000", "5000.5"),
-		"finer than a cent":       minimal("imp_1", "5000", "10.505", "KRW", "USD"),
-		"negative":                minimal("imp_1", "5000", "-1"),
-		"beyond int64":            minimal("imp_1", "5000", "9223372036854775808"),
-		"beyond int64 in cents":   minimal("imp_1", "5000", "9223372036854775807", "KRW", "USD"),
-		"absurd exponent":         minimal("imp_1", "5000", "1e999999999"),
-		"no amount":               minimal("imp_1", "5000", "null"),
-		"amount is no number":     minimal("imp_1", "5000", `"five"`),
-		"no cancelled amount":     minimal("imp_1", `"cancel_amount":0`, `"x":0`),
-		"more cancelled":          minimal("imp_1", `"cancel_amount":0`, `"cancel_amount":5001`),
-		"no currency":             minimal("imp_1", `"KRW"`, "null"),
-		"unknown currency":        minimal("imp_1", "KRW", "QQQ"),
-		"F23 canceled with one l": minimal("imp_1", "paid", "canceled"),
-		"unknown status":          minimal("imp_1", "paid", "PAID"),
-		"another payment":         minimal("imp_2"),
-		"no imp_uid":              minimal(""),
-		"sandbox is no boolean":   minimal("imp_1", "false", `"no"`),
-		"time in milliseconds":    minimal("imp_1", `"sandbox"`, `"paid_at":1763795000000,"sandbox"`),
-		"time before time":        minimal("imp_1", `"sandbox"`, `"paid_at":-1,"sandbox"`),
-		"bad cancellation":        minimal("imp_1", `"sandbox"`, `"cancel_history":[{"amount":-5}],"sandbox"`),
+		"finer than a won":        minimalPayment("imp_1", "5000", "5000.5"),
+		"finer than a cent":       minimalPayment("imp_1", "5000", "10.505", "KRW", "USD"),
+		"negative":                minimalPayment("imp_1", "5000", "-1"),
+		"beyond int64":            minimalPayment("imp_1", "5000", "9223372036854775808"),
+		"beyond int64 in cents":   minimalPayment("imp_1", "5000", "9223372036854775807", "KRW", "USD"),
+		"absurd exponent":         minimalPayment("imp_1", "5000", "1e999999999"),
+		"no amount":               minimalPayment("imp_1", "5000", "null"),
+		"amount is no number":     minimalPayment("imp_1", "5000", `"five"`),
+		"no cancelled amount":     minimalPayment("imp_1", `"cancel_amount":0`, `"x":0`),
+		"more cancelled":          minimalPayment("imp_1", `"cancel_amount":0`, `"cancel_amount":5001`),
+		"no currency":             minimalPayment("imp_1", `"KRW"`, "null"),
+		"unknown currency":        minimalPayment("imp_1", "KRW", "QQQ"),
+		"F23 canceled with one l": minimalPayment("imp_1", "paid", "canceled"),
+		"unknown status":          minimalPayment("imp_1", "paid", "PAID"),
+		"another payment":         minimalPayment("imp_2"),
+		"no imp_uid":              minimalPayment(""),
+		"sandbox is no boolean":   minimalPayment("imp_1", "false", `"no"`),
+		"time in milliseconds":    minimalPayment("imp_1", `"sandbox"`, `"paid_at":1763795000000,"sandbox"`),
+		"time before time":        minimalPayment("imp_1", `"sandbox"`, `"paid_at":-1,"sandbox"`),
+		"bad cancellation":        minimalPayment("imp_1", `"sandbox"`, `"cancel_history":[{"amount":-5}],"sandbox"`),
 		"response is null":        "null",
 		"response is a list":      "[]",
 		"response is a text":      `"paid"`,
 	} {
-		_, err := read(t, "imp_1", response)
+		_, err := readPayment(t, "imp_1", response)
 		if apierror.CodeOf(err) != apierror.GatewayUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -138,14 +138,14 @@ func TestUntrustworthyAnswersAreRefused(t *testing.T) {
 
 func TestMissingResponseIsRefused(t *testing.T) {
 	t.Parallel()
-	client := newStub(says(200, `{"code":0,"message":null}`)).timeless(iamport.Config{})
+	client := newStub(respond(200, `{"code":0,"message":null}`)).timeless(iamport.Config{})
 	_, err := client.Payment(t.Context(), "imp_1")
 	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestPaidAtZeroMeansNotPaid(t *testing.T) {
 	t.Parallel()
-	got, err := read(t, "imp_1", minimal("imp_1", `"sandbox"`, `"paid_at":0,"sandbox"`))
+	got, err := readPayment(t, "imp_1", minimalPayment("imp_1", `"sandbox"`, `"paid_at":0,"sandbox"`))
 	if err != nil || got.PaidAt != nil {
 		t.Errorf("PaidAt %v, error %v", got.PaidAt, err)
 	}
@@ -153,8 +153,8 @@ func TestPaidAtZeroMeansNotPaid(t *testing.T) {
 
 func TestRawCanBeStoredAsText(t *testing.T) {
 	t.Parallel()
-	sent := minimal("imp_1", `"sandbox"`, `"pg_tid":"a\u0000b","custom_data":"\\u0000 \\\u0000 `+"\xff"+`","sandbox"`)
-	got, err := read(t, "imp_1", sent)
+	sent := minimalPayment("imp_1", `"sandbox"`, `"pg_tid":"a\u0000b","custom_data":"\\u0000 \\\u0000 `+"\xff"+`","sandbox"`)
+	got, err := readPayment(t, "imp_1", sent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestRawCanBeStoredAsText(t *testing.T) {
 
 func TestUnknownPaymentIsNotFound(t *testing.T) {
 	t.Parallel()
-	stub := newStub(says(404, `{"code":-1,"message":"존재하지 않는 결제정보입니다.","response":null}`))
+	stub := newStub(respond(404, `{"code":-1,"message":"존재하지 않는 결제정보입니다.","response":null}`))
 	_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 	wantCode(t, err, apierror.PaymentNotFound)
 	wantCount(t, "requests", stub.requests.Load(), 1)
@@ -176,14 +176,14 @@ func TestUnknownPaymentIsNotFound(t *testing.T) {
 
 func TestSomebodyElses404SaysNothingAboutThePayment(t *testing.T) {
 	t.Parallel()
-	_, err := newStub(says(404, "<html>not here</html>")).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
+	_, err := newStub(respond(404, "<html>not here</html>")).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestGetTokens404SaysNothingAboutThePayment(t *testing.T) {
 	t.Parallel()
-	stub := newStub(paysAll)
-	stub.grant = says(404, `{"code":-1,"message":"없음","response":null}`)
+	stub := newStub(respondPaid)
+	stub.grant = respond(404, `{"code":-1,"message":"없음","response":null}`)
 	_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 	wantCode(t, err, apierror.GatewayUnavailable)
 }
@@ -191,8 +191,8 @@ func TestGetTokens404SaysNothingAboutThePayment(t *testing.T) {
 func TestF18CodeOtherThanZeroIsAnErrorInA200(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"1", "-1", "null", `"x"`} {
-		body := `{"code":` + code + `,"message":"실패","response":` + minimal("imp_1") + `}`
-		_, err := newStub(says(200, body)).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
+		body := `{"code":` + code + `,"message":"실패","response":` + minimalPayment("imp_1") + `}`
+		_, err := newStub(respond(200, body)).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 		wantCode(t, err, apierror.GatewayUnavailable)
 	}
 }
@@ -204,7 +204,7 @@ func TestF20F21IncludeSandboxFollowsTheConfiguration(t *testing.T) {
 			if r.URL.RawQuery != want {
 				t.Errorf("IncludeSandbox %v: query is %q", include, r.URL.RawQuery)
 			}
-			io.WriteString(w, ok(minimal("imp_1", `"sandbox":false`, `"sandbox":true`)))
+			io.WriteString(w, okEnvelope(minimalPayment("imp_1", `"sandbox":false`, `"sandbox":true`)))
 		}).timeless(iamport.Config{IncludeSandbox: include})
 		payment, err := client.Payment(t.Context(), "imp_1")
 		if err != nil || !payment.Sandbox {

@@ -25,9 +25,9 @@ func (c *Client) Prepare(ctx context.Context, merchantUID string, amount int64, 
 	if err != nil || amount <= 0 {
 		return invalid("A payment needs an amount above zero in a known currency.")
 	}
-	ctx, cancel := c.bounded(ctx)
+	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
-	response, err := c.do(ctx, post("/payments/prepare", preparation{merchantUID, m.major(amount), m.currency}))
+	response, err := c.do(ctx, postCall("/payments/prepare", preparation{merchantUID, m.major(amount), m.currency}))
 	if err != nil {
 		return unavailable("prepare", err)
 	}

@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// pretend is a client of the sandbox, which reads the contract on its own.
-func pretend(t *testing.T, cfg iamport.Config) (*sandbox.Sandbox, *iamport.Client) {
+// newSandbox is a client of the sandbox, which reads the contract on its own.
+func newSandbox(t *testing.T, cfg iamport.Config) (*sandbox.Sandbox, *iamport.Client) {
 	t.Helper()
 	box := sandbox.New(sandbox.Config{Key: "key", Secret: "a&b=c+d%26"})
 	t.Cleanup(box.Close)
@@ -23,7 +23,7 @@ func pretend(t *testing.T, cfg iamport.Config) (*sandbox.Sandbox, *iamport.Clien
 
 func TestSandboxPaymentIsRead(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: "10.50", Currency: "USD"})
 	got, err := client.Payment(t.Context(), put.ImpUID)
 	if err != nil {
@@ -36,7 +36,7 @@ func TestSandboxPaymentIsRead(t *testing.T) {
 
 func TestF20TestChannelPaymentIsNotFoundInLiveMode(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000), Sandbox: true})
 	_, err := client.Payment(t.Context(), put.ImpUID)
 	wantCode(t, err, apierror.PaymentNotFound)
@@ -44,7 +44,7 @@ func TestF20TestChannelPaymentIsNotFoundInLiveMode(t *testing.T) {
 
 func TestF21TestChannelPaymentIsReadInSandboxMode(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{IncludeSandbox: true})
+	box, client := newSandbox(t, iamport.Config{IncludeSandbox: true})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000), Sandbox: true})
 	got, err := client.Payment(t.Context(), put.ImpUID)
 	if err != nil || !got.Sandbox {
@@ -54,7 +54,7 @@ func TestF21TestChannelPaymentIsReadInSandboxMode(t *testing.T) {
 
 func TestSandboxListsEveryAttemptAcrossPages(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	for range 250 {
 		box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000), Status: sandbox.Failed})
 	}
@@ -74,7 +74,7 @@ func TestSandboxListsEveryAttemptAcrossPages(t *testing.T) {
 
 func TestSandboxKnowsNoPaymentsOfANewOrder(t *testing.T) {
 	t.Parallel()
-	_, client := pretend(t, iamport.Config{})
+	_, client := newSandbox(t, iamport.Config{})
 	if got, err := client.Payments(t.Context(), "order-1"); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -82,7 +82,7 @@ func TestSandboxKnowsNoPaymentsOfANewOrder(t *testing.T) {
 
 func TestSandboxTokenThatExpiredIsRenewed(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000)})
 	for range 3 {
 		if _, err := client.Payment(t.Context(), put.ImpUID); err != nil {
@@ -95,7 +95,7 @@ func TestSandboxTokenThatExpiredIsRenewed(t *testing.T) {
 
 func TestSandboxPreparesAnOrder(t *testing.T) {
 	t.Parallel()
-	_, client := pretend(t, iamport.Config{})
+	_, client := newSandbox(t, iamport.Config{})
 	if err := client.Prepare(t.Context(), "order-1", 5000, "KRW"); err != nil {
 		t.Error(err)
 	}
@@ -103,9 +103,9 @@ func TestSandboxPreparesAnOrder(t *testing.T) {
 
 func TestSandboxGivesMoneyBackInParts(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000)})
-	cancel := refund()
+	cancel := newRefund()
 	cancel.ImpUID = put.ImpUID
 	got, err := client.Cancel(t.Context(), cancel)
 	if err != nil {
@@ -118,9 +118,9 @@ func TestSandboxGivesMoneyBackInParts(t *testing.T) {
 
 func TestF19SandboxRefusesAWrongChecksum(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{})
+	box, client := newSandbox(t, iamport.Config{})
 	put := box.Put(sandbox.Payment{MerchantUID: "order-1", Amount: sandbox.Won(5000)})
-	cancel := refund()
+	cancel := newRefund()
 	cancel.ImpUID, cancel.Checksum = put.ImpUID, 4000
 	_, err := client.Cancel(t.Context(), cancel)
 	wantCode(t, err, apierror.RefundNotPossible)

@@ -88,34 +88,37 @@ func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func grant(token string, now, expiredAt int64) string {
-	return ok(fmt.Sprintf(`{"access_token":%q,"now":%d,"expired_at":%d}`, token, now, expiredAt))
+	return okEnvelope(fmt.Sprintf(`{"access_token":%q,"now":%d,"expired_at":%d}`, token, now, expiredAt))
 }
 
-func ok(response string) string { return `{"code":0,"message":null,"response":` + response + `}` }
+func okEnvelope(response string) string {
+	return `{"code":0,"message":null,"response":` + response + `}`
+}
 
-// minimal is a paid payment of 5,000 won without any optional field; edits replace parts of it.
-func minimal(impUID string, edits ...string) string {
+// minimalPayment is a paid payment of 5,000 won without any optional field; edits replace parts of
+// it.
+func minimalPayment(impUID string, edits ...string) string {
 	return strings.NewReplacer(edits...).Replace(`{"imp_uid":"` + impUID + `","merchant_uid":"order-1",` +
 		`"amount":5000,"cancel_amount":0,"currency":"KRW","status":"paid","sandbox":false}`)
 }
 
-// says answers every request with one status and body.
-func says(status int, body string) http.HandlerFunc {
+// respond answers every request with one status and body.
+func respond(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		io.WriteString(w, body)
 	}
 }
 
-// paysAll knows every payment it is asked for.
-func paysAll(w http.ResponseWriter, r *http.Request) {
-	io.WriteString(w, ok(minimal(strings.TrimPrefix(r.URL.Path, "/payments/"))))
+// respondPaid knows every payment it is asked for.
+func respondPaid(w http.ResponseWriter, r *http.Request) {
+	io.WriteString(w, okEnvelope(minimalPayment(strings.TrimPrefix(r.URL.Path, "/payments/"))))
 }
 
-// pass waits in a synctest bubble, where that takes no time.
-func pass(d time.Duration) { <-time.After(d) }
+// wait waits in a synctest bubble, where that takes no time.
+func wait(d time.Duration) { <-time.After(d) }
 
-func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func waitForCaller(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 const unauthorized = `{"code":-1,"message":"Unauthorized","response":null}`
 

@@ -46,12 +46,12 @@ func newTokens(wire *wire, key, secret string, timeout time.Duration) *tokens {
 	return &tokens{wire: wire, credentials: credentials{key, secret}, timeout: timeout}
 }
 
-// valid is the current token, or a new one when there is none or it has run out.
-func (t *tokens) valid(ctx context.Context) (*token, error) { return t.instead(ctx, nil) }
+// validToken is the current token, or a new one when there is none or it has run out.
+func (t *tokens) validToken(ctx context.Context) (*token, error) { return t.replaceToken(ctx, nil) }
 
-// instead is any valid token but the refused one. However many callers ask at once, one request
-// is made for all of them (F25); a caller whose context ends leaves without its result.
-func (t *tokens) instead(ctx context.Context, refused *token) (*token, error) {
+// replaceToken is any valid token but the refused one. However many callers ask at once, one
+// request is made for all of them (F25); a caller whose context ends leaves without its result.
+func (t *tokens) replaceToken(ctx context.Context, refused *token) (*token, error) {
 	t.mu.Lock()
 	if t.current.isFresh() && t.current != refused {
 		defer t.mu.Unlock()
@@ -61,7 +61,7 @@ func (t *tokens) instead(ctx context.Context, refused *token) (*token, error) {
 	// and the look at its result.
 	granted := t.flight.DoChan("", func() (granted any, err error) {
 		err = apierror.RecoverPanic(func() error {
-			granted, err = t.renew(ctx)
+			granted, err = t.renewToken(ctx)
 			return err
 		})
 		return granted, err
@@ -76,11 +76,11 @@ func (t *tokens) instead(ctx context.Context, refused *token) (*token, error) {
 	}
 }
 
-// renew is everybody's, so it goes on when the caller that happened to start it leaves.
-func (t *tokens) renew(ctx context.Context) (*token, error) {
+// renewToken is everybody's, so it goes on when the caller that happened to start it leaves.
+func (t *tokens) renewToken(ctx context.Context) (*token, error) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), t.timeout, errNoAnswer)
 	defer cancel()
-	granted, err := t.request(ctx)
+	granted, err := t.requestToken(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +96,12 @@ type grant struct {
 	ExpiredAt   json.Number `json:"expired_at"`
 }
 
-// request asks for a token, which has no side effect and may be retried: until it expires Iamport
-// grants the same one again. Its errors repeat nothing of the answer, which may hold the token or
-// echo the secret, and they are no refusal any more: a 404 here says nothing about a payment.
-func (t *tokens) request(ctx context.Context) (*token, error) {
-	call := post("/users/getToken", t.credentials)
+// requestToken asks for a token, which has no side effect and may be retried: until it expires
+// Iamport grants the same one again. Its errors repeat nothing of the answer, which may hold the
+// token or echo the secret, and they are no refusal any more: a 404 here says nothing about a
+// payment.
+func (t *tokens) requestToken(ctx context.Context) (*token, error) {
+	call := postCall("/users/getToken", t.credentials)
 	call.safe = true
 	asked := time.Now() // before the request, so that its time on the way shortens the token's life
 	response, err := t.wire.send(ctx, call)
@@ -123,11 +124,11 @@ func (t *tokens) request(ctx context.Context) (*token, error) {
 
 // life is measured on the server's clock alone: ours may be wrong (contract §1.3).
 func (g grant) life() (time.Duration, error) {
-	now, err := scaled(g.Now, 0)
+	now, err := parseScaled(g.Now, 0)
 	if err != nil {
 		return 0, err
 	}
-	end, err := scaled(g.ExpiredAt, 0)
+	end, err := parseScaled(g.ExpiredAt, 0)
 	if err != nil {
 		return 0, err
 	}

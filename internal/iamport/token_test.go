@@ -16,8 +16,8 @@ import (
 	"pointcharge/internal/iamport"
 )
 
-// crowd calls Payment a hundred times at once and returns the errors.
-func crowd(t *testing.T, c *iamport.Client) []error {
+// payConcurrently calls Payment a hundred times at once and returns the errors.
+func payConcurrently(t *testing.T, c *iamport.Client) []error {
 	t.Helper()
 	failures := make([]error, 100)
 	var all sync.WaitGroup
@@ -28,10 +28,10 @@ func crowd(t *testing.T, c *iamport.Client) []error {
 	return failures
 }
 
-func refuses(token string, then http.HandlerFunc) http.HandlerFunc {
+func refuseToken(token string, then http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer "+token {
-			says(401, unauthorized)(w, r)
+			respond(401, unauthorized)(w, r)
 			return
 		}
 		then(w, r)
@@ -41,13 +41,13 @@ func refuses(token string, then http.HandlerFunc) http.HandlerFunc {
 func TestF25TokenLivesByTheServersClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(paysAll) // whose now is 1970: no clock is more wrong than that
+		stub := newStub(respondPaid) // whose now is 1970: no clock is more wrong than that
 		client := stub.timeless(iamport.Config{})
 		mustPay(t, client)
-		pass(1800*time.Second - 31*time.Second)
+		wait(1800*time.Second - 31*time.Second)
 		mustPay(t, client)
 		wantCount(t, "getToken 31 s before the end", stub.getTokens.Load(), 1)
-		pass(2 * time.Second)
+		wait(2 * time.Second)
 		mustPay(t, client)
 		wantCount(t, "getToken 29 s before the end", stub.getTokens.Load(), 2)
 	})
@@ -56,7 +56,7 @@ func TestF25TokenLivesByTheServersClock(t *testing.T) {
 func TestF25TokenExtendedInItsLastMinuteIsUsedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(paysAll)
+		stub := newStub(respondPaid)
 		start := time.Now()
 		stub.grant = func(w http.ResponseWriter, _ *http.Request) {
 			now, expiredAt := int64(time.Since(start).Seconds()), int64(1800)
@@ -67,9 +67,9 @@ func TestF25TokenExtendedInItsLastMinuteIsUsedOn(t *testing.T) {
 		}
 		client := stub.timeless(iamport.Config{})
 		mustPay(t, client)
-		pass(1771 * time.Second)
+		wait(1771 * time.Second)
 		mustPay(t, client)
-		pass(290 * time.Second)
+		wait(290 * time.Second)
 		mustPay(t, client)
 		wantCount(t, "getToken", stub.getTokens.Load(), 2)
 	})
@@ -77,7 +77,7 @@ func TestF25TokenExtendedInItsLastMinuteIsUsedOn(t *testing.T) {
 
 func TestF25TokenThatExpiresOnItsWayIsRenewedAndTheCallReplayed(t *testing.T) {
 	t.Parallel()
-	stub := newStub(refuses("token-1", paysAll))
+	stub := newStub(refuseToken("token-1", respondPaid))
 	mustPay(t, stub.timeless(iamport.Config{}))
 	wantCount(t, "getToken", stub.getTokens.Load(), 2)
 	wantCount(t, "requests", stub.requests.Load(), 2)
@@ -85,7 +85,7 @@ func TestF25TokenThatExpiresOnItsWayIsRenewedAndTheCallReplayed(t *testing.T) {
 
 func TestF25SecondUnauthorizedIsAnErrorAndNoLoop(t *testing.T) {
 	t.Parallel()
-	stub := newStub(says(401, unauthorized))
+	stub := newStub(respond(401, unauthorized))
 	_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 	wantCode(t, err, apierror.GatewayUnavailable)
 	wantCount(t, "getToken", stub.getTokens.Load(), 2)
@@ -95,13 +95,13 @@ func TestF25SecondUnauthorizedIsAnErrorAndNoLoop(t *testing.T) {
 func TestF25HundredCallersAskForOneToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(paysAll)
+		stub := newStub(respondPaid)
 		prompt := stub.grant
 		stub.grant = func(w http.ResponseWriter, r *http.Request) {
-			pass(time.Second) // passes when all hundred wait
+			wait(time.Second) // passes when all hundred wait
 			prompt(w, r)
 		}
-		if err := errors.Join(crowd(t, stub.timeless(iamport.Config{}))...); err != nil {
+		if err := errors.Join(payConcurrently(t, stub.timeless(iamport.Config{}))...); err != nil {
 			t.Error(err)
 		}
 		wantCount(t, "getToken", stub.getTokens.Load(), 1)
@@ -111,12 +111,12 @@ func TestF25HundredCallersAskForOneToken(t *testing.T) {
 func TestF25HundredUnauthorizedAtOnceCauseOneRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		refusing := refuses("token-1", paysAll)
+		refusing := refuseToken("token-1", respondPaid)
 		stub := newStub(func(w http.ResponseWriter, r *http.Request) {
-			pass(time.Second) // so that all hundred have gone out with the first token
+			wait(time.Second) // so that all hundred have gone out with the first token
 			refusing(w, r)
 		})
-		if err := errors.Join(crowd(t, stub.timeless(iamport.Config{MaxInFlight: 100}))...); err != nil {
+		if err := errors.Join(payConcurrently(t, stub.timeless(iamport.Config{MaxInFlight: 100}))...); err != nil {
 			t.Error(err)
 		}
 		wantCount(t, "getToken", stub.getTokens.Load(), 2)
@@ -127,11 +127,11 @@ func TestF25SameTokenGrantedAgainIsStillOneRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		stub := newStub(func(w http.ResponseWriter, r *http.Request) {
-			pass(time.Second)
-			says(401, unauthorized)(w, r)
+			wait(time.Second)
+			respond(401, unauthorized)(w, r)
 		})
-		stub.grant = says(200, grant("the-same", 1000, 2800))
-		for _, err := range crowd(t, stub.timeless(iamport.Config{MaxInFlight: 100})) {
+		stub.grant = respond(200, grant("the-same", 1000, 2800))
+		for _, err := range payConcurrently(t, stub.timeless(iamport.Config{MaxInFlight: 100})) {
 			wantCode(t, err, apierror.GatewayUnavailable)
 		}
 		wantCount(t, "getToken", stub.getTokens.Load(), 2)
@@ -141,10 +141,10 @@ func TestF25SameTokenGrantedAgainIsStillOneRenewal(t *testing.T) {
 func TestCallerWhoLeavesDoesNotTakeTheTokenAlong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(paysAll)
+		stub := newStub(respondPaid)
 		prompt := stub.grant
 		stub.grant = func(w http.ResponseWriter, r *http.Request) {
-			pass(3 * time.Second)
+			wait(3 * time.Second)
 			prompt(w, r)
 		}
 		client := stub.timeless(iamport.Config{})
@@ -163,11 +163,11 @@ func TestCallerWhoLeavesDoesNotTakeTheTokenAlong(t *testing.T) {
 
 func TestWrongKeyIsNeitherRetriedNorRepeated(t *testing.T) {
 	t.Parallel()
-	stub := newStub(paysAll)
+	stub := newStub(respondPaid)
 	stub.grant = func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		message, _ := json.Marshal("rejected: " + string(body))
-		says(401, `{"code":-1,"message":`+string(message)+`,"response":null}`)(w, r)
+		respond(401, `{"code":-1,"message":`+string(message)+`,"response":null}`)(w, r)
 	}
 	_, err := stub.timeless(iamport.Config{Secret: "s3cr3t"}).Payment(t.Context(), "imp_1")
 	wantCode(t, err, apierror.GatewayUnavailable)
@@ -182,16 +182,16 @@ func TestF25UnusableGrantIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"code":          `{"code":-1,"message":"no","response":null}`,
-		"null":          ok("null"),
+		"null":          okEnvelope("null"),
 		"no token":      grant("", 1000, 2800),
 		"already over":  grant("a", 2800, 2800),
 		"never over":    grant("a", 0, 1<<40),
-		"no expiry":     ok(`{"access_token":"a"}`),
-		"odd expiry":    ok(`{"access_token":"a","now":1000,"expired_at":"soon"}`),
-		"token's shape": ok(`{"access_token":7,"now":1000,"expired_at":2800}`),
+		"no expiry":     okEnvelope(`{"access_token":"a"}`),
+		"odd expiry":    okEnvelope(`{"access_token":"a","now":1000,"expired_at":"soon"}`),
+		"token's shape": okEnvelope(`{"access_token":7,"now":1000,"expired_at":2800}`),
 	} {
-		stub := newStub(paysAll)
-		stub.grant = says(200, body)
+		stub := newStub(respondPaid)
+		stub.grant = respond(200, body)
 		_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 		if apierror.CodeOf(err) != apierror.GatewayUnavailable || stub.requests.Load() != 0 {
 			t.Errorf("%s: %v after %d requests", name, err, stub.requests.Load())
@@ -202,7 +202,7 @@ func TestF25UnusableGrantIsAnError(t *testing.T) {
 func TestF26SecretArrivesAsItIs(t *testing.T) {
 	t.Parallel()
 	const secret = `a&b=c+d%26 "\é한`
-	stub := newStub(paysAll)
+	stub := newStub(respondPaid)
 	prompt := stub.grant
 	stub.grant = func(w http.ResponseWriter, r *http.Request) {
 		var sent map[string]string

@@ -21,18 +21,18 @@ type accountRequest struct {
 	NoticeURL   []string    `json:"notice_url,omitempty"`
 }
 
-// IssueVirtualAccount makes a bank account for one payment and returns that payment, which is ready (contract §1.8). It
-// fails with INVALID_ARGUMENT before any call, or when Iamport refused: in both cases there is no account. After
-// GATEWAY_UNAVAILABLE nobody knows: list the order's payments before trying again. It is never retried here, because
-// every POST makes another account.
+// IssueVirtualAccount makes a bank account for one payment and returns that payment, which is ready
+// (contract §1.8). It fails with INVALID_ARGUMENT before any call, or when Iamport refused: in both
+// cases there is no account. After GATEWAY_UNAVAILABLE nobody knows: list the order's payments
+// before trying again. It is never retried here, because every POST makes another account.
 func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOrder) (charge.Payment, error) {
 	request, err := c.accountRequest(order)
 	if err != nil {
 		return charge.Payment{}, err
 	}
-	ctx, stop := c.bounded(ctx)
+	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, post(c.issuePath(), request))
+	response, err := c.do(ctx, postCall(c.issuePath(), request))
 	if isRejected(err) {
 		return charge.Payment{}, rejected("issue account", "The payment gateway refused to issue this account.", err)
 	}
@@ -40,7 +40,7 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOr
 		return charge.Payment{}, unavailable("issue account", err)
 	}
 	payment, err := decodePayment(response)
-	if err == nil && !fits(payment, order) {
+	if err == nil && !accountFits(payment, order) {
 		err = untrustworthy("an account for something else than what was asked for")
 	}
 	if err != nil {
@@ -49,7 +49,8 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOr
 	return payment, nil
 }
 
-// issuePath has the key of KG Inicis in its query, where Iamport wants it (contract §1.8). Nothing logs a call's path.
+// issuePath has the key of KG Inicis in its query, where Iamport wants it (contract §1.8). Nothing
+// logs a call's path.
 func (c *Client) issuePath() string {
 	if c.pgAPIKey == "" {
 		return "/vbanks"
@@ -57,8 +58,9 @@ func (c *Client) issuePath() string {
 	return "/vbanks?" + url.Values{"pg_api_key": {c.pgAPIKey}}.Encode()
 }
 
-// fits tells whether the payment is an account for just the order. It may be paid already, if its answer took long.
-func fits(p charge.Payment, order charge.AccountOrder) bool {
+// accountFits tells whether the payment is an account for just the order. It may be paid already,
+// if its answer took long.
+func accountFits(p charge.Payment, order charge.AccountOrder) bool {
 	return p.MerchantUID == order.MerchantUID && p.Amount == order.Amount && p.Currency == order.Currency &&
 		p.VirtualAccount.Number != ""
 }
@@ -85,17 +87,17 @@ func (c *Client) accountRequest(order charge.AccountOrder) (accountRequest, erro
 	return request, nil
 }
 
-// RevokeVirtualAccount makes the account of a payment that is ready take no deposit any more, and returns the payment as
-// it is then (contract §1.8). It fails with INVALID_ARGUMENT before any call, or when Iamport refused: the deposit came
-// first, it was revoked before, or its provider cannot revoke. After GATEWAY_UNAVAILABLE nobody knows: read the payment.
-// It is not retried here.
+// RevokeVirtualAccount makes the account of a payment that is ready take no deposit any more, and
+// returns the payment as it is then (contract §1.8). It fails with INVALID_ARGUMENT before any
+// call, or when Iamport refused: the deposit came first, it was revoked before, or its provider
+// cannot revoke. After GATEWAY_UNAVAILABLE nobody knows: read the payment. It is not retried here.
 func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (charge.Payment, error) {
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
 		return charge.Payment{}, err
 	}
-	ctx, stop := c.bounded(ctx)
+	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, remove("/vbanks/"+url.PathEscape(impUID)))
+	response, err := c.do(ctx, deleteCall("/vbanks/"+url.PathEscape(impUID)))
 	if isRejected(err) || isNotFound(err) {
 		return charge.Payment{}, rejected("revoke account", "The payment gateway refused to revoke this account.", err)
 	}
@@ -120,7 +122,7 @@ func (m money) deposit(d depositJSON) (charge.Deposit, error) {
 	if err != nil {
 		return charge.Deposit{}, err
 	}
-	at, err := moment(d.At)
+	at, err := parseTime(d.At)
 	if err != nil {
 		return charge.Deposit{}, err
 	}

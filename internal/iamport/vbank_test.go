@@ -17,7 +17,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-func account() charge.AccountOrder {
+func newAccountOrder() charge.AccountOrder {
 	return charge.AccountOrder{MerchantUID: "order-1", Name: "포인트 5,000", Amount: 5000, Currency: "KRW", Bank: "088",
 		Holder: "포인트", DepositBy: time.Unix(1_763_881_200, 0)}
 }
@@ -27,7 +27,7 @@ func issues(body *string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		sent, _ := io.ReadAll(r.Body)
 		*body = string(sent)
-		io.WriteString(w, ok(minimal("imp_1", `"paid"`, `"ready"`, `"sandbox"`, `"vbank_num":"110","sandbox"`)))
+		io.WriteString(w, okEnvelope(minimalPayment("imp_1", `"paid"`, `"ready"`, `"sandbox"`, `"vbank_num":"110","sandbox"`)))
 	}
 }
 
@@ -35,7 +35,7 @@ func TestAnAccountIsAskedForWithEverythingItNeeds(t *testing.T) {
 	t.Parallel()
 	var body string
 	client := newStub(issues(&body)).timeless(iamport.Config{ChannelKey: "channel", NoticeURL: "https://shop.example/hook"})
-	payment, err := client.IssueVirtualAccount(t.Context(), account())
+	payment, err := client.IssueVirtualAccount(t.Context(), newAccountOrder())
 	if err != nil || payment.ImpUID != "imp_1" || payment.VirtualAccount.Number != "110" {
 		t.Fatalf("got %+v, %v", payment, err)
 	}
@@ -48,7 +48,7 @@ func TestAnAccountIsAskedForWithEverythingItNeeds(t *testing.T) {
 
 func TestAnImpossibleAccountReachesNobody(t *testing.T) {
 	t.Parallel()
-	stub := newStub(paysAll)
+	stub := newStub(respondPaid)
 	client := stub.timeless(iamport.Config{})
 	for name, edit := range map[string]func(*charge.AccountOrder){
 		"a path":      func(o *charge.AccountOrder) { o.MerchantUID = "find/order-1" },
@@ -59,7 +59,7 @@ func TestAnImpossibleAccountReachesNobody(t *testing.T) {
 		"a long name": func(o *charge.AccountOrder) { o.Holder = strings.Repeat("가", 17) },
 		"no deadline": func(o *charge.AccountOrder) { o.DepositBy = time.Time{} },
 	} {
-		order := account()
+		order := newAccountOrder()
 		edit(&order)
 		if _, err := client.IssueVirtualAccount(t.Context(), order); apierror.CodeOf(err) != apierror.InvalidArgument {
 			t.Errorf("%s: %v", name, err)
@@ -82,8 +82,8 @@ func TestAnAccountForSomethingElseIsDistrusted(t *testing.T) {
 		if name == "no number" {
 			number = `"vbank_num":null,"sandbox"`
 		}
-		answer := minimal("imp_1", append(edits, `"paid"`, `"ready"`, `"sandbox"`, number)...)
-		_, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).IssueVirtualAccount(t.Context(), account())
+		answer := minimalPayment("imp_1", append(edits, `"paid"`, `"ready"`, `"sandbox"`, number)...)
+		_, err := newStub(respond(200, okEnvelope(answer))).timeless(iamport.Config{}).IssueVirtualAccount(t.Context(), newAccountOrder())
 		if apierror.CodeOf(err) != apierror.GatewayUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -93,27 +93,27 @@ func TestAnAccountForSomethingElseIsDistrusted(t *testing.T) {
 func TestF18RefusedAccountsAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusOK, http.StatusBadRequest} {
-		client := newStub(says(status, `{"code":1,"message":"안 됩니다","response":null}`)).timeless(iamport.Config{})
-		_, err := client.IssueVirtualAccount(t.Context(), account())
+		client := newStub(respond(status, `{"code":1,"message":"안 됩니다","response":null}`)).timeless(iamport.Config{})
+		_, err := client.IssueVirtualAccount(t.Context(), newAccountOrder())
 		wantCode(t, err, apierror.InvalidArgument)
 		_, err = client.RevokeVirtualAccount(t.Context(), "imp_1")
 		wantCode(t, err, apierror.InvalidArgument)
 	}
-	client := newStub(says(http.StatusBadRequest, `<html>`)).timeless(iamport.Config{}) // some proxy's
-	_, err := client.IssueVirtualAccount(t.Context(), account())
+	client := newStub(respond(http.StatusBadRequest, `<html>`)).timeless(iamport.Config{}) // some proxy's
+	_, err := client.IssueVirtualAccount(t.Context(), newAccountOrder())
 	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
 func TestAccountsAreAskedForOnceWhateverHappens(t *testing.T) {
 	t.Parallel()
-	for name, badly := range troubles() {
+	for name, badly := range gatewayFaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stub := newStub(paysAll)
+			stub := newStub(respondPaid)
 			client := stub.client(t, iamport.Config{})
 			mustPay(t, client) // opens the connection: a used one is where transports like to retry
 			stub.answer = badly
-			_, err := client.IssueVirtualAccount(t.Context(), account())
+			_, err := client.IssueVirtualAccount(t.Context(), newAccountOrder())
 			wantCode(t, err, apierror.GatewayUnavailable)
 			_, err = client.RevokeVirtualAccount(t.Context(), "imp_1")
 			wantCode(t, err, apierror.GatewayUnavailable)
@@ -124,7 +124,7 @@ func TestAccountsAreAskedForOnceWhateverHappens(t *testing.T) {
 
 func TestARevocationDistrustsAnAnswerAboutAnotherPayment(t *testing.T) {
 	t.Parallel()
-	_, err := newStub(says(200, ok(minimal("imp_2")))).timeless(iamport.Config{}).RevokeVirtualAccount(t.Context(), "imp_1")
+	_, err := newStub(respond(200, okEnvelope(minimalPayment("imp_2")))).timeless(iamport.Config{}).RevokeVirtualAccount(t.Context(), "imp_1")
 	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
@@ -136,8 +136,8 @@ func TestDepositsAreReadToTheLastDigit(t *testing.T) {
 		`[{"pg_tid":"D","amount":5e3,"depositor_name":null,"deposited_at":1763795100},{"amount":9007199254740993}]`: {
 			{Amount: 5000, At: time.Unix(1_763_795_100, 0).UTC()}, {Amount: 9_007_199_254_740_993}},
 	} {
-		answer := minimal("imp_1", `"sandbox"`, `"deposit_history":`+history+`,"sandbox"`)
-		got, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
+		answer := minimalPayment("imp_1", `"sandbox"`, `"deposit_history":`+history+`,"sandbox"`)
+		got, err := newStub(respond(200, okEnvelope(answer))).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 		if diff := cmp.Diff(want, got.Deposits); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", history, err, diff)
 		}
@@ -147,16 +147,16 @@ func TestDepositsAreReadToTheLastDigit(t *testing.T) {
 func TestAnImpossibleDepositIsDistrusted(t *testing.T) {
 	t.Parallel()
 	for _, deposit := range []string{`{"amount":-1}`, `{"amount":0.5}`, `{}`, `{"amount":1,"deposited_at":-1}`} {
-		answer := minimal("imp_1", `"sandbox"`, `"deposit_history":[`+deposit+`],"sandbox"`)
-		_, err := newStub(says(200, ok(answer))).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
+		answer := minimalPayment("imp_1", `"sandbox"`, `"deposit_history":[`+deposit+`],"sandbox"`)
+		_, err := newStub(respond(200, okEnvelope(answer))).timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 		wantCode(t, err, apierror.GatewayUnavailable)
 	}
 }
 
 func TestSandboxIssuesAndRevokesAnAccount(t *testing.T) {
 	t.Parallel()
-	box, client := pretend(t, iamport.Config{ChannelKey: "channel", IncludeSandbox: true})
-	order := account()
+	box, client := newSandbox(t, iamport.Config{ChannelKey: "channel", IncludeSandbox: true})
+	order := newAccountOrder()
 	order.DepositBy = time.Now().Add(time.Hour).Truncate(time.Second)
 	issued, err := client.IssueVirtualAccount(t.Context(), order)
 	if err != nil || issued.Status != charge.Ready || !issued.VirtualAccount.DepositBy.Equal(order.DepositBy) {
@@ -188,24 +188,24 @@ func TestInicisIsGivenItsKeyInTheQueryAndNobodyElseSeesIt(t *testing.T) {
 		sent = r.URL.Query().Get("pg_api_key")
 		w.WriteHeader(http.StatusInternalServerError)
 	})
-	_, err := stub.timeless(cfg).IssueVirtualAccount(t.Context(), account())
+	_, err := stub.timeless(cfg).IssueVirtualAccount(t.Context(), newAccountOrder())
 	wantCode(t, err, apierror.GatewayUnavailable)
 	if sent != key {
 		t.Errorf("sent was %q", sent)
 	}
 	broken := newStub(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	_, lost := broken.client(t, cfg).IssueVirtualAccount(t.Context(), account())
+	_, lost := broken.client(t, cfg).IssueVirtualAccount(t.Context(), newAccountOrder())
 	if all := err.Error() + lost.Error() + log.String(); strings.Contains(all, "secret") {
 		t.Errorf("the key is in %s", all)
 	}
-	order := account()
+	order := newAccountOrder()
 	order.DepositBy = time.Now().Add(time.Hour).Truncate(time.Second)
-	_, client := pretend(t, cfg)
+	_, client := newSandbox(t, cfg)
 	if _, err := client.IssueVirtualAccount(t.Context(), order); err != nil {
 		t.Error(err)
 	}
 	cfg.PGAPIKey = ""
-	_, client = pretend(t, cfg)
+	_, client = newSandbox(t, cfg)
 	_, err = client.IssueVirtualAccount(t.Context(), order)
 	wantCode(t, err, apierror.InvalidArgument)
 }

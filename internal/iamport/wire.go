@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"pointcharge/internal/charge"
+	"pointcharge/internal/outgoing"
 )
 
 // call is one request to Iamport, ready to be sent more than once.
@@ -30,9 +31,11 @@ type call struct {
 	large  bool   // the answer may be a thousand payments
 }
 
-func get(path string) call            { return call{method: http.MethodGet, path: path, safe: true} }
-func post(path string, body any) call { return call{method: http.MethodPost, path: path, body: body} }
-func remove(path string) call         { return call{method: http.MethodDelete, path: path} }
+func getCall(path string) call { return call{method: http.MethodGet, path: path, safe: true} }
+func postCall(path string, body any) call {
+	return call{method: http.MethodPost, path: path, body: body}
+}
+func deleteCall(path string) call { return call{method: http.MethodDelete, path: path} }
 
 func (c call) with(t *token) call {
 	c.token = t.text
@@ -77,11 +80,8 @@ type wire struct {
 func newWire(cfg Config) *wire {
 	return &wire{
 		base: strings.TrimRight(cfg.URL, "/"),
-		http: &http.Client{
-			Transport: cfg.Transport,
-			// Iamport never redirects. Whoever does would be given the token.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		// Iamport never redirects. Whoever does would be given the token, and is not followed.
+		http:     outgoing.NewClient(cfg.Transport),
 		inFlight: semaphore.NewWeighted(cfg.MaxInFlight),
 		breaker:  newBreaker(cfg.Log),
 		attempt:  cfg.AttemptTimeout,
@@ -103,16 +103,16 @@ func newBreaker(log *slog.Logger) *gobreaker.CircuitBreaker[json.RawMessage] {
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			return c.TotalFailures >= 10 && c.TotalFailures >= c.TotalSuccesses
 		},
-		IsSuccessful: func(err error) bool { return !isTrouble(err) },
+		IsSuccessful: func(err error) bool { return !isGatewayFault(err) },
 		IsExcluded:   isCallersEnd,
 		OnStateChange: func(_ string, from, to gobreaker.State) {
-			log.Warn("iamport circuit breaker", "from", from.String(), "to", to.String())
+			log.Warn("iamport circuit breaker changed", "from", from.String(), "to", to.String())
 		},
 	})
 }
 
-// tries is how often a safe call is sent at most.
-const tries = 3
+// maxTries is how often a safe call is sent at most.
+const maxTries = 3
 
 // send is the response in Iamport's envelope. Safe calls are retried after trouble, with jitter so
 // that those who failed together do not come back together; others are sent once.
@@ -128,13 +128,13 @@ func (w *wire) send(ctx context.Context, call call) (json.RawMessage, error) {
 			err = backoff.Permanent(err)
 		}
 		return response, err
-	}, backoff.WithBackOff(pause), backoff.WithMaxTries(tries), backoff.WithNotify(w.logRetry(call)))
+	}, backoff.WithBackOff(pause), backoff.WithMaxTries(maxTries), backoff.WithNotify(w.logRetry(call)))
 }
 
 func (w *wire) logRetry(call call) backoff.Notify {
 	return func(err error, pause time.Duration) {
-		status, _ := refusedWith(err) // and not err itself: an answer's text may echo what we sent
-		w.log.Debug("iamport call is retried", "method", call.method, "status", status, "after", pause)
+		status, _ := refusalStatus(err) // and not err itself: an answer's text may echo what we sent
+		w.log.Debug("iamport call failed, retrying", "method", call.method, "status", status, "after", pause)
 	}
 }
 
@@ -148,14 +148,14 @@ func (w *wire) try(ctx context.Context, call call) (json.RawMessage, error) {
 }
 
 func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error) {
-	patience, limit := w.timeout, int64(maxBody)
+	timeout, limit := w.timeout, int64(maxBody)
 	switch {
 	case call.large:
 		limit = maxListBody
 	case call.safe:
-		patience = w.attempt
+		timeout = w.attempt
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNoAnswer)
 	defer cancel()
 	req, err := call.request(ctx, w.base)
 	if err != nil {
@@ -163,18 +163,19 @@ func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error)
 	}
 	res, err := w.http.Do(req)
 	if err != nil {
-		return nil, lost(ctx, err)
+		return nil, connectionError(ctx, err)
 	}
 	defer res.Body.Close()
-	body, err := read(res, limit)
+	body, err := readBody(res, limit)
 	if err != nil {
-		return nil, lost(ctx, err)
+		return nil, connectionError(ctx, err)
 	}
-	return open(res.StatusCode, body)
+	return openEnvelope(res.StatusCode, body)
 }
 
-// lost tells who ended a call that brought no answer: the caller, our own patience or the network.
-func lost(ctx context.Context, err error) error {
+// connectionError tells who ended a call that brought no answer: the caller, our own timeout or the
+// network.
+func connectionError(ctx context.Context, err error) error {
 	if errors.Is(err, charge.ErrUntrustworthy) {
 		return err
 	}
@@ -187,15 +188,15 @@ func lost(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", errLost, err)
 }
 
-// What bounds an answer. A page of a thousand payments is 1.1 MB from the sandbox, and 7 MB where each has 6 KB of
-// custom_data, which the browser fills.
+// What bounds an answer. A page of a thousand payments is 1.1 MB from the sandbox, and 7 MB where
+// each has 6 KB of custom_data, which the browser fills.
 const (
 	maxBody     = 4 << 20
 	maxListBody = 10 * maxBody
 )
 
-// read reads the body to its end, which also frees the connection for the next call.
-func read(res *http.Response, limit int64) ([]byte, error) {
+// readBody reads the body to its end, which also frees the connection for the next call.
+func readBody(res *http.Response, limit int64) ([]byte, error) {
 	var body bytes.Buffer
 	if 0 < res.ContentLength && res.ContentLength <= limit {
 		body.Grow(int(res.ContentLength) + bytes.MinRead)
@@ -216,22 +217,23 @@ type envelope struct {
 	Response json.RawMessage `json:"response"`
 }
 
-// open takes the response out of its envelope. A 200 is no success by itself (contract §0.2).
-func open(status int, body []byte) (json.RawMessage, error) {
+// openEnvelope takes the response out of its envelope. A 200 is no success by itself (contract
+// §0.2).
+func openEnvelope(status int, body []byte) (json.RawMessage, error) {
 	var e envelope
 	err := json.Unmarshal(body, &e)
 	switch {
 	case status < 200 || status > 299:
-		return nil, &refusal{status: status, code: e.Code, text: shorten(e.Message)}
+		return nil, &refusal{status: status, code: e.Code, text: shortenText(e.Message)}
 	case err != nil || e.Code == "":
 		return nil, fmt.Errorf("%w: status %d without Iamport's envelope", errLost, status)
 	case e.Code != "0":
-		return nil, &refusal{status: http.StatusOK, code: e.Code, text: shorten(e.Message)}
+		return nil, &refusal{status: http.StatusOK, code: e.Code, text: shortenText(e.Message)}
 	}
 	return e.Response, nil
 }
 
-func shorten(text string) string {
+func shortenText(text string) string {
 	if runes := []rune(text); len(runes) > 200 {
 		return string(runes[:200]) + "…"
 	}

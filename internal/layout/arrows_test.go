@@ -24,13 +24,14 @@ func arrows() map[string][]string {
 		"internal/audit":     {},
 		apierror:             {},
 
-		"internal/iamport":    {"internal/charge"}, // it implements charge.Gateway
+		"internal/iamport":    {"internal/charge", "internal/outgoing"}, // it implements charge.Gateway
 		"internal/portone":    {"internal/charge"},
 		"internal/sandbox":    {}, // nothing of ours: it is there to test the others
 		"internal/storefront": {},
 		"internal/feed":       {"internal/point", "internal/ratelimit"},
 		"internal/schedule":   {},
-		"internal/auth":       {},
+		"internal/auth":       {"internal/outgoing", "internal/ratelimit"},
+		"internal/outgoing":   {},
 		"internal/middleware": {},
 		"internal/ratelimit":  {},
 		"internal/config":     {},

@@ -75,8 +75,8 @@ func (p *parts) newWeb(frontend *url.URL, limit *ratelimit.Limit) *web.Server {
 	if isAddressShared(p.cfg) {
 		limit = nil
 	}
-	ping := func(ctx context.Context) error { return database.Ping(ctx, p.db) }
-	return web.New(web.Config{Charges: p.services.Charges, Ping: ping, FrontendURL: frontend, Log: p.log,
+	ready := func(ctx context.Context) error { return database.Ready(ctx, p.db) }
+	return web.New(web.Config{Charges: p.services.Charges, Ready: ready, FrontendURL: frontend, Log: p.log,
 		WebhookSenders: p.cfg.WebhookAllow, Limit: limit, MaxLookups: noticeCalls})
 }
 
@@ -84,9 +84,16 @@ func (p *parts) newWeb(frontend *url.URL, limit *ratelimit.Limit) *web.Server {
 // configured.
 func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
 	if cfg.AuthJWKSURL != "" {
-		return auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)
+		verifier, err := auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)
+		if err != nil {
+			return nil, err
+		}
+		verifier.RolesClaim = cfg.AuthRolesClaim
+		return verifier, nil
 	}
-	return auth.NewHS256([]byte(cfg.AuthHS256Secret.Reveal()), cfg.AuthIssuer, cfg.AuthAudience), nil
+	verifier := auth.NewHS256([]byte(cfg.AuthHS256Secret.Reveal()), cfg.AuthIssuer, cfg.AuthAudience)
+	verifier.RolesClaim, verifier.Log = cfg.AuthRolesClaim, log
+	return verifier, nil
 }
 
 // startJobs starts the jobs that run beside the requests.

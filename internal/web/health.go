@@ -29,7 +29,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 func (s *Server) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	err := s.cfg.Ping(ctx)
+	err := s.cfg.Ready(ctx)
 	if err != nil {
 		s.faultLog.Sample(s.cfg.Log).Error("not ready: the database does not answer", "err", err)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -37,7 +38,7 @@ func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
 	case err != nil:
 		return n, err
 	case mediaType == "application/json":
-		err = json.NewDecoder(r.Body).Decode(&n)
+		n, err = decodeNotice(r.Body)
 	case mediaType == "application/x-www-form-urlencoded":
 		if err = r.ParseForm(); err == nil {
 			n = notice{Event: r.PostForm.Get("event"), ImpUID: r.PostForm.Get("imp_uid"),
@@ -51,6 +52,25 @@ func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
 		err = errors.New("ids are missing or malformed")
 	}
 	return n, err
+}
+
+// errVersion2 has a text of its own because one setting in the console mends it.
+var errVersion2 = errors.New("a webhook of the other version (V2): choose the version 2017-12-13 for this address in the PortOne console")
+
+// decodeNotice reads JSON. It knows V2's two shapes: {"type":"Transaction.Paid",…} and
+// {"tx_id":…,"payment_id":…,"status":…}.
+func decodeNotice(body io.Reader) (notice, error) {
+	var n struct {
+		notice
+
+		Type      string `json:"type"`
+		PaymentID string `json:"payment_id"`
+	}
+	err := json.NewDecoder(body).Decode(&n)
+	if err == nil && n.ImpUID == "" && n.Event == "" && (n.PaymentID != "" || strings.Contains(n.Type, ".")) {
+		err = errVersion2
+	}
+	return n.notice, err
 }
 
 // isPlausible rejects notices that Iamport never sends, and text that does not belong into a log.

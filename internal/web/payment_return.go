@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"pointcharge/internal/apierror"
 	"pointcharge/internal/charge"
@@ -22,14 +24,35 @@ func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
 	}
 	target := *s.cfg.FrontendURL
 	answer := target.Query()
+	if isHashRoute(target) {
+		answer = url.Values{} // the page's own query stays before the fragment
+	}
 	answer.Set("status", status)
 	answer.Del("merchantUid")
 	if apierror.ValidID(n.MerchantUID) {
 		answer.Set("merchantUid", n.MerchantUID)
 	}
-	target.RawQuery = answer.Encode()
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+	http.Redirect(w, r, withQuery(target, answer), http.StatusSeeOther)
+}
+
+// isHashRoute tells whether the front end's router reads the fragment, as in https://shop.example/#/wallet.
+func isHashRoute(frontend url.URL) bool { return strings.HasPrefix(frontend.Fragment, "/") }
+
+// withQuery adds the answer where the front end's router looks for it: behind a hash route it belongs
+// to the fragment.
+func withQuery(target url.URL, answer url.Values) string {
+	if !isHashRoute(target) {
+		target.RawQuery = answer.Encode()
+		return target.String()
+	}
+	route := target.EscapedFragment()
+	target.Fragment, target.RawFragment = "", ""
+	separator := "?"
+	if strings.Contains(route, "?") {
+		separator = "&"
+	}
+	return target.String() + "#" + route + separator + answer.Encode()
 }
 
 // returnStatus syncs the payment and returns the status that the front end is told.

@@ -31,8 +31,8 @@ const (
 // Config holds what a Server needs. Fields with a default may be left zero.
 type Config struct {
 	Charges *charge.Service
-	// Ping returns an error if the database does not answer.
-	Ping func(context.Context) error
+	// Ready returns an error while nothing can be written to the database.
+	Ready func(context.Context) error
 	// FrontendURL is the only place that a payer is ever redirected to. Its own path and query are
 	// kept.
 	FrontendURL *url.URL

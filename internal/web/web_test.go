@@ -101,7 +101,7 @@ func (w *testServer) routes(points *domaintest.Services, frontend string, config
 	mux := http.NewServeMux()
 	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	ping := func(ctx context.Context) error { return points.DB.WithContext(ctx).Exec("SELECT 1").Error }
-	cfg := web.Config{Charges: points.Charges, Ping: ping, FrontendURL: target, Log: log}
+	cfg := web.Config{Charges: points.Charges, Ready: ping, FrontendURL: target, Log: log}
 	for _, change := range configure {
 		change(&cfg)
 	}

@@ -23,9 +23,10 @@ type cluster struct {
 	template string // a migrated database to copy; empty in a server that is not ours to litter
 }
 
-// theCluster is shared by all tests of a binary: starting a server takes seconds, a database in it milliseconds. It is a
-// global because nothing else lives as long as the binary, unless every package that uses databases had a TestMain.
-var theCluster = sync.OnceValues(startCluster)
+// startClusterOnce is shared by all tests of a binary: starting a server takes seconds, a database
+// in it milliseconds. It is a global because nothing else lives as long as the binary, unless every
+// package that uses databases had a TestMain.
+var startClusterOnce = sync.OnceValues(startCluster)
 
 func startCluster() (*cluster, error) {
 	if url := os.Getenv("TEST_DATABASE_URL"); url != "" {
@@ -39,7 +40,7 @@ func startCluster() (*cluster, error) {
 		return nil, err
 	}
 	// Never stopped by us: the cluster notices when this process is gone, however it went.
-	url, _, err := StartPostgres(dir, fast()...)
+	url, _, err := StartPostgres(dir, fastSettings()...)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +51,8 @@ func startCluster() (*cluster, error) {
 	return c, c.createTemplate()
 }
 
-// fast gives up what only matters when the power fails, or on a second day.
-func fast() []string {
+// fastSettings gives up what only matters when the power fails, or on a second day.
+func fastSettings() []string {
 	var args []string
 	for _, setting := range []string{
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
@@ -77,7 +78,7 @@ func (c *cluster) createTemplate() error {
 	if err := c.create(ctx, "pointcharge_template"); err != nil {
 		return err
 	}
-	if err := migrateURL(ctx, c.database("pointcharge_template")); err != nil {
+	if err := migrateURL(ctx, c.databaseURL("pointcharge_template")); err != nil {
 		return err
 	}
 	c.template = "pointcharge_template"
@@ -93,9 +94,10 @@ func (c *cluster) create(ctx context.Context, name string) error {
 	return err
 }
 
-// database is the address of the cluster's database with that name. Its waits are longer than production's: on a busy
-// test machine three seconds for a lock are soon over, and nothing is wrong then.
-func (c *cluster) database(name string) string {
+// databaseURL is the address of the cluster's database with that name. Its waits are longer than
+// production's: on a busy test machine three seconds for a lock are soon over, and nothing is wrong
+// then.
+func (c *cluster) databaseURL(name string) string {
 	address, err := url.Parse(c.url)
 	if err != nil {
 		panic(fmt.Sprintf("databasetest: TEST_DATABASE_URL must be postgres://…: %v", err))
@@ -112,8 +114,8 @@ func (c *cluster) database(name string) string {
 // postgresURL is the address of a migrated database that lives as long as the test.
 func postgresURL(t testing.TB) string {
 	t.Helper()
-	c := clusterOf(t)
-	url := c.fresh(t)
+	c := sharedCluster(t)
+	url := c.createForTest(t)
 	if c.template == "" {
 		migrate(t, url)
 	}
@@ -122,14 +124,14 @@ func postgresURL(t testing.TB) string {
 
 func emptyPostgresURL(t testing.TB) string {
 	t.Helper()
-	c := *clusterOf(t)
+	c := *sharedCluster(t)
 	c.template = "template0"
-	return c.fresh(t)
+	return c.createForTest(t)
 }
 
-func clusterOf(t testing.TB) *cluster {
+func sharedCluster(t testing.TB) *cluster {
 	t.Helper()
-	c, err := theCluster()
+	c, err := startClusterOnce()
 	if errors.Is(err, errNoPostgres) {
 		skipOrFail(t)
 	}
@@ -139,17 +141,18 @@ func clusterOf(t testing.TB) *cluster {
 	return c
 }
 
-func (c *cluster) fresh(t testing.TB) string {
+func (c *cluster) createForTest(t testing.TB) string {
 	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
 	if err := c.create(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// The test's context has ended. FORCE, because a server under test may still hold connections.
+		// The test's context has ended. FORCE, because a server under test may still hold
+		// connections.
 		if _, err := c.admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}
 	})
-	return c.database(name)
+	return c.databaseURL(name)
 }

@@ -1,8 +1,10 @@
-// Package databasetest gives a test a database of its own, fresh and migrated, on SQLite and on PostgreSQL.
+// Package databasetest gives a test a database of its own, fresh and migrated, on SQLite and on
+// PostgreSQL.
 //
-// PostgreSQL is the server at TEST_DATABASE_URL, or else a throwaway cluster that starts with the first test that needs
-// it and ends with the test binary, made from PostgreSQL binaries found on the machine. Without either, the tests named
-// "postgres" are skipped; REQUIRE_POSTGRES=1 makes them fail instead.
+// PostgreSQL is the server at TEST_DATABASE_URL, or else a throwaway cluster that starts with the
+// first test that needs it and ends with the test binary, made from PostgreSQL binaries found on
+// the machine. Without either, the tests named "postgres" are skipped; REQUIRE_POSTGRES=1 makes
+// them fail instead.
 package databasetest
 
 import (
@@ -36,8 +38,8 @@ func Each(t *testing.T, fn func(t *testing.T, db *gorm.DB)) {
 	}
 }
 
-// New opens a fresh, migrated database, which is closed and removed when the test ends. Statements that fail or are slow
-// stand in the test's output.
+// New opens a fresh, migrated database, which is closed and removed when the test ends. Statements
+// that fail or are slow stand in the test's output.
 func New(t testing.TB, dialect string) *gorm.DB {
 	t.Helper()
 	return Open(t, URL(t, dialect))
@@ -59,8 +61,8 @@ func Open(t testing.TB, url string) *gorm.DB {
 	return db
 }
 
-// URL is the address of a fresh, migrated database, for tests that start the whole server. It is removed when the test
-// ends, even from under connections that are still open.
+// URL is the address of a fresh, migrated database, for tests that start the whole server. It is
+// removed when the test ends, even from under connections that are still open.
 func URL(t testing.TB, dialect string) string {
 	t.Helper()
 	if dialect == Postgres {
@@ -77,8 +79,8 @@ func EmptyURL(t testing.TB, dialect string) string {
 	if dialect == Postgres {
 		return emptyPostgresURL(t)
 	}
-	// A subtest that runs twice has a # in its name, and so in its folder's; the file is an address here. And a test's
-	// file need not outlive a power cut.
+	// A subtest that runs twice has a # in its name, and so in its folder's; the file is an address
+	// here. And a test's file need not outlive a power cut.
 	escaped := strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(filepath.ToSlash(t.TempDir()))
 	return "file:" + escaped + "/test.db?_pragma=synchronous(OFF)"
 }

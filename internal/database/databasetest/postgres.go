@@ -20,11 +20,13 @@ import (
 
 var errNoPostgres = errors.New("no PostgreSQL server binaries (postgres, initdb) found")
 
-// StartPostgres creates a PostgreSQL cluster in dir, starts it on a Unix socket there and waits until it answers. The
-// further args go to the postgres command, such as "-c", "fsync=off"; without any, what is committed is on disk.
+// StartPostgres creates a PostgreSQL cluster in dir, starts it on a Unix socket there and waits
+// until it answers. The further args go to the postgres command, such as "-c", "fsync=off"; without
+// any, what is committed is on disk.
 //
-// stop ends the server and removes dir. So does the end of this process, in whatever way it ends: SIGKILL, panic,
-// os.Exit. As root, the server runs as the user postgres or nobody, because it refuses to run as root.
+// stop ends the server and removes dir. So does the end of this process, in whatever way it ends:
+// SIGKILL, panic, os.Exit. As root, the server runs as the user postgres or nobody, because it
+// refuses to run as root.
 func StartPostgres(dir string, args ...string) (url string, stop func(), err error) {
 	i, err := startInstance(dir, args)
 	if err != nil {
@@ -33,15 +35,17 @@ func StartPostgres(dir string, args ...string) (url string, stop func(), err err
 	return i.URL, i.server.stop, nil
 }
 
-// Instance is a PostgreSQL server of a test's own, which can be restarted: its address and its data stay.
+// Instance is a PostgreSQL server of a test's own, which can be restarted: its address and its data
+// stay.
 type Instance struct {
 	URL string
 
 	server *server
 }
 
-// NewInstance starts PostgreSQL with further args for the postgres command, and stops it when the test ends. Without
-// its binaries the test is skipped, or fails with REQUIRE_POSTGRES=1, also where TEST_DATABASE_URL is set.
+// NewInstance starts PostgreSQL with further args for the postgres command, and stops it when the
+// test ends. Without its binaries the test is skipped, or fails with REQUIRE_POSTGRES=1, also where
+// TEST_DATABASE_URL is set.
 func NewInstance(t testing.TB, args ...string) *Instance {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pointcharge") //nolint:usetesting // t.TempDir is too long for a socket's address
@@ -77,7 +81,7 @@ func startInstance(dir string, args []string) (*Instance, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	i := &Instance{socketURL(dir), server}
-	if err := answers(i.URL); err != nil {
+	if err := waitUntilAnswering(i.URL); err != nil {
 		err = fmt.Errorf("%w\n%s", err, server.log())
 		server.stop()
 		return nil, err
@@ -85,11 +89,13 @@ func startInstance(dir string, args []string) (*Instance, error) {
 	return i, nil
 }
 
-// Crash ends the server without any preparation ("immediate"), as when its process is killed, and returns when it has
-// started and recovered. What was committed is still there, also with fsync=off: the machine itself did not crash.
+// Crash ends the server without any preparation ("immediate"), as when its process is killed, and
+// returns when it has started and recovered. What was committed is still there, also with
+// fsync=off: the machine itself did not crash.
 func (i *Instance) Crash() error { return i.restart("QUIT") }
 
-// Restart ends the server in order ("fast"), which breaks off the transactions under way, and returns when it has started.
+// Restart ends the server in order ("fast"), which breaks off the transactions under way, and
+// returns when it has started.
 func (i *Instance) Restart() error { return i.restart("INT") }
 
 func (i *Instance) restart(signal string) error {
@@ -133,8 +139,8 @@ func socketURL(dir string) string {
 	return "postgres://postgres@/postgres?" + query.Encode()
 }
 
-// answers waits until the server at url takes connections.
-func answers(url string) error {
+// waitUntilAnswering waits until the server at url takes connections.
+func waitUntilAnswering(url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
@@ -155,7 +161,8 @@ func (s *server) log() []byte {
 	return text
 }
 
-// postgresBinaries is the folder of initdb and postgres: the PATH's, or the newest version in the usual places.
+// postgresBinaries is the folder of initdb and postgres: the PATH's, or the newest version in the
+// usual places.
 func postgresBinaries() (string, error) {
 	if postgres, err := exec.LookPath("postgres"); err == nil {
 		if postgres, err = filepath.EvalSymlinks(postgres); err == nil && hasInitdb(filepath.Dir(postgres)) {
@@ -175,7 +182,7 @@ func postgresBinaries() (string, error) {
 	if len(found) == 0 {
 		return "", errNoPostgres
 	}
-	return slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }), nil
+	return slices.MaxFunc(found, func(a, b string) int { return majorVersion(a) - majorVersion(b) }), nil
 }
 
 func hasInitdb(dir string) bool {
@@ -183,8 +190,9 @@ func hasInitdb(dir string) bool {
 	return err == nil
 }
 
-// version is the major version in a folder's name: 15 of /usr/lib/postgresql/15/bin, and 9 of …/9.6/bin.
-func version(dir string) int {
+// majorVersion is the major version in a folder's name: 15 of /usr/lib/postgresql/15/bin, and 9 of
+// …/9.6/bin.
+func majorVersion(dir string) int {
 	n, _ := strconv.Atoi(regexp.MustCompile(`\d+`).FindString(dir))
 	return n
 }

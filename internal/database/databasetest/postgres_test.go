@@ -22,12 +22,12 @@ import (
 func TestStopEndsTheClusterAndRemovesItsFolder(t *testing.T) {
 	t.Parallel()
 	databasetest.EmptyURL(t, databasetest.Postgres) // skips where there is no PostgreSQL
-	dir := shortFolder(t)
+	dir := makeShortFolder(t)
 	url, stop, err := databasetest.StartPostgres(dir, "-c", "fsync=off", "-c", "work_mem=5MB")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := show(t, url, "work_mem"); got != "5MB" {
+	if got := showSetting(t, url, "work_mem"); got != "5MB" {
 		t.Errorf("work_mem is %s", got)
 	}
 	stop()
@@ -40,7 +40,7 @@ func TestStopEndsTheClusterAndRemovesItsFolder(t *testing.T) {
 func TestAKilledTestLeavesNoClusterBehind(t *testing.T) {
 	t.Parallel()
 	databasetest.EmptyURL(t, databasetest.Postgres)
-	dir := shortFolder(t)
+	dir := makeShortFolder(t)
 	victim := exec.Command(os.Args[0], "-test.run=TestHelperHoldsACluster$", "-test.v")
 	victim.Env = append(os.Environ(), "HOLD_CLUSTER_IN="+dir)
 	output, err := victim.StdoutPipe()
@@ -60,7 +60,7 @@ func TestAKilledTestLeavesNoClusterBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = victim.Wait()
-	wantGone(t, dir)
+	wantFolderGone(t, dir)
 }
 
 // TestHelperHoldsACluster is the process that TestAKilledTestLeavesNoClusterBehind kills.
@@ -77,8 +77,9 @@ func TestHelperHoldsACluster(t *testing.T) {
 	select {} // until killed
 }
 
-// shortFolder is a folder whose path leaves room for a socket's name, and that an unprivileged server can reach.
-func shortFolder(t *testing.T) string {
+// makeShortFolder is a folder whose path leaves room for a socket's name, and that an unprivileged
+// server can reach.
+func makeShortFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // t.TempDir is too long, and closed to other users
 	if err != nil {
@@ -88,7 +89,7 @@ func shortFolder(t *testing.T) string {
 	return dir
 }
 
-func show(t *testing.T, url, setting string) (value string) {
+func showSetting(t *testing.T, url, setting string) (value string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -101,8 +102,9 @@ func show(t *testing.T, url, setting string) (value string) {
 	return value
 }
 
-// wantGone looks again and again, because the processes that remove dir are nobody's children any more.
-func wantGone(t *testing.T, dir string) {
+// wantFolderGone looks again and again, because the processes that remove dir are nobody's children
+// any more.
+func wantFolderGone(t *testing.T, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

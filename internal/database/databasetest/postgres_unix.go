@@ -55,8 +55,9 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// watch starts the server, restarts it after each signal that it reads, and, when its standard input ends, kills it and
-// removes the folder. PostgreSQL cannot do that for us, and nobody else is left after a SIGKILL.
+// watch starts the server, restarts it after each signal that it reads, and, when its standard
+// input ends, kills it and removes the folder. PostgreSQL cannot do that for us, and nobody else is
+// left after a SIGKILL.
 const watch = `
 run() {
 	"$@" >>log 2>&1 </dev/null &
@@ -68,17 +69,20 @@ while read -r signal; do
 	wait $postgres
 	run "$@"
 done
-kill -QUIT $postgres
+kill -"$END" $postgres
 wait $postgres
 cd / && rm -rf "$DIR"
 `
 
 func (s *server) start(args []string) error {
-	postgres := append([]string{
-		filepath.Join(s.bin, "postgres"), "-D", "data", "-c", "listen_addresses=", "-c", "unix_socket_directories=" + s.dir,
-	}, args...)
-	s.watchdog = s.command("/bin/sh", append([]string{"-c", watch, "watchdog"}, postgres...)...)
-	s.watchdog.Env = append(os.Environ(), "DIR="+s.dir)
+	postgres := []string{"-D", "data", "-c", "listen_addresses=", "-c", "unix_socket_directories=" + s.dir}
+	return s.run("QUIT", filepath.Join(s.bin, "postgres"), append(postgres, args...)...)
+}
+
+// run starts a program under the watchdog, which ends it with the signal end.
+func (s *server) run(end, program string, args ...string) error {
+	s.watchdog = s.command("/bin/sh", append([]string{"-c", watch, "watchdog", program}, args...)...)
+	s.watchdog.Env = append(os.Environ(), "DIR="+s.dir, "END="+end)
 
 	stdin, alive, err := os.Pipe()
 	if err != nil {

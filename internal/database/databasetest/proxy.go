@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Proxy stands between pgx and a PostgreSQL server, and can hold or cut the connection around a COMMIT, the one
-// statement whose outcome a client may never learn.
+// Proxy stands between pgx and a PostgreSQL server, and can hold or cut the connection around a
+// COMMIT, the one statement whose outcome a client may never learn.
 type Proxy struct {
 	URL string // the database through the proxy
 
@@ -23,8 +23,8 @@ type Proxy struct {
 	conns  map[*proxyConn]struct{}
 }
 
-// Fault is what happens to one COMMIT. It is armed by a method of Proxy and strikes the next COMMIT of any connection;
-// several strike in the order they were armed.
+// Fault is what happens to one COMMIT. It is armed by a method of Proxy and strikes the next COMMIT
+// of any connection; several strike in the order they were armed.
 type Fault struct {
 	Reached <-chan struct{} // closed when the COMMIT is there: before the server got it, or after it answered
 
@@ -36,7 +36,8 @@ type Fault struct {
 // Release lets a held COMMIT, or its answer, go on.
 func (f *Fault) Release() { f.once.Do(func() { close(f.release) }) }
 
-// NewProxy starts a proxy to the database at databaseURL. It ends with the test, and everything it holds with it.
+// NewProxy starts a proxy to the database at databaseURL. It ends with the test, and everything it
+// holds with it.
 func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	t.Helper()
 	server, err := pgconn.ParseConfig(databaseURL)
@@ -48,7 +49,7 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{
-		URL:      through(t, databaseURL, listener.Addr().String()),
+		URL:      replaceAddress(t, databaseURL, listener.Addr().String()),
 		listener: listener,
 		closed:   make(chan struct{}),
 		conns:    map[*proxyConn]struct{}{},
@@ -66,8 +67,9 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	return p
 }
 
-// through replaces the server's address in databaseURL. TLS would hide from the proxy what is said.
-func through(t testing.TB, databaseURL, address string) string {
+// replaceAddress replaces the server's address in databaseURL. TLS would hide from the proxy what
+// is said.
+func replaceAddress(t testing.TB, databaseURL, address string) string {
 	t.Helper()
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
@@ -81,19 +83,21 @@ func through(t testing.TB, databaseURL, address string) string {
 	return parsed.String()
 }
 
-// CutBeforeCommit cuts the connection that sends the next COMMIT, before the server sees it: nothing is written.
-func (p *Proxy) CutBeforeCommit() *Fault { return p.arm(&Fault{cut: true}) }
+// CutBeforeCommit cuts the connection that sends the next COMMIT, before the server sees it:
+// nothing is written.
+func (p *Proxy) CutBeforeCommit() *Fault { return p.armFault(&Fault{cut: true}) }
 
 // CutAfterCommit cuts the connection after the server has committed, before the client hears of it.
-func (p *Proxy) CutAfterCommit() *Fault { return p.arm(&Fault{cut: true, afterServer: true}) }
+func (p *Proxy) CutAfterCommit() *Fault { return p.armFault(&Fault{cut: true, afterServer: true}) }
 
 // HoldCommit keeps the next COMMIT from the server until it is released.
-func (p *Proxy) HoldCommit() *Fault { return p.arm(&Fault{}) }
+func (p *Proxy) HoldCommit() *Fault { return p.armFault(&Fault{}) }
 
 // HoldAnswer keeps the server's answer to the next COMMIT from the client until it is released.
-func (p *Proxy) HoldAnswer() *Fault { return p.arm(&Fault{afterServer: true}) }
+func (p *Proxy) HoldAnswer() *Fault { return p.armFault(&Fault{afterServer: true}) }
 
-// Cut cuts every open connection, as a restart of the server or of a load balancer does. New ones are accepted.
+// Cut cuts every open connection, as a restart of the server or of a load balancer does. New ones
+// are accepted.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,7 +106,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-func (p *Proxy) arm(f *Fault) *Fault {
+func (p *Proxy) armFault(f *Fault) *Fault {
 	f.reached, f.release = make(chan struct{}), make(chan struct{})
 	f.Reached = f.reached
 	if f.cut {
@@ -114,8 +118,8 @@ func (p *Proxy) arm(f *Fault) *Fault {
 	return f
 }
 
-// next is the fault for a COMMIT that has just come, nil if there is none.
-func (p *Proxy) next() *Fault {
+// takeFault is the fault for a COMMIT that has just come, nil if there is none.
+func (p *Proxy) takeFault() *Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.faults) == 0 {
@@ -126,8 +130,8 @@ func (p *Proxy) next() *Fault {
 	return f
 }
 
-// strike tells the test and waits for its release. It reports whether the connection lives on.
-func (p *Proxy) strike(f *Fault) bool {
+// applyFault tells the test and waits for its release. It reports whether the connection lives on.
+func (p *Proxy) applyFault(f *Fault) bool {
 	close(f.reached)
 	select {
 	case <-f.release:

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// proxyConn is one connection through the proxy. PostgreSQL's messages are a type byte, a length that counts itself, and
-// a body; only the client's first message has no type.
+// proxyConn is one connection through the proxy. PostgreSQL's messages are a type byte, a length
+// that counts itself, and a body; only the client's first message has no type.
 type proxyConn struct {
 	proxy          *Proxy
 	client, server net.Conn
@@ -42,7 +42,7 @@ func (c *proxyConn) fromClient() {
 
 // commit reports whether the COMMIT may go on to the server.
 func (c *proxyConn) commit() bool {
-	fault := c.proxy.next()
+	fault := c.proxy.takeFault()
 	if fault == nil {
 		return true
 	}
@@ -50,7 +50,7 @@ func (c *proxyConn) commit() bool {
 		c.answer.Store(fault)
 		return true
 	}
-	return c.proxy.strike(fault)
+	return c.proxy.applyFault(fault)
 }
 
 func (c *proxyConn) fromServer() {
@@ -68,7 +68,7 @@ func (c *proxyConn) fromServer() {
 		}
 		if fault != nil {
 			c.answer.Store(nil)
-			if !c.proxy.strike(fault) {
+			if !c.proxy.applyFault(fault) {
 				return
 			}
 		}

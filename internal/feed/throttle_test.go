@@ -22,14 +22,14 @@ func TestTheStreamsOfAUserBringSoManyLinesASecondTogether(t *testing.T) {
 	t.Parallel()
 	const lines, perSecond, burst = 10, 50, 4
 	f := newSlowFeed(t, ratelimit.Rate{Limit: perSecond, Burst: burst})
-	enter(t, f, "minji", lines)
-	enter(t, f, "junho", burst)
+	addLines(t, f, "minji", lines)
+	addLines(t, f, "junho", burst)
 	zero, begun := 0, time.Now()
-	first, leave := follow(t, f, "minji", &zero)
+	first, leave := subscribe(t, f, "minji", &zero)
 	defer leave()
-	second, leave := follow(t, f, "minji", &zero)
+	second, leave := subscribe(t, f, "minji", &zero)
 	defer leave()
-	other, leave := follow(t, f, "junho", &zero)
+	other, leave := subscribe(t, f, "junho", &zero)
 	defer leave()
 	for range burst {
 		<-other
@@ -48,9 +48,9 @@ func TestTheStreamsOfAUserBringSoManyLinesASecondTogether(t *testing.T) {
 func TestWhoWaitsForALineCanLeave(t *testing.T) {
 	t.Parallel()
 	f := newSlowFeed(t, ratelimit.Rate{Limit: 0.001, Burst: 1})
-	enter(t, f, "minji", 2)
+	addLines(t, f, "minji", 2)
 	zero := 0
-	lines, leave := follow(t, f, "minji", &zero)
+	lines, leave := subscribe(t, f, "minji", &zero)
 	<-lines
 	leave()
 	if line, ok := <-lines; ok {
@@ -61,16 +61,16 @@ func TestWhoWaitsForALineCanLeave(t *testing.T) {
 func TestABurstHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	f := newSlowFeed(t, ratelimit.Rate{Limit: 0.001, Burst: 1})
-	enter(t, f, "minji", 2)
+	addLines(t, f, "minji", 2)
 	zero := 0
-	mine, leave := follow(t, f, "minji", &zero)
+	mine, leave := subscribe(t, f, "minji", &zero)
 	defer leave()
 	<-mine
-	again, leave := follow(t, f, "minji", &zero) // a new stream has no line of its own left
+	again, leave := subscribe(t, f, "minji", &zero) // a new stream has no line of its own left
 	defer leave()
-	others, leave := follow(t, f, "junho", nil)
+	others, leave := subscribe(t, f, "junho", nil)
 	defer leave()
-	enter(t, f, "junho", 1)
+	addLines(t, f, "junho", 1)
 	<-others
 	select {
 	case line := <-again:

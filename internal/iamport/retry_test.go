@@ -18,57 +18,57 @@ import (
 	"pointcharge/internal/iamport"
 )
 
-// mends answers badly the first times, and then as it should.
-func mends(times int64, badly http.HandlerFunc) *stub {
+// failTimes answers badly the first times, and then as it should.
+func failTimes(times int64, badly http.HandlerFunc) *stub {
 	var s *stub
 	s = newStub(func(w http.ResponseWriter, r *http.Request) {
 		if s.requests.Load() <= times {
 			badly(w, r)
 			return
 		}
-		paysAll(w, r)
+		respondPaid(w, r)
 	})
 	return s
 }
 
-func resets(w http.ResponseWriter, _ *http.Request) {
+func resetConnection(w http.ResponseWriter, _ *http.Request) {
 	conn, _, _ := http.NewResponseController(w).Hijack()
 	conn.Close()
 }
 
-func breaksOff(w http.ResponseWriter, _ *http.Request) {
+func truncateBody(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "1000")
 	io.WriteString(w, `{"code":0,"message":null,"resp`)
 }
 
-// troubles are the ways of F26 in which no answer of Iamport's arrives.
-func troubles() map[string]http.HandlerFunc {
+// gatewayFaults are the ways of F26 in which no answer of Iamport's arrives.
+func gatewayFaults() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"connection closed": resets,
-		"body cut off":      breaksOff,
-		"truncated JSON":    says(200, `{"code":0,"message":null,"resp`),
-		"HTML":              says(200, "<html>maintenance</html>"),
-		"nothing":           says(200, ""),
-		"another JSON":      says(200, `{"status":"up"}`),
-		"502 HTML":          says(502, "<html>bad gateway</html>"),
-		"503 of Iamport":    says(503, `{"code":-1,"message":"점검","response":null}`),
-		"too many requests": says(429, `{"code":-1,"message":"slow down","response":null}`),
+		"connection closed": resetConnection,
+		"body cut off":      truncateBody,
+		"truncated JSON":    respond(200, `{"code":0,"message":null,"resp`),
+		"HTML":              respond(200, "<html>maintenance</html>"),
+		"nothing":           respond(200, ""),
+		"another JSON":      respond(200, `{"status":"up"}`),
+		"502 HTML":          respond(502, "<html>bad gateway</html>"),
+		"503 of Iamport":    respond(503, `{"code":-1,"message":"점검","response":null}`),
+		"too many requests": respond(429, `{"code":-1,"message":"slow down","response":null}`),
 	}
 }
 
 func TestF26ReadsAreRetriedAfterTrouble(t *testing.T) {
 	t.Parallel()
-	for name, badly := range troubles() {
+	for name, badly := range gatewayFaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mustPay(t, mends(2, badly).client(t, iamport.Config{}))
+			mustPay(t, failTimes(2, badly).client(t, iamport.Config{}))
 		})
 	}
 }
 
 func TestF26TroubleThatLastsIsAnError(t *testing.T) {
 	t.Parallel()
-	for name, badly := range troubles() {
+	for name, badly := range gatewayFaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := newStub(badly).client(t, iamport.Config{}).Payment(t.Context(), "imp_1")
@@ -79,11 +79,11 @@ func TestF26TroubleThatLastsIsAnError(t *testing.T) {
 
 func TestF26GetTokenIsRetriedAfterTrouble(t *testing.T) {
 	t.Parallel()
-	stub := newStub(paysAll)
+	stub := newStub(respondPaid)
 	prompt := stub.grant
 	stub.grant = func(w http.ResponseWriter, r *http.Request) {
 		if stub.getTokens.Load() <= 2 {
-			says(502, "<html>")(w, r)
+			respond(502, "<html>")(w, r)
 			return
 		}
 		prompt(w, r)
@@ -94,7 +94,7 @@ func TestF26GetTokenIsRetriedAfterTrouble(t *testing.T) {
 func TestClearRefusalsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 403, 409} {
-		stub := newStub(says(status, `{"code":-1,"message":"no","response":null}`))
+		stub := newStub(respond(status, `{"code":-1,"message":"no","response":null}`))
 		_, err := stub.timeless(iamport.Config{}).Payment(t.Context(), "imp_1")
 		wantCode(t, err, apierror.GatewayUnavailable)
 		wantCount(t, "requests", stub.requests.Load(), 1)
@@ -104,7 +104,7 @@ func TestClearRefusalsAreNotRetried(t *testing.T) {
 func TestF26GatewayThatHangsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(hangs)
+		stub := newStub(waitForCaller)
 		started := time.Now()
 		_, err := stub.timeless(iamport.Config{Timeout: 20 * time.Second}).Payment(t.Context(), "imp_1")
 		wantCode(t, err, apierror.GatewayUnavailable)
@@ -119,7 +119,7 @@ func TestWholeCallIsBoundedHoweverOftenItIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		started := time.Now()
-		_, err := newStub(hangs).timeless(iamport.Config{Timeout: 7 * time.Second}).Payment(t.Context(), "imp_1")
+		_, err := newStub(waitForCaller).timeless(iamport.Config{Timeout: 7 * time.Second}).Payment(t.Context(), "imp_1")
 		wantCode(t, err, apierror.GatewayUnavailable)
 		if waited := time.Since(started); waited != 7*time.Second {
 			t.Errorf("waited %s", waited)
@@ -133,7 +133,7 @@ func TestCallerWhoLeavesIsLetGoAtOnce(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		started := time.Now()
-		_, err := newStub(hangs).timeless(iamport.Config{}).Payment(ctx, "imp_1")
+		_, err := newStub(waitForCaller).timeless(iamport.Config{}).Payment(ctx, "imp_1")
 		wantCode(t, err, apierror.GatewayUnavailable)
 		if waited := time.Since(started); waited != time.Second || !errors.Is(err, context.Canceled) {
 			t.Errorf("waited %s for %v", waited, err)
@@ -143,7 +143,7 @@ func TestCallerWhoLeavesIsLetGoAtOnce(t *testing.T) {
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
-	elsewhere := newStub(paysAll)
+	elsewhere := newStub(respondPaid)
 	other := httptest.NewServer(elsewhere)
 	t.Cleanup(other.Close)
 	for _, status := range []int{301, 302, 307, 308} {
@@ -162,7 +162,7 @@ func TestOversizedBodyIsNotRead(t *testing.T) {
 				return
 			}
 		}
-		io.WriteString(w, ok(minimal("imp_1")))
+		io.WriteString(w, okEnvelope(minimalPayment("imp_1")))
 	})
 	_, err := stub.client(t, iamport.Config{}).Payment(t.Context(), "imp_1")
 	wantCode(t, err, apierror.GatewayUnavailable)
@@ -174,12 +174,12 @@ func TestNothingSecretIsSaidOrLogged(t *testing.T) {
 	var log bytes.Buffer
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		says(500, r.Header.Get("Authorization")+string(body)+" buyer@example.com")(w, r)
+		respond(500, r.Header.Get("Authorization")+string(body)+" buyer@example.com")(w, r)
 	}
 	worded := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		message, _ := json.Marshal("not accepted: " + string(body))
-		says(500, `{"code":-1,"message":`+string(message)+`,"response":null}`)(w, r)
+		respond(500, `{"code":-1,"message":`+string(message)+`,"response":null}`)(w, r)
 	}
 	for _, stub := range []*stub{newStub(echo), {grant: echo, answer: echo}, {grant: worded, answer: echo}} {
 		client := stub.timeless(iamport.Config{

@@ -18,8 +18,8 @@ func behindProxy(t *testing.T) (*gorm.DB, *databasetest.Proxy) {
 	return withCounter(t, databasetest.Open(t, proxy.URL), 1), proxy
 }
 
-// set is a convergent fn: it writes what is missing and reports in wrote whether anything was.
-func set(wrote *[]bool) func(tx *gorm.DB) error {
+// setOnce is a convergent fn: it writes what is missing and reports in wrote whether anything was.
+func setOnce(wrote *[]bool) func(tx *gorm.DB) error {
 	return func(tx *gorm.DB) error {
 		update := tx.Exec("UPDATE counters SET number = 1 WHERE id = 1 AND number = 0")
 		*wrote = append(*wrote, update.RowsAffected == 1)
@@ -32,7 +32,7 @@ func TestTransactWritesAgainWhenTheCommitDidNotArrive(t *testing.T) {
 	db, proxy := behindProxy(t)
 	proxy.CutBeforeCommit()
 	var wrote []bool
-	if err := database.Transact(t.Context(), db, set(&wrote)); err != nil {
+	if err := database.Transact(t.Context(), db, setOnce(&wrote)); err != nil {
 		t.Fatal(err)
 	}
 	if len(wrote) != 2 || !wrote[0] || !wrote[1] {
@@ -47,7 +47,7 @@ func TestTransactFindsItsWorkWhenOnlyTheAnswerToTheCommitWasLost(t *testing.T) {
 	db, proxy := behindProxy(t)
 	proxy.CutAfterCommit()
 	var wrote []bool
-	if err := database.Transact(t.Context(), db, set(&wrote)); err != nil {
+	if err := database.Transact(t.Context(), db, setOnce(&wrote)); err != nil {
 		t.Fatal(err)
 	}
 	if len(wrote) != 2 || !wrote[0] || wrote[1] {
@@ -80,7 +80,7 @@ func TestTransactOutlivesTheLossOfEveryIdleConnection(t *testing.T) {
 	db, proxy := behindProxy(t)
 	proxy.Cut()
 	var wrote []bool
-	if err := database.Transact(t.Context(), db, set(&wrote)); err != nil {
+	if err := database.Transact(t.Context(), db, setOnce(&wrote)); err != nil {
 		t.Fatal(err)
 	}
 	wantNumber(t, db, 1, 1)
@@ -90,7 +90,7 @@ func TestACommitThatNeverArrivedWritesNothingWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
 	db, proxy := behindProxy(t)
 	held := proxy.HoldCommit()
-	wrote, err := cancelAt(t, db, held)
+	wrote, err := transactAndCancelAt(t, db, held)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -103,7 +103,7 @@ func TestACommitWhoseAnswerIsLateStaysWrittenWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
 	db, proxy := behindProxy(t)
 	held := proxy.HoldAnswer()
-	wrote, err := cancelAt(t, db, held)
+	wrote, err := transactAndCancelAt(t, db, held)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -112,14 +112,14 @@ func TestACommitWhoseAnswerIsLateStaysWrittenWhenTheContextEnds(t *testing.T) {
 	wantNumber(t, db, 1, 1)
 }
 
-// cancelAt transacts and cancels the context when fault holds the COMMIT.
-func cancelAt(t *testing.T, db *gorm.DB, fault *databasetest.Fault) (wrote []bool, err error) {
+// transactAndCancelAt transacts and cancels the context when fault holds the COMMIT.
+func transactAndCancelAt(t *testing.T, db *gorm.DB, fault *databasetest.Fault) (wrote []bool, err error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-fault.Reached
 		cancel()
 	}()
-	err = database.Transact(ctx, db, set(&wrote))
+	err = database.Transact(ctx, db, setOnce(&wrote))
 	return wrote, err
 }

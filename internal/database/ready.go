@@ -1,0 +1,54 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+)
+
+var errReadOnly = errors.New("the database is read-only: a standby, a fail-over under way, or default_transaction_read_only")
+
+// Ready returns nil when db answers and can be written to. It writes nothing: PostgreSQL is asked
+// whether it would refuse a write, SQLite begins a transaction that takes the writer's lock. A
+// SQLite file that another transaction is writing is ready.
+func Ready(ctx context.Context, db *gorm.DB) error {
+	if err := checkWritable(db.WithContext(ctx)); err != nil {
+		return fmt.Errorf("database is not ready: %w", withContextError(ctx, err))
+	}
+	return nil
+}
+
+func checkWritable(db *gorm.DB) error {
+	postgres, ok := db.Dialector.(postgresDialector)
+	if !ok {
+		return checkSQLiteWritable(db)
+	}
+	err := checkPostgresWritable(db)
+	if errors.Is(err, errReadOnly) {
+		postgres.sessions.discard() // the server may be writable again, and only this session old
+		err = checkPostgresWritable(db)
+	}
+	return err
+}
+
+func checkPostgresWritable(db *gorm.DB) error {
+	var readOnly bool
+	err := db.Raw("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean").Row().Scan(&readOnly)
+	if err != nil {
+		return err
+	}
+	if readOnly {
+		return errReadOnly
+	}
+	return nil
+}
+
+func checkSQLiteWritable(db *gorm.DB) error {
+	err := db.Transaction(func(tx *gorm.DB) error { return tx.Exec("SELECT 1").Error })
+	if isBusy(err) {
+		return nil
+	}
+	return err
+}
