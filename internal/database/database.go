@@ -65,7 +65,6 @@ func utcNow() time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond)
 }
 
-
 // Close waits for the statements that run and closes every connection of db.
 func Close(db *gorm.DB) error {
 	pool, ok := db.ConnPool.(io.Closer)
