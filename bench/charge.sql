@@ -45,9 +45,9 @@ RETURNING user_id, balance, seq
 \gset wallet_
 
 INSERT INTO "point_transactions" ("id", "user_id", "seq", "kind", "amount", "balance_after", "imp_uid",
-	"cancellation_id", "reference", "reverses_id", "operator", "description", "created_at")
+	"cancellation_id", "reference", "reverses_id", "actor_kind", "actor_id", "description", "created_at")
 VALUES (:id, :order_user_id, :wallet_seq, :point_transactions_kind, :order_points, :wallet_balance, :imp_uid,
-	NULL, :merchant_uid, NULL, NULL, :order_name, :point_transactions_created_at);
+	NULL, :merchant_uid, NULL, :point_transactions_actor_kind, :order_user_id, :order_name, :point_transactions_created_at);
 
 INSERT INTO "point_lots" ("id", "user_id", "transaction_id", "kind", "initial", "remaining", "held", "expires_at",
 	"replaces_id")

@@ -20,15 +20,15 @@ type reconcileFlags struct {
 	open      bool
 }
 
-// setUpReconcile compares the books with Iamport's lists, prints the differences and exports them.
+// setUpReconcile compares the books with Iamport's lists, prints the discrepancies and exports them.
 func setUpReconcile(flags *flag.FlagSet) task {
 	var f reconcileFlags
 	flags.StringVar(&f.from, "from", "", "a date, or a time as 2026-11-01T09:00:00Z; UTC (default: where the last scheduled run ended, less an hour; once a day 90 days ago)")
 	flags.StringVar(&f.to, "to", "", "a date, which counts to its end, or a time (default: now)")
-	flags.StringVar(&f.csv, "csv", "", "write the differences to this file as CSV; - is the standard output")
-	flags.StringVar(&f.json, "json", "", "write the run and its differences to this file as JSON; - is the standard output")
+	flags.StringVar(&f.csv, "csv", "", "write the discrepancies to this file as CSV; - is the standard output")
+	flags.StringVar(&f.json, "json", "", "write the run and its discrepancies to this file as JSON; - is the standard output")
 	flags.BoolVar(&f.list, "list", false, "print the newest runs instead")
-	flags.BoolVar(&f.open, "open", false, "print instead what the server's own runs found, is not healed and is no problem")
+	flags.BoolVar(&f.open, "open", false, "print instead what the server's own runs found, is not repaired and is no problem")
 	var from, to time.Time
 	return task{
 		check: func() (err error) {
@@ -67,7 +67,7 @@ func (f reconcileFlags) reconcile(ctx context.Context, r resources, from, to tim
 	report := runReport{run, r.services.Reconcile.Discrepancies(context.WithoutCancel(ctx), run.ID)}
 	err := errors.Join(failure, report.print(text), export(f.csv, r.stdout, report.csv), export(f.json, r.stdout, report.json))
 	if err == nil && run.Discrepancies > 0 {
-		err = fmt.Errorf("the books and Iamport do not agree: %s", plural(run.Discrepancies, "difference", "differences"))
+		err = fmt.Errorf("the books and Iamport do not agree: %s", plural(run.Discrepancies, "discrepancy", "discrepancies"))
 	}
 	return err
 }
@@ -118,7 +118,7 @@ func listReconciliations(ctx context.Context, w io.Writer, reconciling *reconcil
 	return err
 }
 
-// listOpenDiscrepancies prints the open differences. It does not fail for them: the next run looks at
+// listOpenDiscrepancies prints the open discrepancies. It does not fail for them: the next run looks at
 // them again.
 func listOpenDiscrepancies(ctx context.Context, w io.Writer, reconciling *reconcile.Service) error {
 	open, err := reconciling.OpenDiscrepancies(ctx)
@@ -126,11 +126,11 @@ func listOpenDiscrepancies(ctx context.Context, w io.Writer, reconciling *reconc
 		return err
 	}
 	for _, d := range open {
-		if err := printDifference(w, d); err != nil {
+		if err := printDiscrepancy(w, d); err != nil {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(w, "%s open\n", plural(len(open), "difference is", "differences are"))
+	_, err = fmt.Fprintf(w, "%s open\n", plural(len(open), "discrepancy is", "discrepancies are"))
 	return err
 }
 
@@ -146,6 +146,6 @@ func summarize(run reconcile.Run) string {
 	if run.Note != "" {
 		end += "; " + run.Note
 	}
-	return fmt.Sprintf("from %s to %s: %d listed, %d compared, %d healed, %s%s", run.FromAt.Format(time.RFC3339),
-		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Repaired, plural(run.Discrepancies, "difference", "differences"), end)
+	return fmt.Sprintf("from %s to %s: %d listed, %d compared, %d repaired, %s%s", run.FromAt.Format(time.RFC3339),
+		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Repaired, plural(run.Discrepancies, "discrepancy", "discrepancies"), end)
 }

@@ -29,15 +29,15 @@ func export(path string, stdout io.Writer, write func(io.Writer) error) error {
 	return errors.Join(write(file), file.Close())
 }
 
-// runReport reports one run. Its differences are read as they are written: there may be many.
+// runReport reports one run. Its discrepancies are read as they are written: there may be many.
 type runReport struct {
 	run         reconcile.Run
-	differences iter.Seq2[reconcile.Discrepancy, error]
+	discrepancies iter.Seq2[reconcile.Discrepancy, error]
 }
 
-// each calls write for each difference, until it fails.
+// each calls write for each discrepancy, until it fails.
 func (r runReport) each(write func(reconcile.Discrepancy) error) error {
-	for d, err := range r.differences {
+	for d, err := range r.discrepancies {
 		if err == nil {
 			err = write(d)
 		}
@@ -49,23 +49,23 @@ func (r runReport) each(write func(reconcile.Discrepancy) error) error {
 }
 
 func (r runReport) print(w io.Writer) error {
-	err := r.each(func(d reconcile.Discrepancy) error { return printDifference(w, d) })
+	err := r.each(func(d reconcile.Discrepancy) error { return printDiscrepancy(w, d) })
 	_, writeErr := fmt.Fprintln(w, summarize(r.run))
 	return errors.Join(err, writeErr)
 }
 
-func printDifference(w io.Writer, d reconcile.Discrepancy) error {
+func printDiscrepancy(w io.Writer, d reconcile.Discrepancy) error {
 	outcome := "differs"
 	if d.Repaired {
-		outcome = "healed"
+		outcome = "repaired"
 	}
-	_, err := fmt.Fprintf(w, "%-7s %s %s: ours %q, Iamport's %q\n", outcome, d.Kind, d.ImpUID, d.Ours, d.Theirs)
+	_, err := fmt.Fprintf(w, "%-8s %s %s: ours %q, Iamport's %q\n", outcome, d.Kind, d.ImpUID, d.Ours, d.Theirs)
 	return err
 }
 
 func (r runReport) csv(w io.Writer) error {
 	rows := csv.NewWriter(w)
-	if err := rows.Write([]string{"imp_uid", "merchant_uid", "kind", "healed", "ours", "theirs"}); err != nil {
+	if err := rows.Write([]string{"imp_uid", "merchant_uid", "kind", "repaired", "ours", "theirs"}); err != nil {
 		return err
 	}
 	err := r.each(func(d reconcile.Discrepancy) error {
@@ -91,19 +91,19 @@ func escapeCSVFormula(value string) string {
 func (r runReport) json(w io.Writer) error {
 	head, err := json.Marshal(map[string]any{
 		"id": r.run.ID, "from": r.run.FromAt, "to": r.run.ToAt, "startedAt": r.run.StartedAt, "finishedAt": r.run.FinishedAt,
-		"listed": r.run.Listed, "compared": r.run.Compared, "healed": r.run.Repaired, "differences": r.run.Discrepancies,
+		"listed": r.run.Listed, "compared": r.run.Compared, "repaired": r.run.Repaired, "discrepancies": r.run.Discrepancies,
 		"note": r.run.Note, "error": r.run.Error,
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "{\"run\": %s, \"differences\": [", head); err != nil {
+	if _, err := fmt.Fprintf(w, "{\"run\": %s, \"discrepancies\": [", head); err != nil {
 		return err
 	}
 	separator := "\n"
 	err = r.each(func(d reconcile.Discrepancy) error {
 		line, err := json.Marshal(map[string]any{"impUid": d.ImpUID, "merchantUid": d.MerchantUID, "kind": d.Kind,
-			"healed": d.Repaired, "ours": d.Ours, "theirs": d.Theirs})
+			"repaired": d.Repaired, "ours": d.Ours, "theirs": d.Theirs})
 		if err == nil {
 			_, err = fmt.Fprint(w, separator, string(line))
 		}

@@ -44,7 +44,7 @@ func failAfterFirst(err error) iter.Seq2[reconcile.Discrepancy, error] {
 func TestAReportThatCannotBeReadFails(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("the database is gone")
-	r := runReport{differences: failAfterFirst(lost)}
+	r := runReport{discrepancies: failAfterFirst(lost)}
 	var out strings.Builder
 	if errs := []error{r.print(&out), r.csv(&out), r.json(&out)}; slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, lost) }) {
 		t.Errorf("got %v", errs)

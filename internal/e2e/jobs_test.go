@@ -59,19 +59,19 @@ func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
 		metrics := "http://" + s.printed(`metrics listener started.* addr=(\S+)`) + "/metrics"
 		o := s.buy(s.token, "points-5000")
 		impUID := s.pay(o.MerchantUID, 5_000)
-		s.awaitMatch(metrics, `(?m)^pointcharge_differences\{kind="UNREADABLE"\} 1$`)
-		if got := s.printed(`level=WARN msg="the books and Iamport did not agree" run=\S+ healed=0 differences=1 open=(\S+)`); got != "map[UNREADABLE:1]" {
+		s.awaitMatch(metrics, `(?m)^pointcharge_discrepancies\{kind="UNREADABLE"\} 1$`)
+		if got := s.printed(`level=WARN msg="the books and Iamport did not agree" run=\S+ repaired=0 discrepancies=1 open=(\S+)`); got != "map[UNREADABLE:1]" {
 			t.Errorf("logged was %q", got)
 		}
 		text, err := finish(t, s.besideServer(), "reconcile", "-open")
-		if err != nil || !strings.HasPrefix(text, "differs UNREADABLE "+impUID+": ") || !strings.HasSuffix(text, "\n1 difference is open\n") {
+		if err != nil || !strings.HasPrefix(text, "differs  UNREADABLE "+impUID+": ") || !strings.HasSuffix(text, "\n1 discrepancy is open\n") {
 			t.Errorf("%q, %v", text, err)
 		}
 		if a := s.postJSON(s.url+"/sandbox/faults/flush", nil, nil); a.status != http.StatusOK {
 			t.Fatalf("the flush was answered %d %s", a.status, a.text)
 		}
 		s.awaitStatus(s.token, o.MerchantUID, "PAID")
-		s.awaitMatch(metrics, `(?m)^pointcharge_differences\{kind="UNREADABLE"\} 0$`)
+		s.awaitMatch(metrics, `(?m)^pointcharge_discrepancies\{kind="UNREADABLE"\} 0$`)
 	})
 }
 

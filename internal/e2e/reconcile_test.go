@@ -23,12 +23,12 @@ func TestReconcileHealsAndThenAgrees(t *testing.T) {
 	eachShop(t, func(s *visitor) {
 		impUID := s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
 		text, err := finish(t, s.besideServer(), "reconcile")
-		if err != nil || !strings.Contains(text, "healed  MISSING_HERE "+impUID) || !strings.Contains(text, "1 healed, 0 differences\n") {
+		if err != nil || !strings.Contains(text, "repaired MISSING_HERE "+impUID) || !strings.Contains(text, "1 repaired, 0 discrepancies\n") {
 			t.Errorf("%v\n%s", err, text)
 		}
 		s.wantBalance(s.token, 5_000)
 		text, err = finish(t, s.besideServer(), "reconcile", "-from", time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly))
-		if err != nil || !strings.Contains(text, ": 1 listed, 1 compared, 0 healed, 0 differences\n") {
+		if err != nil || !strings.Contains(text, ": 1 listed, 1 compared, 0 repaired, 0 discrepancies\n") {
 			t.Errorf("%v\n%s", err, text)
 		}
 		text, err = finish(t, s.besideServer(), "reconcile", "-list")
@@ -40,10 +40,10 @@ func TestReconcileHealsAndThenAgrees(t *testing.T) {
 
 // exported is the JSON that -json writes.
 type exported struct {
-	Run         struct{ Listed, Healed, Differences int64 }
-	Differences []struct {
+	Run           struct{ Listed, Repaired, Discrepancies int64 }
+	Discrepancies []struct {
 		ImpUID, MerchantUID, Kind, Ours, Theirs string
-		Healed                                  bool
+		Repaired                                bool
 	}
 }
 
@@ -54,7 +54,7 @@ func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
 		s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
 		dir := t.TempDir()
 		text, err := finish(t, s.besideServer(), "reconcile", "-csv", filepath.Join(dir, "a.csv"), "-json", filepath.Join(dir, "a.json"))
-		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 difference") || !strings.Contains(text, "differs MISSING_HERE "+strange) {
+		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 discrepancy") || !strings.Contains(text, "differs  MISSING_HERE "+strange) {
 			t.Errorf("%v\n%s", err, text)
 		}
 		var found exported
@@ -62,7 +62,7 @@ func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal(data, &found)
 		}
-		if err != nil || found.Run.Listed != 2 || found.Run.Differences != 1 || len(found.Differences) != 2 {
+		if err != nil || found.Run.Listed != 2 || found.Run.Discrepancies != 1 || len(found.Discrepancies) != 2 {
 			t.Fatalf("%v\n%s", err, data)
 		}
 		table, err := os.ReadFile(filepath.Join(dir, "a.csv"))
@@ -73,13 +73,13 @@ func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
 		if err != nil || len(rows) != 3 {
 			t.Fatalf("%v\n%s", err, table)
 		}
-		for i, d := range found.Differences {
+		for i, d := range found.Discrepancies {
 			if row := rows[i+1]; row[0] != d.ImpUID || row[2] != d.Kind || (d.ImpUID == strange && row[1] != "'=1+1") || row[5] != d.Theirs {
 				t.Errorf("CSV says %q, JSON %+v", row, d)
 			}
 		}
 		text, err = finish(t, s.besideServer(), "reconcile", "-json", "-")
-		if again := (exported{}); err != nil || json.Unmarshal([]byte(text), &again) != nil || again.Run.Listed != 2 || again.Run.Differences != 0 {
+		if again := (exported{}); err != nil || json.Unmarshal([]byte(text), &again) != nil || again.Run.Listed != 2 || again.Run.Discrepancies != 0 {
 			t.Errorf("%v\n%s", err, text)
 		}
 	})

@@ -69,11 +69,11 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	open, err := c.services.Reconcile.OpenDiscrepancies(ctx)
 	if err != nil {
-		c.log.Error("cannot count differences for metrics", "err", err)
+		c.log.Error("cannot count discrepancies for metrics", "err", err)
 	} else {
 		counts := countByKind(open)
 		for _, kind := range reconcile.DiscrepancyKinds() {
-			sendGauge(out, "pointcharge_differences", "Payments about which scheduled reconciliations found the books and Iamport to disagree, "+
+			sendGauge(out, "pointcharge_discrepancies", "Payments about which scheduled reconciliations found the books and Iamport to disagree, "+
 				"and that are no problem.", float64(counts[kind]), "kind", string(kind))
 		}
 	}

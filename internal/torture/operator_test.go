@@ -180,7 +180,7 @@ func (b books) judgeDecisions(v verdict, j *journal, truth []sandbox.Payment) {
 	for impUID, decided := range b.decided {
 		for _, d := range decided {
 			asked := j.decided[d.Reason]
-			if asked.ImpUID != impUID || asked.Action != d.Action || !strings.HasSuffix(asked.Operator, "/"+d.Operator) {
+			if asked.ImpUID != impUID || asked.Action != d.Action || asked.Operator != d.Operator {
 				v.add(impUID, "decision %+v was asked for as %+v", d, asked)
 			}
 			if !d.hasPoints() {

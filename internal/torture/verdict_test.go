@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -67,6 +68,9 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 		b.orders[o.MerchantUID] = o
 	}
 	for _, d := range decided {
+		if _, name, found := strings.Cut(d.Operator, "/"); found { // behind the account of the operating system
+			d.Operator = name
+		}
 		b.decided[d.ImpUID] = append(b.decided[d.ImpUID], d)
 	}
 	for _, w := range wallets {
