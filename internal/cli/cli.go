@@ -22,6 +22,7 @@ import (
 type Program struct {
 	Version        string
 	Getenv         func(string) string
+	Environ        func() []string // as os.Environ
 	Stdout, Stderr io.Writer
 }
 
@@ -64,7 +65,7 @@ func (p Program) start(ctx context.Context, c command, args []string) error {
 		return nil
 	}
 	if err == nil {
-		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr, getenv: p.Getenv})
+		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr, getenv: p.Getenv, environ: p.Environ})
 	}
 	if _, ok := errors.AsType[config.Errors](err); ok {
 		return UsageError{fmt.Errorf("the environment is not right:\n%w", err)}
@@ -132,6 +133,7 @@ type resources struct {
 	db             *gorm.DB
 	services       server.Services
 	getenv         func(string) string
+	environ        func() []string
 }
 
 // task is a command whose flags have been declared.

@@ -49,6 +49,9 @@ func commands() []command {
 			configuration, 0, setUpToken},
 		{"health", "", "Ask the server at ADDR whether it is ready; exit with 1 when it is not. For container health checks.",
 			configuration, 0, withoutFlags(runHealth)},
+		{"doctor", "[-json] [-token T]",
+			"Check the settings, the database, Iamport's keys, the public address and a token, and say what is wrong.",
+			configuration, 0, setUpDoctor},
 		{"version", "", "Print the version.", nothing, 0, withoutFlags(runVersion)},
 	}
 }

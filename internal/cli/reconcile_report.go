@@ -31,7 +31,7 @@ func export(path string, stdout io.Writer, write func(io.Writer) error) error {
 
 // runReport reports one run. Its discrepancies are read as they are written: there may be many.
 type runReport struct {
-	run         reconcile.Run
+	run           reconcile.Run
 	discrepancies iter.Seq2[reconcile.Discrepancy, error]
 }
 

@@ -55,7 +55,7 @@ func launch(t *testing.T, command func(ctx context.Context, stdout io.Writer) er
 func start(t *testing.T, env environment, args ...string) *program {
 	t.Helper()
 	return launch(t, func(ctx context.Context, stdout io.Writer) error {
-		program := cli.Program{Getenv: env.get, Stdout: stdout, Stderr: os.Stderr}
+		program := cli.Program{Getenv: env.get, Environ: env.list, Stdout: stdout, Stderr: os.Stderr}
 		return program.Run(ctx, args)
 	})
 }
@@ -163,6 +163,15 @@ func (o *output) text() string {
 type environment map[string]string
 
 func (e environment) get(name string) string { return e[name] }
+
+// list returns the variables as os.Environ does.
+func (e environment) list() []string {
+	var out []string
+	for name, value := range e {
+		out = append(out, name+"="+value)
+	}
+	return out
+}
 
 func (e environment) with(more environment) environment {
 	out := maps.Clone(e)

@@ -70,8 +70,8 @@ func restrictHosts(cfg config.Config, next http.Handler) http.Handler {
 	}
 	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
 	mux := http.NewServeMux()
-	mux.Handle(webhookPath, next)
-	mux.Handle(webhookPath+"/{$}", next)
+	mux.Handle(WebhookPath, next)
+	mux.Handle(WebhookPath+"/{$}", next)
 	mux.Handle("/", middleware.RestrictHosts([]string{public.Host}, next))
 	return mux
 }

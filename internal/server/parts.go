@@ -37,7 +37,7 @@ type parts struct {
 
 // assemble makes the parts and the handler in front of them. The caller must close the parts.
 func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlguard.TrustedDocuments, log *slog.Logger) (*parts, error) {
-	verifier, err := newVerifier(ctx, cfg, log)
+	verifier, err := NewVerifier(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +80,9 @@ func (p *parts) newWeb(frontend *url.URL, limit *ratelimit.Limit) *web.Server {
 		WebhookSenders: p.cfg.WebhookAllow, Limit: limit, MaxLookups: noticeCalls})
 }
 
-// newVerifier returns the verifier of users' tokens, by the key set or the secret that is
+// NewVerifier returns the verifier of users' tokens, by the key set or the secret that is
 // configured.
-func newVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
+func NewVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
 	if cfg.AuthJWKSURL != "" {
 		verifier, err := auth.NewJWKS(ctx, cfg.AuthJWKSURL, cfg.AuthIssuer, cfg.AuthAudience, log)
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// webhookPath is where internal/web takes Iamport's notices.
-	webhookPath = "/webhooks/iamport"
+	// WebhookPath is where internal/web takes Iamport's notices.
+	WebhookPath = "/webhooks/iamport"
 	// iamportSDK is the script of Iamport's payment window (contract §4).
 	iamportSDK = "https://cdn.iamport.kr/v1/iamport.js"
 )
@@ -53,7 +53,7 @@ func checkoutDefaults(cfg config.Config) graph.Checkout {
 		UserCode:    cfg.IamportUserCode,
 		ChannelKey:  cfg.IamportChannelKey,
 		RedirectURL: cfg.PublicURL + "/payments/return",
-		NoticeURL:   cfg.PublicURL + webhookPath,
+		NoticeURL:   cfg.PublicURL + WebhookPath,
 	}
 }
 

@@ -54,7 +54,7 @@ func (p *parts) addSandbox(ctx context.Context, mux *http.ServeMux) error {
 func (p *parts) addGateway(mux *http.ServeMux) error {
 	gateway := sandbox.New(sandbox.Config{
 		Key: p.cfg.IamportKey.Reveal(), Secret: p.cfg.IamportSecret.Reveal(), UserCode: p.cfg.IamportUserCode,
-		WebhookURL: LocalURL(p.cfg) + webhookPath, Log: p.log,
+		WebhookURL: LocalURL(p.cfg) + WebhookPath, Log: p.log,
 	})
 	if err := SetFaults(gateway, p.cfg.SandboxFaults); err != nil {
 		return wrongSetting("SANDBOX_FAULTS", err)

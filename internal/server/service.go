@@ -48,27 +48,33 @@ type Services struct {
 	CloseIdleConnections func()
 }
 
-// NewServices returns the domains as they are configured.
-func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
+// NewGateway returns the client of Iamport. closeIdleConnections closes the connections that wait for the
+// next call.
+func NewGateway(cfg config.Config, log *slog.Logger) (gateway *iamport.Client, closeIdleConnections func()) {
 	transport := iamport.NewTransport(gatewayCalls)
-	gateway := iamport.New(iamport.Config{
+	return iamport.New(iamport.Config{
 		URL:            gatewayURL(cfg),
 		Key:            cfg.IamportKey.Reveal(),
 		Secret:         cfg.IamportSecret.Reveal(),
 		ChannelKey:     cfg.IamportChannelKey,
 		PGAPIKey:       cfg.IamportPGAPIKey.Reveal(),
-		NoticeURL:      cfg.PublicURL + webhookPath,
+		NoticeURL:      cfg.PublicURL + WebhookPath,
 		IncludeSandbox: cfg.Mode == config.Sandbox,
 		MaxInFlight:    gatewayCalls,
 		Transport:      transport,
 		Log:            log,
-	})
+	}), transport.CloseIdleConnections
+}
+
+// NewServices returns the domains as they are configured.
+func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
+	gateway, closeIdleConnections := NewGateway(cfg, log)
 	const day = 24 * time.Hour
 	points := point.New(db)
 	points.Lifetimes = point.Lifetimes{Paid: time.Duration(cfg.PaidPointsDays) * day, Bonus: time.Duration(cfg.BonusPointsDays) * day}
 	charges := charge.New(db, points, gateway)
 	charges.Live, charges.Grace = cfg.Mode == config.Live, cfg.SweepGrace
-	return Services{points, charges, reconcile.New(db, points, charges), transport.CloseIdleConnections}
+	return Services{points, charges, reconcile.New(db, points, charges), closeIdleConnections}
 }
 
 // Invariants returns what must be true of the books of all domains.
