@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -216,8 +217,21 @@ func (c Config) Listening(addr string) Config {
 	}
 	if c.derivedFrontend {
 		c.FrontendURL = c.PublicURL
+		if c.PublicPath() != "" { // proxies know the paths below it
+			c.FrontendURL += "/"
+		}
 	}
 	return c
+}
+
+// PublicPath is the path of PublicURL, as in "/pay/api": the prefix of the server's own addresses
+// in browsers. It is empty for a server at the root of its host.
+func (c Config) PublicPath() string {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(u.Path, "/")
 }
 
 // browsableAddr replaces the addresses that mean "all of them", which a browser cannot visit.

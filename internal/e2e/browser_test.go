@@ -72,6 +72,20 @@ func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	s.wantBalance(s.tokenFor("junho"), 15_100)
 }
 
+// TestABrowserChargesBelowAPath runs the same behind a proxy that takes the path of PUBLIC_URL off.
+// The report lists every request that leaves the host or fails.
+func TestABrowserChargesBelowAPath(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	s := openShopBelowPath(t, true)
+	saw := runBrowser(t, s.url, t.TempDir())
+	for _, problem := range saw.Problems {
+		t.Error(problem)
+	}
+	s.wantBalance(s.token, 5_000)
+	s.wantBalance(s.tokenFor("junho"), 15_100)
+}
+
 // TestABrowserNoticesWhatIsWrongWithAPage proves that the test above can fail.
 func TestABrowserNoticesWhatIsWrongWithAPage(t *testing.T) {
 	t.Parallel()

@@ -27,8 +27,12 @@ func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratel
 		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), FirstEdition: p.cfg.HTTPDraft,
 		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}
 	chain := apiMiddleware(p.cfg, verifier, limit)
-	mux.Handle("/graphql", wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain))
-	mux.Handle("/graphql/stream", wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain))
+	operations := wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain)
+	streams := wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain)
+	for _, end := range []string{"", "/{$}"} { // people type these addresses
+		mux.Handle("/graphql"+end, operations)
+		mux.Handle("/graphql/stream"+end, streams)
+	}
 }
 
 // addPlayground adds the GraphQL playground, if it is configured.
@@ -36,8 +40,8 @@ func (p *parts) addPlayground(mux *http.ServeMux) error {
 	if !p.cfg.Playground {
 		return nil
 	}
-	page, err := playground.Handler(playground.Options{Path: "/playground", Endpoint: "/graphql", Token: p.token,
-		ProductID: "points-5000", Sandbox: gatewayURL(p.cfg)})
+	page, err := playground.Handler(playground.Options{Path: "/playground", Endpoint: "/graphql", Prefix: p.cfg.PublicPath(),
+		Token: p.token, ProductID: "points-5000", Sandbox: gatewayURL(p.cfg)})
 	if err != nil {
 		return err
 	}
