@@ -55,7 +55,7 @@ func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
 		URL:            gatewayURL(cfg),
 		Key:            cfg.IamportKey.Reveal(),
 		Secret:         cfg.IamportSecret.Reveal(),
-		ChannelKey:     cfg.IamportChannelKey,
+		ChannelKey:     cfg.ChannelFor(string(charge.PayByVirtualAccount)),
 		PGAPIKey:       cfg.IamportPGAPIKey.Reveal(),
 		NoticeURL:      cfg.PublicURL + webhookPath,
 		IncludeSandbox: cfg.Mode == config.Sandbox,
