@@ -112,7 +112,7 @@ export function pause(milliseconds, signal) {
   });
 }
 
-// withoutNulls leaves out what does not concern this payment. The SDK knows no null.
+// withoutNulls leaves out what does not concern this payment. The SDK's documents mention no null.
 const withoutNulls = (checkout) => Object.fromEntries(Object.entries(checkout).filter(([, value]) => value !== null));
 
 function loadSDK(url) {

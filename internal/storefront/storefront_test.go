@@ -172,6 +172,34 @@ func TestEveryKindOfLineHasAWord(t *testing.T) {
 	}
 }
 
+// TestEveryWayToPayAndReasonHasAWord: a way to pay without one would not be offered, and a payer
+// would not learn why a payment failed.
+func TestEveryWayToPayAndReasonHasAWord(t *testing.T) {
+	t.Parallel()
+	words, err := files.ReadFile("view.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range loadSchema(t).Types["PayMethod"].EnumValues {
+		if !strings.Contains(string(words), "\n  "+method.Name+": '") {
+			t.Errorf("view.js has no word for %s", method.Name)
+		}
+	}
+	reasons, err := os.ReadFile("../web/failure.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`failReason += "([A-Z_]+)"`).FindAllStringSubmatch(string(reasons), -1)
+	if len(found) < 8 {
+		t.Errorf("found only %d reasons", len(found))
+	}
+	for _, reason := range found {
+		if !strings.Contains(string(words), "\n  "+reason[1]+": ['") {
+			t.Errorf("view.js has no words for %s", reason[1])
+		}
+	}
+}
+
 func loadSchema(t *testing.T) *ast.Schema {
 	t.Helper()
 	text, err := os.ReadFile("../../schema.graphqls")
