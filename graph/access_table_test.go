@@ -22,6 +22,7 @@ func operationAccess() map[string]access {
 	service, admin := []auth.Role{auth.RoleService, auth.RoleAdmin}, []auth.Role{auth.RoleAdmin}
 	return map[string]access{
 		"chargeProducts":         {query: `{ chargeProducts { id } }`, open: true},
+		"payMethods":             {query: `{ payMethods }`, open: true},
 		"viewer":                 {query: `{ viewer { id } }`},
 		"chargeOrder":            {query: `{ chargeOrder(merchantUid: "%s") { status } }`, of: "order"},
 		"pointTransaction":       {query: `{ pointTransaction(id: "%s") { kind } }`, of: "line"},

@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"encoding/json"
-	"strings"
-	"unicode"
+	"cmp"
 
 	"pointcharge/internal/auth"
 	"pointcharge/internal/charge"
@@ -24,18 +22,38 @@ type Checkout struct {
 	BuyerTel    *string
 	RedirectURL string
 	NoticeURL   string
+	// Digital says that nothing is delivered, which NICE and Smartro ask for phone bills.
+	Digital *bool
+	// NaverProducts describes what is bought to NaverPay, which approves no shop without it.
+	NaverProducts []NaverProduct
 }
 
-// forOrder completes the shop's settings for one order and its buyer.
-func (shop Checkout) forOrder(o charge.Order, buyer auth.Identity) Checkout {
+// NaverProduct is one entry of naverProducts.
+type NaverProduct struct {
+	CategoryType string
+	CategoryID   string
+	UID          string
+	Name         string
+	Count        int
+}
+
+// forOrder completes the shop's settings for one order, the channel of its way to pay, and its
+// buyer. An empty channel means the shop's own.
+func (shop Checkout) forOrder(o charge.Order, channel string, who auth.Identity) Checkout {
+	shop.ChannelKey = cmp.Or(channel, shop.ChannelKey)
 	shop.PayMethod = iamportPayMethod(o.PayMethod)
 	shop.MerchantUID = o.MerchantUID
 	shop.Name = o.Name
 	shop.Amount = o.Price
 	shop.Currency = o.Currency
-	shop.BuyerName = printableOrNil(buyer.Name)
-	shop.BuyerEmail = printableOrNil(buyer.Email)
-	shop.BuyerTel = printableOrNil(buyer.Phone)
+	payer := normalizeBuyer(who)
+	shop.BuyerName, shop.BuyerEmail, shop.BuyerTel = payer.Name, payer.Email, payer.Tel
+	switch o.PayMethod {
+	case charge.PayByPhone:
+		shop.Digital = new(true)
+	case charge.PayByNaverPay:
+		shop.NaverProducts = []NaverProduct{{CategoryType: "ETC", CategoryID: "ETC", UID: o.ProductID, Name: o.Name, Count: 1}}
+	}
 	return shop
 }
 
@@ -58,17 +76,4 @@ func iamportPayMethod(m charge.PayMethod) string {
 		return "payco"
 	}
 	return "card"
-}
-
-// maxPrintable is in bytes of JSON, where one character may take six. Real names are shorter, and a
-// buyer's name is repeated with each order of a list.
-const maxPrintable = 256
-
-// printableOrNil returns nil for a text that is empty, too long, or has control characters.
-func printableOrNil(text string) *string {
-	encoded, err := json.Marshal(text)
-	if text == "" || err != nil || len(encoded) > maxPrintable+len(`""`) || strings.ContainsFunc(text, unicode.IsControl) {
-		return nil
-	}
-	return &text
 }

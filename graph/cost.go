@@ -10,7 +10,7 @@ func fieldCosts() gqlguard.Costs {
 	return gqlguard.Costs{
 		Object:          5,
 		ExpensiveFields: map[string]int{"ChargeOrder.transaction": 8, "ChargeOrder.virtualAccount": 12},
-		FreeObjects:     []string{"ChargeOrder.checkout"},
+		FreeObjects:     []string{"ChargeOrder.checkout", "Checkout.naverProducts"},
 		ListLength:      50,
 	}
 }

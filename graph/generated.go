@@ -91,6 +91,7 @@ type PointTransactionResolver interface {
 type QueryResolver interface {
 	Viewer(ctx context.Context) (point.Wallet, error)
 	ChargeProducts(ctx context.Context, includeInactive bool) ([]charge.Product, error)
+	PayMethods(ctx context.Context) ([]charge.PayMethod, error)
 	ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error)
 	PointTransaction(ctx context.Context, id string) (*point.Transaction, error)
 	RefundQuote(ctx context.Context, transactionID string) (charge.RefundQuote, error)
@@ -240,7 +241,7 @@ scalar Points
 "A whole number of won (원), from 0 to 2^53-1."
 scalar Won
 
-"What can be read. Everything but chargeProducts needs a token, and shows only what is the viewer's own."
+"What can be read. Everything but chargeProducts and payMethods needs a token, and shows only what is the viewer's own."
 type Query {
   "Who the token speaks for, with balance and history."
   viewer: User!
@@ -250,6 +251,9 @@ type Query {
     "Also those no longer on offer. For admins."
     includeInactive: Boolean! = false
   ): [ChargeProduct!]!
+
+  "The ways to pay (결제수단) that the shop takes, in the order of PayMethod. createChargeOrder refuses others."
+  payMethods: [PayMethod!]!
 
   "One of the viewer's charge orders; null when there is none of that number, or it is not theirs."
   chargeOrder(
@@ -282,7 +286,7 @@ type Mutation {
   Opens a charge order (충전 주문): fixes the product's price and points for the viewer and registers the
   amount at Iamport, so that the payment window accepts no other. Hand its checkout to the Iamport SDK.
 
-  Errors: PRODUCT_UNAVAILABLE, GATEWAY_UNAVAILABLE.
+  Errors: PRODUCT_UNAVAILABLE, GATEWAY_UNAVAILABLE, INVALID_ARGUMENT (also for a way to pay that payMethods does not list).
   """
   createChargeOrder(
     "What is bought."
@@ -570,7 +574,7 @@ type Checkout {
   sdkUrl: String!
   "For IMP.init (가맹점 식별코드)."
   userCode: String!
-  "channelKey (채널키)."
+  "channelKey (채널키) of the order's way to pay."
   channelKey: String!
   "pay_method, in Iamport's words."
   payMethod: String!
@@ -582,16 +586,34 @@ type Checkout {
   amount: Won!
   "currency."
   currency: String!
-  "buyer_name, when the token tells."
+  "buyer_name, when the token tells: at most 16 characters, without emoji."
   buyerName: String
-  "buyer_email, when the token tells."
+  "buyer_email, when the token tells a valid one of at most 64 characters."
   buyerEmail: String
-  "buyer_tel, when the token tells."
+  "buyer_tel, when the token tells a valid one: digits, after + and the country code if it is foreign."
   buyerTel: String
   "m_redirect_url: where a phone's browser comes back to."
   redirectUrl: String!
   "notice_url: where Iamport sends the webhook."
   noticeUrl: String!
+  "digital: true for PHONE, where providers ask for it; else null."
+  digital: Boolean
+  "naverProducts, for NAVERPAY; else null."
+  naverProducts: [NaverProduct!]
+}
+
+"What NaverPay is told of a product, in its own words."
+type NaverProduct {
+  "categoryType."
+  categoryType: String!
+  "categoryId."
+  categoryId: String!
+  "uid: the product's id."
+  uid: ID!
+  "name."
+  name: String!
+  "count."
+  count: Int!
 }
 
 "One immutable line of the ledger (포인트 거래내역)."
@@ -1006,8 +1028,28 @@ func (ec *executionContext) childFields_Checkout(ctx context.Context, field grap
 		return ec.fieldContext_Checkout_redirectUrl(ctx, field)
 	case "noticeUrl":
 		return ec.fieldContext_Checkout_noticeUrl(ctx, field)
+	case "digital":
+		return ec.fieldContext_Checkout_digital(ctx, field)
+	case "naverProducts":
+		return ec.fieldContext_Checkout_naverProducts(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Checkout", field.Name)
+}
+
+func (ec *executionContext) childFields_NaverProduct(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "categoryType":
+		return ec.fieldContext_NaverProduct_categoryType(ctx, field)
+	case "categoryId":
+		return ec.fieldContext_NaverProduct_categoryId(ctx, field)
+	case "uid":
+		return ec.fieldContext_NaverProduct_uid(ctx, field)
+	case "name":
+		return ec.fieldContext_NaverProduct_name(ctx, field)
+	case "count":
+		return ec.fieldContext_NaverProduct_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NaverProduct", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2587,6 +2629,61 @@ func (ec *executionContext) fieldContext_Checkout_noticeUrl(_ context.Context, f
 	return graphql.NewScalarFieldContext("Checkout", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Checkout_digital(ctx context.Context, field graphql.CollectedField, obj *Checkout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Checkout_digital(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Digital, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Checkout_digital(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Checkout", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Checkout_naverProducts(ctx context.Context, field graphql.CollectedField, obj *Checkout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Checkout_naverProducts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NaverProducts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []NaverProduct) graphql.Marshaler {
+			return ec.marshalONaverProduct2ᚕpointchargeᚋgraphᚐNaverProductᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Checkout_naverProducts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Checkout",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NaverProduct(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createChargeOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2981,6 +3078,121 @@ func (ec *executionContext) fieldContext_Mutation_upsertChargeProduct(ctx contex
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _NaverProduct_categoryType(ctx context.Context, field graphql.CollectedField, obj *NaverProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NaverProduct_categoryType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CategoryType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NaverProduct_categoryType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NaverProduct", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _NaverProduct_categoryId(ctx context.Context, field graphql.CollectedField, obj *NaverProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NaverProduct_categoryId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CategoryID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NaverProduct_categoryId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NaverProduct", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _NaverProduct_uid(ctx context.Context, field graphql.CollectedField, obj *NaverProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NaverProduct_uid(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NaverProduct_uid(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NaverProduct", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _NaverProduct_name(ctx context.Context, field graphql.CollectedField, obj *NaverProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NaverProduct_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NaverProduct_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NaverProduct", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _NaverProduct_count(ctx context.Context, field graphql.CollectedField, obj *NaverProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NaverProduct_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NaverProduct_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NaverProduct", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *page.Info) (ret graphql.Marshaler) {
@@ -3979,6 +4191,29 @@ func (ec *executionContext) fieldContext_Query_chargeProducts(ctx context.Contex
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Query_payMethods(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_payMethods(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().PayMethods(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []charge.PayMethod) graphql.Marshaler {
+			return ec.marshalNPayMethod2ᚕpointchargeᚋinternalᚋchargeᚐPayMethodᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_payMethods(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, errors.New("field of type PayMethod does not have child fields"))
 }
 
 func (ec *executionContext) _Query_chargeOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -6781,6 +7016,16 @@ func (ec *executionContext) _Checkout(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "digital":
+			out.Values[i] = ec._Checkout_digital(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "naverProducts":
+			out.Values[i] = ec._Checkout_naverProducts(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -6882,6 +7127,64 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_upsertChargeProduct(ctx, field)
 			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var naverProductImplementors = []string{"NaverProduct"}
+
+func (ec *executionContext) _NaverProduct(ctx context.Context, sel ast.SelectionSet, obj *NaverProduct) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, naverProductImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NaverProduct")
+		case "categoryType":
+			out.Values[i] = ec._NaverProduct_categoryType(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "categoryId":
+			out.Values[i] = ec._NaverProduct_categoryId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uid":
+			out.Values[i] = ec._NaverProduct_uid(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._NaverProduct_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._NaverProduct_count(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -7661,6 +7964,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_chargeProducts(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "payMethods":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_payMethods(ctx, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -8754,6 +9079,10 @@ func (ec *executionContext) unmarshalNIssueVirtualAccountInput2pointchargeᚋint
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNNaverProduct2pointchargeᚋgraphᚐNaverProduct(ctx context.Context, sel ast.SelectionSet, v NaverProduct) graphql.Marshaler {
+	return ec._NaverProduct(ctx, sel, &v)
+}
+
 func (ec *executionContext) marshalNPageInfo2pointchargeᚋinternalᚋpageᚐInfo(ctx context.Context, sel ast.SelectionSet, v page.Info) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
 }
@@ -8797,6 +9126,36 @@ var (
 		charge.PayByPayco:          "PAYCO",
 	}
 )
+
+func (ec *executionContext) unmarshalNPayMethod2ᚕpointchargeᚋinternalᚋchargeᚐPayMethodᚄ(ctx context.Context, v any) ([]charge.PayMethod, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]charge.PayMethod, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNPayMethod2ᚕpointchargeᚋinternalᚋchargeᚐPayMethodᚄ(ctx context.Context, sel ast.SelectionSet, v []charge.PayMethod) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPayMethod2pointchargeᚋinternalᚋchargeᚐPayMethod(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
 
 func (ec *executionContext) marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx context.Context, sel ast.SelectionSet, v point.Lot) graphql.Marshaler {
 	return ec._PointLot(ctx, sel, &v)
@@ -9330,6 +9689,25 @@ func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.Sele
 	_ = ctx
 	res := MarshalInt(*v)
 	return res
+}
+
+func (ec *executionContext) marshalONaverProduct2ᚕpointchargeᚋgraphᚐNaverProductᚄ(ctx context.Context, sel ast.SelectionSet, v []NaverProduct) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNaverProduct2pointchargeᚋgraphᚐNaverProduct(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOPointTransaction2ᚖpointchargeᚋinternalᚋpointᚐTransaction(ctx context.Context, sel ast.SelectionSet, v *point.Transaction) graphql.Marshaler {

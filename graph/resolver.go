@@ -17,7 +17,9 @@ type Resolver struct {
 	Charges *charge.Service
 	// Shop is the part of every checkout that does not depend on the order.
 	Shop Checkout
-	Log  *slog.Logger
+	// Channels are the ways to pay that the shop takes, with their payment channels.
+	Channels Channels
+	Log      *slog.Logger
 	// GatewayLimit limits the mutations of one caller that may call Iamport; nil means no limit.
 	GatewayLimit *ratelimit.Limit
 	// Feed has the lines of subscriptions.

@@ -30,12 +30,15 @@ func (r *chargeOrderResolver) Transaction(ctx context.Context, obj *charge.Order
 
 func (r *chargeOrderResolver) Checkout(ctx context.Context, obj *charge.Order) (Checkout, error) {
 	buyer, err := auth.From(ctx)
-	return r.Shop.forOrder(*obj, buyer), err
+	return r.Shop.forOrder(*obj, r.Channels[obj.PayMethod], buyer), err
 }
 
 func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (charge.Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
+		return charge.Order{}, err
+	}
+	if err := r.Channels.check(payMethod); err != nil {
 		return charge.Order{}, err
 	}
 	return r.Charges.Open(ctx, viewer.UserID, productID, payMethod)
@@ -159,6 +162,10 @@ func (r *queryResolver) ChargeProducts(ctx context.Context, includeInactive bool
 		}
 	}
 	return r.Charges.Products(ctx, includeInactive)
+}
+
+func (r *queryResolver) PayMethods(context.Context) ([]charge.PayMethod, error) {
+	return r.Channels.methods(), nil
 }
 
 func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error) {

@@ -12,8 +12,8 @@ const browser = await chromium.launch({ executablePath: program, args: flags, ti
 const saw = { problems: [] };
 
 // visit opens a page in a profile of its own, and notes whatever goes wrong there or leaves this server.
-async function visit(path) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'ko-KR' });
+async function visit(path, device = { viewport: { width: 1280, height: 900 } }) {
+  const context = await browser.newContext({ ...device, locale: 'ko-KR' });
   const problem = (kind, text) => saw.problems.push(`${path}: ${kind}: ${text}`);
   context.on('request', (request) => {
     const { protocol, origin } = new URL(request.url());
@@ -37,10 +37,12 @@ async function visit(path) {
   return page;
 }
 
-// post speaks to the pretend Iamport for whom it has no browser: the bank, mostly.
-async function post(path, body) {
+// send speaks to the pretend Iamport for whom it has no browser: the bank, mostly.
+const post = (path, body) => send('POST', path, body);
+
+async function send(method, path, body) {
   const response = await fetch(address + path, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+    method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
 }
@@ -118,6 +120,37 @@ async function storefront() {
   await page.context().close();
 }
 
+// phone pays where the payment window replaces the page, while the pretend Iamport answers no look-up and sends no webhook:
+// the page that the browser comes back to asks again by itself. A second payment fails, and the page tells why.
+async function phone() {
+  const page = await visit('/ (phone)', {
+    viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true,
+    userAgent: 'Mozilla/5.0 (Linux; Android 16; Pixel 10) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36',
+  });
+  await page.goto(`${address}/`);
+  await page.getByRole('button', { name: 'seoyeon' }).click();
+  const buy = async (ending) => {
+    await page.locator('input[value="points-30000"]').check();
+    await page.locator('#pay').click();
+    await page.waitForURL('**/sandbox/checkout/*');
+    const back = page.waitForResponse((response) => response.url().includes('/payments/return'));
+    await page.locator(`button[value="${ending}"]`).click();
+    return (await (await back).headerValue('location')).replace(/.*&status=/, '');
+  };
+  await send('PUT', '/sandbox/faults', { faults: [{ name: 'html', route: 'GET /payments/{imp_uid}', count: 7 }] });
+  const returned = await buy('pay_untold');
+  const checking = await page.locator('#outcome .info p b').textContent();
+  const locked = await page.locator('#pay').isDisabled();
+  await page.screenshot({ path: `${folder}/checking.png` });
+  const credited = await page.locator('#outcome .good p b').first().textContent();
+  await send('DELETE', '/sandbox/faults');
+  await buy('fail');
+  const failed = await page.locator('#outcome .warn').textContent();
+  await page.screenshot({ path: `${folder}/failed.png` });
+  saw.phone = { returned, checking, locked, credited, failed, open: await page.locator('#pay').isEnabled() };
+  await page.context().close();
+}
+
 async function watch() {
   const page = await visit('/');
   await page.goto(address);
@@ -125,7 +158,11 @@ async function watch() {
 }
 
 try {
-  await (folder === 'watch' ? watch() : Promise.all([playground(), storefront()]));
+  if (folder === 'watch') await watch();
+  else {
+    await Promise.all([playground(), storefront()]);
+    await phone(); // alone: the faults are everybody's
+  }
 } catch (failure) {
   saw.problems.push(String(failure));
 } finally {

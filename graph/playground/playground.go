@@ -37,6 +37,7 @@ var fetcher string
 type Options struct {
 	Path      string // of the page, as in "/playground"
 	Endpoint  string // the GraphQL API on the same host, as in "/graphql"
+	Prefix    string // stands before both in browsers, as in "/pay/api"; a proxy or the server takes it off
 	Token     string // a development token for the Authorization header; empty in live mode
 	ProductID string // the product that the example in the first tab buys
 	Sandbox   string // address of the pretend Iamport that the example pays at
@@ -56,7 +57,7 @@ func Handler(o Options) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+o.Path, servePage(page, o.Token != ""))
-	mux.Handle("GET "+o.Path+"/{$}", http.RedirectHandler(o.Path, http.StatusMovedPermanently))
+	mux.Handle("GET "+o.Path+"/{$}", http.RedirectHandler(o.Prefix+o.Path, http.StatusMovedPermanently))
 	mux.Handle("GET "+o.Path+"/assets/", http.StripPrefix(o.Path+"/assets/", serveAssets(files)))
 	return mux, nil
 }
@@ -81,7 +82,7 @@ func renderPage(o Options) []byte {
 		opts = append(opts, playground.WithGraphiqlUiHeaders(map[string]string{"Authorization": "Bearer " + o.Token}))
 	}
 	page := &recorder{header: http.Header{}}
-	playground.Handler("pointcharge playground", o.Endpoint, opts...)(page, nil)
+	playground.Handler("pointcharge playground", o.Prefix+o.Endpoint, opts...)(page, nil)
 	return page.Bytes()
 }
 
@@ -94,7 +95,7 @@ type recorder struct {
 func (r *recorder) Header() http.Header { return r.header }
 func (r *recorder) WriteHeader(int)     {}
 
-func (o Options) assetPath(name string) string { return o.Path + "/assets/" + name }
+func (o Options) assetPath(name string) string { return o.Prefix + o.Path + "/assets/" + name }
 
 // completePage adds what gqlgen's options cannot: the query of the first tab, subscriptions, and
 // the headers of every new tab. It switches off the storage of headers with the tabs, because the

@@ -34,6 +34,25 @@ func TestTrailingSlashFindsThePage(t *testing.T) {
 	}
 }
 
+// A page below a path prefix names it in all of its addresses.
+func TestPrefixStandsBeforeEveryAddress(t *testing.T) {
+	t.Parallel()
+	o := Options{Prefix: "/pay/api"}
+	page := get(t, o, "/playground").Body.String()
+	links := regexp.MustCompile(`(?:src|href)="(/[^"]*)"|"(/[^"]*graphql)"`).FindAllString(page, -1)
+	for _, link := range links {
+		if !strings.Contains(link, `"/pay/api/`) {
+			t.Errorf("the page has %s", link)
+		}
+	}
+	if len(links) < 7 || !strings.Contains(page, "/pay/api/graphql") {
+		t.Errorf("the page has only %q", links)
+	}
+	if to := get(t, o, "/playground/").Header().Get("Location"); to != "/pay/api/playground" {
+		t.Errorf("/playground/ redirects to %s", to)
+	}
+}
+
 // Every file of the page comes from this server, has the right type, may be kept forever, and has
 // the digest that is pinned.
 func TestAssetsAreServedAndMatchTheirDigests(t *testing.T) {

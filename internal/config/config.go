@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -84,6 +85,8 @@ type Config struct {
 	IamportSecret     Secret `env:"IAMPORT_SECRET" sandbox:"sandbox-secret" live:"<required>" help:"Iamport's REST API secret (imp_secret)" ko:"아임포트 REST API 시크릿(imp_secret)"`
 	IamportUserCode   string `env:"IAMPORT_USER_CODE" sandbox:"imp00000000" live:"<required>" help:"the store's code for IMP.init (가맹점 식별코드); public" ko:"IMP.init에 쓰는 가맹점 식별코드. 공개되어도 됩니다"`
 	IamportChannelKey string `env:"IAMPORT_CHANNEL_KEY" sandbox:"channel-key-sandbox" live:"<required>" help:"the payment channel for IMP.request_pay (채널 키); public" ko:"IMP.request_pay에 쓰는 채널 키. 공개되어도 됩니다"`
+	// IamportChannels replaces IamportChannelKey for the ways to pay that it names.
+	IamportChannels Channels `env:"IAMPORT_CHANNELS" sandbox:"<all ways to pay, by IAMPORT_CHANNEL_KEY>" live:"<all ways to pay, by IAMPORT_CHANNEL_KEY>" help:"the ways to pay on offer, each with its payment channel: CARD=channel-key-1,KAKAOPAY=channel-key-2,VIRTUAL_ACCOUNT; one without a key uses IAMPORT_CHANNEL_KEY" ko:"제공할 결제 수단과 그 채널 키: CARD=channel-key-1,KAKAOPAY=channel-key-2,VIRTUAL_ACCOUNT. 키가 없는 수단은 IAMPORT_CHANNEL_KEY를 씁니다"`
 	// IamportPGAPIKey goes along with every virtual account that is issued (contract §1.8).
 	IamportPGAPIKey Secret `env:"IAMPORT_PG_API_KEY" sandbox:"<none>" live:"<none>" help:"KG Inicis' INIAPI key (pg_api_key), which virtual accounts of that provider need" ko:"KG이니시스의 INIAPI 키(pg_api_key). 이 PG의 가상계좌에 필요합니다"`
 	AuthHS256Secret Secret `env:"AUTH_HS256_SECRET" sandbox:"<a development secret everybody knows>" live:"<this or AUTH_JWKS_URL>" help:"secret that signs users' tokens (HS256), at least 32 bytes" ko:"사용자 토큰에 서명하는 비밀값(HS256), 32바이트 이상"`
@@ -216,8 +219,21 @@ func (c Config) Listening(addr string) Config {
 	}
 	if c.derivedFrontend {
 		c.FrontendURL = c.PublicURL
+		if c.PublicPath() != "" { // proxies know the paths below it
+			c.FrontendURL += "/"
+		}
 	}
 	return c
+}
+
+// PublicPath is the path of PublicURL, as in "/pay/api": the prefix of the server's own addresses
+// in browsers. It is empty for a server at the root of its host.
+func (c Config) PublicPath() string {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(u.Path, "/")
 }
 
 // browsableAddr replaces the addresses that mean "all of them", which a browser cannot visit.

@@ -153,6 +153,7 @@ func TestDerivedAddressesFollowThePort(t *testing.T) {
 	}{
 		"nothing set":      {environment{"ADDR": "127.0.0.1:0"}, "127.0.0.1:4711", "http://127.0.0.1:4711", "http://127.0.0.1:4711"},
 		"public set":       {environment{"PUBLIC_URL": "http://x.example"}, "127.0.0.1:1", "http://x.example", "http://x.example"},
+		"below a path":     {environment{"PUBLIC_URL": "http://x.example/pay/api/"}, "127.0.0.1:1", "http://x.example/pay/api", "http://x.example/pay/api/"},
 		"frontend set":     {environment{"FRONTEND_URL": "http://x.example"}, "127.0.0.1:1", "http://127.0.0.1:1", "http://x.example"},
 		"all IPv6":         {environment{}, "[::]:4711", "http://localhost:4711", "http://localhost:4711"},
 		"all IPv4":         {environment{}, "0.0.0.0:4711", "http://localhost:4711", "http://localhost:4711"},

@@ -72,6 +72,6 @@ func document(head, columns string, introduce func(topic) (title, when string), 
 // koreanDefaults translates the words that stand for a default; values stay as they are.
 func koreanDefaults(defaults string) string {
 	return strings.NewReplacer("required", "필수", "this or ", "또는 ", "unchecked", "확인하지 않음", "unset", "없음", "none", "없음",
-		"everybody", "모두", "the sandbox inside the server", "서버 안의 샌드박스",
+		"everybody", "모두", "all ways to pay, by IAMPORT_CHANNEL_KEY", "모든 결제 수단, IAMPORT_CHANNEL_KEY로", "the sandbox inside the server", "서버 안의 샌드박스",
 		"a development secret 모두 knows", "공개된 개발용 비밀값", "a development secret everybody knows", "공개된 개발용 비밀값").Replace(defaults)
 }

@@ -88,7 +88,7 @@ func TestSettingsExist(t *testing.T) {
 	if !known["DATABASE_URL"] {
 		t.Fatalf("serve -h lists no settings: %s", help)
 	}
-	for _, word := range append(schemaWords(t), otherWords()...) {
+	for _, word := range slices.Concat(schemaWords(t), failReasons(t), otherWords()) {
 		known[word] = true
 	}
 	for _, d := range documents(t) {
@@ -98,6 +98,23 @@ func TestSettingsExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+// failReasons are the reasons that a payment return tells the front end.
+func failReasons(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "internal/web/failure.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, match := range regexp.MustCompile(`failReason += "([A-Z_]+)"`).FindAllStringSubmatch(string(text), -1) {
+		words = append(words, match[1])
+	}
+	if len(words) == 0 {
+		t.Fatal("internal/web/failure.go has no reasons")
+	}
+	return words
 }
 
 // schemaWords are the words in capitals of the schema: error codes, kinds, statuses.

@@ -39,6 +39,23 @@ type browserReport struct {
 		Card, Waiting, Deposit string
 		Lines                  int
 	}
+	Phone struct {
+		Returned, Checking, Credited, Failed string
+		Locked, Open                         bool
+	}
+}
+
+// wantPhone checks what a phone showed while the gateway answered no look-up, and after a payment
+// that failed.
+func (saw browserReport) wantPhone(t *testing.T) {
+	t.Helper()
+	p := saw.Phone
+	if p.Returned != "unavailable" || !strings.Contains(p.Checking, "확인 중") || !p.Locked || !strings.HasPrefix(p.Credited, "30,000P") {
+		t.Errorf("while the gateway was away, a phone showed %+v", p)
+	}
+	if !strings.Contains(p.Failed, "한도를 초과") || !strings.Contains(p.Failed, "A limit") || !p.Open {
+		t.Errorf("after a payment that failed, a phone showed %+v", p)
+	}
 }
 
 func runBrowser(t *testing.T, address, folder string) (saw browserReport) {
@@ -68,8 +85,26 @@ func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	if !strings.HasPrefix(shop.Card, "5,000P") || !strings.Contains(shop.Waiting, "10,000원") || !strings.HasPrefix(shop.Deposit, "10,000P") || shop.Lines != 3 {
 		t.Errorf("the storefront showed %+v", shop)
 	}
+	saw.wantPhone(t)
 	s.wantBalance(s.token, 5_000)
 	s.wantBalance(s.tokenFor("junho"), 15_100)
+	s.wantBalance(s.tokenFor("seoyeon"), 30_900)
+}
+
+// TestABrowserChargesBelowAPath runs the same behind a proxy that takes the path of PUBLIC_URL off.
+// The report lists every request that leaves the host or fails.
+func TestABrowserChargesBelowAPath(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	s := openShopBelowPath(t, true)
+	saw := runBrowser(t, s.url, t.TempDir())
+	for _, problem := range saw.Problems {
+		t.Error(problem)
+	}
+	saw.wantPhone(t)
+	s.wantBalance(s.token, 5_000)
+	s.wantBalance(s.tokenFor("junho"), 15_100)
+	s.wantBalance(s.tokenFor("seoyeon"), 30_900)
 }
 
 // TestABrowserNoticesWhatIsWrongWithAPage proves that the test above can fail.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,7 +26,7 @@ func wrap(handler http.Handler, chain []wrapper) http.Handler {
 }
 
 // middleware is the chain in front of every route, in the order in which a request passes it.
-func (p *parts) middleware() []wrapper {
+func (p *parts) middleware(mux *http.ServeMux) []wrapper {
 	return []wrapper{
 		// Adds the security headers. First, so that refusals of the other entries carry them.
 		func(next http.Handler) http.Handler {
@@ -34,10 +35,14 @@ func (p *parts) middleware() []wrapper {
 		// Finds the client's address behind TRUSTED_PROXIES. Before all that limits or logs by
 		// address.
 		middleware.Proxies(p.cfg.TrustedProxies).Identify,
-		// Measures time by route and status. After identify, which passes a request of its own on,
-		// because the router writes the route's name into the request that it gets; before
-		// recoverPanics, to count its answers.
+		// Takes the path of PUBLIC_URL off. Before all that reads the path.
+		func(next http.Handler) http.Handler { return stripPublicPath(p.cfg.PublicPath(), mux, next) },
+		// Measures time by route and status. After identify and stripPublicPath, which pass a
+		// request of their own on, because the router writes the route's name into the request
+		// that it gets; before recoverPanics, to count its answers.
 		func(next http.Handler) http.Handler { return instrument(p.registry, next) },
+		// Logs requests that no route answers. Next to instrument, for the same reason.
+		func(next http.Handler) http.Handler { return logUnknownRoutes(p.log, next) },
 		// Logs a panic and answers for it. Inside instrument, outside all that may panic.
 		func(next http.Handler) http.Handler { return middleware.RecoverPanics(p.log, next) },
 		// Keeps pages of other sites away from a local sandbox. Last before the router.
@@ -59,6 +64,43 @@ func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *ratelimit.
 		// are counted.
 		func(next http.Handler) http.Handler { return graph.LimitRate(limit, next) },
 	}
+}
+
+// stripPublicPath takes prefix, the path of PUBLIC_URL, off the paths of requests from a proxy that
+// passes it on. A path that has a route as it is was stripped by the proxy already.
+func stripPublicPath(prefix string, mux *http.ServeMux, next http.Handler) http.Handler {
+	if prefix == "" {
+		return next
+	}
+	strip := http.StripPrefix(prefix, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := mux.Handler(r)
+		switch {
+		case pattern == "" && r.URL.Path == prefix:
+			home := url.URL{Path: prefix + "/", RawQuery: r.URL.RawQuery}
+			http.Redirect(w, r, home.String(), http.StatusMovedPermanently)
+		case pattern == "" && strings.HasPrefix(r.URL.Path, prefix+"/"):
+			strip.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// maxLoggedPath is in bytes. It suffices to recognise a mistyped address.
+const maxLoggedPath = 200
+
+// logUnknownRoutes logs requests that have no route, a few each second at most: a mistyped webhook
+// or return address shows nowhere else.
+func logUnknownRoutes(log *slog.Logger, next http.Handler) http.Handler {
+	sampled := ratelimit.NewSampledLog(1, 10)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if r.Pattern == "" {
+			sampled.Sample(log).WarnContext(r.Context(), "no such route", "method", r.Method,
+				"path", r.URL.Path[:min(len(r.URL.Path), maxLoggedPath)], "address", middleware.ClientAddress(r.Context()).String())
+		}
+	})
 }
 
 // restrictHosts answers only requests to the server's own names, if it is a sandbox that only this

@@ -65,7 +65,7 @@ func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlg
 	if cfg.Mode == config.Live && len(cfg.TrustedProxies) == 0 {
 		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
 	}
-	p.handler = wrap(mux, p.middleware())
+	p.handler = wrap(mux, p.middleware(mux))
 	return p, nil
 }
 

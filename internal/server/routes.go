@@ -8,6 +8,7 @@ import (
 	"pointcharge/graph"
 	"pointcharge/graph/playground"
 	"pointcharge/internal/auth"
+	"pointcharge/internal/charge"
 	"pointcharge/internal/config"
 	"pointcharge/internal/gqlguard"
 	"pointcharge/internal/gqlhttp"
@@ -23,12 +24,17 @@ const (
 
 // addAPI adds the GraphQL API: operations, and subscriptions as streams.
 func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelimit.Limit, trusted *gqlguard.TrustedDocuments) {
-	resolver := &graph.Resolver{Points: p.services.Points, Charges: p.services.Charges, Shop: checkoutDefaults(p.cfg), Log: p.log, Feed: p.feed,
+	resolver := &graph.Resolver{Points: p.services.Points, Charges: p.services.Charges, Shop: checkoutDefaults(p.cfg), Channels: channels(p.cfg),
+		Log: p.log, Feed: p.feed,
 		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), FirstEdition: p.cfg.HTTPDraft,
 		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}
 	chain := apiMiddleware(p.cfg, verifier, limit)
-	mux.Handle("/graphql", wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain))
-	mux.Handle("/graphql/stream", wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain))
+	operations := wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain)
+	streams := wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain)
+	for _, end := range []string{"", "/{$}"} { // people type these addresses
+		mux.Handle("/graphql"+end, operations)
+		mux.Handle("/graphql/stream"+end, streams)
+	}
 }
 
 // addPlayground adds the GraphQL playground, if it is configured.
@@ -36,8 +42,8 @@ func (p *parts) addPlayground(mux *http.ServeMux) error {
 	if !p.cfg.Playground {
 		return nil
 	}
-	page, err := playground.Handler(playground.Options{Path: "/playground", Endpoint: "/graphql", Token: p.token,
-		ProductID: "points-5000", Sandbox: gatewayURL(p.cfg)})
+	page, err := playground.Handler(playground.Options{Path: "/playground", Endpoint: "/graphql", Prefix: p.cfg.PublicPath(),
+		Token: p.token, ProductID: "points-5000", Sandbox: gatewayURL(p.cfg)})
 	if err != nil {
 		return err
 	}
@@ -55,6 +61,15 @@ func checkoutDefaults(cfg config.Config) graph.Checkout {
 		RedirectURL: cfg.PublicURL + "/payments/return",
 		NoticeURL:   cfg.PublicURL + WebhookPath,
 	}
+}
+
+// channels are the payment channels of the ways to pay that are configured.
+func channels(cfg config.Config) graph.Channels {
+	taken := graph.Channels{}
+	for method := range cfg.IamportChannels {
+		taken[charge.PayMethod(method)] = cfg.ChannelFor(method)
+	}
+	return taken
 }
 
 // sdkURL is the address of the script that the browser loads: Iamport's own, or the pretend one.

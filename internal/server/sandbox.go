@@ -44,8 +44,9 @@ func (p *parts) addSandbox(ctx context.Context, mux *http.ServeMux) error {
 		return err
 	}
 	p.token = users[0].Token
-	page := storefront.Handler(users, "/graphql", originOf(sdkURL(p.cfg)))
+	page := storefront.Handler(users, p.cfg.PublicPath(), originOf(sdkURL(p.cfg)))
 	mux.Handle("GET /{$}", page)
+	mux.Handle("GET /storefront", page)
 	mux.Handle("GET /storefront/", page)
 	return nil
 }

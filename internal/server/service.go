@@ -56,7 +56,7 @@ func NewGateway(cfg config.Config, log *slog.Logger) (gateway *iamport.Client, c
 		URL:            gatewayURL(cfg),
 		Key:            cfg.IamportKey.Reveal(),
 		Secret:         cfg.IamportSecret.Reveal(),
-		ChannelKey:     cfg.IamportChannelKey,
+		ChannelKey:     cfg.ChannelFor(string(charge.PayByVirtualAccount)),
 		PGAPIKey:       cfg.IamportPGAPIKey.Reveal(),
 		NoticeURL:      cfg.PublicURL + WebhookPath,
 		IncludeSandbox: cfg.Mode == config.Sandbox,

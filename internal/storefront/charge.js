@@ -11,6 +11,7 @@ const OPEN_ORDER = `mutation OpenOrder($productId: ID!, $payMethod: PayMethod!) 
       sdkUrl userCode channelKey pay_method: payMethod merchant_uid: merchantUid name amount currency
       buyer_name: buyerName buyer_email: buyerEmail buyer_tel: buyerTel
       m_redirect_url: redirectUrl notice_url: noticeUrl
+      digital naverProducts { categoryType categoryId uid name count }
     }
   }
 }`;
@@ -19,7 +20,11 @@ const READ_LINE = `query Line($id: ID!) { pointTransaction(id: $id) { ${LINE} } 
 const ADDED = 'subscription Added($after: Int) { viewerTransactionAdded(after: $after) { seq } }';
 const READ_ORDER = `query Order($merchantUid: ID!) { chargeOrder(merchantUid: $merchantUid) { ${ORDER} } }`;
 
-// charge sells the product and says how that ended: { kind: 'credited' | 'waiting' | 'unpaid' | 'mismatch' | 'unsure' }.
+// What has one of these codes may succeed the next time.
+const TEMPORARY = ['GATEWAY_UNAVAILABLE', 'RATE_LIMITED', 'NETWORK', 'INTERNAL'];
+
+// charge sells the product and says how that ended: { kind: 'credited' |
+// 'waiting' | 'unpaid' | 'cancelled' | 'mismatch' | 'unsure' }.
 // Aborting signal only ends the waiting: a payment made nevertheless is credited by the server on its own.
 export async function charge(api, productId, payMethod, signal) {
   const { checkout } = (await api(OPEN_ORDER, { productId, payMethod })).createChargeOrder;
@@ -27,10 +32,10 @@ export async function charge(api, productId, payMethod, signal) {
   IMP.init(checkout.userCode);
   const answered = new AbortController();
   const answer = await Promise.race([
-    new Promise((resolve) => { IMP.request_pay(checkout, resolve); }),
+    new Promise((resolve) => { IMP.request_pay(withoutNulls(checkout), resolve); }),
     orderMoved(api, checkout.merchant_uid, AbortSignal.any([signal, answered.signal])),
   ]).finally(() => answered.abort());
-  const payment = { impUid: answer.imp_uid, merchantUid: checkout.merchant_uid, reason: answer.error_msg };
+  const payment = { impUid: answer.imp_uid, merchantUid: checkout.merchant_uid, message: answer.error_msg };
   return payment.impUid ? credit(api, payment) : look(api, payment);
 }
 
@@ -43,25 +48,40 @@ export async function credit(api, payment) {
       case 'PAYMENT_ALREADY_CHARGED': // by an earlier try whose answer was lost: here is its line
         return { kind: 'credited', line: (await api(READ_LINE, { id: refusal.transactionId })).pointTransaction };
       case 'PAYMENT_NOT_PAID': // a virtual account that awaits its deposit, or a failure
+        return { ...await look(api, payment), refused: true };
       case 'PAYMENT_NOT_FOUND':
         return look(api, payment);
       case 'PAYMENT_MISMATCH':
         return { kind: 'mismatch', payment };
-      case 'GATEWAY_UNAVAILABLE': // the money may well be paid: the same impUid can be tried again, safely
-      case 'RATE_LIMITED':
-      case 'NETWORK':
-      case 'INTERNAL':
-        return { kind: 'unsure', payment };
-      default:
-        throw refusal;
+      default: // the money may well be paid: the same impUid can be tried again, safely
+        return unsure(payment, refusal);
     }
   }
+}
+
+function unsure(payment, refusal) {
+  if (!TEMPORARY.includes(refusal.code)) throw refusal;
+  return { kind: 'unsure', payment };
+}
+
+// settle asks until it is known how a payment ended, for a page that a phone's browser came back to before the server
+// knew. The money may have been taken: a payment that cannot be found, or is still under way, is not unpaid.
+export async function settle(api, payment, signal) {
+  let result = { kind: 'unsure', payment };
+  for (let wait = 0; wait <= 8000 && !signal.aborted; wait = wait * 2 || 1000) {
+    if (wait > 0) await pause(wait, signal);
+    const asked = payment.impUid ? credit(api, payment) : look(api, payment);
+    result = await asked.catch((refusal) => unsure(payment, refusal));
+    if (!['unsure', 'unpaid'].includes(result.kind) || result.known === false) return result;
+  }
+  return result.refused && payment.status !== 'ready' ? result : { kind: 'unsure', payment };
 }
 
 // look asks what became of the order, which the webhook may have credited without us.
 export async function look(api, payment) {
   const order = (await api(READ_ORDER, { merchantUid: payment.merchantUid })).chargeOrder;
   if (order?.transaction && order.status !== 'CANCELLED') return { kind: 'credited', line: order.transaction };
+  if (order?.status === 'CANCELLED') return { kind: 'cancelled', payment };
   if (order?.status === 'WAITING_DEPOSIT') return { kind: 'waiting', payment, order };
   return { kind: 'unpaid', payment, known: order !== null };
 }
@@ -91,6 +111,9 @@ export function pause(milliseconds, signal) {
     if (signal.aborted) end();
   });
 }
+
+// withoutNulls leaves out what does not concern this payment. The SDK's documents mention no null.
+const withoutNulls = (checkout) => Object.fromEntries(Object.entries(checkout).filter(([, value]) => value !== null));
 
 function loadSDK(url) {
   if (window.IMP) return window.IMP;

@@ -34,25 +34,30 @@ type settings struct {
 	GraphQL string     `json:"graphql"`
 }
 
-// Handler serves the shop at "/" and its files below "/storefront/". The page calls graphqlPath,
-// for example "/graphql", on the same host, and loads the payment window from the origin sdk.
-func Handler(demoUsers []DemoUser, graphqlPath, sdk string) http.Handler {
+// Handler serves the shop at "/" and its files below "/storefront/". In browsers prefix, as in
+// "/pay/api", stands before these paths and before "/graphql", which the page calls. The page loads
+// the payment window from the origin sdk.
+func Handler(demoUsers []DemoUser, prefix, sdk string) http.Handler {
 	mux := http.NewServeMux()
-	shop := settings{Users: demoUsers, GraphQL: graphqlPath}
-	mux.Handle("GET /{$}", servePage(shop, securityPolicy(sdk)))
+	shop := settings{Users: demoUsers, GraphQL: prefix + "/graphql"}
+	mux.Handle("GET /{$}", servePage(shop, prefix, securityPolicy(sdk)))
+	home := http.RedirectHandler(prefix+"/", http.StatusMovedPermanently)
+	mux.Handle("GET /storefront", home)
+	mux.Handle("GET /storefront/{$}", home)
 	for _, name := range []string{"charge.js", "view.js", "storefront.js", "storefront.css", "icon.svg"} {
 		mux.Handle("GET /storefront/"+name, serveFile(name))
 	}
 	return mux
 }
 
-func servePage(s settings, policy string) http.Handler {
+func servePage(shop settings, prefix, policy string) http.Handler {
 	page := template.Must(template.ParseFS(files, "index.html"))
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Cache-Control", "no-store") // the page contains tokens
-		_ = page.Execute(w, s)                      // fails only if the client has hung up
+		content := map[string]any{"Settings": shop, "Prefix": prefix}
+		_ = page.Execute(w, content) // fails only if the client has hung up
 	})
 }
 

@@ -1,6 +1,6 @@
 // The shop's page: who is signed in, what is chosen, what is shown. The charge itself is in charge.js.
 
-import { charge, connect, credit, look, pause } from './charge.js';
+import { charge, connect, look, pause, settle } from './charge.js';
 import * as view from './view.js';
 
 const VIEWER = `query Viewer($after: String) {
@@ -16,7 +16,7 @@ const VIEWER = `query Viewer($after: String) {
   }
 }`;
 const LAST_ORDER = '{ viewer { chargeOrders(first: 1) { edges { node { merchantUid status } } } } }';
-const PRODUCTS = '{ chargeProducts { id name price points bonusPoints } }';
+const PRODUCTS = '{ payMethods chargeProducts { id name price points bonusPoints } }';
 
 const settings = JSON.parse(document.getElementById('settings').textContent);
 const $ = (id) => document.getElementById(id);
@@ -44,6 +44,7 @@ function signIn(index) {
 function signOut(problem = '') {
   following.abort();
   sessionStorage.removeItem('user');
+  remember(null);
   api = null;
   $('sign-in-problem').textContent = problem;
   enter(false);
@@ -58,7 +59,8 @@ function enter(signedIn) {
 // ---- What is shown.
 
 async function showProducts() {
-  const { chargeProducts } = await api(PRODUCTS);
+  const { payMethods, chargeProducts } = await api(PRODUCTS);
+  $('methods').replaceChildren(...view.methods(payMethods));
   $('products').replaceChildren(...chargeProducts.map((product, i) => view.product(product, i === 0)));
   showPrice();
 }
@@ -103,24 +105,52 @@ function buy(event) {
   return pay((signal) => charge(api, form.get('product'), form.get('method'), signal));
 }
 
-// pay runs one attempt and shows how it ended. The choices are locked meanwhile, so a second click does nothing.
-function pay(attempt) {
+// pay runs one attempt and shows how it ended. The choices are locked meanwhile, so a second click does nothing, and as
+// long as the money may have been taken, so that nobody pays twice.
+function pay(attempt, korean = '결제를 진행하고 있습니다.', inEnglish = 'Payment in progress.') {
   if ($('choices').disabled) return null;
   const buyer = api;
   const waiting = follow();
   $('choices').disabled = true;
-  show(view.message('info', '결제를 진행하고 있습니다.', 'Payment in progress.',
+  show(view.message('info', korean, inEnglish,
     view.action('기다리지 않기', 'Stop waiting', () => waiting.abort())));
   return guarded(async () => {
     const result = await attempt(waiting.signal);
     if (buyer === api) await conclude(result); // else nobody, or somebody else, is at the screen now
-  }).finally(() => { $('choices').disabled = false; });
+  }).finally(lock);
+}
+
+function check(payment) {
+  remember(payment);
+  $('choices').disabled = false; // from here on, pay locks them
+  return pay((signal) => settle(api, payment, signal), '결제를 확인 중입니다. 다시 결제하지 마세요.', 'Checking the payment; do not pay again.');
 }
 
 async function conclude(result) {
-  show(view.outcome(result, () => pay(() => credit(api, result.payment))));
-  if (result.kind === 'waiting' || result.kind === 'unpaid') keepLooking(result);
-  await refresh();
+  remember(result.kind === 'unsure' ? result.payment : null);
+  lock();
+  show(view.outcome(result, () => check(result.payment)));
+  if (['waiting', 'unpaid', 'unsure'].includes(result.kind)) keepLooking(result);
+  await renew();
+}
+
+// remember keeps the payment whose end is not known through a reload of the page.
+function remember(payment) {
+  if (payment) sessionStorage.setItem('unsettled', JSON.stringify(payment));
+  else sessionStorage.removeItem('unsettled');
+}
+
+const unsettled = () => JSON.parse(sessionStorage.getItem('unsettled'));
+
+function lock() {
+  $('choices').disabled = unsettled() !== null;
+}
+
+// renew refreshes what stands beside the outcome of a payment. Its own failure never replaces the outcome.
+async function renew() {
+  await refresh().catch((error) => {
+    if (error.code === 'UNAUTHENTICATED') throw error;
+  });
 }
 
 function follow() {
@@ -140,7 +170,8 @@ async function keepLooking({ kind, payment, known = true }) {
     told = new AbortController();
     if (signal.aborted) return;
     const now = await look(api, payment).catch(() => ({ kind }));
-    if (now.kind !== kind && !signal.aborted) {
+    const moved = now.kind !== kind && !(kind === 'unsure' && now.kind === 'unpaid');
+    if (moved && !signal.aborted) {
       follow(); // nobody listens for this order any more
       await guarded(() => conclude(now));
       return;
@@ -149,12 +180,22 @@ async function keepLooking({ kind, payment, known = true }) {
 }
 
 // arrive shows the order that a phone's browser was sent back with, or else the one that still awaits its deposit.
-// The status in the address is not asked: anybody can write an address.
+// Anybody can write an address, so the status in it can only make the page more careful.
 async function arrive() {
-  const merchantUid = new URLSearchParams(location.search).get('merchantUid') ?? await awaitingDeposit();
-  if (!merchantUid) return;
+  const query = new URLSearchParams(location.search);
   window.history.replaceState(null, '', location.pathname);
-  await conclude(await look(api, { merchantUid }));
+  const [merchantUid, impUid, status, reason] = ['merchantUid', 'impUid', 'status', 'reason'].map((name) => query.get(name));
+  const earlier = merchantUid ? null : unsettled();
+  const payment = earlier ?? { merchantUid: merchantUid ?? await awaitingDeposit(), impUid, status, reason };
+  if (!payment.merchantUid) return;
+  const ended = [null, 'failed', 'cancelled', 'mismatch'].includes(status) && reason !== 'ALREADY_PAID';
+  if (earlier || !ended) {
+    await check(payment);
+    return;
+  }
+  const result = await look(api, payment);
+  const doubted = status === 'mismatch' && result.kind === 'unpaid' && result.known;
+  await conclude(doubted ? { kind: 'mismatch', payment } : result);
 }
 
 async function awaitingDeposit() {
@@ -178,13 +219,12 @@ async function guarded(work) {
 }
 
 $('users').append(...settings.users.map((user, i) => view.user(user, () => signIn(i))));
-$('methods').append(...view.methods());
 $('order').addEventListener('submit', buy);
 $('order').addEventListener('change', showPrice);
 $('more').addEventListener('click', () => guarded(() => history(lastCursor)));
 $('sign-out').addEventListener('click', () => signOut());
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden && api) guarded(refresh);
+  if (!document.hidden && api) guarded(renew);
 });
 
 const remembered = Number(sessionStorage.getItem('user') ?? NaN);

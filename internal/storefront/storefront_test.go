@@ -20,7 +20,7 @@ const sdk = "http://sdk.example:8081"
 func TestPageContainsItsSettings(t *testing.T) {
 	t.Parallel()
 	users := []DemoUser{{Name: "김포인트", Token: "abc.def"}}
-	page := request(t, Handler(users, "/graphql", sdk), http.MethodGet, "/")
+	page := request(t, Handler(users, "", sdk), http.MethodGet, "/")
 	if page.Code != http.StatusOK || page.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("GET /: %d %s", page.Code, page.Header().Get("Content-Type"))
 	}
@@ -29,10 +29,31 @@ func TestPageContainsItsSettings(t *testing.T) {
 	}
 }
 
+// TestPrefixStandsBeforeEveryAddress: below a path prefix, an address from the root is another
+// site's.
+func TestPrefixStandsBeforeEveryAddress(t *testing.T) {
+	t.Parallel()
+	shop := Handler(nil, "/pay/api", sdk)
+	page := request(t, shop, http.MethodGet, "/").Body.String()
+	for _, link := range regexp.MustCompile(`(?:src|href)="[^"]*"`).FindAllString(page, -1) {
+		if !strings.Contains(link, `="/pay/api/storefront/`) {
+			t.Errorf("the page has %s", link)
+		}
+	}
+	if got := readSettings(t, page).GraphQL; got != "/pay/api/graphql" {
+		t.Errorf("the API is at %s", got)
+	}
+	for _, path := range []string{"/storefront", "/storefront/"} {
+		if to := request(t, shop, http.MethodGet, path).Header().Get("Location"); to != "/pay/api/" {
+			t.Errorf("%s redirects to %q", path, to)
+		}
+	}
+}
+
 func TestSettingsAreEscaped(t *testing.T) {
 	t.Parallel()
 	users := []DemoUser{{Name: `</script><img src=x onerror=alert(1)>`, Token: `"'<!--<script>&`}}
-	page := request(t, Handler(users, "/graphql", sdk), http.MethodGet, "/").Body.String()
+	page := request(t, Handler(users, "", sdk), http.MethodGet, "/").Body.String()
 	if strings.Contains(page, "onerror=alert(1)>") || strings.Contains(page, "<!--") || strings.Count(page, "</script>") != 2 {
 		t.Error("the page contains markup from its settings")
 	}
@@ -43,7 +64,7 @@ func TestSettingsAreEscaped(t *testing.T) {
 
 func TestPageSetsSecurityHeaders(t *testing.T) {
 	t.Parallel()
-	page := request(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/")
+	page := request(t, Handler(nil, "", sdk), http.MethodGet, "/")
 	want := map[string]string{"Content-Security-Policy": securityPolicy(sdk), "Cache-Control": "no-store"}
 	for name, value := range want {
 		if got := page.Header().Get(name); got != value {
@@ -59,7 +80,7 @@ func TestPageSetsSecurityHeaders(t *testing.T) {
 // a page that loads from another host.
 func TestPageFitsItsPolicy(t *testing.T) {
 	t.Parallel()
-	page := request(t, Handler(nil, "/graphql", sdk), http.MethodGet, "/").Body.String()
+	page := request(t, Handler(nil, "", sdk), http.MethodGet, "/").Body.String()
 	forbidden := regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script>|<script type="module">|https?://|src="//`)
 	if found := forbidden.FindString(page); found != "" {
 		t.Errorf("the page has %q", found)
@@ -68,7 +89,7 @@ func TestPageFitsItsPolicy(t *testing.T) {
 
 func TestThePagesFilesAreServed(t *testing.T) {
 	t.Parallel()
-	shop := Handler(nil, "/graphql", sdk)
+	shop := Handler(nil, "", sdk)
 	for path, kind := range map[string]string{
 		"/storefront/storefront.js":  "text/javascript; charset=utf-8",
 		"/storefront/charge.js":      "text/javascript; charset=utf-8",
@@ -85,8 +106,8 @@ func TestThePagesFilesAreServed(t *testing.T) {
 
 func TestOtherPathsAreNotFound(t *testing.T) {
 	t.Parallel()
-	shop := Handler(nil, "/graphql", sdk)
-	for _, path := range []string{"/x", "/index.html", "/storefront/", "/storefront/storefront.go", "/storefront/index.html"} {
+	shop := Handler(nil, "", sdk)
+	for _, path := range []string{"/x", "/index.html", "/storefront/x", "/storefront/storefront.go", "/storefront/index.html"} {
 		if got := request(t, shop, http.MethodGet, path); got.Code != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, got.Code)
 		}
@@ -95,7 +116,7 @@ func TestOtherPathsAreNotFound(t *testing.T) {
 
 func TestOnlyGETAndHEADAreAllowed(t *testing.T) {
 	t.Parallel()
-	shop := Handler(nil, "/graphql", sdk)
+	shop := Handler(nil, "", sdk)
 	for _, path := range []string{"/", "/storefront/charge.js"} {
 		if got := request(t, shop, http.MethodHead, path); got.Code != http.StatusOK {
 			t.Errorf("HEAD %s: %d", path, got.Code)
@@ -147,6 +168,34 @@ func TestEveryKindOfLineHasAWord(t *testing.T) {
 	for _, kind := range loadSchema(t).Types["PointTransactionKind"].EnumValues {
 		if !strings.Contains(string(words), "\n  "+kind.Name+": ['") {
 			t.Errorf("view.js has no word for %s", kind.Name)
+		}
+	}
+}
+
+// TestEveryWayToPayAndReasonHasAWord: a way to pay without one would not be offered, and a payer
+// would not learn why a payment failed.
+func TestEveryWayToPayAndReasonHasAWord(t *testing.T) {
+	t.Parallel()
+	words, err := files.ReadFile("view.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range loadSchema(t).Types["PayMethod"].EnumValues {
+		if !strings.Contains(string(words), "\n  "+method.Name+": '") {
+			t.Errorf("view.js has no word for %s", method.Name)
+		}
+	}
+	reasons, err := os.ReadFile("../web/failure.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`failReason += "([A-Z_]+)"`).FindAllStringSubmatch(string(reasons), -1)
+	if len(found) < 8 {
+		t.Errorf("found only %d reasons", len(found))
+	}
+	for _, reason := range found {
+		if !strings.Contains(string(words), "\n  "+reason[1]+": ['") {
+			t.Errorf("view.js has no words for %s", reason[1])
 		}
 	}
 }

@@ -24,6 +24,20 @@ const METHODS = {
   TOSSPAY: '토스페이',
   BANK_TRANSFER: '계좌이체',
   VIRTUAL_ACCOUNT: '가상계좌',
+  PHONE: '휴대폰',
+  PAYCO: '페이코',
+};
+
+// Why a phone's payment failed, as the address that its browser comes back to says.
+const REASONS = {
+  USER_CANCELLED: ['결제를 취소하셨습니다.', 'You cancelled the payment.'],
+  LIMIT_EXCEEDED: ['한도를 초과했습니다.', 'A limit was exceeded.'],
+  INSUFFICIENT_BALANCE: ['잔액이 부족합니다.', 'The balance is too small.'],
+  CARD_REFUSED: ['카드사에서 승인을 거절했습니다.', 'The card was refused.'],
+  WRONG_DETAILS: ['입력한 결제 정보가 맞지 않습니다.', 'The payment details were wrong.'],
+  TIMED_OUT: ['결제 시간이 지났습니다.', 'The payment took too long.'],
+  ALREADY_PAID: ['이미 결제된 주문입니다.', 'This order is paid already.'],
+  OTHER: ['결제사에서 결제를 승인하지 않았습니다.', 'The payment provider did not approve it.'],
 };
 
 // element makes one: attributes as they are written in HTML, functions as listeners, children as nodes or text.
@@ -52,10 +66,10 @@ export const product = ({ id, name, price, points: given, bonusPoints }, checked
     bonusPoints > 0 ? element('em', {}, `+ ${points(bonusPoints)} 보너스`) : null,
     element('span', { class: 'price' }, won(price)));
 
-export const methods = () => Object.entries(METHODS).map(([value, label], i) =>
+export const methods = (offered) => Object.keys(METHODS).filter((value) => offered.includes(value)).map((value, i) =>
   element('label', { class: 'method' },
     element('input', { type: 'radio', name: 'method', value, checked: i === 0 }),
-    element('span', {}, label)));
+    element('span', {}, METHODS[value])));
 
 // walletNotes say what the balance alone does not: a debt, or that a refund under way holds some of the points.
 export function walletNotes({ balance, spendable, debt }) {
@@ -102,6 +116,9 @@ export function outcome(result, retry) {
       return message('info', '입금을 기다리고 있습니다.', 'Waiting for the deposit.',
         account(result.order),
         note('입금이 확인되면 포인트가 자동으로 적립됩니다.', 'Points arrive on their own once it is in.'));
+    case 'cancelled':
+      return message('warn', '결제가 취소되었습니다.', 'The payment was cancelled.',
+        note('포인트는 회수되었고, 결제 금액은 결제 수단으로 돌아갑니다.', 'The points were taken back; the money returns the way it came.'), reference(result.payment));
     case 'mismatch':
       return message('bad', '결제 내용이 주문과 달라 적립되지 않았습니다.', 'The payment does not fit its order; nothing was credited.',
         note('담당자가 확인하고 있습니다. 결제 금액은 사라지지 않습니다.', 'An operator sees it; the money is not lost.'), reference(result.payment));
@@ -124,7 +141,8 @@ function credited({ amount, order, createdAt }) {
 function unpaid({ known, payment }) {
   if (!known) return message('warn', '이 사용자의 주문이 아닙니다.', 'There is no such order of yours.');
   return message('warn', '결제가 완료되지 않았습니다.', 'The payment was not completed.',
-    payment.reason ? element('p', {}, payment.reason) : null,
+    payment.message ? element('p', {}, payment.message) : null, // as NaverPay demands, in its own words
+    Object.hasOwn(REASONS, payment.reason) ? note(...REASONS[payment.reason]) : null,
     note('이미 결제하셨다면 확인되는 대로 자동으로 적립됩니다.', 'If you did pay, the points arrive on their own.'));
 }
 
@@ -138,7 +156,8 @@ const account = ({ price, virtualAccount: to }) => element('dl', {},
 const row = (korean, inEnglish, value) =>
   value ? [element('dt', {}, korean, ' ', english(inEnglish)), element('dd', {}, value)] : [];
 
-const reference = ({ merchantUid, impUid }) => element('p', { class: 'faint' }, `주문번호 ${merchantUid} · ${impUid}`);
+const reference = ({ merchantUid, impUid }) =>
+  element('p', { class: 'faint' }, `주문번호 ${merchantUid}`, impUid ? ` · ${impUid}` : '');
 
 // refusal is the message for an error that belongs to no payment.
 export function refusal(error) {

@@ -60,7 +60,7 @@ func TestPaymentReturnsShareTheOrdersLimit(t *testing.T) {
 		w.followReturn(returnQuery(fmt.Sprintf("imp_%d", i), merchantUID))
 	}
 	w.wantFewLookups(10, start)
-	w.wantReturn(returnQuery("imp_last", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unavailable")
+	w.wantReturn(returnQuery("imp_last", merchantUID), "https://shop.example/wallet?impUid=imp_last&merchantUid="+merchantUID+"&status=unavailable")
 	w.wantStatus(w.webhook(jsonType, notice("imp_webhook", merchantUID, "paid")), http.StatusServiceUnavailable)
 	w.wantFewLookups(10, start)
 }
@@ -191,7 +191,7 @@ func TestF14ADatabaseWithoutAFreeConnectionIsAnsweredInTime(t *testing.T) {
 	stuck := domaintest.NewServices(db, w.points.Gateway)
 	w.url = w.start(w.routes(stuck, "https://shop.example", func(c *web.Config) { c.Timeout = 100 * time.Millisecond }))
 	w.wantStatus(w.webhook(jsonType, body), http.StatusServiceUnavailable)
-	w.wantReturn(returnQuery("imp_1", merchantUID), "https://shop.example?merchantUid="+merchantUID+"&status=unavailable")
+	w.wantReturn(returnQuery("imp_1", merchantUID), "https://shop.example?impUid=imp_1&merchantUid="+merchantUID+"&status=unavailable")
 	w.wantLookups(0)
 	w.must(taken.Close())
 	w.url = w.start(w.routes(stuck, "https://shop.example", func(*web.Config) {})) // a busy machine may take longer than 100 ms

@@ -13,7 +13,9 @@ import (
 // paymentReturn is the m_redirect_url: Iamport sends the payer's browser here when the payment
 // window was a page of its own (contract §4). The query's claims are looked up, never trusted, and
 // never decide where the browser goes next. The front end gets merchantUid and one of these
-// statuses: paid, ready, failed, cancelled (Iamport's words), mismatch, unknown, unavailable.
+// statuses: paid, ready, failed, cancelled (Iamport's words), mismatch, unknown, unavailable. With
+// failed it also gets a reason, if there is one. With ready, unknown and unavailable, after which the
+// payment may still turn out to be paid, it gets impUid, to ask for the points again.
 func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"),
@@ -27,13 +29,39 @@ func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
 	if isHashRoute(target) {
 		answer = url.Values{} // the page's own query stays before the fragment
 	}
+	for _, own := range []string{"merchantUid", "impUid", "reason"} {
+		answer.Del(own)
+	}
 	answer.Set("status", status)
-	answer.Del("merchantUid")
 	if apierror.ValidID(n.MerchantUID) {
 		answer.Set("merchantUid", n.MerchantUID)
 	}
+	switch {
+	case status == "failed":
+		if reason := s.readFailure(query, n); reason != reasonNone {
+			answer.Set("reason", string(reason))
+		}
+	case mayBecomePaid(status) && apierror.ValidID(n.MerchantUID) && apierror.ValidID(n.ImpUID):
+		answer.Set("impUid", n.ImpUID)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, withQuery(target, answer), http.StatusSeeOther)
+}
+
+// mayBecomePaid reports whether the status leaves open that the payer has paid.
+func mayBecomePaid(status string) bool {
+	return status == "ready" || status == "unknown" || status == "unavailable"
+}
+
+// readFailure returns why a payment failed, and logs what the provider says about it.
+func (s *Server) readFailure(query url.Values, n notice) failReason {
+	code, text := query.Get("error_code"), query.Get("error_msg")
+	reason := failReasonOf(code, text)
+	if reason != reasonNone {
+		s.outsiderLog.Sample(s.cfg.Log).Info("a payer returned without a payment", "merchant_uid", failText(n.MerchantUID),
+			"reason", reason, "error_code", failText(code), "error_msg", failText(text))
+	}
+	return reason
 }
 
 // isHashRoute tells whether the front end's router reads the fragment, as in https://shop.example/#/wallet.

@@ -40,20 +40,25 @@ func TestPaymentReturnSyncsAndReturnsTheStatus(t *testing.T) {
 	for name, test := range map[string]struct {
 		edit    func(*sandbox.Payment)
 		want    string
+		again   bool // the front end is told impUid
 		balance int64
 	}{
-		"paid":           {status(sandbox.Paid), "paid", 5000},
-		"ready":          {status(sandbox.Ready), "ready", 0},
-		"failed":         {status(sandbox.Failed), "failed", 0},
-		"cancelled":      {status(sandbox.Cancelled), "cancelled", 0},
-		"other currency": {usd, "mismatch", 0},
+		"paid":           {status(sandbox.Paid), "paid", false, 5000},
+		"ready":          {status(sandbox.Ready), "ready", true, 0},
+		"failed":         {status(sandbox.Failed), "failed", false, 0},
+		"cancelled":      {status(sandbox.Cancelled), "cancelled", false, 0},
+		"other currency": {usd, "mismatch", false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newTestServer(t)
 			merchantUID := w.order("minji")
-			query := returnQuery(w.pay(merchantUID, test.edit), merchantUID) + "&imp_success=true&status=paid"
-			w.wantReturn(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status="+test.want)
+			impUID := w.pay(merchantUID, test.edit)
+			want := "merchantUid=" + merchantUID + "&status=" + test.want
+			if test.again {
+				want = "impUid=" + impUID + "&" + want
+			}
+			w.wantReturn(returnQuery(impUID, merchantUID)+"&imp_success=true&status=paid", "https://shop.example/wallet?"+want)
 			w.wantBalance("minji", test.balance)
 		})
 	}
@@ -64,8 +69,26 @@ func TestPaymentReturnWithoutAPaymentHasFailed(t *testing.T) {
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	for _, query := range []string{"merchant_uid=" + merchantUID, "imp_uid=&merchant_uid=" + merchantUID} {
-		w.wantReturn(query+"&error_code=F1002", "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
+		w.wantReturn(query+"&error_code=F1002", "https://shop.example/wallet?merchantUid="+merchantUID+"&reason=ALREADY_PAID&status=failed")
 	}
+}
+
+// TestPaymentReturnTellsTheReasonInAClosedListOfWords: the provider's text is for the log.
+func TestPaymentReturnTellsTheReasonInAClosedListOfWords(t *testing.T) {
+	t.Parallel()
+	w := newTestServer(t)
+	merchantUID := w.order("minji")
+	failed := w.pay(merchantUID, status(sandbox.Failed))
+	for text, want := range map[string]string{
+		"[한도초과] 카드사에 문의하세요":          "LIMIT_EXCEEDED",
+		"사용자가 결제를 취소하셨습니다":           "USER_CANCELLED",
+		"<script>evil</script>\r\n2": "OTHER",
+	} {
+		query := returnQuery(failed, merchantUID) + "&" + url.Values{"imp_success": {"false"}, "error_msg": {text}}.Encode()
+		w.wantReturn(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&reason="+want+"&status=failed")
+	}
+	paid := w.pay(w.order("junho"))
+	w.wantReturn(returnQuery(paid, "x")+"&error_msg=evil", "https://shop.example/wallet?impUid="+paid+"&merchantUid=x&status=unknown")
 }
 
 func TestPaymentReturnAnswersUnknownForForeignIDs(t *testing.T) {
@@ -74,12 +97,12 @@ func TestPaymentReturnAnswersUnknownForForeignIDs(t *testing.T) {
 	w.wantReturn("", "https://shop.example/wallet?status=unknown")
 	w.wantReturn("imp_uid=imp_1", "https://shop.example/wallet?status=unknown")
 	w.wantReturn(returnQuery("imp_1", "https://evil.example"), "https://shop.example/wallet?status=unknown")
-	w.wantReturn(returnQuery("imp_1", "not-ours"), "https://shop.example/wallet?merchantUid=not-ours&status=unknown")
+	w.wantReturn(returnQuery("imp_1", "not-ours"), "https://shop.example/wallet?impUid=imp_1&merchantUid=not-ours&status=unknown")
 	if asked := w.gateway.Requests(); len(asked) != 0 {
 		t.Errorf("the gateway was asked %v", asked)
 	}
 	merchantUID := w.order("minji")
-	w.wantReturn(returnQuery("imp_unknown", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unknown")
+	w.wantReturn(returnQuery("imp_unknown", merchantUID), "https://shop.example/wallet?impUid=imp_unknown&merchantUid="+merchantUID+"&status=unknown")
 	w.wantReturn(returnQuery("imp_1?x=1", merchantUID), "https://shop.example/wallet?merchantUid="+merchantUID+"&status=failed")
 }
 
@@ -88,8 +111,9 @@ func TestPaymentReturnSaysThatTheGatewayIsUnavailable(t *testing.T) {
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
 	w.gateway.answerWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	query := returnQuery(w.pay(merchantUID), merchantUID)
-	w.wantReturn(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=unavailable")
+	impUID := w.pay(merchantUID)
+	query := returnQuery(impUID, merchantUID)
+	w.wantReturn(query, "https://shop.example/wallet?impUid="+impUID+"&merchantUid="+merchantUID+"&status=unavailable")
 	w.gateway.answer.Store(nil)
 	w.wantReturn(query, "https://shop.example/wallet?merchantUid="+merchantUID+"&status=paid")
 	w.wantBalance("minji", 5000)
@@ -123,8 +147,8 @@ func TestPaymentReturnSaysNothingAboutAnotherOrdersPayment(t *testing.T) {
 	eachDatabase(t, func(w *testServer) {
 		minjis, junhos := w.order("minji"), w.order("junho")
 		for _, edit := range []func(*sandbox.Payment){status(sandbox.Paid), status(sandbox.Failed), status(sandbox.Ready)} {
-			query := returnQuery(w.pay(minjis, edit), junhos)
-			w.wantReturn(query, "https://shop.example/wallet?merchantUid="+junhos+"&status=unknown")
+			impUID := w.pay(minjis, edit)
+			w.wantReturn(returnQuery(impUID, junhos), "https://shop.example/wallet?impUid="+impUID+"&merchantUid="+junhos+"&status=unknown")
 		}
 		w.wantBalance("junho", 0)
 	})
@@ -134,7 +158,7 @@ func TestTheFrontEndsOwnPathAndQueryAreKept(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	merchantUID := w.order("minji")
-	w.url = w.serve(w.points, "https://shop.example/ko/wallet?lang=ko&status=x&merchantUid=y")
+	w.url = w.serve(w.points, "https://shop.example/ko/wallet?lang=ko&status=x&merchantUid=y&reason=z&impUid=i")
 	w.wantReturn(returnQuery(w.pay(merchantUID), merchantUID), "https://shop.example/ko/wallet?lang=ko&merchantUid="+merchantUID+"&status=paid")
 	w.wantReturn("", "https://shop.example/ko/wallet?lang=ko&status=unknown")
 }
