@@ -25,7 +25,7 @@ func TestChargeComparesServerAndPgbench(t *testing.T) {
 	defer cancel()
 	var out strings.Builder
 	args := []string{"charge", "-n", "20", "-clients", "4", "-users", "3", "-rounds", "2", "-mark", "0"}
-	if err := run(ctx, args, &out); err != nil {
+	if err := runBenchmark(ctx, args, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{"20 payments", "round 1", "round 2", "median", "reaches the mark"} {
@@ -45,7 +45,7 @@ func TestAnOutageHeals(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out strings.Builder
-	if err := run(ctx, []string{"outage", "-n", "20", "-rounds", "1", "-hang", "200ms", "-mark", "1000"}, &out); err != nil {
+	if err := runBenchmark(ctx, []string{"outage", "-n", "20", "-rounds", "1", "-hang", "200ms", "-mark", "1000"}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	if !strings.Contains(out.String(), "all 10 payments were credited") {
@@ -63,7 +63,7 @@ func TestStreamsAreOpenedAndHeard(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out strings.Builder
-	if err := run(ctx, []string{"streams", "-n", "10", "-users", "2", "-idle", "100ms"}, &out); err != nil {
+	if err := runBenchmark(ctx, []string{"streams", "-n", "10", "-users", "2", "-idle", "100ms"}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{"10 streams of 2 users", "KB each", "of a core", "its user's 5 streams"} {
@@ -89,7 +89,7 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{{}, {"spend"}, {"charge", "-n", "0"}, {"charge", "-n", "100001"},
 		{"charge", "-rounds", "0"}, {"charge", "more"}, {"outage", "-hang", "-1s"}, {"charge", "-unknown"},
 		{"streams", "-n", "11", "-users", "2"}} {
-		if err := run(t.Context(), args, new(strings.Builder)); !errors.Is(err, errUsage) {
+		if err := runBenchmark(t.Context(), args, new(strings.Builder)); !errors.Is(err, errUsage) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
@@ -152,15 +152,15 @@ func TestSampleAndMedian(t *testing.T) {
 		s.latencies = append(s.latencies, time.Duration(100-i)*time.Millisecond)
 	}
 	s.took = 2 * time.Second
-	if s.rate() != 50 || s.latency(0.5) != 51*time.Millisecond || s.latency(0.99) != 100*time.Millisecond {
-		t.Error(s.rate(), s.latency(0.5), s.latency(0.99))
+	if s.ratePerSecond() != 50 || s.latencyOfShare(0.5) != 51*time.Millisecond || s.latencyOfShare(0.99) != 100*time.Millisecond {
+		t.Error(s.ratePerSecond(), s.latencyOfShare(0.5), s.latencyOfShare(0.99))
 	}
-	rates := func(r round) float64 { return r.server.rate() }
+	rates := func(r round) float64 { return r.server.ratePerSecond() }
 	slow, fast := sample{time.Second, s.latencies[:10]}, sample{time.Second, s.latencies[:30]}
-	if got := median([]round{{server: fast}, {server: slow}, {server: s}}, rates); got != 30 {
+	if got := medianOfRounds([]round{{server: fast}, {server: slow}, {server: s}}, rates); got != 30 {
 		t.Error("median of three:", got)
 	}
-	if got := median([]round{{server: fast}, {server: slow}}, rates); got != 20 {
+	if got := medianOfRounds([]round{{server: fast}, {server: slow}}, rates); got != 20 {
 		t.Error("median of two:", got)
 	}
 }
