@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/schedule"
 )
 
-// jobs are the jobs that run beside the requests, on any number of servers.
-func jobs(cfg config.Config, services Services, log *slog.Logger) []schedule.Job {
+// scheduledJobs returns the jobs that run beside the requests, on any number of servers.
+func scheduledJobs(cfg config.Config, services Services, log *slog.Logger) []schedule.Job {
 	inBatches := func(do func(context.Context, int) (int, error)) func(context.Context) error {
 		return func(ctx context.Context) error {
 			_, err := RunBatches(ctx, do)
@@ -29,8 +29,8 @@ func jobs(cfg config.Config, services Services, log *slog.Logger) []schedule.Job
 	}
 }
 
-// reconcileDue runs the scheduled reconciliation. It logs what it found, because no caller waits
-// for the result.
+// reconcileDue runs the scheduled reconciliation and logs the result, because no caller waits for
+// the result.
 func reconcileDue(ctx context.Context, reconciling *reconcile.Service, log *slog.Logger) error {
 	run, failure := reconciling.ReconcileDue(ctx)
 	open, err := reconciling.OpenDiscrepancies(context.WithoutCancel(ctx))
@@ -60,12 +60,13 @@ func countByKind(discrepancies []reconcile.Discrepancy) map[reconcile.Discrepanc
 const (
 	// batchSize is how many rows a job takes in one go.
 	batchSize = 500
-	// maxBatches is how many batches one run takes: a row that fails may be due again at once.
+	// maxBatches is the largest number of batches in one run: a failing row may be due again at
+	// once.
 	maxBatches = 200
 )
 
-// RunBatches calls do until it finds less than a full batch, and returns how many rows it found in
-// all. A failure of one batch does not stop the next; the first failure is returned.
+// RunBatches calls do until a batch is not full, and returns the number of rows in all batches.
+// After a failed batch the next batches still run; the first failure is returned.
 func RunBatches(ctx context.Context, do func(ctx context.Context, limit int) (int, error)) (found int, err error) {
 	var first error
 	for range maxBatches {

@@ -16,11 +16,10 @@ import (
 	"pointcharge/internal/reconcile"
 )
 
-// metricsTimeout is how long a scrape may take; most of it waits for the database.
+// metricsTimeout bounds a scrape, which mostly waits for the database.
 const metricsTimeout = 5 * time.Second
 
-// serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop
-// is called.
+// serveMetrics serves /metrics on a separate listener, if one is configured, until stop is called.
 func serveMetrics(p *parts) (stop func(), err error) {
 	if p.cfg.MetricsAddr == "" {
 		return func() {}, nil
@@ -54,7 +53,8 @@ func serveMetrics(p *parts) (stop func(), err error) {
 // stateCollector reads the books and the jobs' states from the database at every scrape.
 type stateCollector struct{ *parts }
 
-// Describe implements prometheus.Collector; the metrics are checked as they come.
+// Describe implements prometheus.Collector and describes nothing: Prometheus checks the collected
+// metrics.
 func (*stateCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.

@@ -13,32 +13,34 @@ import (
 	"pointcharge/internal/ratelimit"
 )
 
-// wrapper puts something around a handler.
+// wrapper adds behaviour around a handler.
 type wrapper = func(http.Handler) http.Handler
 
-// wrap puts the chain around a handler. The first entry is the outermost.
-func wrap(handler http.Handler, chain []wrapper) http.Handler {
+// wrapInChain puts the chain around a handler. The first entry is the outermost.
+func wrapInChain(handler http.Handler, chain []wrapper) http.Handler {
 	for _, around := range slices.Backward(chain) {
 		handler = around(handler)
 	}
 	return handler
 }
 
-// middleware is the chain in front of every route, in the order in which a request passes it.
-func (p *parts) middleware() []wrapper {
+// middlewareChain returns the chain in front of every route, in the order of a request.
+func (p *parts) middlewareChain() []wrapper {
 	return []wrapper{
-		// Adds the security headers. First, so that refusals of the other entries carry them.
+		// Adds the security headers. First, so that refusals of the other entries carry the
+		// headers, too.
 		func(next http.Handler) http.Handler {
 			return middleware.SecurityHeaders(strings.HasPrefix(p.cfg.PublicURL, "https://"), next)
 		},
-		// Finds the client's address behind TRUSTED_PROXIES. Before all that limits or logs by
-		// address.
+		// Finds the client's address behind TRUSTED_PROXIES. Before all entries that limit or log
+		// by address.
 		middleware.Proxies(p.cfg.TrustedProxies).Identify,
-		// Measures time by route and status. After identify, which passes a request of its own on,
-		// because the router writes the route's name into the request that it gets; before
-		// recoverPanics, to count its answers.
-		func(next http.Handler) http.Handler { return instrument(p.registry, next) },
-		// Logs a panic and answers for it. Inside instrument, outside all that may panic.
+		// Measures time by route and status. After Identify, which passes a copy of the request on,
+		// because the router writes the route's name into the request at hand; before
+		// RecoverPanics, to count the answers to panics.
+		func(next http.Handler) http.Handler { return measureRequests(p.registry, next) },
+		// Logs a panic and answers the request. Inside measureRequests, outside all code that may
+		// panic.
 		func(next http.Handler) http.Handler { return middleware.RecoverPanics(p.log, next) },
 		// Keeps pages of other sites away from a local sandbox. Last before the router.
 		func(next http.Handler) http.Handler { return restrictHosts(p.cfg, next) },
@@ -49,11 +51,11 @@ func (p *parts) middleware() []wrapper {
 func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *ratelimit.Limit) []wrapper {
 	return []wrapper{
 		// Answers preflights and refuses other origins. First, so that a page may read the refusals
-		// that follow.
+		// of the following entries.
 		func(next http.Handler) http.Handler {
 			return middleware.AllowOrigins(cfg.CORSOrigins, http.HandlerFunc(graph.WriteOriginRefusal), next)
 		},
-		// Verifies the token, if there is one. Before the limits, which count by user.
+		// Verifies the token of a request. Before the limits, which count by user.
 		verifier.Middleware,
 		// Counts requests by user or address. Last, so that only readable requests of known callers
 		// are counted.
@@ -61,14 +63,14 @@ func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *ratelimit.
 	}
 }
 
-// restrictHosts answers only requests to the server's own names, if it is a sandbox that only this
-// machine can reach. Else a page of another site, whose name leads here, could read what is in it.
-// Webhooks may come to any name: nothing in them is believed.
+// restrictHosts refuses requests to foreign host names when the server is a sandbox on loopback.
+// Otherwise a page of another site, whose name resolves to this machine, could read the sandbox.
+// Webhooks may come to any name: the server never believes the content of a webhook.
 func restrictHosts(cfg config.Config, next http.Handler) http.Handler {
 	if cfg.Mode != config.Sandbox || cfg.SandboxRemote {
 		return next
 	}
-	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
+	public, _ := url.Parse(cfg.PublicURL) // config has checked the URL
 	mux := http.NewServeMux()
 	mux.Handle(webhookPath, next)
 	mux.Handle(webhookPath+"/{$}", next)

@@ -27,11 +27,11 @@ func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratel
 		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), FirstEdition: p.cfg.HTTPDraft,
 		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}
 	chain := apiMiddleware(p.cfg, verifier, limit)
-	mux.Handle("/graphql", wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain))
-	mux.Handle("/graphql/stream", wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain))
+	mux.Handle("/graphql", wrapInChain(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain))
+	mux.Handle("/graphql/stream", wrapInChain(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain))
 }
 
-// addPlayground adds the GraphQL playground, if it is configured.
+// addPlayground adds the GraphQL playground, if the playground is configured.
 func (p *parts) addPlayground(mux *http.ServeMux) error {
 	if !p.cfg.Playground {
 		return nil
@@ -46,7 +46,7 @@ func (p *parts) addPlayground(mux *http.ServeMux) error {
 	return nil
 }
 
-// checkoutDefaults are the fields that all checkouts have in common.
+// checkoutDefaults returns the fields common to all checkouts.
 func checkoutDefaults(cfg config.Config) graph.Checkout {
 	return graph.Checkout{
 		SDKURL:      sdkURL(cfg),
@@ -57,10 +57,10 @@ func checkoutDefaults(cfg config.Config) graph.Checkout {
 	}
 }
 
-// sdkURL is the address of the script that the browser loads: Iamport's own, or the pretend one.
+// sdkURL returns the address of the browser's script: Iamport's own, or the pretend script.
 func sdkURL(cfg config.Config) string {
 	switch gateway, _ := url.Parse(cfg.IamportURL); {
-	case cfg.Mode == config.Live: // IAMPORT_URL may be a proxy with a fixed address; browsers need none
+	case cfg.Mode == config.Live: // IAMPORT_URL may be a proxy with a fixed address; browsers need no proxy
 		return iamportSDK
 	case cfg.IamportURL == "":
 		return cfg.PublicURL + sandboxPath + "/iamport.js"

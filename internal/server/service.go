@@ -19,11 +19,11 @@ import (
 	"pointcharge/internal/reconcile"
 )
 
-// gatewayCalls is how many calls to Iamport are under way at most; the others wait.
+// gatewayCalls is the largest number of concurrent calls to Iamport; further calls wait.
 const gatewayCalls = 64
 
-// OpenDatabase opens the configured database, has prepare migrate its schema or check its version,
-// and makes sure that the database belongs to the configured mode.
+// OpenDatabase opens the configured database, has prepare migrate or check the schema, and refuses
+// a database of the other mode.
 func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	prepare func(context.Context, *gorm.DB) error) (*gorm.DB, error) {
 	db, err := database.Open(ctx, cfg.DatabaseURL.Reveal(), log)
@@ -39,16 +39,16 @@ func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	return db, nil
 }
 
-// Services are the domains on one database, with Iamport behind them.
+// Services are the domains on one database, with Iamport as their gateway.
 type Services struct {
 	Points    *point.Service
 	Charges   *charge.Service
 	Reconcile *reconcile.Service
-	// CloseIdleConnections closes the connections to Iamport that wait for the next call.
+	// CloseIdleConnections closes the idle connections to Iamport.
 	CloseIdleConnections func()
 }
 
-// NewServices returns the domains as they are configured.
+// NewServices returns the domains with the configured settings.
 func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
 	transport := iamport.NewTransport(gatewayCalls)
 	gateway := iamport.New(iamport.Config{
@@ -71,11 +71,11 @@ func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
 	return Services{points, charges, reconcile.New(db, points, charges), transport.CloseIdleConnections}
 }
 
-// Invariants returns what must be true of the books of all domains.
+// Invariants returns the invariants of all domains.
 func Invariants() []audit.Invariant { return slices.Concat(point.Invariants(), charge.Invariants()) }
 
-// gatewayURL is Iamport's address; in sandbox mode by default this server, where the pretend one is
-// mounted.
+// gatewayURL returns Iamport's address. In sandbox mode the default is this server, with the
+// pretend Iamport mounted.
 func gatewayURL(cfg config.Config) string {
 	if cfg.IamportURL != "" {
 		return cfg.IamportURL
@@ -83,7 +83,7 @@ func gatewayURL(cfg config.Config) string {
 	return LocalURL(cfg) + sandboxPath
 }
 
-// LocalURL is the address at which this machine reaches the server, whatever its public address is.
+// LocalURL returns the server's address on this machine, independent of the public address.
 func LocalURL(cfg config.Config) string {
 	host, port, _ := net.SplitHostPort(cfg.Addr)
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
