@@ -11,8 +11,8 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// setUpRefunds syncs the payments of open refunds and lists those refunds, or releases one by an
-// operator's decision.
+// setUpRefunds syncs the payments of open refunds and lists the open refunds, or releases one
+// refund by an operator's decision.
 func setUpRefunds(flags *flag.FlagSet) task {
 	release := flags.String("release", "", "the refund that will never come; its points become spendable again")
 	return task{run: func(ctx context.Context, r resources) error {
@@ -41,6 +41,6 @@ func listRefunds(ctx context.Context, w io.Writer, charges *charge.Service) erro
 	for _, r := range open {
 		fmt.Fprintf(w, "refund %s of payment %s: %d, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
 	}
-	_, err = fmt.Fprintf(w, "%s under way\n", plural(len(open), "refund is", "refunds are"))
+	_, err = fmt.Fprintf(w, "%s under way\n", formatCount(len(open), "refund is", "refunds are"))
 	return errors.Join(failure, err)
 }

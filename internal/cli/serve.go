@@ -6,5 +6,5 @@ import (
 	"pointcharge/internal/server"
 )
 
-// runServe runs the server, which opens the database itself.
+// runServe runs the server. The server opens the database without the help of this package.
 func runServe(ctx context.Context, r resources) error { return server.Serve(ctx, r.cfg, r.stdout) }
