@@ -1,10 +1,9 @@
-// Package databasetest gives a test a database of its own, fresh and migrated, on SQLite and on
-// PostgreSQL.
+// Package databasetest gives each test a fresh, migrated database, on SQLite and on PostgreSQL.
 //
-// PostgreSQL is the server at TEST_DATABASE_URL, or else a throwaway cluster that starts with the
-// first test that needs it and ends with the test binary, made from PostgreSQL binaries found on
-// the machine. Without either, the tests named "postgres" are skipped; REQUIRE_POSTGRES=1 makes
-// them fail instead.
+// PostgreSQL is the server at TEST_DATABASE_URL, or else a throwaway cluster made from PostgreSQL
+// binaries on the machine. The cluster starts with the first test in need of PostgreSQL and ends
+// with the test binary. Without either, the tests named "postgres" are skipped; REQUIRE_POSTGRES=1
+// makes such tests fail instead.
 package databasetest
 
 import (
@@ -21,7 +20,7 @@ import (
 	"pointcharge/internal/database"
 )
 
-// The dialects of New, URL and Each, as GORM names them.
+// The dialects for New, URL and Each, in GORM's spelling.
 const (
 	SQLite   = "sqlite"
 	Postgres = "postgres"
@@ -38,14 +37,14 @@ func Each(t *testing.T, fn func(t *testing.T, db *gorm.DB)) {
 	}
 }
 
-// New opens a fresh, migrated database, which is closed and removed when the test ends. Statements
-// that fail or are slow stand in the test's output.
+// New opens a fresh, migrated database, and removes the database when the test ends. Failing and
+// slow statements appear in the test's output.
 func New(t testing.TB, dialect string) *gorm.DB {
 	t.Helper()
 	return Open(t, URL(t, dialect))
 }
 
-// Open opens the database at url and closes it when the test ends.
+// Open opens the database at url and closes the database when the test ends.
 func Open(t testing.TB, url string) *gorm.DB {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -61,15 +60,15 @@ func Open(t testing.TB, url string) *gorm.DB {
 	return db
 }
 
-// URL is the address of a fresh, migrated database, for tests that start the whole server. It is
-// removed when the test ends, even from under connections that are still open.
+// URL returns the address of a fresh, migrated database, for tests that start the whole server. The
+// database is removed when the test ends, even with open connections.
 func URL(t testing.TB, dialect string) string {
 	t.Helper()
 	if dialect == Postgres {
 		return postgresURL(t)
 	}
 	url := EmptyURL(t, dialect)
-	migrate(t, url)
+	migrateDatabase(t, url)
 	return url
 }
 
@@ -79,13 +78,13 @@ func EmptyURL(t testing.TB, dialect string) string {
 	if dialect == Postgres {
 		return emptyPostgresURL(t)
 	}
-	// A subtest that runs twice has a # in its name, and so in its folder's; the file is an address
-	// here. And a test's file need not outlive a power cut.
+	// A repeated subtest has a # in the name and so in the folder's path, which is part of a URL
+	// here. Durability is off, because a test's file need not survive a power cut.
 	escaped := strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(filepath.ToSlash(t.TempDir()))
 	return "file:" + escaped + "/test.db?_pragma=synchronous(OFF)"
 }
 
-func migrate(t testing.TB, url string) {
+func migrateDatabase(t testing.TB, url string) {
 	t.Helper()
 	if err := migrateURL(t.Context(), url); err != nil {
 		t.Fatal(err)
@@ -100,7 +99,7 @@ func migrateURL(ctx context.Context, url string) error {
 	return errors.Join(database.Migrate(ctx, db), database.Close(db))
 }
 
-// skipOrFail ends a test that found no PostgreSQL.
+// skipOrFail ends a test on a machine without PostgreSQL.
 func skipOrFail(t testing.TB) {
 	t.Helper()
 	const message = "no PostgreSQL: set TEST_DATABASE_URL, or install its server binaries (Debian: apt install postgresql)"
