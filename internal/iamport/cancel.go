@@ -31,7 +31,7 @@ func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payme
 	}
 	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, postCall("/payments/cancel", request))
+	response, err := c.callWithToken(ctx, postCall("/payments/cancel", request))
 	if isDeclined(err) {
 		return charge.Payment{}, declined(err)
 	}
@@ -57,8 +57,8 @@ func cancelRequest(cancel charge.Cancel) (cancellationRequest, error) {
 	}
 	request := cancellationRequest{
 		ImpUID:        cancel.ImpUID,
-		Amount:        m.major(cancel.Amount),
-		Checksum:      m.major(cancel.Checksum),
+		Amount:        m.toMajorUnit(cancel.Amount),
+		Checksum:      m.toMajorUnit(cancel.Checksum),
 		Reason:        cancel.Reason,
 		EnableWebhook: cancel.Notify,
 	}

@@ -9,11 +9,10 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// PaymentList reads a page of the payments that were paid or cancelled in a period, those of test
-// channels included, whatever IncludeSandbox says (contract §1.5). A payment that cannot be vouched
-// for is named among the page's Unreadable. A page has more to carry than other answers, so each of
-// its tries may take Config.Timeout. It fails with INVALID_ARGUMENT before any call, and with
-// GATEWAY_UNAVAILABLE.
+// PaymentList reads a page of the payments that were paid or cancelled in a period, including test
+// channels' payments, regardless of IncludeSandbox (contract §1.5). Untrustworthy payments are
+// named in the page's Unreadable. A page is larger than other answers, so each try may take
+// Config.Timeout. The error is INVALID_ARGUMENT, before any call, or GATEWAY_UNAVAILABLE.
 func (c *Client) PaymentList(ctx context.Context, l charge.Listing) (charge.PaymentPage, error) {
 	if l.Status != charge.Paid && l.Status != charge.Cancelled || l.Page < 1 || l.From.After(l.To) {
 		return charge.PaymentPage{}, invalid("A list is of paid or cancelled payments, from a time to a later one.")
@@ -25,11 +24,11 @@ func (c *Client) PaymentList(ctx context.Context, l charge.Listing) (charge.Paym
 		"to":      {strconv.FormatInt(l.To.Unix(), 10)},
 		"page":    {strconv.Itoa(l.Page)},
 		"limit":   {strconv.Itoa(c.pageSize)},
-		"sorting": {"paid"}, // the only key that never changes again
+		"sorting": {"paid"}, // the only key that never changes
 	}
 	question := getCall("/payments/status/" + string(l.Status) + "?" + query.Encode())
 	question.large = true
-	response, err := c.do(ctx, question)
+	response, err := c.callWithToken(ctx, question)
 	if isNotFound(err) || l.Page > 1 && isGone(err) {
 		return charge.PaymentPage{}, nil
 	}
@@ -43,7 +42,7 @@ func (c *Client) PaymentList(ctx context.Context, l charge.Listing) (charge.Paym
 	return page, nil
 }
 
-// decodeList reads page number of a list, and insists on a list that ends.
+// decodeList reads page number of a list, and refuses a list without an end.
 func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error) {
 	p, next, err := openPage(response)
 	if err != nil {
@@ -68,7 +67,7 @@ func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error
 	return page, nil
 }
 
-// readImpUID is the imp_uid of what is no proper payment object, or empty.
+// readImpUID returns the imp_uid in a malformed payment object, or an empty text.
 func readImpUID(raw json.RawMessage) string {
 	var p struct {
 		ImpUID json.RawMessage `json:"imp_uid"`

@@ -107,24 +107,24 @@ func (p paymentJSON) fillAmounts(to *charge.Payment) error {
 		return err
 	}
 	to.Currency = m.currency
-	if to.Amount, err = m.minor(p.Amount); err != nil {
+	if to.Amount, err = m.toMinorUnit(p.Amount); err != nil {
 		return err
 	}
-	if to.CancelledAmount, err = m.minor(p.CancelAmount); err != nil {
+	if to.CancelledAmount, err = m.toMinorUnit(p.CancelAmount); err != nil {
 		return err
 	}
 	if to.CancelledAmount > to.Amount {
 		return untrustworthy("more was cancelled than paid")
 	}
 	for _, c := range p.CancelHistory {
-		amount, err := m.minor(c.Amount)
+		amount, err := m.toMinorUnit(c.Amount)
 		if err != nil {
 			return err
 		}
 		to.Cancellations = append(to.Cancellations, charge.Cancellation{ID: c.ID, Amount: amount, Reason: c.Reason})
 	}
 	for _, d := range p.Deposits {
-		deposit, err := m.deposit(d)
+		deposit, err := m.toDeposit(d)
 		if err != nil {
 			return err
 		}

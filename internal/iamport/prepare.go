@@ -13,10 +13,11 @@ type preparation struct {
 	Currency    string      `json:"currency"`
 }
 
-// Prepare registers what merchantUID must cost, so that the payment window refuses any other
-// amount (contract §1.7). Amount is in the currency's minor unit: won for KRW. It fails with
-// INVALID_ARGUMENT, before any call, for an impossible merchant_uid, amount or currency, and with
-// GATEWAY_UNAVAILABLE otherwise. It is not retried: what a second POST answers is not documented.
+// Prepare registers the price of merchantUID, so that the payment window refuses any other amount
+// (contract §1.7). amount is in the currency's minor unit: won for KRW. The error is
+// INVALID_ARGUMENT, before any call, for a malformed merchant_uid, amount or currency, and
+// GATEWAY_UNAVAILABLE otherwise. Prepare does not retry: the answer to a second POST is not
+// documented.
 func (c *Client) Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error {
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return err
@@ -27,7 +28,7 @@ func (c *Client) Prepare(ctx context.Context, merchantUID string, amount int64, 
 	}
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
-	response, err := c.do(ctx, postCall("/payments/prepare", preparation{merchantUID, m.major(amount), m.currency}))
+	response, err := c.callWithToken(ctx, postCall("/payments/prepare", preparation{merchantUID, m.toMajorUnit(amount), m.currency}))
 	if err != nil {
 		return unavailable("prepare", err)
 	}
