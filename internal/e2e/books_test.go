@@ -26,8 +26,8 @@ func TestAuditFindsCleanBooksRight(t *testing.T) {
 	})
 }
 
-// openBrokenBooks returns a database whose books were changed by hand: a line gives one point more
-// than its payment.
+// openBrokenBooks returns a database with books changed by hand: a line gives one point more than
+// the payment allows.
 func openBrokenBooks(t *testing.T) (environment, *gorm.DB) {
 	t.Helper()
 	env := sandboxOn(testdb.URL(t, testdb.SQLite))

@@ -49,9 +49,9 @@ func runBrowser(t *testing.T, address, folder string) (saw browserReport) {
 	return saw
 }
 
-// TestABrowserChargesInThePlaygroundAndTheStorefront runs the playground's first tab, every
-// operation of it, and buys twice in the storefront: by card, and by a virtual account whose
-// deposit the open page learns of by its stream.
+// TestABrowserChargesInThePlaygroundAndTheStorefront runs every operation of the playground's first
+// tab, and buys twice in the storefront: by card, and by a virtual account. The open page learns of
+// the deposit through a stream.
 func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	t.Parallel()
 	needBrowser(t)

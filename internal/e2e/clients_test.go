@@ -14,7 +14,7 @@ type clientRead struct {
 		ID      string
 		Balance int64
 	}
-	Line            string // of the charge that it made
+	Line            string // the line of the client's charge
 	Amount          int64
 	Repeated, Wrong struct{ Code, TransactionID string } // the extensions of what was refused
 }

@@ -49,8 +49,8 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	}
 }
 
-// TestWhatTheServersOwnReconciliationsFindIsSeen: it is logged, measured and listed, until it is
-// right.
+// TestWhatTheServersOwnReconciliationsFindIsSeen: a discrepancy is logged, measured and listed,
+// until repaired.
 func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
