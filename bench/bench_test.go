@@ -13,8 +13,8 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// The whole comparison in small. It also notices when charge.sql no longer is what the server
-// sends.
+// The whole comparison in small. The test also notices drift between charge.sql and the server's
+// statements.
 func TestChargeComparesServerAndPgbench(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" {
@@ -35,7 +35,7 @@ func TestChargeComparesServerAndPgbench(t *testing.T) {
 	}
 }
 
-// The outage in small: what it measures is not looked at, what becomes of the payments is.
+// The outage in small: the test checks the end of the payments, not the measured times.
 func TestAnOutageHeals(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" {
@@ -53,7 +53,7 @@ func TestAnOutageHeals(t *testing.T) {
 	}
 }
 
-// Streams in small: that they are served, heard and bounded is looked at, what they cost is not.
+// Streams in small: the test checks that streams are served, heard and bounded, not their cost.
 func TestStreamsAreOpenedAndHeard(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" || runtime.GOOS != "linux" {

@@ -13,7 +13,8 @@ import (
 	"pointcharge/internal/auth"
 )
 
-// serve sends the Authorization headers through v and returns what the handler behind it learns.
+// serve sends the Authorization headers through v and returns the identity that the handler behind
+// v sees.
 func serve(v *auth.Verifier, authorization ...string) (auth.Identity, error) {
 	var identity auth.Identity
 	var err error

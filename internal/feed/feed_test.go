@@ -18,7 +18,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// statements are those that went to the database, in GORM's own account of them.
+// statements are the statements sent to the database, according to GORM.
 type statements struct {
 	gormlogger.Interface
 
@@ -135,7 +135,7 @@ func addLines(t *testing.T, f *Feed, userID string, lines int) {
 	}
 }
 
-// A reader of some lines who takes no more holds no more than one read of them.
+// A reader that stops reading holds no more than one read of lines.
 func TestWhoDoesNotReadHoldsABoundedNumberOfLines(t *testing.T) {
 	t.Parallel()
 	f, counted := newFeed(t, databasetest.New(t, databasetest.SQLite), time.Millisecond)

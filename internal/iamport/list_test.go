@@ -71,8 +71,8 @@ func TestOneUnreadableAttemptHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestAnUnansweredPageHidesNotTheOnesBefore: the caller knows what it knows, and that it is not
-// all.
+// TestAnUnansweredPageHidesNotTheOnesBefore: the caller gets the pages read so far, and an error
+// about the rest.
 func TestAnUnansweredPageHidesNotTheOnesBefore(t *testing.T) {
 	t.Parallel()
 	stub := newStub(func(w http.ResponseWriter, r *http.Request) {

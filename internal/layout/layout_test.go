@@ -24,7 +24,7 @@ const (
 	maxFunction = 80
 )
 
-// vague names say nothing about what is inside, so in time everything is.
+// vague names do not describe a package's content, so in time the package holds everything.
 func vague() []string {
 	return []string{
 		"util", "utils", "common", "model", "models", "helper", "helpers", "type", "types", "manager", "managers",
@@ -44,7 +44,7 @@ type source struct {
 
 	fset  *token.FileSet
 	path  string
-	house string // the folder in arrows that it belongs to; "." for the root, "" for none
+	house string // the source's folder in arrows; "." for the root, "" for none
 	test  bool
 	found *[]string
 }
@@ -79,7 +79,7 @@ func breaches(tree fs.FS) []string {
 	return append(found, checkShares(sizes)...)
 }
 
-// skipForeign leaves out folders whose Go files are not ours, as the go command does.
+// skipForeign leaves out folders with foreign Go files, as the go command does.
 func skipForeign(dir string) error {
 	base := path.Base(dir)
 	foreign := slices.Contains([]string{"testdata", "vendor", "node_modules"}, base)
@@ -252,7 +252,7 @@ func embedded(doc *ast.CommentGroup) bool {
 	})
 }
 
-// checkGorm finds the two conveniences that take the schema out of our hands.
+// checkGorm finds the two conveniences by which GORM would change the schema.
 func (s source) checkGorm() {
 	ast.Inspect(s.File, func(node ast.Node) bool {
 		if selector, ok := node.(*ast.SelectorExpr); ok {
