@@ -45,7 +45,7 @@ func TestMiddlewareFindsTheToken(t *testing.T) {
 	}
 }
 
-func TestMiddlewareLeavesTheRefusalToOthers(t *testing.T) {
+func TestMiddlewareRefusesNoRequest(t *testing.T) {
 	t.Parallel()
 	token := hs256(t, claims("minsu"))
 	tests := map[string][]string{
@@ -72,7 +72,7 @@ func TestMiddlewareLeavesTheRefusalToOthers(t *testing.T) {
 	}
 }
 
-func TestWithoutMiddlewareNobodyIsAsking(t *testing.T) {
+func TestWithoutMiddlewareThereIsNoCaller(t *testing.T) {
 	t.Parallel()
 	_, err := auth.From(t.Context())
 	wantCode(t, err, apierror.Unauthenticated)
@@ -133,7 +133,7 @@ func TestSignedTokenIsBelieved(t *testing.T) {
 	}
 }
 
-func TestSignRefusesWhatNobodyWouldBelieve(t *testing.T) {
+func TestSignRefusesTokensThatNoVerifierAccepts(t *testing.T) {
 	t.Parallel()
 	later := time.Now().Add(time.Hour)
 	tests := map[string]struct {

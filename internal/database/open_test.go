@@ -80,8 +80,8 @@ func TestPostgresObeysTheSettingsOfTheAddress(t *testing.T) {
 	}
 }
 
-// Not parallel: the test sets a variable of the process. .ci/run runs all tests with other
-// settings.
+// Not parallel: the test sets a variable of the process. .ci/run runs all tests with the same
+// variable.
 func TestPostgresObeysPGOPTIONSBesideItsOwnSettings(t *testing.T) {
 	t.Setenv("PGOPTIONS", "-c default_transaction_isolation=serializable")
 	db := databasetest.Open(t, withProductionTimeouts(t, databasetest.URL(t, databasetest.Postgres)))

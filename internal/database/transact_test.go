@@ -78,7 +78,7 @@ func wantNoLeak(t *testing.T, db *gorm.DB) {
 	}
 }
 
-func TestTransactWritesWhatFnWrote(t *testing.T) {
+func TestTransactCommitsTheWorkOfFn(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
 		withCounter(t, db, 1)

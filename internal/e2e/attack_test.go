@@ -101,8 +101,8 @@ func TestEveryAttackIsRefusedAndTheServerGoesOn(t *testing.T) {
 	}
 }
 
-// TestSlowSendersKeepNobodyWaiting opens many connections that never finish a request.
-func TestSlowSendersKeepNobodyWaiting(t *testing.T) {
+// TestSlowSendersDelayNoOtherClient opens many connections that never finish a request.
+func TestSlowSendersDelayNoOtherClient(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)))
 	for range 200 {

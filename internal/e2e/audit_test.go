@@ -59,7 +59,7 @@ func TestAuditOfGraphQLOverHTTP(t *testing.T) {
 
 // The suite follows the draft before the first edition. GRAPHQL_HTTP_DRAFT answers the two cases
 // below otherwise, on purpose; the two prove that the test above can fail.
-func TestAuditFindsWhatTheDraftSwitchChanges(t *testing.T) {
+func TestAuditFindsTheEffectsOfTheDraftSwitch(t *testing.T) {
 	t.Parallel()
 	printed := runAudits(t, environment{"GRAPHQL_HTTP_DRAFT": "true"})
 	for _, want := range []string{"423L ", "86EE ", "61 audits, 59 passed\n"} {

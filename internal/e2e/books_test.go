@@ -126,7 +126,7 @@ func TestAuditsMetricsCountTheFindings(t *testing.T) {
 	}
 }
 
-func TestExpireWritesWhatIsDueOnce(t *testing.T) {
+func TestExpireWritesDueLinesOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		s.chargePaid("points-10000", 10_000)
@@ -148,7 +148,7 @@ func TestExpireWritesWhatIsDueOnce(t *testing.T) {
 	})
 }
 
-func TestRefundsListsNoneAndReleasesNoUnknownOne(t *testing.T) {
+func TestRefundsReleasesNoUnknownRefund(t *testing.T) {
 	t.Parallel()
 	env := sandboxOn(testdb.URL(t, testdb.SQLite))
 	if text, err := finish(t, env, "refunds"); err != nil || text != "0 refunds are under way\n" {

@@ -72,8 +72,8 @@ func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	s.wantBalance(s.tokenFor("junho"), 15_100)
 }
 
-// TestABrowserNoticesWhatIsWrongWithAPage proves that the test above can fail.
-func TestABrowserNoticesWhatIsWrongWithAPage(t *testing.T) {
+// TestTheBrowserReportsFaultsOfAPage proves that the test above can fail.
+func TestTheBrowserReportsFaultsOfAPage(t *testing.T) {
 	t.Parallel()
 	needBrowser(t)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

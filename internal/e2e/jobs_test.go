@@ -49,9 +49,9 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	}
 }
 
-// TestWhatTheServersOwnReconciliationsFindIsSeen: a discrepancy is logged, measured and listed,
+// TestDiscrepanciesOfScheduledRunsAreReported: a discrepancy is logged, measured and listed,
 // until repaired.
-func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
+func TestDiscrepanciesOfScheduledRunsAreReported(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
 		s := openShop(t, sandboxOn(url).with(environment{"METRICS_ADDR": "127.0.0.1:0", "RECONCILE_EVERY": "1s", "SWEEP_EVERY": "0s",
@@ -102,7 +102,7 @@ func (s *visitor) payWrongAmount() (impUID string) {
 	return impUID
 }
 
-func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
+func TestAnOperatorRefundsAMisfit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		impUID := s.payWrongAmount()
@@ -134,7 +134,7 @@ func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
 	})
 }
 
-func TestAnOperatorAcceptsWhatDoesNotFit(t *testing.T) {
+func TestAnOperatorAcceptsAMisfit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		impUID := s.payWrongAmount()

@@ -105,7 +105,7 @@ func TestF20LiveModeRefusesTestPayments(t *testing.T) {
 	})
 }
 
-func TestLiveModeHasNothingOfTheSandbox(t *testing.T) {
+func TestLiveModeHasNoPartOfTheSandbox(t *testing.T) {
 	t.Parallel()
 	eachLive(t, withoutFront, func(s *liveServer) {
 		for _, path := range []string{"/", "/storefront/charge.js", "/playground", "/playground/", "/sandbox/", "/sandbox/iamport.js",

@@ -47,7 +47,7 @@ type exported struct {
 	}
 }
 
-func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
+func TestReconcileFailsForDiscrepanciesAndExportsThem(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		strange := s.pay("=1+1", 5_000)

@@ -79,7 +79,7 @@ func (f *openStream) want(seq int, kind string) streamedLine {
 	return line
 }
 
-func TestAPageThatWaitsForADepositLearnsOfIt(t *testing.T) {
+func TestAWaitingPageLearnsOfTheDeposit(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		page, other := openShop(t, sandboxOn(database)), openShop(t, sandboxOn(database)) // two servers of a fleet

@@ -13,7 +13,7 @@ func databaseCommands() []string {
 		"refunds", "expire"}
 }
 
-func TestCommandsRefuseAnEmptyDatabaseAndSayWhatToRun(t *testing.T) {
+func TestCommandsRefuseAnEmptyDatabaseAndNameTheRemedy(t *testing.T) {
 	t.Parallel()
 	eachEmptyDatabaseUnaudited(t, func(t *testing.T, url string) {
 		for _, args := range databaseCommands() {

@@ -136,7 +136,7 @@ func addLines(t *testing.T, f *Feed, userID string, lines int) {
 }
 
 // A reader that stops reading holds no more than one read of lines.
-func TestWhoDoesNotReadHoldsABoundedNumberOfLines(t *testing.T) {
+func TestAReaderThatStopsHoldsABoundedNumberOfLines(t *testing.T) {
 	t.Parallel()
 	f, counted := newFeed(t, databasetest.New(t, databasetest.SQLite), time.Millisecond)
 	addLines(t, f, "minji", 3*readAhead)
