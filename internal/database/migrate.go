@@ -30,10 +30,11 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 }
 
 func applyMigrations(ctx context.Context, db *gorm.DB, files fs.FS) error {
-	provider, err := newProvider(db, files)
+	provider, closeProvider, err := newProvider(db, files)
 	if err != nil {
 		return err
 	}
+	defer closeProvider()
 	if _, err := provider.Up(ctx); err != nil {
 		return withContextError(ctx, fmt.Errorf("migrate database: %w", err))
 	}
@@ -53,26 +54,30 @@ func migrationFiles(db *gorm.DB) (fs.FS, error) {
 	return files, nil
 }
 
-func newProvider(db *gorm.DB, files fs.FS) (*goose.Provider, error) {
+// newProvider returns the provider of the migrations. Behind a connection pooler the provider has
+// connections of its own; closeProvider closes them.
+func newProvider(db *gorm.DB, files fs.FS) (provider *goose.Provider, closeProvider func(), err error) {
 	pool, err := db.DB()
 	if err != nil {
-		return nil, fmt.Errorf("migrate database: %w", err)
+		return nil, nil, fmt.Errorf("migrate database: %w", err)
 	}
+	closeProvider = func() {}
 	dialect, migrationLock := goose.DialectPostgres, lock.SessionLocker(postgresMigrationLock{})
 	if db.Name() == "sqlite" {
 		dialect, migrationLock = goose.DialectSQLite3, sqliteMigrationLock{}
 	}
 	if postgres, ok := db.Dialector.(postgresDialector); ok && postgres.migrationConnector != nil {
 		pool = openPostgresPool(postgres.migrationConnector, 2)
-		defer pool.Close()
+		closeProvider = func() { _ = pool.Close() }
 		migrationLock = &pooledMigrationLock{pool: pool}
 	}
-	provider, err := goose.NewProvider(dialect, pool, files,
+	provider, err = goose.NewProvider(dialect, pool, files,
 		goose.WithSessionLocker(migrationLock), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return nil, fmt.Errorf("migrate database: %w", err)
+		closeProvider()
+		return nil, nil, fmt.Errorf("migrate database: %w", err)
 	}
-	return provider, nil
+	return provider, closeProvider, nil
 }
 
 // postgresMigrationLock is an advisory lock of the session. Only a simultaneous start depends on
