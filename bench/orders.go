@@ -52,7 +52,8 @@ func (s *stage) newOrders(side side, offset, n int) []order {
 		case serverSide:
 			orders[i].merchantUID, orders[i].impUID = rand.Text(), fmt.Sprintf("imp_%012d", offset+i)
 		case pgbenchSide:
-			orders[i].merchantUID = strconv.Itoa(firstOrder + offset + i) // the script makes the imp_uid
+			// The script makes the imp_uid.
+			orders[i].merchantUID = strconv.Itoa(firstOrder + offset + i)
 		}
 	}
 	return orders

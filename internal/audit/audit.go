@@ -26,7 +26,8 @@ func (f Finding) String() string { return f.Invariant + ": " + f.Row }
 // 100 for each invariant, and is empty when the books are right. Run only reads.
 func Run(ctx context.Context, db *gorm.DB, invariants []Invariant) ([]Finding, error) {
 	if db.Name() != "postgres" {
-		return checkInvariants(db.WithContext(ctx), invariants) // on SQLite a transaction would keep writers out
+		// On SQLite a transaction would keep writers out.
+		return checkInvariants(db.WithContext(ctx), invariants)
 	}
 	var findings []Finding
 	err := db.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {

@@ -48,10 +48,11 @@ func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 		Logger:                   newLogger(log),
 		NowFunc:                  utcNow,
 		TranslateError:           true,
-		SkipDefaultTransaction:   true,  // the domains open all transactions
-		DisableNestedTransaction: true,  // no savepoints: a distributed engine may have none
-		PrepareStmt:              false, // pgx caches statements; a second cache costs about 30 % inside transactions
-		DisableAutomaticPing:     true,  // was done with the caller's context
+		SkipDefaultTransaction:   true, // the domains open all transactions
+		DisableNestedTransaction: true, // no savepoints: a distributed engine may have none
+		// pgx caches statements; a second cache costs about 30 % inside transactions.
+		PrepareStmt:          false,
+		DisableAutomaticPing: true, // was done with the caller's context
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

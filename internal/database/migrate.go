@@ -38,7 +38,8 @@ func applyMigrations(ctx context.Context, db *gorm.DB, files fs.FS) error {
 	if _, err := provider.Up(ctx); err != nil {
 		return withContextError(ctx, fmt.Errorf("migrate database: %w", err))
 	}
-	current, err := currentVersion(ctx, db) // after Up, because Up may have waited for another server's migration
+	// After Up, because Up may have waited for another server's migration.
+	current, err := currentVersion(ctx, db)
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,8 @@ func isConnectionLost(err error) bool {
 		return true // also after connect_timeout, which looks like a context's error
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false // pgx closes the connection when a statement's context ends; the caller wanted the end
+		// pgx closes the connection when a statement's context ends; the caller wanted the end.
+		return false
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

@@ -27,7 +27,8 @@ func checkWritable(db *gorm.DB) error {
 	}
 	err := checkPostgresWritable(db)
 	if errors.Is(err, errReadOnly) {
-		postgres.sessions.discardSessions() // the server may be writable again, with only this session outdated
+		// The server may be writable again, with only this session outdated.
+		postgres.sessions.discardSessions()
 		err = checkPostgresWritable(db)
 	}
 	return err

@@ -51,8 +51,10 @@ func openSQLitePool(connector sqliteConnector, connections int) *sql.DB {
 // sqliteDSN puts our settings before the address's settings: SQLite obeys the last value.
 func sqliteDSN(address string) string {
 	file, query, _ := strings.Cut(address, "?")
-	ours := "_txlock=immediate" + // a transaction that reads before writing cannot fail half-way as busy
-		"&_pragma=busy_timeout(1000)" + // for another process's writes; Transact handles longer waits, and sees a context's end
+	// A transaction that reads before writing cannot fail half-way as busy.
+	ours := "_txlock=immediate" +
+		// For another process's writes; Transact handles longer waits, and sees a context's end.
+		"&_pragma=busy_timeout(1000)" +
 		"&_pragma=journal_mode(WAL)" + // readers and the writer do not wait for each other
 		"&_pragma=synchronous(FULL)" + // a charge survives a power cut once answered
 		"&_pragma=foreign_keys(1)"

@@ -87,7 +87,8 @@ type sqliteTx struct{ driver.Tx }
 func (tx sqliteTx) Commit() error {
 	err := tx.Tx.Commit()
 	if err != nil {
-		_ = tx.Rollback() // fails if SQLite has rolled back already; no transaction stays open in either case
+		// Fails if SQLite has rolled back already; no transaction stays open in either case.
+		_ = tx.Rollback()
 	}
 	return err
 }
@@ -128,7 +129,8 @@ func (sqliteMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) erro
 func (sqliteMigrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "COMMIT")
 	if err != nil {
-		_, _ = conn.ExecContext(ctx, "ROLLBACK") // fails if SQLite has rolled back already, as after an interrupt
+		// Fails if SQLite has rolled back already, as after an interrupt.
+		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 	}
 	return errors.Join(err, setMigrating(conn, false))
 }

@@ -51,7 +51,8 @@ func newestVersion(provider *goose.Provider) int64 {
 // because goose would create goose's table.
 func currentVersion(ctx context.Context, db *gorm.DB) (version int64, err error) {
 	db = db.WithContext(ctx)
-	tables, err := db.Migrator().GetTables() // HasTable would take a lost connection for an empty database
+	// HasTable would take a lost connection for an empty database.
+	tables, err := db.Migrator().GetTables()
 	if err != nil {
 		return 0, fmt.Errorf("read the schema's version: %w", err)
 	}

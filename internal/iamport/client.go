@@ -31,7 +31,8 @@ type Config struct {
 
 	ChannelKey string // channel_key (채널 키) of the channel that issues virtual accounts
 	PGAPIKey   string // pg_api_key of KG Inicis, a secret; other providers need no key
-	NoticeURL  string // address for notices of deposits; empty leaves the address to Iamport's console
+	// Address for notices of deposits; empty leaves the address to Iamport's console.
+	NoticeURL string
 
 	// IncludeSandbox lets Payment see payments of test channels, hidden by Iamport since 2026-01-26
 	// (contract §0.1). The value follows the server's mode: off in live mode.
@@ -43,7 +44,8 @@ type Config struct {
 	AttemptTimeout time.Duration // for one try of a retryable call; default 5 s
 	RetryDelay     time.Duration // before the second try, then growing, ± half; default 200 ms
 	MaxInFlight    int64         // concurrent requests; further calls wait; default 64
-	PageSize       int           // payments on a page of PaymentList; default 1,000, Iamport's limit
+	// Payments on a page of PaymentList; default 1,000, Iamport's limit.
+	PageSize int
 
 	Transport http.RoundTripper // default NewTransport(MaxInFlight)
 	Log       *slog.Logger      // default: discarded

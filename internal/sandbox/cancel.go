@@ -173,6 +173,7 @@ func (r *record) addCancellation(c Cancellation, amount money) error {
 	}
 	r.Status, r.CancelledAt, r.CancelReason = Cancelled, c.CancelledAt, Text(c.Reason)
 	r.CancelAmount = (before + amount).toNumber()
-	r.CancelHistory = append(slices.Clip(r.CancelHistory), c) // a copy: readers hold the shorter history
+	// A copy: readers hold the shorter history.
+	r.CancelHistory = append(slices.Clip(r.CancelHistory), c)
 	return nil
 }

@@ -20,8 +20,9 @@ var files embed.FS
 type session struct {
 	id, impUID string
 	order      order
-	overlay    bool   // an iframe over the shop's page, not a page in its place
-	shopOrigin string // of the page that asked: only this origin hears of the outcome and may frame the window
+	overlay    bool // an iframe over the shop's page, not a page in its place
+	// Of the page that asked: only this origin hears of the outcome and may frame the window.
+	shopOrigin string
 
 	mu      sync.Mutex
 	outcome *outcome

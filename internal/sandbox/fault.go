@@ -33,7 +33,8 @@ func (s *Sandbox) Down(down bool) { s.faults.SetDown(down) }
 // postponed effects.
 type Report struct {
 	fault.Plan
-	Injected map[string]int `json:"injected"` // by the fault's name, and "down" for refused connections
+	// By the fault's name, and "down" for refused connections.
+	Injected map[string]int `json:"injected"`
 	Later    int            `json:"later"`
 }
 

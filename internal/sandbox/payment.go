@@ -35,10 +35,11 @@ func (t Text) MarshalJSON() ([]byte, error) {
 // Amounts are decimal numbers of the currency itself (won, dollars) with the original digits. Times
 // are UNIX seconds, 0 when the event has not happened.
 type Payment struct {
-	ImpUID            string         `json:"imp_uid"`
-	MerchantUID       string         `json:"merchant_uid"`
-	PayMethod         Text           `json:"pay_method"`
-	Channel           Text           `json:"channel"` // pc, mobile or api; says nothing about test or live
+	ImpUID      string `json:"imp_uid"`
+	MerchantUID string `json:"merchant_uid"`
+	PayMethod   Text   `json:"pay_method"`
+	// One of pc, mobile and api; independent of test or live.
+	Channel           Text           `json:"channel"`
 	PGProvider        Text           `json:"pg_provider"`
 	EmbPGProvider     Text           `json:"emb_pg_provider"`
 	PGTID             Text           `json:"pg_tid"`

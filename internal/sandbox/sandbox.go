@@ -31,7 +31,8 @@ type Config struct {
 	MaxPayments int              // the oldest payment beyond it is forgotten; 0 means 100,000
 	Now         func() time.Time // nil means time.Now
 	Log         *slog.Logger     // nil discards
-	Client      *http.Client     // delivers webhooks; nil means one with Iamport's timeouts (contract §2.3)
+	// Delivers webhooks; nil means one with Iamport's timeouts (contract §2.3).
+	Client *http.Client
 }
 
 const (

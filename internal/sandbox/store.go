@@ -10,10 +10,11 @@ import (
 // readers take a pointer under the lock and encode the record after.
 type record struct {
 	Payment
-	seq         int64    // order of creation; settles ties between equal whole seconds
-	updated     int64    // UNIX seconds
-	generatedID bool     // the sandbox chose its imp_uid
-	notices     []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
+	seq         int64 // order of creation; settles ties between equal whole seconds
+	updated     int64 // UNIX seconds
+	generatedID bool  // the sandbox chose its imp_uid
+	// The notice_url of request_pay, which replaces the configured one (contract §2.2).
+	notices []string
 }
 
 // store holds all payments up to a limit; a full store forgets the oldest.

@@ -18,9 +18,10 @@ import (
 
 // cluster is a PostgreSQL server with a database for each test.
 type cluster struct {
-	url      string
-	admin    *sql.DB
-	template string // a migrated database to copy; empty in an external server, which stays free of our templates
+	url   string
+	admin *sql.DB
+	// A migrated database to copy; empty in an external server, which stays free of our templates.
+	template string
 }
 
 // startClusterOnce is shared by all tests of a binary: starting a server takes seconds, creating a

@@ -29,7 +29,8 @@ func PoolerURL(t testing.TB, databaseURL, mode string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
-		program, err = exec.LookPath("/usr/sbin/pgbouncer") // Debian's folder, missing in some PATHs
+		// Debian's folder, missing in some PATHs.
+		program, err = exec.LookPath("/usr/sbin/pgbouncer")
 	}
 	if err != nil {
 		skipOrFailWithoutPgBouncer(t)

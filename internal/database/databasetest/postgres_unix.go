@@ -19,7 +19,8 @@ type server struct {
 	bin, dir string
 	owner    *syscall.Credential // nil for ourselves
 	watchdog *exec.Cmd
-	alive    *os.File // the watchdog's standard input: closed at the end of this process, whatever the cause
+	// The watchdog's standard input: closed at the end of this process, whatever the cause.
+	alive    *os.File
 	ended    chan struct{}
 	stopOnce sync.Once
 }
@@ -52,7 +53,8 @@ func createCluster(bin, dir string) (*server, error) {
 func (s *server) newCommand(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = s.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner, Setsid: true} // out of reach of the terminal's Ctrl-C
+	// Out of reach of the terminal's Ctrl-C.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner, Setsid: true}
 	return cmd
 }
 

@@ -26,7 +26,9 @@ type Proxy struct {
 // Fault is an accident of one COMMIT. A method of Proxy arms a fault for the next COMMIT of any
 // connection; several faults strike in the order of arming.
 type Fault struct {
-	Reached <-chan struct{} // closed when the COMMIT has arrived: before the server got the COMMIT, or after the server's answer
+	// Closed when the COMMIT has arrived: before the server got the COMMIT, or after the server's
+	// answer.
+	Reached <-chan struct{}
 
 	afterServer, cut bool
 	reached, release chan struct{}

@@ -5,11 +5,13 @@ import "slices"
 // Faults of a request to Iamport's REST interface. At most one fault of a group happens to an
 // event.
 const (
-	Latency      = "latency"   // the answer is up to half a second late
-	Hang         = "hang"      // no answer until the caller leaves: 30 seconds at most, then a reset
-	Reset        = "reset"     // the connection is reset; the request has no effect
-	TooMany      = "429"       // Too Many Requests; the request has no effect
-	ServerError  = "500"       // Internal Server Error without effect; the same request succeeds next time
+	Latency = "latency" // the answer is up to half a second late
+	// No answer until the caller leaves: 30 seconds at most, then a reset.
+	Hang    = "hang"
+	Reset   = "reset" // the connection is reset; the request has no effect
+	TooMany = "429"   // Too Many Requests; the request has no effect
+	// Internal Server Error without effect; the same request succeeds next time.
+	ServerError  = "500"
 	HTML         = "html"      // a proxy's page with 502; the request has no effect
 	Truncated    = "truncated" // the request takes effect, and half of the answer arrives
 	Unauthorized = "401"       // the token expires on the way; the request has no effect
@@ -29,22 +31,28 @@ const (
 
 // Faults of a webhook.
 const (
-	WebhookNever  = "webhook-never"  // not sent
-	WebhookTwice  = "webhook-twice"  // sent twice
-	WebhookFirst  = "webhook-first"  // the payment window's page hears of the payment after the webhook's answer
-	WebhookLate   = "webhook-late"   // sent an hour later, or by Deliver or Flush
-	WebhookForged = "webhook-forged" // three more come with a false status, merchant_uid and imp_uid
-	WebhookForm   = "webhook-form"   // sent as a form, where JSON is configured
+	WebhookNever = "webhook-never" // not sent
+	WebhookTwice = "webhook-twice" // sent twice
+	// The payment window's page hears of the payment after the webhook's answer.
+	WebhookFirst = "webhook-first"
+	WebhookLate  = "webhook-late" // sent an hour later, or by Deliver or Flush
+	// Three more come with a false status, merchant_uid and imp_uid.
+	WebhookForged = "webhook-forged"
+	WebhookForm   = "webhook-form" // sent as a form, where JSON is configured
 )
 
 // Faults of a payment that becomes paid in a window, by POST /sandbox-payments or by Pay.
 const (
-	WrongAmount    = "wrong-amount"     // one won, dollar, … less than the order's amount
-	WrongCurrency  = "wrong-currency"   // dollars for won, won for every other currency
-	FailedThenPaid = "failed-then-paid" // fails, and is paid five minutes later; half of the cases send no webhook
-	ConsoleCancel  = "console-cancel"   // the console cancels one half after ten minutes, the other after twenty
-	SecondDeposit  = "second-deposit"   // the virtual account gets the same amount again five minutes later
-	Unreadable     = "unreadable"       // look-ups and lists name a currency that does not exist, for ten minutes
+	WrongAmount   = "wrong-amount"   // one won, dollar, … less than the order's amount
+	WrongCurrency = "wrong-currency" // dollars for won, won for every other currency
+	// Fails, and is paid five minutes later; half of the cases send no webhook.
+	FailedThenPaid = "failed-then-paid"
+	// The console cancels one half after ten minutes, the other after twenty.
+	ConsoleCancel = "console-cancel"
+	// The virtual account gets the same amount again five minutes later.
+	SecondDeposit = "second-deposit"
+	// Look-ups and lists name a currency that does not exist, for ten minutes.
+	Unreadable = "unreadable"
 )
 
 // ClockSkew happens to a token, and to a payment that becomes paid: the shown times are minutes

@@ -24,12 +24,14 @@ type Plan struct {
 
 // Rule enables one fault, and sets the fault's frequency.
 type Rule struct {
-	Name  string      `json:"name"`
-	Rate  json.Number `json:"rate,omitempty"`  // share of events, from 0 to 1, up to four decimals; empty is 1
+	Name string `json:"name"`
+	// Share of events, from 0 to 1, up to four decimals; empty is 1.
+	Rate  json.Number `json:"rate,omitempty"`
 	Count int         `json:"count,omitempty"` // how often at most; 0 is without end
 	// Message replaces the answer's message, for 429 and the gateway's own refusals.
 	Message string `json:"message,omitempty"`
-	Route   string `json:"route,omitempty"` // a route's pattern, or the beginning of some and "*"; empty is all
+	// A route's pattern, or the beginning of some and "*"; empty is all.
+	Route string `json:"route,omitempty"`
 }
 
 const (
