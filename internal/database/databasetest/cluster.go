@@ -35,7 +35,7 @@ func startCluster() (*cluster, error) {
 	if _, err := postgresBinaries(); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "pointcharge")
+	dir, err := os.MkdirTemp(memoryFolder(), "pointcharge")
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func fastSettings() []string {
 	var args []string
 	for _, setting := range []string{
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
-		"autovacuum=off", "checkpoint_timeout=1h", "max_connections=400", "shared_buffers=64MB",
+		"autovacuum=off", "checkpoint_timeout=1h", "max_connections=400", "shared_buffers=64MB", "max_wal_size=128MB",
 	} {
 		args = append(args, "-c", setting)
 	}

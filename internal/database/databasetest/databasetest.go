@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"gorm.io/gorm"
@@ -68,9 +69,15 @@ func URL(t testing.TB, dialect string) string {
 	if dialect == Postgres {
 		return postgresURL(t)
 	}
-	url := EmptyURL(t, dialect)
-	migrate(t, url)
-	return url
+	template, err := sqliteTemplateOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), sqliteFile)
+	if err := os.WriteFile(file, template, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return sqliteURL(file)
 }
 
 // EmptyURL is the address of a fresh database without any table, for tests of the first start.
@@ -79,10 +86,33 @@ func EmptyURL(t testing.TB, dialect string) string {
 	if dialect == Postgres {
 		return emptyPostgresURL(t)
 	}
+	return sqliteURL(filepath.Join(t.TempDir(), sqliteFile))
+}
+
+const sqliteFile = "test.db"
+
+func sqliteURL(file string) string {
 	// A subtest that runs twice has a # in its name, and so in its folder's; the file is an address
 	// here. And a test's file need not outlive a power cut.
-	escaped := strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(filepath.ToSlash(t.TempDir()))
-	return "file:" + escaped + "/test.db?_pragma=synchronous(OFF)"
+	escaped := strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(filepath.ToSlash(file))
+	return "file:" + escaped + "?_pragma=synchronous(OFF)"
+}
+
+// sqliteTemplateOnce returns the bytes of a migrated database, which all tests of a binary copy:
+// the migrations cost more than most tests. It is a global for the reason of startClusterOnce.
+var sqliteTemplateOnce = sync.OnceValues(createSQLiteTemplate)
+
+func createSQLiteTemplate() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "pointcharge")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, sqliteFile)
+	if err := migrateURL(context.Background(), sqliteURL(file)); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file) // complete: closing the last connection has emptied the write-ahead log
 }
 
 func migrate(t testing.TB, url string) {

@@ -48,7 +48,7 @@ type Instance struct {
 // TEST_DATABASE_URL is set.
 func NewInstance(t testing.TB, args ...string) *Instance {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pointcharge") //nolint:usetesting // t.TempDir is too long for a socket's address
+	dir, err := os.MkdirTemp(memoryFolder(), "pointcharge") //nolint:usetesting // t.TempDir is too long for a socket's address
 	if err != nil {
 		t.Fatal(err)
 	}
