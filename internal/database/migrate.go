@@ -30,10 +30,11 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 }
 
 func migrate(ctx context.Context, db *gorm.DB, files fs.FS) error {
-	provider, err := newProvider(db, files)
+	provider, closePool, err := newProvider(db, files)
 	if err != nil {
 		return err
 	}
+	defer closePool()
 	if _, err := provider.Up(ctx); err != nil {
 		return withContextError(ctx, fmt.Errorf("migrate database: %w", err))
 	}
@@ -53,26 +54,30 @@ func migrationFiles(db *gorm.DB) (fs.FS, error) {
 	return files, nil
 }
 
-func newProvider(db *gorm.DB, files fs.FS) (*goose.Provider, error) {
+// newProvider returns the migrations of files, to be applied to db. closePool closes the connections
+// that they have beside db's, if any.
+func newProvider(db *gorm.DB, files fs.FS) (provider *goose.Provider, closePool func(), err error) {
 	pool, err := db.DB()
 	if err != nil {
-		return nil, fmt.Errorf("migrate database: %w", err)
+		return nil, nil, fmt.Errorf("migrate database: %w", err)
 	}
+	closePool = func() {}
 	dialect, migrationLock := goose.DialectPostgres, lock.SessionLocker(postgresMigrationLock{})
 	if db.Name() == "sqlite" {
 		dialect, migrationLock = goose.DialectSQLite3, sqliteMigrationLock{}
 	}
 	if postgres, ok := db.Dialector.(postgresDialector); ok && postgres.migrationConnector != nil {
-		pool = openPostgresPool(postgres.migrationConnector, 2)
-		defer pool.Close()
+		own := openPostgresPool(postgres.migrationConnector, 2)
+		pool, closePool = own, func() { _ = own.Close() }
 		migrationLock = &pooledMigrationLock{pool: pool}
 	}
-	provider, err := goose.NewProvider(dialect, pool, files,
+	provider, err = goose.NewProvider(dialect, pool, files,
 		goose.WithSessionLocker(migrationLock), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return nil, fmt.Errorf("migrate database: %w", err)
+		closePool()
+		return nil, nil, fmt.Errorf("migrate database: %w", err)
 	}
-	return provider, nil
+	return provider, closePool, nil
 }
 
 // postgresMigrationLock is an advisory lock of the session. Nothing but a simultaneous start

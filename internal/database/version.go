@@ -17,10 +17,11 @@ func CheckVersion(ctx context.Context, db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	provider, err := newProvider(db, files)
+	provider, closePool, err := newProvider(db, files)
 	if err != nil {
 		return err
 	}
+	defer closePool()
 	current, err := currentVersion(ctx, db)
 	if err != nil {
 		return err
