@@ -18,6 +18,7 @@ import (
 	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/domaintest"
+	"pointcharge/internal/longtest"
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
@@ -32,15 +33,13 @@ type machine struct {
 	count   int // of things that need a name of their own
 }
 
-// TestRandomLivesAgreeWithTheModel runs 2,000 sequences on SQLite and 300 on PostgreSQL; 80 and 20 with -short.
-// A failure prints its seed (-rapid.seed) and leaves the smallest sequence that fails in testdata/rapid, with
-// which later runs begin; -rapid.checks and -rapid.nofailfile work as always.
+// TestRandomLivesAgreeWithTheModel runs 400 sequences on SQLite and 100 on PostgreSQL, with LONG=1
+// 2,000 and 300; -short divides these by five. A failure prints its seed (-rapid.seed) and leaves
+// the smallest sequence that fails in testdata/rapid, with which later runs begin; -rapid.checks and
+// -rapid.nofailfile work as always.
 func TestRandomLivesAgreeWithTheModel(t *testing.T) {
 	t.Parallel()
-	batches := map[string]int{databasetest.SQLite: 20, databasetest.Postgres: 3}
-	if testing.Short() {
-		batches = map[string]int{databasetest.SQLite: 4, databasetest.Postgres: 1}
-	}
+	batches := map[string]int{databasetest.SQLite: longtest.Size(4, 20), databasetest.Postgres: longtest.Size(1, 3)}
 	for dialect, batches := range batches {
 		for batch := range batches { // of 100 sequences, which is rapid's default; of 20 with -short
 			t.Run(fmt.Sprint(dialect, "-", batch), func(t *testing.T) {

@@ -41,6 +41,8 @@ func arrows() map[string][]string {
 		domaintest: {databasetest, "internal/database", "internal/audit", "internal/point", "internal/charge", "internal/reconcile",
 			"internal/iamport", "internal/sandbox"},
 
+		longtest: {}, // the size of random tests; any test may import it
+
 		"internal/e2e":     {},
 		"internal/torture": {},
 		"internal/layout":  {},

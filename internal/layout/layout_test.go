@@ -18,6 +18,7 @@ const (
 	module       = "pointcharge"
 	databasetest = "internal/database/databasetest"
 	domaintest   = "internal/domaintest"
+	longtest     = "internal/longtest"
 	apierror     = "internal/apierror" // may be imported by all but the sandbox
 
 	maxFile     = 500 // lines
@@ -150,7 +151,7 @@ func (s source) checkImports() {
 }
 
 func (s source) mayImport(house string) bool {
-	if s.test && (house == databasetest || slices.Contains(testArrows()[s.house], house)) {
+	if s.test && (house == databasetest || house == longtest || slices.Contains(testArrows()[s.house], house)) {
 		return true
 	}
 	if house == apierror && s.house != "internal/sandbox" {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"pointcharge/internal/longtest"
 )
 
 // size returns the number of buckets.
@@ -69,12 +71,11 @@ func TestFullBucketsAreDeleted(t *testing.T) {
 	})
 }
 
+// TestAMillionKeysAreBoundedAndChangeNothingForOtherKeys takes three times as many keys as are kept,
+// and a million with LONG=1.
 func TestAMillionKeysAreBoundedAndChangeNothingForOtherKeys(t *testing.T) {
 	t.Parallel()
-	keys := 1_000_000
-	if testing.Short() {
-		keys = 3 * maxKeys
-	}
+	keys := longtest.Size(3*maxKeys, 1_000_000)
 	synctest.Test(t, func(t *testing.T) {
 		l := NewKeyedLimiter[int](1, 5)
 		const greedy, victim = -1, -2

@@ -24,13 +24,14 @@ import (
 
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/longtest"
 	"pointcharge/internal/sandbox"
 	"pointcharge/internal/sandbox/fault"
 )
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "of all that is random; 0 draws one")
-	ordersFlag = flag.Int("n", 0, "orders; 0 is a short run")
+	ordersFlag = flag.Int("n", 0, "orders; 0 is a short run of 40, or 160 with LONG=1")
 	rateFlag   = flag.String("rate", "0.3", "the share of requests, webhooks and payments at Iamport that meet a fault")
 )
 
@@ -69,10 +70,7 @@ func TestNoPointIsLostDoubledOrForged(t *testing.T) {
 	}
 	r.visitTimeout = time.Minute
 	if r.orders == 0 {
-		r.orders, r.visitTimeout = 80, 6*time.Second
-		if testing.Short() {
-			r.orders = 40
-		}
+		r.orders, r.visitTimeout = longtest.Size(40, 160), 6*time.Second
 	}
 	r.users = min(500, r.orders/5+5)
 	r.dropLateWebhooks = r.seed%2 == 1
