@@ -1,3 +1,4 @@
+// Package apierror has the errors that clients of the API see, and the rules for what they send.
 package apierror
 
 import (
@@ -64,11 +65,12 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
+// New returns an *Error with a message for anybody.
 func New(code Code, format string, args ...any) error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Contained calls do and makes an error of its panic, with the stack for the log. On a goroutine that net/http did not
+// RecoverPanic calls do and makes an error of its panic, with the stack for the log. On a goroutine that net/http did not
 // start, a panic would end the process, and with it everybody's requests.
 func RecoverPanic(do func() error) (err error) {
 	defer func() {

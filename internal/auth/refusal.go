@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -114,8 +113,8 @@ func newRefusalLog() *refusalLog {
 // write tells an operator which check failed and how to pass it. It shows nothing of the token.
 func (l *refusalLog) write(log *slog.Logger, refusal *Refusal) {
 	if log != nil && l.limiters[refusal.Check].Allow() {
-		log.LogAttrs(context.Background(), slog.LevelWarn, "token refused", slog.String("check", refusal.Check),
-			slog.String("reason", string(refusal.Reason)), slog.String("explanation", explain(refusal.Check)))
+		log.Warn("token refused", slog.String("check", refusal.Check), slog.String("reason", string(refusal.Reason)),
+			slog.String("explanation", explain(refusal.Check)))
 	}
 }
 

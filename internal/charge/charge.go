@@ -100,6 +100,7 @@ func (s *Service) FetchPayment(ctx context.Context, impUID string) (Payment, err
 	return payment, nil
 }
 
+// ApplyPayment makes the books agree with what the gateway says about a payment.
 func (s *Service) ApplyPayment(ctx context.Context, actor point.Actor, payment Payment) (Payment, error) {
 	var written paymentState
 	rules := s.applyRules(actor, "")

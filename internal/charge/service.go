@@ -8,7 +8,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Charges sells points: rules and SQL together. Its exported fields are set once, before it is used.
+// Service sells points: rules and SQL together. Its exported fields are set once, before it is used.
 type Service struct {
 	db      *gorm.DB
 	points  *point.Service
@@ -20,7 +20,7 @@ type Service struct {
 	Grace time.Duration
 }
 
-// NewCharges returns the service that credits points for payments at gateway. Both services use the same database.
+// New returns the service that credits points for payments at gateway. Both services use the same database.
 func New(db *gorm.DB, points *point.Service, gateway Gateway) *Service {
 	return &Service{db: db, points: points, Gateway: gateway}
 }

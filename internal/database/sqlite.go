@@ -107,7 +107,7 @@ func tryFolder(path string) error {
 }
 
 func tryFile(path string) error {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the operator names the file in DATABASE_URL
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -1,3 +1,4 @@
+// Package page has the pages of the API: Relay connections and their cursors.
 package page
 
 import (
@@ -56,7 +57,7 @@ func Read[T any](ctx context.Context, q gorm.ChainInterface[T], page Request, ke
 	return c, nil
 }
 
-// Cursors are opaque: clients must not build them.
+// EncodeCursor returns the cursor of a place in a list. Cursors are opaque: clients must not build them.
 func EncodeCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
 // DecodeCursor is empty for what is no cursor.

@@ -22,6 +22,7 @@ type Lifetimes struct {
 
 const day = 24 * time.Hour
 
+// Of returns how long points of the kind live.
 func (l Lifetimes) Of(kind LotKind) time.Duration {
 	if kind == LotBonus {
 		return orElse(l.Bonus, 365*day)

@@ -23,7 +23,7 @@ type Service struct {
 	Now func() time.Time
 }
 
-// NewLedger returns the ledger in db.
+// New returns the ledger in db.
 func New(db *gorm.DB) *Service { return &Service{db: db} }
 
 // CurrentTime returns the moment that is written: UTC, with the microseconds that both databases can keep.

@@ -66,7 +66,7 @@ func putRandomPayments(g *gateway, random *rand.Rand, count int) {
 func TestListsAgreeWithASort(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.MaxPayments = 1500 })
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that repeats
+	random := rand.New(rand.NewPCG(1, 2))
 	now := g.clock.Now().Unix()
 	for round := range 3 {
 		putRandomPayments(g, random, 1000)
