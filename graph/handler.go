@@ -60,7 +60,8 @@ func (r *Resolver) server() *handler.Server {
 }
 
 func (r *Resolver) guard(schema *ast.Schema) gqlguard.Guard {
-	return gqlguard.Guard{Schema: schema, Costs: fieldCosts(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted, Log: r.Log}
+	return gqlguard.Guard{Schema: schema, Costs: fieldCosts(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted,
+		Admit: r.admit, Debit: r.debit, Log: r.Log}
 }
 
 // ReadTrustedDocuments reads a file of documents that must fit the schema and the limits.

@@ -20,6 +20,11 @@ type Resolver struct {
 	Log  *slog.Logger
 	// GatewayLimit limits the mutations of one caller that may call Iamport; nil means no limit.
 	GatewayLimit *ratelimit.Limit
+	// RequestLimit is the limit of LimitRate. An operation that costs more than a request is taken
+	// from it, too; nil means no limit.
+	RequestLimit *ratelimit.Limit
+	// CostLimit bounds the cost of a caller's operations under way, in calls; nil means no limit.
+	CostLimit *ratelimit.ConcurrencyLimit
 	// Feed has the lines of subscriptions.
 	Feed *feed.Feed
 	// Introspection lets clients read the schema.

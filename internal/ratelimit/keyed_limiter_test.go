@@ -118,3 +118,30 @@ func TestConcurrentCallsGetNoMoreThanTheBurst(t *testing.T) {
 		t.Errorf("%d calls were allowed, want 50", allowed.Load())
 	}
 }
+
+func TestDearCallsTakeWhatTheyCost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := NewKeyedLimiter[string](2, 10)
+		want := func(n int, wait time.Duration) {
+			t.Helper()
+			if got := l.TakeN("minji", n); got != wait {
+				t.Errorf("%d tokens: wait %s, want %s", n, got, wait)
+			}
+		}
+		want(4, 0)
+		want(4, 0)
+		want(4, time.Second) // two are missing, and none is taken
+		want(2, 0)
+		advance(2500 * time.Millisecond)
+		want(20, 0) // a bucket that is half full owes fifteen
+		want(1, 8*time.Second)
+		want(25, 10*time.Second)
+		advance(8 * time.Second)
+		want(1, 0)
+		l.Debit("junho", 31)
+		if got := l.Take("junho"); got != 11*time.Second {
+			t.Errorf("after a debit of 31 junho waits %s", got)
+		}
+	})
+}

@@ -20,6 +20,10 @@ const (
 	// that are not yet read included. A browser has six connections to a server.
 	operationsOfUser    = 16
 	operationsOfAddress = operationsOfUser * usersPerAddress
+	// costOfUser and costOfAddress are how dear the operations under way may be together, in calls. A
+	// dearer operation runs alone.
+	costOfUser    = 32
+	costOfAddress = costOfUser * usersPerAddress
 )
 
 // newRequestLimit limits all requests to the API and, where addresses are known, to the webhook and
@@ -46,6 +50,14 @@ func newOperationLimit(cfg config.Config) *ratelimit.ConcurrencyLimit {
 		return nil
 	}
 	return &ratelimit.ConcurrencyLimit{User: operationsOfUser, Address: operationsOfAddress, Shared: isAddressShared(cfg)}
+}
+
+// newCostLimit keeps a few users from using up the processor and the database's connections.
+func newCostLimit(cfg config.Config) *ratelimit.ConcurrencyLimit {
+	if cfg.Mode != config.Live {
+		return nil
+	}
+	return &ratelimit.ConcurrencyLimit{User: costOfUser, Address: costOfAddress, Shared: isAddressShared(cfg)}
 }
 
 func newLimit(cfg config.Config, user, address ratelimit.Rate) *ratelimit.Limit {
