@@ -164,3 +164,22 @@ func TestSampleAndMedian(t *testing.T) {
 		t.Error("median of two:", got)
 	}
 }
+
+// The flood in small: that the users are served and the attackers refused is looked at, how fast is
+// not.
+func TestAFloodIsRefused(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("TEST_DATABASE_URL") != "" {
+		t.Skip("needs a PostgreSQL cluster of its own")
+	}
+	databasetest.EmptyURL(t, databasetest.Postgres) // skips without PostgreSQL
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	var out strings.Builder
+	if err := run(ctx, []string{"flood", "-users", "2", "-rounds", "1", "-for", "2s", "-mark", "1000"}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "round 1") || strings.HasSuffix(strings.TrimSpace(strings.Split(out.String(), "\n")[3]), " 0") {
+		t.Errorf("unexpected output:\n%s", out.String())
+	}
+}

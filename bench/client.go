@@ -94,23 +94,29 @@ func (all connections) close() {
 }
 
 func (c connection) exchange(e exchange) error {
-	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+	status, body, err := c.answer(e.request)
+	if err != nil {
 		return err
 	}
-	if _, err := c.Write(e.request); err != nil {
-		return err
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d: %s", status, body)
+	}
+	return e.check(body)
+}
+
+// answer sends a request and returns the status and the body of its answer.
+func (c connection) answer(request []byte) (status int, body []byte, err error) {
+	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return 0, nil, err
+	}
+	if _, err := c.Write(request); err != nil {
+		return 0, nil, err
 	}
 	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return e.check(body)
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, body, err
 }

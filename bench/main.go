@@ -4,7 +4,8 @@
 // write, how many does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage"
 // answers another: while Iamport hangs, how much slower are requests that have nothing to do with
 // it, and what becomes of those that do? "go run ./bench streams" (on Linux) answers a third: what
-// do ten thousand open subscriptions cost while nothing happens? Everything runs on this machine as
+// do ten thousand open subscriptions cost while nothing happens? "go run ./bench flood" answers a
+// fourth: while ten free accounts ask for all that they may, how much slower are the others? Everything runs on this machine as
 // processes of its own, on loopback and in temporary folders, and is gone when the command ends.
 package main
 
@@ -47,10 +48,10 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: go run ./bench charge|outage|streams [flags]; try -h")
+var errUsage = errors.New("usage: go run ./bench charge|flood|outage|streams [flags]; try -h")
 
 func benchmarks() map[string]func(context.Context, options, io.Writer) error {
-	return map[string]func(context.Context, options, io.Writer) error{"charge": measureCharges, "outage": measureOutage, "streams": measureStreams}
+	return map[string]func(context.Context, options, io.Writer) error{"charge": measureCharges, "flood": measureFlood, "outage": measureOutage, "streams": measureStreams}
 }
 
 func firstArg(args []string) string {
@@ -87,6 +88,9 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 	case "streams":
 		flags.IntVar(&o.payments, "n", o.payments, "streams to open, at most five for each user")
 		flags.DurationVar(&o.hang, "idle", o.hang, "how long nothing happens")
+	case "flood":
+		flags.Float64Var(&o.mark, "mark", o.mark, "the highest ratio of the users' p99; above it the command fails")
+		flags.DurationVar(&o.hang, "for", o.hang, "how long each half of a round lasts")
 	case "outage":
 		flags.IntVar(&o.payments, "n", o.payments, "wallets to read in one go")
 		flags.Float64Var(&o.mark, "mark", o.mark, "the highest ratio of the times of reading a wallet; above it the command fails")
@@ -116,6 +120,8 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 
 func defaultOptions(name string) options {
 	switch name {
+	case "flood":
+		return options{payments: 1, clients: 1, users: 10, rounds: 3, mark: 5, hang: 20 * time.Second}
 	case "outage":
 		return options{payments: 1000, clients: 4, users: 1000, rounds: 3, mark: 1.2, hang: 30 * time.Second}
 	case "streams":

@@ -6,6 +6,7 @@ package gqlguard
 import (
 	"context"
 	"log/slog"
+	"runtime"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -42,7 +43,7 @@ func (g Guard) Protect(server *handler.Server) {
 	server.SetQueryCache(validated)
 	server.Use(trustedOnly{g.Trusted, g.Log})
 	server.Use(limiter{Limits: limits, validated: validated, costs: g.Costs, listSizes: newListSizes(g.Schema), admit: g.Admit})
-	server.Use(lookupCounter{limits, g.Costs, g.Debit})
+	server.Use(lookupCounter{limits, make(chan struct{}, runtime.GOMAXPROCS(0)), g.Costs, g.Debit})
 	server.Use(strictVariables{g.Schema})
 	if g.Introspection {
 		server.Use(extension.Introspection{})

@@ -17,11 +17,19 @@ type lookups struct {
 	expected int64 // paid for with the operation's price
 }
 
+// maxQuickLookups is how many look-ups an operation may have and still make them at once.
+const maxQuickLookups = 20
+
 // lookupCounter refuses the look-ups of a query beyond the limit, and has the caller pay for those
 // that its price did not foresee. The length of some lists is known only once they are read.
+//
+// The look-ups of all operations with many of them share a few slots. gqlgen resolves the objects of
+// a list all at the same time: two hundred look-ups would stand before everybody else's in the queue
+// for the database's connections.
 type lookupCounter struct {
 	Limits
 
+	slots chan struct{}
 	costs Costs
 	debit func(ctx context.Context, price int)
 }
@@ -41,8 +49,17 @@ func (l lookupCounter) InterceptField(ctx context.Context, next graphql.Resolver
 	if !ok || op.Operation.Operation == ast.Subscription {
 		return next(ctx)
 	}
-	if counted.made.Add(1) > int64(l.Lookups) && op.Operation.Operation == ast.Query {
+	made := counted.made.Add(1)
+	if made > int64(l.Lookups) && op.Operation.Operation == ast.Query {
 		return nil, l.lookupsError()
+	}
+	if max(made, counted.expected) > maxQuickLookups {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case l.slots <- struct{}{}:
+			defer func() { <-l.slots }()
+		}
 	}
 	return next(ctx)
 }

@@ -52,9 +52,10 @@ func newOperationLimit(cfg config.Config) *ratelimit.ConcurrencyLimit {
 	return &ratelimit.ConcurrencyLimit{User: operationsOfUser, Address: operationsOfAddress, Shared: isAddressShared(cfg)}
 }
 
-// newCostLimit keeps a few users from using up the processor and the database's connections.
+// newCostLimit keeps a few users from using up the processor and the database's connections. It is
+// off where a user may make any number of requests.
 func newCostLimit(cfg config.Config) *ratelimit.ConcurrencyLimit {
-	if cfg.Mode != config.Live {
+	if cfg.RateLimitUser.Limit == rate.Inf {
 		return nil
 	}
 	return &ratelimit.ConcurrencyLimit{User: costOfUser, Address: costOfAddress, Shared: isAddressShared(cfg)}
