@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/netip"
 	"strings"
 	"unicode"
 
@@ -26,7 +27,8 @@ type notice struct {
 	Status         string `json:"status"`
 	CancellationID string `json:"cancellation_id"`
 
-	fromPayer bool // a payment return, where the payer waits at a screen
+	fromPayer bool       // a payment return, where the payer waits at a screen
+	source    netip.Addr // the zero Addr where it is not known, or is Iamport's
 }
 
 // readNotice reads a webhook's body: JSON or a form, as the merchant chose in Iamport's console

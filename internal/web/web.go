@@ -108,11 +108,15 @@ func (s *Server) limitRate(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // takeRate counts a request and returns 0, or how long its address has to wait.
-func (s *Server) takeRate(r *http.Request) time.Duration {
-	if len(s.cfg.WebhookSenders) > 0 && s.isAllowedSender(r) {
-		return 0
+func (s *Server) takeRate(r *http.Request) time.Duration { return s.cfg.Limit.Take("", s.source(r)) }
+
+// source returns the address that a request is counted by: none for WebhookSenders, nor where the
+// address may be a proxy's.
+func (s *Server) source(r *http.Request) netip.Addr {
+	if s.cfg.Limit == nil || len(s.cfg.WebhookSenders) > 0 && s.isAllowedSender(r) {
+		return netip.Addr{}
 	}
-	return s.cfg.Limit.Take("", middleware.ClientAddress(r.Context()))
+	return middleware.ClientAddress(r.Context())
 }
 
 // isAllowedSender reports whether the request's address may send webhooks.
