@@ -14,6 +14,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/apierror"
+	"pointcharge/internal/auth"
+	"pointcharge/internal/ratelimit"
 )
 
 // presentError turns every error of an answer into a code of the closed list and a message that is
@@ -65,6 +67,9 @@ const internalMessage = "Something went wrong. It was logged."
 
 func extensions(refusal *apierror.Error) map[string]any {
 	ext := map[string]any{"code": refusal.Code}
+	if token, ok := errors.AsType[*auth.Refusal](refusal.Err); ok {
+		ext["reason"] = token.Reason
+	}
 	if refusal.TransactionID != "" {
 		ext["transactionId"] = refusal.TransactionID
 	}
@@ -85,15 +90,33 @@ func (r *Resolver) logRefusal(ctx context.Context, code apierror.Code, err error
 		r.logInternalError(ctx, err)
 	case apierror.GatewayUnavailable, apierror.PaymentMismatch:
 		if isFirstOfAnswer(ctx, err) {
-			r.Log.WarnContext(ctx, "refused", "path", graphql.GetPath(ctx).String(), "err", err)
+			r.sampledLogs().refusals.Sample(r.Log).WarnContext(ctx, "refused", "path", graphql.GetPath(ctx).String(), "err", err)
 		}
 	}
 }
 
 func (r *Resolver) logInternalError(ctx context.Context, err error) {
-	if isFirstOfAnswer(ctx, err) {
-		r.Log.ErrorContext(ctx, "internal error", "path", graphql.GetPath(ctx).String(), "err", err)
+	if !isFirstOfAnswer(ctx, err) {
+		return
 	}
+	if leftOut, ok := r.sampledLogs().faults.Allow(); ok { // not cleaned: a panic's stack has lines
+		r.Log.With("left_out", leftOut).ErrorContext(ctx, "internal error", "path", graphql.GetPath(ctx).String(), "err", err)
+	}
+}
+
+// sampledLogs bound the lines that callers can make us log.
+type sampledLogs struct {
+	refusals *ratelimit.SampledLog // what an operator should know of
+	faults   *ratelimit.SampledLog // our own
+}
+
+// sampledLogs returns the bounds of this resolver. The first call makes them.
+func (r *Resolver) sampledLogs() *sampledLogs {
+	if logs := r.logs.Load(); logs != nil {
+		return logs
+	}
+	r.logs.CompareAndSwap(nil, &sampledLogs{ratelimit.NewSampledLog(5, 50), ratelimit.NewSampledLog(5, 100)})
+	return r.logs.Load()
 }
 
 // isFirstOfAnswer tells whether the current answer has not logged the error's cause before.

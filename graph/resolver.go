@@ -2,6 +2,8 @@ package graph
 
 import (
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"pointcharge/internal/auth"
 	"pointcharge/internal/charge"
@@ -35,6 +37,13 @@ type Resolver struct {
 	Trusted *gqlguard.TrustedDocuments
 	// FirstEdition answers with the statuses of the first edition of GraphQL over HTTP.
 	FirstEdition bool
+
+	// ProductCacheTime is how old the list of active products may be that is answered; 0 reads it
+	// anew each time. A change by this server is answered at once.
+	ProductCacheTime time.Duration
+
+	products productCache
+	logs     atomic.Pointer[sampledLogs]
 }
 
 // actorOf returns the caller as the domain keeps it with every change, by the role that allows most.

@@ -105,6 +105,7 @@ func (r *mutationResolver) UpsertChargeProduct(ctx context.Context, input charge
 	if _, err := auth.Require(ctx, auth.RoleAdmin); err != nil {
 		return charge.Product{}, err
 	}
+	defer r.products.clear()
 	return r.Charges.UpsertProduct(ctx, input)
 }
 
@@ -157,8 +158,11 @@ func (r *queryResolver) ChargeProducts(ctx context.Context, includeInactive bool
 		if _, err := auth.Require(ctx, auth.RoleAdmin); err != nil {
 			return nil, err
 		}
+		return r.Charges.Products(ctx, true)
 	}
-	return r.Charges.Products(ctx, includeInactive)
+	return r.products.get(ctx, r.ProductCacheTime, func(ctx context.Context) ([]charge.Product, error) {
+		return r.Charges.Products(ctx, false)
+	})
 }
 
 func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error) {

@@ -20,8 +20,10 @@ import (
 // Program is the program in its surroundings. Stdout gets what a command prints and the server's
 // log, Stderr the logs of the other commands: what they print may be read by programs.
 type Program struct {
-	Version        string
-	Getenv         func(string) string
+	Version string
+	Getenv  func(string) string
+	// Environ is the whole environment, as NAME=value, in which misspelt settings are looked for.
+	Environ        []string
 	Stdout, Stderr io.Writer
 }
 
@@ -98,6 +100,10 @@ func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources)
 		if r.cfg, err = config.Load(p.Getenv); err != nil {
 			return err
 		}
+		r.warnings = config.Unknown(p.Environ)
+		if !t.logsWarnings {
+			printWarnings(p.Stderr, r.warnings)
+		}
 	}
 	if n >= books {
 		if r.db, err = server.OpenDatabase(ctx, r.cfg, server.NewLog(r.cfg, p.Stderr), database.CheckVersion); err != nil {
@@ -129,6 +135,7 @@ type resources struct {
 	version        string
 	stdout, stderr io.Writer
 	cfg            config.Config
+	warnings       []config.Mistake // about the environment
 	db             *gorm.DB
 	services       server.Services
 	getenv         func(string) string
@@ -138,11 +145,19 @@ type resources struct {
 type task struct {
 	check func() error // of the flags together, before anything is opened; may be nil
 	run   func(context.Context, resources) error
+	// logsWarnings is set by a command that has a log of its own for resources.warnings.
+	logsWarnings bool
 }
 
 // withoutFlags sets up a command that has no flags.
 func withoutFlags(run func(context.Context, resources) error) func(*flag.FlagSet) task {
 	return func(*flag.FlagSet) task { return task{run: run} }
+}
+
+func printWarnings(w io.Writer, warnings []config.Mistake) {
+	for _, warning := range warnings {
+		fmt.Fprintf(w, "pointcharge: %s %s\n", warning.Name, warning.Problem)
+	}
 }
 
 func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }

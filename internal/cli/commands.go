@@ -19,7 +19,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "", "Run the server. This is also what happens without a command.\n\n" + config.Help(),
-			configuration, 0, withoutFlags(runServe)},
+			configuration, 0, setUpServe},
 		{"migrate", "", "Bring the database's schema up to date, and nothing else. The server does so too when it starts.",
 			configuration, 0, withoutFlags(runMigrate)},
 		{"sandbox", "[-addr A] [-webhook URL] [-form] [-faults F]",

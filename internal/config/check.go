@@ -87,6 +87,11 @@ func (c Config) check() Errors {
 	c.checkIamport(&errs)
 	checkURL(&errs, "PUBLIC_URL", c.PublicURL, c.Mode == Live)
 	c.checkFrontend(&errs)
+	for _, header := range c.CORSHeaders {
+		if !isHeaderName(header) {
+			errs.add("CORS_HEADERS", "is wrong: %q is not the name of a header", header)
+		}
+	}
 	for _, origin := range c.CORSOrigins {
 		c.checkOrigin(&errs, origin)
 	}

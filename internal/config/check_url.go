@@ -85,3 +85,10 @@ func isAppOrigin(origin string) bool { return origin == "http://localhost" }
 
 // isUnusualInHost characters are not in a host as browsers write it: they send names in Punycode.
 func isUnusualInHost(r rune) bool { return r > '~' || strings.ContainsRune("*, ", r) }
+
+// isHeaderName accepts a token (RFC 9110 §5.6.2).
+func isHeaderName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("\"(),/:;<=>?@[\\]{}*", r)
+	})
+}

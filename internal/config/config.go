@@ -101,11 +101,13 @@ type Config struct {
 	// which means all.
 	CORSOrigins []string `env:"CORS_ORIGINS" sandbox:"<none>" live:"<none>" help:"origins whose pages may call the API, separated by commas: https://shop.example,…" ko:"API를 호출할 수 있는 페이지의 오리진, 쉼표로 구분: https://shop.example,…"`
 
+	CORSHeaders []string `env:"CORS_HEADERS" sandbox:"<none>" live:"<none>" help:"headers that these pages may send beside those of common clients, separated by commas: X-Tenant,…" ko:"그 페이지들이 널리 쓰이는 클라이언트의 헤더 밖에 더 보낼 수 있는 헤더, 쉼표로 구분: X-Tenant,…"`
+
 	// What the addresses of callers are good for; see package edge.
 	TrustedProxies Networks `env:"TRUSTED_PROXIES" sandbox:"<none>" live:"<none>" help:"proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas" ko:"X-Forwarded-For를 믿을 프록시: 주소나 네트워크, 쉼표로 구분"`
 	WebhookAllow   Senders  `env:"WEBHOOK_ALLOW" sandbox:"<everybody>" live:"<everybody>" help:"who may send webhooks: addresses or networks; the word iamport stands for Iamport's three" ko:"웹훅을 보낼 수 있는 주소나 네트워크. iamport는 아임포트의 세 주소를 뜻합니다"`
 	// The limits are rate.Inf when they are off.
-	RateLimitUser    Rate `env:"RATE_LIMIT_USER" sandbox:"off" live:"20/s burst 60" help:"API requests of one user: 20/s, 30/m burst 10 or off; roles service and admin have no limits" ko:"한 사용자의 API 요청 수: 20/s, 30/m burst 10 또는 off. service와 admin 역할에는 제한이 없습니다"`
+	RateLimitUser    Rate `env:"RATE_LIMIT_USER" sandbox:"off" live:"20/s burst 60" help:"API requests of one user: 20/s, 30/m burst 10 or off; an operation counts as one for each 100 of its price; roles service and admin have no limits" ko:"한 사용자의 API 요청 수: 20/s, 30/m burst 10 또는 off. 작업은 가격 100마다 요청 하나로 셉니다. service와 admin 역할에는 제한이 없습니다"`
 	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"100/s burst 300" help:"requests from one address (of IPv6, from one /64), webhooks and landings included; without TRUSTED_PROXIES, API requests of all callers without a token together" ko:"한 주소(IPv6은 /64 하나)의 요청 수, 웹훅과 결제 복귀 포함. TRUSTED_PROXIES가 없으면 토큰 없는 모든 API 요청을 합쳐 셉니다"`
 	RateLimitGateway Rate `env:"RATE_LIMIT_GATEWAY" sandbox:"off" live:"30/m burst 15" help:"mutations of one user that may ask Iamport; one address has ten times as many" ko:"아임포트를 조회할 수 있는 한 사용자의 뮤테이션 수. 한 주소에는 열 배까지 허용합니다"`
 
@@ -172,7 +174,7 @@ func parse(getenv func(string) string) (Config, Errors) {
 	}
 	var c Config
 	err := env.ParseWithOptions(&c, env.Options{Environment: values})
-	c.CORSOrigins = trimList(c.CORSOrigins)
+	c.CORSOrigins, c.CORSHeaders = trimList(c.CORSOrigins), trimList(c.CORSHeaders)
 	return c, append(errs, parseMistakes(err)...)
 }
 

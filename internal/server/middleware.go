@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,12 +47,13 @@ func (p *parts) middleware() []wrapper {
 }
 
 // apiMiddleware is the chain in front of the GraphQL API, behind the one of all routes.
-func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *ratelimit.Limit) []wrapper {
+func apiMiddleware(cfg config.Config, log *slog.Logger, verifier *auth.Verifier, limit *ratelimit.Limit) []wrapper {
 	return []wrapper{
 		// Answers preflights and refuses other origins. First, so that a page may read the refusals
 		// that follow.
 		func(next http.Handler) http.Handler {
-			return middleware.AllowOrigins(cfg.CORSOrigins, http.HandlerFunc(graph.WriteOriginRefusal), next)
+			cors := middleware.CORS{Origins: cfg.CORSOrigins, Headers: cfg.CORSHeaders, Log: log}
+			return cors.Allow(http.HandlerFunc(graph.WriteOriginRefusal), next)
 		},
 		// Verifies the token, if there is one. Before the limits, which count by user.
 		verifier.Middleware,

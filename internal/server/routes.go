@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"pointcharge/graph"
 	"pointcharge/graph/playground"
@@ -17,6 +18,8 @@ import (
 const (
 	// webhookPath is where internal/web takes Iamport's notices.
 	webhookPath = "/webhooks/iamport"
+	// productCacheTime is how late the other servers learn of a changed product.
+	productCacheTime = 2 * time.Second
 	// iamportSDK is the script of Iamport's payment window (contract §4).
 	iamportSDK = "https://cdn.iamport.kr/v1/iamport.js"
 )
@@ -25,8 +28,8 @@ const (
 func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratelimit.Limit, trusted *gqlguard.TrustedDocuments) {
 	resolver := &graph.Resolver{Points: p.services.Points, Charges: p.services.Charges, Shop: checkoutDefaults(p.cfg), Log: p.log, Feed: p.feed,
 		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), FirstEdition: p.cfg.HTTPDraft,
-		GatewayLimit: newGatewayLimit(p.cfg), RequestLimit: limit, CostLimit: newCostLimit(p.cfg), Trusted: trusted}
-	chain := apiMiddleware(p.cfg, verifier, limit)
+		GatewayLimit: newGatewayLimit(p.cfg), ProductCacheTime: productCacheTime, RequestLimit: limit, CostLimit: newCostLimit(p.cfg), Trusted: trusted}
+	chain := apiMiddleware(p.cfg, p.log, verifier, limit)
 	mux.Handle("/graphql", wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain))
 	mux.Handle("/graphql/stream", wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain))
 }

@@ -36,7 +36,10 @@ func TestAFloodFromOneUserDelaysNobody(t *testing.T) {
 				refused <- struct{}{}
 			}
 		})
-		flood.Go(func() { w.followReturn(returnQuery(fmt.Sprint("imp_invented_return", i), merchantUID)); refused <- struct{}{} })
+		flood.Go(func() {
+			w.followReturn(returnQuery(fmt.Sprint("imp_invented_return", i), merchantUID))
+			refused <- struct{}{}
+		})
 	}
 	for range 2*free - 6 { // all but those that hold a look-up
 		<-refused

@@ -13,6 +13,7 @@ import (
 
 	"pointcharge/internal/apierror"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
 // maxNoticeBytes bounds a webhook's body; Iamport's have some hundred bytes (contract §2.1).
@@ -93,7 +94,7 @@ func (n notice) key() string {
 
 // logTo returns log with the notice's content as attributes.
 func (n notice) logTo(log *slog.Logger) *slog.Logger {
-	return log.With("imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "status", n.Status)
+	return log.With("imp_uid", ratelimit.Clean(n.ImpUID), "merchant_uid", ratelimit.Clean(n.MerchantUID), "status", ratelimit.Clean(n.Status))
 }
 
 // actor returns who caused the look-up: Iamport with a webhook, or the payer's browser with a payment return.

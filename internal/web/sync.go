@@ -41,7 +41,7 @@ func (s *Server) syncPayment(ctx context.Context, n notice) (charge.Payment, err
 			defer release()
 			payment, err := s.cfg.Charges.Sync(ctx, n.actor(), n.ImpUID)
 			if err == nil {
-				n.logTo(s.cfg.Log).Info("notice synced", "payment", payment.Status, "problem", payment.Problem)
+				s.syncedLog.Sample(n.logTo(s.cfg.Log)).Info("notice synced", "payment", payment.Status, "problem", payment.Problem)
 			}
 			result = payment
 			return err

@@ -58,6 +58,7 @@ type Server struct {
 	lookups     *lookupLimiter
 	outsiderLog *ratelimit.SampledLog // what callers make us log
 	faultLog    *ratelimit.SampledLog // our own faults
+	syncedLog   *ratelimit.SampledLog // notices that were synced: anybody can send one again
 	syncs       singleflight.Group    // by notice.key
 	pings       singleflight.Group
 	abandoned   sync.WaitGroup // syncs whose callers hung up
@@ -72,6 +73,7 @@ func New(cfg Config) *Server {
 		lookups:     newLookupLimiter(cfg.Charges, cfg.MaxLookups),
 		outsiderLog: ratelimit.NewSampledLog(5, 20),
 		faultLog:    ratelimit.NewSampledLog(5, 20),
+		syncedLog:   ratelimit.NewSampledLog(10, 50),
 	}
 }
 
