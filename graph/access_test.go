@@ -83,8 +83,11 @@ func TestEveryBadTokenGetsTheSameWords(t *testing.T) {
 	missing := w.askAs("", `{ viewer { id } }`).text
 	for name, token := range forgedTokens(t) {
 		reason := `"reason":"INVALID"`
-		if name == "expired" {
+		switch name {
+		case "expired":
 			reason = `"reason":"EXPIRED"`
+		case "missing":
+			reason = `"reason":"MISSING"`
 		}
 		want := strings.Replace(missing, `"reason":"MISSING"`, reason, 1)
 		if got := w.askAs(token, `{ viewer { id } }`).text; got != want {
