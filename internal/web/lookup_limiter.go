@@ -21,8 +21,8 @@ const (
 	lookupInterval = 10 * time.Second
 	// ownerBurst and ownerInterval bound the look-ups of all orders of one user. Orders are free: a
 	// user who opens a thousand must not have a thousand allowances.
-	ownerBurst    = 20
-	ownerInterval = 3 * time.Second
+	ownerBurst    = 100
+	ownerInterval = time.Second
 	// ownerLookups and ownerReturns are how many look-ups of one user's orders run or wait at a time,
 	// for webhooks and for payment returns: a part of their slots.
 	ownerLookups = 4
