@@ -23,8 +23,8 @@ const (
 	// user who opens a thousand must not have a thousand allowances.
 	ownerBurst    = 100
 	ownerInterval = time.Second
-	// ownerLookups and ownerReturns are how many look-ups of one user's orders run or wait at a time,
-	// for webhooks and for payment returns: a part of their slots.
+	// ownerLookups and ownerReturns are how many look-ups of one user's orders run at a time, or wait
+	// for a slot, for webhooks and for payment returns: a part of their slots.
 	ownerLookups = 4
 	ownerReturns = 2
 	// firstInterval is how long after a notice about an order the next one is no longer its first.
@@ -69,13 +69,13 @@ type class struct {
 	underWay *semaphore.Weighted
 	sources  *ratelimit.ConcurrencyLimit // those under way, by address
 	lookups  *semaphore.Weighted
-	owners   *ratelimit.ConcurrencyLimit // those of lookups, and those that wait for one
+	owners   *ownerSlots // before lookups
 }
 
 func newLookupLimiter(charges *charge.Service, maxLookups int64) *lookupLimiter {
-	newClass := func(lookups int64, ofOwner int) class {
+	newClass := func(lookups int64, ofOwner int64) class {
 		return class{semaphore.NewWeighted(maxReads), semaphore.NewWeighted(maxUnderWay),
-			&ratelimit.ConcurrencyLimit{Address: sourceUnderWay}, semaphore.NewWeighted(lookups), &ratelimit.ConcurrencyLimit{User: ofOwner}}
+			&ratelimit.ConcurrencyLimit{Address: sourceUnderWay}, semaphore.NewWeighted(lookups), &ownerSlots{each: ofOwner, users: map[string]*ownerSlot{}}}
 	}
 	return &lookupLimiter{
 		charges:  charges,
@@ -143,16 +143,13 @@ func (l *lookupLimiter) acquire(ctx context.Context, n notice, owner string) (re
 	if err != nil {
 		return nil, err
 	}
-	releaseOwner, ok := l.classOf(n).owners.Acquire(owner, netip.Addr{})
-	if !ok && wait == 0 {
-		wait = time.Second
-	}
 	if wait > 0 {
-		if ok {
-			releaseOwner()
-		}
 		return nil, &apierror.Error{Code: apierror.RateLimited, Message: "There are too many notices about this order.",
 			RetryAfter: ratelimit.RetryAfterSeconds(wait)}
+	}
+	releaseOwner, err := l.classOf(n).owners.acquire(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("wait for other look-ups of this user to end: %w", err)
 	}
 	releaseSlot, err := l.acquireSlot(ctx, n)
 	if err != nil {
