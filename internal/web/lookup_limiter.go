@@ -21,7 +21,7 @@ const (
 	lookupInterval = 10 * time.Second
 	// ownerBurst and ownerInterval bound the look-ups of all orders of one user. Orders are free: a
 	// user who opens a thousand must not have a thousand allowances.
-	ownerBurst    = 100
+	ownerBurst    = 500
 	ownerInterval = time.Second
 	// ownerLookups and ownerReturns are how many look-ups of one user's orders run at a time, or wait
 	// for a slot, for webhooks and for payment returns: a part of their slots.
