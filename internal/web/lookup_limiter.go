@@ -37,7 +37,7 @@ const (
 	maxUnderWay = 1000
 	// ownerUnderWay and sourceUnderWay are the parts of maxUnderWay that notices about one user's
 	// orders, and those from one address, may be.
-	ownerUnderWay  = maxUnderWay / 2
+	ownerUnderWay  = maxUnderWay / 10
 	sourceUnderWay = maxUnderWay / 2
 )
 
