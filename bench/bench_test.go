@@ -13,8 +13,8 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// The whole comparison in small. It also notices when charge.sql no longer is what the server
-// sends.
+// The whole comparison in small. The test also notices drift between charge.sql and the server's
+// statements.
 func TestChargeComparesServerAndPgbench(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" {
@@ -25,7 +25,7 @@ func TestChargeComparesServerAndPgbench(t *testing.T) {
 	defer cancel()
 	var out strings.Builder
 	args := []string{"charge", "-n", "20", "-clients", "4", "-users", "3", "-rounds", "2", "-mark", "0"}
-	if err := run(ctx, args, &out); err != nil {
+	if err := runBenchmark(ctx, args, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{"20 payments", "round 1", "round 2", "median", "reaches the mark"} {
@@ -35,7 +35,7 @@ func TestChargeComparesServerAndPgbench(t *testing.T) {
 	}
 }
 
-// The outage in small: what it measures is not looked at, what becomes of the payments is.
+// The outage in small: the test checks the end of the payments, not the measured times.
 func TestAnOutageHeals(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" {
@@ -45,7 +45,7 @@ func TestAnOutageHeals(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out strings.Builder
-	if err := run(ctx, []string{"outage", "-n", "20", "-rounds", "1", "-hang", "200ms", "-mark", "1000"}, &out); err != nil {
+	if err := runBenchmark(ctx, []string{"outage", "-n", "20", "-rounds", "1", "-hang", "200ms", "-mark", "1000"}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	if !strings.Contains(out.String(), "all 10 payments were credited") {
@@ -53,7 +53,7 @@ func TestAnOutageHeals(t *testing.T) {
 	}
 }
 
-// Streams in small: that they are served, heard and bounded is looked at, what they cost is not.
+// Streams in small: the test checks that streams are served, heard and bounded, not their cost.
 func TestStreamsAreOpenedAndHeard(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("TEST_DATABASE_URL") != "" || runtime.GOOS != "linux" {
@@ -63,7 +63,7 @@ func TestStreamsAreOpenedAndHeard(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out strings.Builder
-	if err := run(ctx, []string{"streams", "-n", "10", "-users", "2", "-idle", "100ms"}, &out); err != nil {
+	if err := runBenchmark(ctx, []string{"streams", "-n", "10", "-users", "2", "-idle", "100ms"}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{"10 streams of 2 users", "KB each", "of a core", "its user's 5 streams"} {
@@ -89,7 +89,7 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{{}, {"spend"}, {"charge", "-n", "0"}, {"charge", "-n", "100001"},
 		{"charge", "-rounds", "0"}, {"charge", "more"}, {"outage", "-hang", "-1s"}, {"charge", "-unknown"},
 		{"streams", "-n", "11", "-users", "2"}} {
-		if err := run(t.Context(), args, new(strings.Builder)); !errors.Is(err, errUsage) {
+		if err := runBenchmark(t.Context(), args, new(strings.Builder)); !errors.Is(err, errUsage) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
@@ -152,15 +152,34 @@ func TestSampleAndMedian(t *testing.T) {
 		s.latencies = append(s.latencies, time.Duration(100-i)*time.Millisecond)
 	}
 	s.took = 2 * time.Second
-	if s.rate() != 50 || s.latency(0.5) != 51*time.Millisecond || s.latency(0.99) != 100*time.Millisecond {
-		t.Error(s.rate(), s.latency(0.5), s.latency(0.99))
+	if s.ratePerSecond() != 50 || s.latencyOfShare(0.5) != 51*time.Millisecond || s.latencyOfShare(0.99) != 100*time.Millisecond {
+		t.Error(s.ratePerSecond(), s.latencyOfShare(0.5), s.latencyOfShare(0.99))
 	}
-	rates := func(r round) float64 { return r.server.rate() }
+	rates := func(r round) float64 { return r.server.ratePerSecond() }
 	slow, fast := sample{time.Second, s.latencies[:10]}, sample{time.Second, s.latencies[:30]}
-	if got := median([]round{{server: fast}, {server: slow}, {server: s}}, rates); got != 30 {
+	if got := medianOfRounds([]round{{server: fast}, {server: slow}, {server: s}}, rates); got != 30 {
 		t.Error("median of three:", got)
 	}
-	if got := median([]round{{server: fast}, {server: slow}}, rates); got != 20 {
+	if got := medianOfRounds([]round{{server: fast}, {server: slow}}, rates); got != 20 {
 		t.Error("median of two:", got)
+	}
+}
+
+// The flood in small: that the users are served and the attackers refused is looked at, how fast is
+// not.
+func TestAFloodIsRefused(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("TEST_DATABASE_URL") != "" {
+		t.Skip("needs a PostgreSQL cluster of its own")
+	}
+	databasetest.EmptyURL(t, databasetest.Postgres) // skips without PostgreSQL
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	var out strings.Builder
+	if err := runBenchmark(ctx, []string{"flood", "-users", "2", "-rounds", "1", "-for", "2s", "-mark", "1000"}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "round 1") || strings.HasSuffix(strings.TrimSpace(strings.Split(out.String(), "\n")[3]), " 0") {
+		t.Errorf("unexpected output:\n%s", out.String())
 	}
 }

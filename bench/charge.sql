@@ -22,22 +22,13 @@ SELECT * FROM "charge_orders" WHERE merchant_uid = :merchant_uid LIMIT :one FOR 
 
 INSERT INTO "payments" ("imp_uid", "merchant_uid", "user_id", "status", "amount", "cancelled_amount", "currency",
 	"pay_method", "pg_provider", "pg_tid", "vbank_name", "vbank_num", "vbank_holder", "vbank_date",
-	"sandbox", "receipt_url", "paid_at", "problem", "raw", "synced_at", "revoked_at", "deposit_count")
+	"sandbox", "receipt_url", "paid_at", "problem", "raw", "synced_at", "revoked_at", "fail_reason", "failed_at",
+	"problem_state", "accepted_deposit_count", "changed_at", "deposit_count")
 VALUES (:imp_uid, :merchant_uid, :order_user_id, :payments_status, :payments_amount, :payments_cancelled_amount, :payments_currency,
 	:payments_pay_method, :payments_pg_provider, :payments_pg_tid, '', '', '', NULL,
-	:payments_sandbox, :payments_receipt_url, :payments_paid_at, '', :payments_raw, :payments_synced_at, NULL, :payments_deposit_count)
-ON CONFLICT ("imp_uid") DO UPDATE SET "user_id"="excluded"."user_id", "status"="excluded"."status",
-	"amount"="excluded"."amount", "cancelled_amount"="excluded"."cancelled_amount", "currency"="excluded"."currency",
-	"pay_method"="excluded"."pay_method", "pg_provider"="excluded"."pg_provider", "pg_tid"="excluded"."pg_tid",
-	"vbank_name"="excluded"."vbank_name", "vbank_num"="excluded"."vbank_num", "vbank_holder"="excluded"."vbank_holder",
-	"vbank_date"="excluded"."vbank_date", "sandbox"="excluded"."sandbox", "receipt_url"="excluded"."receipt_url",
-	"paid_at"="excluded"."paid_at", "deposit_count"="excluded"."deposit_count", "problem"="excluded"."problem", "raw"="excluded"."raw", "synced_at"="excluded"."synced_at"
-WHERE payments.merchant_uid = excluded.merchant_uid AND (excluded.cancelled_amount, CASE
-		WHEN excluded.status = 'ready' THEN 0 WHEN excluded.status = 'paid' THEN 2
-		WHEN excluded.status = 'failed' OR excluded.cancelled_amount = 0 THEN 1 ELSE 3 END, excluded.deposit_count) >=
-	(payments.cancelled_amount, CASE
-		WHEN payments.status = 'ready' THEN 0 WHEN payments.status = 'paid' THEN 2
-		WHEN payments.status = 'failed' OR payments.cancelled_amount = 0 THEN 1 ELSE 3 END, payments.deposit_count);
+	:payments_sandbox, :payments_receipt_url, :payments_paid_at, '', :payments_raw, :payments_synced_at, NULL, '', NULL,
+	'', NULL, :payments_changed_at, :payments_deposit_count)
+ON CONFLICT DO NOTHING;
 
 INSERT INTO wallets (user_id, balance, seq) VALUES (:order_user_id, :order_points, 1)
 ON CONFLICT (user_id) DO UPDATE SET balance = wallets.balance + excluded.balance, seq = wallets.seq + 1
@@ -45,14 +36,14 @@ RETURNING user_id, balance, seq
 \gset wallet_
 
 INSERT INTO "point_transactions" ("id", "user_id", "seq", "kind", "amount", "balance_after", "imp_uid",
-	"cancellation_id", "reference", "reverses_id", "actor_kind", "actor_id", "description", "created_at")
+	"cancellation_id", "reference", "reverses_id", "service", "actor_kind", "actor_id", "description", "created_at")
 VALUES (:id, :order_user_id, :wallet_seq, :point_transactions_kind, :order_points, :wallet_balance, :imp_uid,
-	NULL, :merchant_uid, NULL, :point_transactions_actor_kind, :order_user_id, :order_name, :point_transactions_created_at);
+	NULL, :merchant_uid, NULL, '', :point_transactions_actor_kind, :order_user_id, :order_name, :point_transactions_created_at);
 
 INSERT INTO "point_lots" ("id", "user_id", "transaction_id", "kind", "initial", "remaining", "held", "expires_at",
-	"replaces_id")
+	"first_expires_at", "replaces_id")
 VALUES (:id, :order_user_id, :id, :point_lots_kind, :order_points, :order_points, :point_lots_held, :point_lots_expires_at,
-	NULL);
+	:point_lots_first_expires_at, NULL);
 
 UPDATE charge_orders SET status = :charge_orders_status, imp_uid = :imp_uid WHERE merchant_uid = :merchant_uid;
 

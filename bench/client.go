@@ -17,15 +17,15 @@ import (
 // answerTimeout is longer than any operation of the server takes.
 const answerTimeout = time.Minute
 
-// exchange is a request as it goes over the wire, and what its answer must be.
+// exchange is one request in wire format and the check of the answer.
 type exchange struct {
 	request []byte
 	check   func(body []byte) error
 }
 
-// post writes the request out beforehand. The clients share the machine's cores with the server, so
-// they do as little as pgbench's do while the clock runs.
-func post(host, path, token string, body []byte, check func([]byte) error) exchange {
+// newPostExchange writes the whole request in advance. The clients share the machine's cores with
+// the server, so the clients do as little work as pgbench's clients while the clock runs.
+func newPostExchange(host, path, token string, body []byte, check func([]byte) error) exchange {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n", path, host)
 	if token != "" {
@@ -35,17 +35,17 @@ func post(host, path, token string, body []byte, check func([]byte) error) excha
 	return exchange{b.Bytes(), check}
 }
 
-// send makes every exchange once, over as many kept connections as there are clients. The first
-// wrong answer ends it.
-func send(ctx context.Context, address string, clients int, exchanges []exchange) (sample, error) {
+// sendExchanges makes every exchange once, over one kept connection per client. The first wrong
+// answer ends the run.
+func sendExchanges(ctx context.Context, address string, clients int, exchanges []exchange) (sample, error) {
 	s := sample{latencies: make([]time.Duration, len(exchanges))}
 	connections, err := dialAll(ctx, address, clients)
 	if err != nil {
 		return s, err
 	}
-	defer connections.close()
+	defer connections.closeAll()
 	group, ctx := errgroup.WithContext(ctx)
-	stop := context.AfterFunc(ctx, connections.close) // ends the reads and writes under way
+	stop := context.AfterFunc(ctx, connections.closeAll) // ends the reads and writes under way
 	defer stop()
 	var next atomic.Int64
 	started := time.Now()
@@ -53,7 +53,7 @@ func send(ctx context.Context, address string, clients int, exchanges []exchange
 		group.Go(func() error {
 			for i := next.Add(1) - 1; i < int64(len(exchanges)); i = next.Add(1) - 1 {
 				begun := time.Now()
-				if err := c.exchange(exchanges[i]); err != nil {
+				if err := c.doExchange(exchanges[i]); err != nil {
 					return fmt.Errorf("request %d: %w", i, err)
 				}
 				s.latencies[i] = time.Since(begun)
@@ -79,7 +79,7 @@ func dialAll(ctx context.Context, address string, n int) (connections, error) {
 	for range n {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err != nil {
-			all.close()
+			all.closeAll()
 			return nil, err
 		}
 		all = append(all, connection{conn, bufio.NewReader(conn)})
@@ -87,30 +87,36 @@ func dialAll(ctx context.Context, address string, n int) (connections, error) {
 	return all, nil
 }
 
-func (all connections) close() {
+func (all connections) closeAll() {
 	for _, c := range all {
 		_ = c.Close()
 	}
 }
 
-func (c connection) exchange(e exchange) error {
-	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+func (c connection) doExchange(e exchange) error {
+	status, body, err := c.answer(e.request)
+	if err != nil {
 		return err
 	}
-	if _, err := c.Write(e.request); err != nil {
-		return err
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d: %s", status, body)
+	}
+	return e.check(body)
+}
+
+// answer sends a request and returns the status and the body of its answer.
+func (c connection) answer(request []byte) (status int, body []byte, err error) {
+	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return 0, nil, err
+	}
+	if _, err := c.Write(request); err != nil {
+		return 0, nil, err
 	}
 	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return e.check(body)
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, body, err
 }

@@ -1,11 +1,12 @@
-// Command bench measures the server against the database it stands on.
+// Command bench measures the server against the database below the server.
 //
-// "go run ./bench charge" answers one question: of the charges that this machine's PostgreSQL could
-// write, how many does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage"
-// answers another: while Iamport hangs, how much slower are requests that have nothing to do with
-// it, and what becomes of those that do? "go run ./bench streams" (on Linux) answers a third: what
-// do ten thousand open subscriptions cost while nothing happens? Everything runs on this machine as
-// processes of its own, on loopback and in temporary folders, and is gone when the command ends.
+// "go run ./bench charge" answers: of the charges that this machine's PostgreSQL could write, how
+// many does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage" answers:
+// while Iamport hangs, how much slower are requests without any need of Iamport, and how do the
+// requests end that need Iamport? "go run ./bench streams" (on Linux) answers: how much do ten
+// thousand open, idle subscriptions cost? "go run ./bench flood" answers: while ten free accounts ask
+// for as much as they may, how much slower are the other users? All processes run on this machine, on
+// loopback and in temporary folders, and are gone when the command ends.
 package main
 
 import (
@@ -29,13 +30,14 @@ type options struct {
 	mark     float64
 	hang     time.Duration
 	server   string // a binary; empty to build one
-	pgbench  string // a binary; empty for the one beside PostgreSQL's others
+	pgbench  string // a binary; empty for the pgbench beside PostgreSQL's other programs
 }
 
 func main() {
-	// A second signal changes nothing: the processes and folders that were made have to go first.
+	// A second signal changes nothing: started processes and temporary folders have to be removed
+	// first.
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := runBenchmark(ctx, os.Args[1:], os.Stdout)
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return
@@ -47,10 +49,10 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: go run ./bench charge|outage|streams [flags]; try -h")
+var errUsage = errors.New("usage: go run ./bench charge|flood|outage|streams [flags]; try -h")
 
-func benchmarks() map[string]func(context.Context, options, io.Writer) error {
-	return map[string]func(context.Context, options, io.Writer) error{"charge": measureCharges, "outage": measureOutage, "streams": measureStreams}
+func benchmarksByName() map[string]func(context.Context, options, io.Writer) error {
+	return map[string]func(context.Context, options, io.Writer) error{"charge": measureCharges, "flood": measureFlood, "outage": measureOutage, "streams": measureStreams}
 }
 
 func firstArg(args []string) string {
@@ -60,23 +62,23 @@ func firstArg(args []string) string {
 	return args[0]
 }
 
-func run(ctx context.Context, args []string, stdout io.Writer) error {
-	measure, ok := benchmarks()[firstArg(args)]
+func runBenchmark(ctx context.Context, args []string, stdout io.Writer) error {
+	measure, ok := benchmarksByName()[firstArg(args)]
 	if !ok {
 		return errUsage
 	}
-	o, err := parse(args[0], args[1:], stdout)
+	o, err := parseOptions(args[0], args[1:], stdout)
 	if err != nil {
 		return err
 	}
 	err = measure(ctx, o, stdout)
 	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx) // what broke off with it is no news
+		return context.Cause(ctx) // an interrupted run has no further errors worth reporting
 	}
 	return err
 }
 
-func parse(name string, args []string, stdout io.Writer) (options, error) {
+func parseOptions(name string, args []string, stdout io.Writer) (options, error) {
 	o := defaultOptions(name)
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(stdout)
@@ -87,6 +89,9 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 	case "streams":
 		flags.IntVar(&o.payments, "n", o.payments, "streams to open, at most five for each user")
 		flags.DurationVar(&o.hang, "idle", o.hang, "how long nothing happens")
+	case "flood":
+		flags.Float64Var(&o.mark, "mark", o.mark, "the highest ratio of the users' p99; above it the command fails")
+		flags.DurationVar(&o.hang, "for", o.hang, "how long each half of a round lasts")
 	case "outage":
 		flags.IntVar(&o.payments, "n", o.payments, "wallets to read in one go")
 		flags.Float64Var(&o.mark, "mark", o.mark, "the highest ratio of the times of reading a wallet; above it the command fails")
@@ -116,6 +121,8 @@ func parse(name string, args []string, stdout io.Writer) (options, error) {
 
 func defaultOptions(name string) options {
 	switch name {
+	case "flood":
+		return options{payments: 1, clients: 1, users: 10, rounds: 3, mark: 5, hang: 20 * time.Second}
 	case "outage":
 		return options{payments: 1000, clients: 4, users: 1000, rounds: 3, mark: 1.2, hang: 30 * time.Second}
 	case "streams":

@@ -22,7 +22,8 @@ const (
 // order is one payment's way through the benchmark.
 type order struct{ merchantUID, impUID, userID string }
 
-// side is who charges an order. Its name begins the names of its users.
+// side is the party that charges an order: the server or pgbench. A side's name is the prefix of
+// the side's user names.
 type side string
 
 const (
@@ -30,35 +31,37 @@ const (
 	pgbenchSide side = "script"
 )
 
-// users are drawn at random, as customers come; both sides draw the same ones.
-func (s side) user(draw *mathrand.Rand, users int) string {
+// drawRandomUser draws a user at random, as customers come. Both sides draw the same users.
+func (s side) drawRandomUser(draw *mathrand.Rand, users int) string {
 	return fmt.Sprintf("%s-%06d", s, draw.IntN(users))
 }
 
-// Where pgbench's numbers begin, so that all of them have the same number of digits.
+// The first numbers of pgbench's orders, chosen so that all numbers have the same count of digits.
 const (
 	firstOrder   = 1_000_000_000_000_000_000
 	firstPayment = 1_000_000_000_000_000
 )
 
-// newOrders are the orders of one round, of which there were offset before.
+// newOrders returns the orders of one round. offset is the number of orders in earlier rounds.
 func (s *stage) newOrders(side side, offset, n int) []order {
 	draw := mathrand.New(mathrand.NewPCG(uint64(offset), 0))
 	orders := make([]order, n)
 	for i := range orders {
-		orders[i].userID = side.user(draw, s.users)
+		orders[i].userID = side.drawRandomUser(draw, s.users)
 		switch side {
 		case serverSide:
 			orders[i].merchantUID, orders[i].impUID = rand.Text(), fmt.Sprintf("imp_%012d", offset+i)
 		case pgbenchSide:
-			orders[i].merchantUID = strconv.Itoa(firstOrder + offset + i) // the script makes the imp_uid
+			// The script makes the imp_uid.
+			orders[i].merchantUID = strconv.Itoa(firstOrder + offset + i)
 		}
 	}
 	return orders
 }
 
-// open writes the orders as createChargeOrder does, which would take longer than all the rest.
-func (s *stage) open(ctx context.Context, orders []order) error {
+// insertOrders writes the orders as createChargeOrder does. Real calls would take longer than the
+// whole measurement.
+func (s *stage) insertOrders(ctx context.Context, orders []order) error {
 	var merchantUIDs, userIDs []string
 	for _, o := range orders {
 		merchantUIDs, userIDs = append(merchantUIDs, o.merchantUID), append(userIDs, o.userID)
@@ -76,9 +79,9 @@ func (s *stage) open(ctx context.Context, orders []order) error {
 	return err
 }
 
-// pay makes a paid payment of every order at the sandbox, as full of facts as a card payment at
+// payOrders makes a paid payment of every order at the sandbox, as full of facts as a card payment at
 // Iamport.
-func (s *stage) pay(ctx context.Context, orders []order) error {
+func (s *stage) payOrders(ctx context.Context, orders []order) error {
 	var exchanges []exchange
 	for _, o := range orders {
 		body, err := json.Marshal(map[string]any{
@@ -91,15 +94,15 @@ func (s *stage) pay(ctx context.Context, orders []order) error {
 		if err != nil {
 			return err
 		}
-		exchanges = append(exchanges, post(s.sandbox.address, "/sandbox-payments", "", body, anyAnswer))
+		exchanges = append(exchanges, newPostExchange(s.sandbox.address, "/sandbox-payments", "", body, anyAnswer))
 	}
-	_, err := send(ctx, s.sandbox.address, s.clients, exchanges)
+	_, err := sendExchanges(ctx, s.sandbox.address, s.clients, exchanges)
 	return err
 }
 
 func anyAnswer([]byte) error { return nil }
 
-// mutation is what a shop's page sends after the payment window has closed.
+// mutation is the request of a shop's page after the payment window has closed.
 const mutation = `mutation Charge($impUid: ID!) {
 	createPointTransaction(impUid: $impUid) { id kind amount balanceAfter impUid createdAt }
 }`
@@ -117,7 +120,7 @@ func chargeExchanges(host string, orders []order) ([]exchange, error) {
 		if err != nil {
 			return nil, err
 		}
-		exchanges[i] = post(host, "/graphql", token, body, func(answer []byte) error { return isChargeOf(o, answer) })
+		exchanges[i] = newPostExchange(host, "/graphql", token, body, func(answer []byte) error { return isChargeOf(o, answer) })
 	}
 	return exchanges, nil
 }
@@ -132,7 +135,7 @@ func signToken(userID string, known map[string]string) (string, error) {
 	return token, err
 }
 
-// isChargeOf checks that the answer is the order's CHARGE line.
+// isChargeOf checks for the order's CHARGE line in the answer.
 func isChargeOf(o order, answer []byte) error {
 	var got struct {
 		Data struct {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	chargeEvery = 50 * time.Millisecond // a charge is tried so often, whatever became of the last one
+	chargeEvery = 50 * time.Millisecond // time between two tries, also after a failed charge
 	// chargeTimeout is how long a charge may take: the client's 15 seconds for a look-up, and time
 	// to answer.
 	chargeTimeout = 17 * time.Second
@@ -23,17 +23,17 @@ const (
 	recoveryTimeout = 5 * time.Minute
 )
 
-// measureOutage measures unrelated queries while Iamport is well and while it hangs, with charges
-// going on all the time, and then waits until all that was paid is credited, by nobody's hand. The
-// error says when the queries became slower than the mark allows, a charge took longer than its
-// deadline, or something was not credited.
+// measureOutage measures unrelated queries while Iamport is well and while Iamport hangs, with
+// charges under way all the time. Afterwards measureOutage waits until every paid order is credited
+// without a person's help. The error says when the queries became slower than the mark allows, a
+// charge took longer than the deadline, or a payment was not credited.
 func measureOutage(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "1s"}
 	defer s.close()
 	if err := s.setUp(ctx); err != nil {
 		return err
 	}
-	if err := s.serve(ctx); err != nil {
+	if err := s.startMeasuredServer(ctx); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%d clients read a wallet, a charge is tried every %s, Iamport is well and hangs for %s in turns\n\n%-10s%22s%22s%10s%18s\n",
@@ -45,12 +45,12 @@ func measureOutage(ctx context.Context, o options, w io.Writer) error {
 			return err
 		}
 		rounds = append(rounds, h)
-		h.row(w, fmt.Sprint("round ", i+1))
+		h.printRow(w, fmt.Sprint("round ", i+1))
 	}
 	if err := s.awaitHealed(ctx, w); err != nil {
 		return err
 	}
-	ratio, longest := median(rounds, halves.ratio), time.Duration(0)
+	ratio, longest := medianOfRounds(rounds, halves.latencyRatio), time.Duration(0)
 	for _, h := range rounds {
 		longest = max(longest, h.longest)
 	}
@@ -64,32 +64,32 @@ func measureOutage(ctx context.Context, o options, w io.Writer) error {
 // halves are one round's measurements.
 type halves struct {
 	well, hanging sample
-	longest       time.Duration // of the charges while it hung
+	longest       time.Duration // the longest charge while Iamport hung
 }
 
-func (h halves) ratio() float64 {
-	return h.hanging.latency(0.50).Seconds() / h.well.latency(0.50).Seconds()
+func (h halves) latencyRatio() float64 {
+	return h.hanging.latencyOfShare(0.50).Seconds() / h.well.latencyOfShare(0.50).Seconds()
 }
 
-func (h halves) row(w io.Writer, name string) {
-	fmt.Fprintf(w, "%-10s%11s%11s%11s%11s%10.3f%18s\n", name, milliseconds(h.well.latency(0.50)), milliseconds(h.well.latency(0.99)),
-		milliseconds(h.hanging.latency(0.50)), milliseconds(h.hanging.latency(0.99)), h.ratio(), h.longest.Round(time.Millisecond))
+func (h halves) printRow(w io.Writer, name string) {
+	fmt.Fprintf(w, "%-10s%11s%11s%11s%11s%10.3f%18s\n", name, formatMilliseconds(h.well.latencyOfShare(0.50)), formatMilliseconds(h.well.latencyOfShare(0.99)),
+		formatMilliseconds(h.hanging.latencyOfShare(0.50)), formatMilliseconds(h.hanging.latencyOfShare(0.99)), h.latencyRatio(), h.longest.Round(time.Millisecond))
 }
 
 func (s *stage) outageRound(ctx context.Context, number int) (h halves, err error) {
-	if h.well, _, err = s.half(ctx, 2*number); err != nil {
+	if h.well, _, err = s.measureHalf(ctx, 2*number); err != nil {
 		return h, err
 	}
 	if err = s.setFaults(ctx, `{"faults": [{"name": "hang"}]}`); err != nil {
 		return h, err
 	}
-	h.hanging, h.longest, err = s.half(ctx, 2*number+1)
+	h.hanging, h.longest, err = s.measureHalf(ctx, 2*number+1)
 	return h, errors.Join(err, s.setFaults(ctx, `{"faults": []}`))
 }
 
-// half measures the queries for as long as the outage, at least, while charges go on; longest is
-// that of the charges.
-func (s *stage) half(ctx context.Context, number int) (queries sample, longest time.Duration, err error) {
+// measureHalf measures the queries for at least the length of the outage, while charges go on.
+// longest is the time of the longest charge.
+func (s *stage) measureHalf(ctx context.Context, number int) (queries sample, longest time.Duration, err error) {
 	n := int(s.hang/chargeEvery) + 1
 	orders := s.newOrders(serverSide, number*n, n)
 	if err := s.prepareLate(ctx, orders); err != nil {
@@ -104,7 +104,7 @@ func (s *stage) half(ctx context.Context, number int) (queries sample, longest t
 	})
 	for err == nil && queries.took < s.hang {
 		var batch sample
-		batch, err = send(ctx, s.server.address, s.clients, s.unrelated())
+		batch, err = sendExchanges(ctx, s.server.address, s.clients, s.unrelatedQueries())
 		queries.took += batch.took
 		queries.latencies = append(queries.latencies, batch.latencies...)
 	}
@@ -112,9 +112,9 @@ func (s *stage) half(ctx context.Context, number int) (queries sample, longest t
 	return queries, longest, errors.Join(err, charging.Wait())
 }
 
-// prepareLate opens and pays the orders, for the sweep to look at when their half is over.
+// prepareLate opens and pays the orders for the sweep, due when their half is over.
 func (s *stage) prepareLate(ctx context.Context, orders []order) error {
-	if err := s.prepare(ctx, orders); err != nil {
+	if err := s.openAndPayOrders(ctx, orders); err != nil {
 		return err
 	}
 	_, err := s.db.Exec(ctx, "UPDATE charge_orders SET check_at = now() + $1 * interval '1 second' WHERE check_at IS NULL AND imp_uid IS NULL",
@@ -122,8 +122,8 @@ func (s *stage) prepareLate(ctx context.Context, orders []order) error {
 	return err
 }
 
-// keepCharging tries one charge after the other until ctx ends, and returns the longest that one
-// took.
+// keepCharging tries one charge after the other until ctx ends, and returns the time of the
+// longest.
 func (s *stage) keepCharging(ctx context.Context, orders []order) (longest time.Duration, err error) {
 	exchanges, err := chargeExchanges(s.server.address, orders)
 	if err != nil {
@@ -151,27 +151,27 @@ func (s *stage) keepCharging(ctx context.Context, orders []order) (longest time.
 	return longest, err
 }
 
-// tryCharge charges once, on a connection of its own. That Iamport does not answer is no failure
+// tryCharge charges once, on a connection of its own. A missing answer of Iamport is no failure
 // here.
 func (s *stage) tryCharge(ctx context.Context, e exchange) (took time.Duration, err error) {
 	connections, err := dialAll(ctx, s.server.address, 1)
 	if err != nil {
 		return 0, err
 	}
-	defer connections.close()
+	defer connections.closeAll()
 	began := time.Now()
 	e.check = anyAnswer
-	err = connections[0].exchange(e)
+	err = connections[0].doExchange(e)
 	return time.Since(began), err
 }
 
-// unrelated are queries that Iamport has nothing to do with.
-func (s *stage) unrelated() []exchange {
+// unrelatedQueries returns queries that do not involve Iamport.
+func (s *stage) unrelatedQueries() []exchange {
 	token, _ := signToken("unrelated", map[string]string{})
 	body := []byte(`{"query":"{ viewer { balance pointTransactions(first: 5) { edges { node { id amount } } } } }"}`)
 	exchanges := make([]exchange, s.payments)
 	for i := range exchanges {
-		exchanges[i] = post(s.server.address, "/graphql", token, body, func(answer []byte) error {
+		exchanges[i] = newPostExchange(s.server.address, "/graphql", token, body, func(answer []byte) error {
 			if !bytes.Contains(answer, []byte(`"balance":0`)) {
 				return fmt.Errorf("not a wallet: %s", answer)
 			}

@@ -15,22 +15,22 @@ import (
 // pgbench runs bench/charge.sql.
 type pgbench struct {
 	path    string
-	script  string // its file
+	script  string // the script's file
 	socket  string // the folder of PostgreSQL's socket
 	clients int
-	facts   map[string]string // what a charge writes that needs no calculation; see watch
+	facts   map[string]string // values of a charge that need no calculation; see watchOneCharge
 }
 
-// charge makes n charges, of the orders that begin at offset.
-func (p *pgbench) charge(ctx context.Context, offset, n int) (sample, error) {
+// runCharges makes n charges, of the orders from number offset on.
+func (p *pgbench) runCharges(ctx context.Context, offset, n int) (sample, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(p.script), "round")
 	if err != nil {
 		return sample{}, err
 	}
 	defer os.RemoveAll(dir)
 	prefix := filepath.Join(dir, "log")
-	cmd := exec.CommandContext(ctx, p.path, p.arguments(prefix, offset, n)...)
-	cmd.Env = []string{} // none of PGOPTIONS and its kind
+	cmd := exec.CommandContext(ctx, p.path, p.commandLineArguments(prefix, offset, n)...)
+	cmd.Env = []string{} // keeps PGOPTIONS and similar variables out
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return sample{}, fmt.Errorf("pgbench: %w\n%s", err, output)
 	}
@@ -41,8 +41,9 @@ func (p *pgbench) charge(ctx context.Context, offset, n int) (sample, error) {
 	return s, err
 }
 
-// arguments ask for prepared statements because the server's driver prepares its own, too.
-func (p *pgbench) arguments(prefix string, offset, n int) []string {
+// commandLineArguments asks for prepared statements, because the server's driver prepares
+// statements, too.
+func (p *pgbench) commandLineArguments(prefix string, offset, n int) []string {
 	args := []string{"--no-vacuum", "--protocol=prepared", "--file=" + p.script, "--log", "--log-prefix=" + prefix,
 		"--host=" + p.socket, "--username=postgres", "--client=" + strconv.Itoa(p.clients),
 		"--jobs=" + strconv.Itoa(min(p.clients, runtime.NumCPU())), "--transactions=" + strconv.Itoa(n/p.clients)}
@@ -56,7 +57,7 @@ func (p *pgbench) arguments(prefix string, offset, n int) []string {
 	return append(args, "postgres")
 }
 
-// readLogs reads what pgbench --log wrote: a line for each transaction in a file for each thread.
+// readLogs reads the files of pgbench --log: one line per transaction, one file per thread.
 func readLogs(prefix string) (sample, error) {
 	files, err := filepath.Glob(prefix + ".*")
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	stopTimeout  = 40 * time.Second // longer than the server waits for requests in flight
 )
 
-// buildServer compiles the server into dir and returns its path.
+// buildServer compiles the server into dir and returns the path of the binary.
 func buildServer(ctx context.Context, dir string) (string, error) {
 	binary := filepath.Join(dir, "pointcharge")
 	if output, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "pointcharge").CombinedOutput(); err != nil {
@@ -27,7 +27,7 @@ func buildServer(ctx context.Context, dir string) (string, error) {
 	return binary, nil
 }
 
-// program is a process of the pointcharge binary that listens.
+// program is a listening process of the pointcharge binary.
 type program struct {
 	cmd     *exec.Cmd
 	output  *output
@@ -35,13 +35,13 @@ type program struct {
 	ended   chan struct{}
 }
 
-// startServer runs binary with nothing but env for its environment, so that no setting of whoever
-// runs the benchmark reaches it, and waits until it says where it listens.
+// startServer runs the binary in the environment env alone, so that no setting of the caller's
+// shell reaches the server, and waits for the address on which the server listens.
 func startServer(ctx context.Context, binary string, env []string, args ...string) (*program, error) {
 	p := &program{output: &output{address: make(chan string, 1)}, ended: make(chan struct{})}
-	// Not with ctx, whose end would kill it: it ends by stop.
+	// Without the end of ctx, which would kill the process: stop ends the process.
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
-	p.cmd.Env = append([]string{}, env...) // nil would be ours
+	p.cmd.Env = append([]string{}, env...) // a nil Env would inherit our environment
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
@@ -50,14 +50,14 @@ func startServer(ctx context.Context, binary string, env []string, args ...strin
 		_ = p.cmd.Wait()
 		close(p.ended)
 	}()
-	if err := p.listening(ctx); err != nil {
+	if err := p.waitUntilListening(ctx); err != nil {
 		p.stop()
 		return nil, fmt.Errorf("start %s: %w\n%s", p.cmd.Args, err, p.output)
 	}
 	return p, nil
 }
 
-func (p *program) listening(ctx context.Context) error {
+func (p *program) waitUntilListening(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	select {
@@ -70,9 +70,9 @@ func (p *program) listening(ctx context.Context) error {
 	}
 }
 
-// stop asks the process to end and waits until it has, or kills it.
+// stop asks the process to end, waits, and kills the process when the wait has been too long.
 func (p *program) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails when it has ended
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails when the process has ended already
 	select {
 	case <-p.ended:
 	case <-time.After(stopTimeout):
@@ -81,8 +81,7 @@ func (p *program) stop() {
 	}
 }
 
-// output finds the address in what a program says, and remembers its last words for an error
-// message.
+// output finds the address in a program's output, and keeps the last lines for an error message.
 type output struct {
 	address chan string
 

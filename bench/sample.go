@@ -11,11 +11,11 @@ type sample struct {
 	latencies []time.Duration // of each charge, in no order
 }
 
-// rate is charges per second.
-func (s sample) rate() float64 { return float64(len(s.latencies)) / s.took.Seconds() }
+// ratePerSecond is charges per second.
+func (s sample) ratePerSecond() float64 { return float64(len(s.latencies)) / s.took.Seconds() }
 
-// latency is what the given share of the charges stayed within.
-func (s sample) latency(share float64) time.Duration {
+// latencyOfShare returns the latency that the given share of the charges did not exceed.
+func (s sample) latencyOfShare(share float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(s.latencies))
 	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
 }
@@ -23,10 +23,10 @@ func (s sample) latency(share float64) time.Duration {
 // round is both sides, one after the other.
 type round struct{ server, pgbench sample }
 
-func (r round) ratio() float64 { return r.server.rate() / r.pgbench.rate() }
+func (r round) throughputRatio() float64 { return r.server.ratePerSecond() / r.pgbench.ratePerSecond() }
 
-// median is the median of what is measured in each round.
-func median[R any, T float64 | time.Duration](rounds []R, measured func(R) T) T {
+// medianOfRounds returns the median of one figure over all rounds.
+func medianOfRounds[R any, T float64 | time.Duration](rounds []R, measured func(R) T) T {
 	var all []T
 	for _, r := range rounds {
 		all = append(all, measured(r))

@@ -12,10 +12,10 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// authSecret signs the users' tokens. It lives as long as a throwaway server on loopback.
+// authSecret signs the users' tokens. The secret lives as long as a throwaway server on loopback.
 const authSecret = "bench-secret-for-a-server-that-nobody-else-sees"
 
-// stage is everything that a comparison needs, running.
+// stage holds the running processes and folders of a comparison.
 type stage struct {
 	options
 
@@ -23,7 +23,7 @@ type stage struct {
 	more       []string // settings of the server, as NAME=value
 	dir        string   // temporary
 	binary     string   // of the server and the sandbox
-	postgres   string   // the cluster's folder, which holds its socket and its log
+	postgres   string   // the cluster's folder, with the cluster's socket and log
 	url        string   // the database's
 	db         *pgx.Conn
 	sandbox    *program
@@ -33,7 +33,7 @@ type stage struct {
 
 // setUp starts PostgreSQL and the sandbox. The stage must be closed, also after an error.
 func (s *stage) setUp(ctx context.Context) (err error) {
-	if s.dir, err = s.temporary(); err != nil {
+	if s.dir, err = s.makeTempFolder(); err != nil {
 		return err
 	}
 	if s.binary = s.options.server; s.binary == "" {
@@ -47,22 +47,23 @@ func (s *stage) setUp(ctx context.Context) (err error) {
 	if s.sandbox, err = startServer(ctx, s.binary, nil, "sandbox", "-addr", "127.0.0.1:0"); err != nil {
 		return err
 	}
-	s.later(s.sandbox.stop)
+	s.closeLater(s.sandbox.stop)
 	return nil
 }
 
-// temporary makes a folder that goes when the stage does.
-func (s *stage) temporary() (string, error) {
+// makeTempFolder makes a folder that is removed with the stage.
+func (s *stage) makeTempFolder() (string, error) {
 	dir, err := os.MkdirTemp("", "pointcharge-bench")
-	s.later(func() { _ = os.RemoveAll(dir) })
+	s.closeLater(func() { _ = os.RemoveAll(dir) })
 	return dir, err
 }
 
-// startPostgres makes a cluster that writes to disk as a shop's would: nothing is switched off,
-// only its memory and its log are made larger than the defaults for the smallest of machines.
+// startPostgres makes a cluster that writes to disk like a shop's: no safeguard is switched off.
+// Only memory and log are larger than PostgreSQL's defaults, which are meant for the smallest
+// machines.
 func (s *stage) startPostgres(ctx context.Context) (err error) {
-	// Not within s.dir: as root, the cluster belongs to a user who may not look in there.
-	if s.postgres, err = s.temporary(); err != nil {
+	// Not within s.dir: under root, the cluster belongs to a user without access to s.dir.
+	if s.postgres, err = s.makeTempFolder(); err != nil {
 		return err
 	}
 	var stop func()
@@ -71,11 +72,11 @@ func (s *stage) startPostgres(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.later(stop)
+	s.closeLater(stop)
 	if s.db, err = pgx.Connect(ctx, s.url); err != nil {
 		return err
 	}
-	s.later(func() { _ = s.db.Close(context.WithoutCancel(ctx)) })
+	s.closeLater(func() { _ = s.db.Close(context.WithoutCancel(ctx)) })
 	return nil
 }
 
@@ -84,24 +85,25 @@ func (s *stage) startServer(ctx context.Context, url string) (*program, error) {
 	return startServer(ctx, s.binary, append([]string{
 		"MODE=sandbox", "ADDR=127.0.0.1:0", "DATABASE_URL=" + url, "IAMPORT_URL=http://" + s.sandbox.address,
 		"AUTH_HS256_SECRET=" + authSecret,
-		// The jobs' statements would be taken for a charge's, and their work for a request's.
+		// The jobs' statements would be mistaken for a charge's, and the jobs' work for a
+		// request's.
 		"REFUNDS_EVERY=0s", "EXPIRE_ORDERS_EVERY=0s", "EXPIRE_POINTS_EVERY=0s", "SWEEP_EVERY=" + s.sweepEvery,
 		"SWEEP_GRACE=1s",
 	}, s.more...))
 }
 
-// serve starts the server that is measured.
-func (s *stage) serve(ctx context.Context) (err error) {
+// startMeasuredServer starts the server under measurement.
+func (s *stage) startMeasuredServer(ctx context.Context) (err error) {
 	if s.server, err = s.startServer(ctx, s.url); err != nil {
 		return err
 	}
-	s.later(s.server.stop)
+	s.closeLater(s.server.stop)
 	return nil
 }
 
-// settle brings statistics and disk up to date, so that neither side pays for what was written
-// before it.
-func (s *stage) settle(ctx context.Context) error {
+// settleDatabase brings statistics and disk up to date, so that neither side pays for earlier
+// writes.
+func (s *stage) settleDatabase(ctx context.Context) error {
 	for _, statement := range []string{"VACUUM (ANALYZE)", "CHECKPOINT"} {
 		if _, err := s.db.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
@@ -121,8 +123,8 @@ func (s *stage) pgbenchPath(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "pgbench"), err
 }
 
-// later runs f when the stage is closed, before what was put off earlier.
-func (s *stage) later(f func()) { s.closers = append(s.closers, f) }
+// closeLater registers f to run when the stage is closed. The functions run in reverse order.
+func (s *stage) closeLater(f func()) { s.closers = append(s.closers, f) }
 
 func (s *stage) close() {
 	for _, f := range slices.Backward(s.closers) {

@@ -12,25 +12,25 @@ import (
 	"strings"
 )
 
-// script is what pgbench runs.
+// script is pgbench's script.
 //
 //go:embed charge.sql
 var script string
 
 // watched is the application_name of the server whose statements PostgreSQL logs. linePrefix puts
-// it before every line of the log.
+// the application_name before every line of the log.
 const (
 	watched    = "watched"
 	linePrefix = "%a "
 )
 
 // withStatementLog makes PostgreSQL log every statement of the connections to url, without the
-// values bound to it.
+// bound values.
 func withStatementLog(url string) string {
 	return url + "&application_name=" + watched + "&log_statement=all&log_parameter_max_length=0"
 }
 
-// statementLog is what a PostgreSQL server in dir writes, from here on.
+// statementLog is the log of a PostgreSQL server in dir, from the call of openLog on.
 type statementLog struct {
 	path string
 	seen int
@@ -43,8 +43,8 @@ func openLog(dir string) (*statementLog, error) {
 	return log, err
 }
 
-// statements are those that the watched server sent since openLog.
-func (l *statementLog) statements() ([]string, error) {
+// readStatements returns the statements of the watched server since openLog.
+func (l *statementLog) readStatements() ([]string, error) {
 	text, err := os.ReadFile(l.path)
 	if err != nil {
 		return nil, err
@@ -81,8 +81,8 @@ var (
 	statementEnd = regexp.MustCompile(`;|\\gset \w+`)
 )
 
-// normalizeStatement is a statement without its spacing and with every parameter as "?", however it
-// is written.
+// normalizeStatement returns a statement without spacing and with every parameter as "?", in
+// whatever spelling.
 func normalizeStatement(statement string) string {
 	statement = strings.Join(strings.Fields(statement), " ")
 	statement = aroundPunctuation.ReplaceAllString(statement, "$1")
@@ -96,7 +96,7 @@ var (
 	parameter         = regexp.MustCompile(`([^:\w])(?:\$\d+|:\w+)`)
 )
 
-// checkDrift says where the script no longer does what the server does.
+// checkDrift names the first difference between the script and the server's statements.
 func checkDrift(sent, scripted []string) error {
 	var errs []error
 	if len(sent) != len(scripted) {

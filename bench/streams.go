@@ -21,38 +21,39 @@ import (
 // perUser is how many streams a user may have open, as the server's default is.
 const perUser = 5
 
-// measureStreams opens many subscriptions and leaves them alone: what do they cost while nothing
-// happens, and how long after another request wrote a line do its user's streams have it? The error
-// says when a stream was not served, or a user got one more than their share.
+// measureStreams opens many subscriptions and leaves the streams alone. The figures are the cost of
+// idle streams, and the time from a line written by another request to the arrival at the user's
+// streams. The error says when a stream was not served, or a user got one stream more than the
+// user's share.
 func measureStreams(ctx context.Context, o options, w io.Writer) error {
 	s := &stage{options: o, sweepEvery: "0s", more: []string{"STREAMS=" + strconv.Itoa(o.payments+perUser)}}
 	defer s.close()
 	if err := s.setUp(ctx); err != nil {
 		return err
 	}
-	if err := s.serve(ctx); err != nil {
+	if err := s.startMeasuredServer(ctx); err != nil {
 		return err
 	}
-	if err := s.full(ctx); err != nil {
+	if err := s.checkStreamShare(ctx); err != nil {
 		return err
 	}
-	before, err := s.server.used()
+	before, err := s.server.readProcessUsage()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	open, err := s.openStreams(ctx)
-	defer open.close()
+	defer open.closeAll()
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%d streams of %d users, opened in %s\n", len(open), s.users, time.Since(began).Round(time.Millisecond))
-	return errors.Join(s.idle(ctx, w, before), s.arrival(ctx, w, open))
+	return errors.Join(s.measureIdleStreams(ctx, w, before), s.measureLineArrival(ctx, w, open))
 }
 
-// idle waits, and says what the streams took meanwhile.
-func (s *stage) idle(ctx context.Context, w io.Writer, before usage) error {
-	opened, err := s.server.used()
+// measureIdleStreams waits, and prints the processor time and memory of the streams meanwhile.
+func (s *stage) measureIdleStreams(ctx context.Context, w io.Writer, before usage) error {
+	opened, err := s.server.readProcessUsage()
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (s *stage) idle(ctx context.Context, w io.Writer, before usage) error {
 		return ctx.Err()
 	case <-time.After(s.hang):
 	}
-	after, err := s.server.used()
+	after, err := s.server.readProcessUsage()
 	if err != nil {
 		return err
 	}
@@ -71,8 +72,9 @@ func (s *stage) idle(ctx context.Context, w io.Writer, before usage) error {
 	return nil
 }
 
-// openStreams opens the users' streams in turn, so many at a time as there are clients, and returns
-// when all are listened to. Those that were opened must be closed, also after an error.
+// openStreams opens the users' streams in turn, as many at a time as there are clients, and returns
+// when the server has confirmed all streams. The caller must close the opened streams, also after
+// an error.
 func (s *stage) openStreams(ctx context.Context) (connections, error) {
 	open := make(connections, s.payments)
 	group, ctx := errgroup.WithContext(ctx)
@@ -84,7 +86,7 @@ func (s *stage) openStreams(ctx context.Context) (connections, error) {
 				return err
 			}
 			open[i] = one[0]
-			if err := open[i].listen(s.server.address, userNumber(i%s.users)); err != nil {
+			if err := open[i].openUserStream(s.server.address, userNumber(i%s.users)); err != nil {
 				return fmt.Errorf("stream %d: %w", i, err)
 			}
 			return nil
@@ -96,8 +98,8 @@ func (s *stage) openStreams(ctx context.Context) (connections, error) {
 
 func userNumber(i int) string { return "user-" + strconv.Itoa(i) }
 
-// listen begins the user's stream, and returns when the server says that it has.
-func (c connection) listen(address, user string) error {
+// openUserStream begins the user's stream, and returns when the server has confirmed the stream.
+func (c connection) openUserStream(address, user string) error {
 	token, err := signToken(user, map[string]string{})
 	if err != nil {
 		return err
@@ -106,7 +108,7 @@ func (c connection) listen(address, user string) error {
 		return err
 	}
 	query := []byte(`{"query":"subscription { viewerTransactionAdded { seq } }"}`)
-	if _, err := c.Write(post(address, "/graphql/stream", token, query, nil).request); err != nil {
+	if _, err := c.Write(newPostExchange(address, "/graphql/stream", token, query, nil).request); err != nil {
 		return err
 	}
 	response, err := http.ReadResponse(c.reader, nil) //nolint:bodyclose // it ends with the connection
@@ -117,14 +119,14 @@ func (c connection) listen(address, user string) error {
 		text, _ := io.ReadAll(response.Body)
 		return fmt.Errorf("%w: %s: %s", errRefused, response.Status, text)
 	}
-	return c.await(":\n")
+	return c.readUntilLine(":\n")
 }
 
 var errRefused = errors.New("refused")
 
-// await reads until a line is text. The chunks that HTTP cuts a stream into end with lines of their
-// own.
-func (c connection) await(text string) error {
+// readUntilLine reads until a line equals text. The chunks of an HTTP stream end with line breaks,
+// too.
+func (c connection) readUntilLine(text string) error {
 	for {
 		line, err := c.reader.ReadString('\n')
 		if err != nil {
@@ -136,15 +138,15 @@ func (c connection) await(text string) error {
 	}
 }
 
-// full fails unless a user's streams end at their share.
-func (s *stage) full(ctx context.Context) error {
+// checkStreamShare fails unless the server refuses a stream beyond a user's share.
+func (s *stage) checkStreamShare(ctx context.Context) error {
 	open, err := dialAll(ctx, s.server.address, perUser+1)
 	if err != nil {
 		return err
 	}
-	defer open.close()
+	defer open.closeAll()
 	for i, c := range open {
-		if err = c.listen(s.server.address, "greedy"); (err != nil) != (i == perUser) {
+		if err = c.openUserStream(s.server.address, "greedy"); (err != nil) != (i == perUser) {
 			return fmt.Errorf("stream %d of a user who may have %d: %w", i+1, perUser, err)
 		}
 	}
@@ -154,22 +156,23 @@ func (s *stage) full(ctx context.Context) error {
 	return nil
 }
 
-// arrival has a line written for one user, and says when all of their streams had it.
-func (s *stage) arrival(ctx context.Context, w io.Writer, open connections) error {
+// measureLineArrival has a line written for one user, and prints the time until all streams of the
+// user had the line.
+func (s *stage) measureLineArrival(ctx context.Context, w io.Writer, open connections) error {
 	operator := auth.Identity{UserID: "boss", Roles: []auth.Role{auth.RoleAdmin}, ExpiresAt: time.Now().Add(time.Hour)}
 	token, err := auth.Sign([]byte(authSecret), operator, "", "")
 	if err != nil {
 		return err
 	}
 	body := fmt.Appendf(nil, `{"query":"mutation { adjustPoints(input: {userId: \"%s\", amount: 1, reference: \"r\", reason: \"bench\"}) { id } }"}`, userNumber(0))
-	adjust := post(s.server.address, "/graphql", token, body, func(answer []byte) error {
+	adjust := newPostExchange(s.server.address, "/graphql", token, body, func(answer []byte) error {
 		if !bytes.Contains(answer, []byte(`"id":`)) {
 			return fmt.Errorf("no line: %s", answer)
 		}
 		return nil
 	})
 	began := time.Now()
-	if _, err := send(ctx, s.server.address, 1, []exchange{adjust}); err != nil {
+	if _, err := sendExchanges(ctx, s.server.address, 1, []exchange{adjust}); err != nil {
 		return err
 	}
 	heard := 0
@@ -177,7 +180,7 @@ func (s *stage) arrival(ctx context.Context, w io.Writer, open connections) erro
 		if err := open[i].SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 			return err
 		}
-		if err := open[i].await("data: {\"data\""); err != nil {
+		if err := open[i].readUntilLine("data: {\"data\""); err != nil {
 			return err
 		}
 		heard++
@@ -186,14 +189,14 @@ func (s *stage) arrival(ctx context.Context, w io.Writer, open connections) erro
 	return nil
 }
 
-// usage is what a process has taken so far.
+// usage is the memory and processor time of a process so far.
 type usage struct {
 	memory    int           // KB, resident
-	processor time.Duration // of all its threads
+	processor time.Duration // of all the process's threads
 }
 
-// used asks Linux.
-func (p *program) used() (u usage, err error) {
+// readProcessUsage asks Linux.
+func (p *program) readProcessUsage() (u usage, err error) {
 	folder := fmt.Sprintf("/proc/%d/", p.cmd.Process.Pid)
 	status, err := os.ReadFile(folder + "status")
 	if err != nil {
@@ -208,8 +211,8 @@ func (p *program) used() (u usage, err error) {
 	if err = errors.Join(err, readErr); err != nil {
 		return u, err
 	}
-	_, after, _ := strings.Cut(string(stat), ") ") // the command's name may have spaces in it
-	const tick = 10 * time.Millisecond             // USER_HZ, which is 100 wherever Linux runs
+	_, after, _ := strings.Cut(string(stat), ") ") // the command's name may contain spaces
+	const tick = 10 * time.Millisecond             // USER_HZ, 100 on every Linux
 	for _, field := range strings.Fields(after)[11:13] {
 		ticks, err := strconv.Atoi(field)
 		if err != nil {

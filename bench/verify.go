@@ -13,16 +13,17 @@ import (
 	"pointcharge/internal/point"
 )
 
-// verify proves that both sides did all of the work, and the same: every order was charged once and
-// is in its user's balance, and the books of both pass the domain's own audit.
-func (s *stage) verify(ctx context.Context) error {
+// verifyBothSides proves that both sides did all of the work, and equal work: every order was
+// charged once and is in the user's balance, and the books of both sides pass the domain's own
+// audit.
+func (s *stage) verifyBothSides(ctx context.Context) error {
 	charged := int64(s.warmUp() + s.rounds*s.payments)
 	for _, side := range []side{serverSide, pgbenchSide} {
 		if err := s.verifySide(ctx, side, charged); err != nil {
 			return fmt.Errorf("the books of the %s are wrong: %w", side, err)
 		}
 	}
-	return s.audit(ctx)
+	return s.runAuditCommand(ctx)
 }
 
 func (s *stage) verifySide(ctx context.Context, side side, charged int64) error {
@@ -41,7 +42,7 @@ func (s *stage) verifySide(ctx context.Context, side side, charged int64) error 
 	return err
 }
 
-func (s *stage) audit(ctx context.Context) error {
+func (s *stage) runAuditCommand(ctx context.Context) error {
 	db, err := database.Open(ctx, s.url, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err

@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// watch makes one charge on a server whose every statement PostgreSQL logs, and prepares a pgbench
-// that does the same. It fails when the script has drifted from what the server does.
-func (s *stage) watch(ctx context.Context) (*pgbench, error) {
+// watchOneCharge makes one charge on a server whose statements PostgreSQL logs, and prepares a
+// pgbench with the same statements. An error names the drift between the script and the server.
+func (s *stage) watchOneCharge(ctx context.Context) (*pgbench, error) {
 	path, err := s.pgbenchPath(ctx)
 	if err != nil {
 		return nil, err
@@ -31,14 +31,14 @@ func (s *stage) watch(ctx context.Context) (*pgbench, error) {
 	return p, err
 }
 
-// statementsOf are the statements that a server sends to charge the order.
+// statementsOf returns the statements with which a server charges the order.
 func (s *stage) statementsOf(ctx context.Context, o order) ([]string, error) {
 	server, err := s.startServer(ctx, withStatementLog(s.url))
 	if err != nil {
 		return nil, err
 	}
 	defer server.stop()
-	if err := s.prepare(ctx, []order{o}); err != nil {
+	if err := s.openAndPayOrders(ctx, []order{o}); err != nil {
 		return nil, err
 	}
 	exchanges, err := chargeExchanges(server.address, []order{o})
@@ -49,13 +49,14 @@ func (s *stage) statementsOf(ctx context.Context, o order) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := send(ctx, server.address, 1, exchanges); err != nil {
+	if _, err := sendExchanges(ctx, server.address, 1, exchanges); err != nil {
 		return nil, err
 	}
-	return log.statements()
+	return log.readStatements()
 }
 
-// factsOf are what the order's charge wrote, by table_column. pgbench takes no empty ones.
+// factsOf returns the values that the order's charge wrote, by table_column. Empty values are left
+// out, because pgbench takes none.
 func (s *stage) factsOf(ctx context.Context, o order) (map[string]string, error) {
 	rows, err := s.db.Query(ctx, `
 		SELECT 'charge_orders_' || key, value FROM charge_orders t, jsonb_each_text(to_jsonb(t)) WHERE imp_uid = $1

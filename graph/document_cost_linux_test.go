@@ -18,7 +18,7 @@ func expensiveDocuments() map[string]string {
 		"one field in two selections":  "{ viewer {" + strings.Repeat(" id", 495) + "} viewer {" + strings.Repeat(" id", 495) + "} }",
 		"one field with arguments":     "{ viewer {" + strings.Repeat(" chargeOrders(first: 1) { edges { cursor } }", 80) + "} }",
 		"one field of long arguments":  "{ viewer {" + strings.Repeat(" pointTransactions(kinds: ["+strings.Repeat(" BONUS", 35)+"]) { edges { cursor } }", 19) + "} }",
-		"selections in selections":     orders + strings.Repeat(" transaction { order { transaction { id } } }", 98) + "} } } } }",
+		"selections in selections":     orders + strings.Repeat(" transaction { order { transaction { id } } }", 65) + "} } } } }",
 		"many fragments":               "{ viewer {" + repeatNumbered(96, " ...f#") + "} }" + repeatNumbered(96, " fragment f# on User { id }"),
 		"two fragments of many fields": "{ viewer { ...a ...b } } fragment a on User {" + strings.Repeat(" id", 240) + "} fragment b on User {" + strings.Repeat(" id", 240) + "}",
 		"a chain of fragments":         "{ viewer { ...f0 } }" + fragmentChain(24, " id", " id"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
+	"pointcharge/internal/ratelimit"
 )
 
 // presentError turns every error of an answer into a code of the closed list and a message that is
@@ -63,16 +66,19 @@ func clarifyMessage(err *gqlerror.Error, field ast.Path) string {
 
 const internalMessage = "Something went wrong. It was logged."
 
+// extensions returns what a front end needs to say the refusal in the user's language: the code, the closed
+// word of the reason, the wrong argument, and the code's parameters.
 func extensions(refusal *apierror.Error) map[string]any {
-	ext := map[string]any{"code": refusal.Code}
-	if refusal.TransactionID != "" {
-		ext["transactionId"] = refusal.TransactionID
+	ext := maps.Clone(refusal.Params)
+	if ext == nil {
+		ext = map[string]any{}
 	}
-	if refusal.Balance != nil {
-		ext["balance"] = *refusal.Balance
+	ext["code"] = refusal.Code
+	if refusal.Reason != "" {
+		ext["reason"] = refusal.Reason
 	}
-	if refusal.RetryAfter != 0 {
-		ext["retryAfter"] = refusal.RetryAfter
+	if refusal.Argument != "" {
+		ext["argument"] = refusal.Argument
 	}
 	return ext
 }
@@ -84,16 +90,42 @@ func (r *Resolver) logRefusal(ctx context.Context, code apierror.Code, err error
 	case apierror.Internal:
 		r.logInternalError(ctx, err)
 	case apierror.GatewayUnavailable, apierror.PaymentMismatch:
-		if isFirstOfAnswer(ctx, err) {
-			r.Log.WarnContext(ctx, "refused", "path", graphql.GetPath(ctx).String(), "err", err)
+		r.logWarning(ctx, err)
+	default: // an operator gets the gateway's own words
+		if apierror.ReasonOf(err) == charge.ReasonGatewayRefused {
+			r.logWarning(ctx, err)
 		}
 	}
 }
 
-func (r *Resolver) logInternalError(ctx context.Context, err error) {
+func (r *Resolver) logWarning(ctx context.Context, err error) {
 	if isFirstOfAnswer(ctx, err) {
-		r.Log.ErrorContext(ctx, "internal error", "path", graphql.GetPath(ctx).String(), "err", err)
+		r.sampledLogs().refusals.Sample(r.Log).WarnContext(ctx, "refused", "path", graphql.GetPath(ctx).String(), "err", err)
 	}
+}
+
+func (r *Resolver) logInternalError(ctx context.Context, err error) {
+	if !isFirstOfAnswer(ctx, err) {
+		return
+	}
+	if leftOut, ok := r.sampledLogs().faults.Allow(); ok { // not cleaned: a panic's stack has lines
+		r.Log.With("left_out", leftOut).ErrorContext(ctx, "internal error", "path", graphql.GetPath(ctx).String(), "err", err)
+	}
+}
+
+// sampledLogs bound the lines that callers can make us log.
+type sampledLogs struct {
+	refusals *ratelimit.SampledLog // what an operator should know of
+	faults   *ratelimit.SampledLog // our own
+}
+
+// sampledLogs returns the bounds of this resolver. The first call makes them.
+func (r *Resolver) sampledLogs() *sampledLogs {
+	if logs := r.logs.Load(); logs != nil {
+		return logs
+	}
+	r.logs.CompareAndSwap(nil, &sampledLogs{ratelimit.NewSampledLog(5, 50), ratelimit.NewSampledLog(5, 100)})
+	return r.logs.Load()
 }
 
 // isFirstOfAnswer tells whether the current answer has not logged the error's cause before.

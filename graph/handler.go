@@ -4,6 +4,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 
@@ -42,7 +43,8 @@ func (r *Resolver) openStream(w http.ResponseWriter, req *http.Request) (context
 	if err != nil {
 		return nil, nil, gqlhttp.Refusal{Status: http.StatusTooManyRequests, Err: err}
 	}
-	expired := &apierror.Error{Code: apierror.Unauthenticated, Message: "The token has expired."}
+	expired := &apierror.Error{Code: apierror.Unauthenticated, Message: "The token has expired.",
+		Err: &auth.Refusal{Reason: auth.ReasonExpired, Check: "exp", Err: errors.New("it expired while the stream was open")}}
 	ctx, cancel := context.WithDeadlineCause(ctx, viewer.ExpiresAt, gqlhttp.Final{Err: expired})
 	return ctx, func() { cancel(); leave() }, nil
 }
@@ -60,7 +62,8 @@ func (r *Resolver) server() *handler.Server {
 }
 
 func (r *Resolver) guard(schema *ast.Schema) gqlguard.Guard {
-	return gqlguard.Guard{Schema: schema, Costs: fieldCosts(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted, Log: r.Log}
+	return gqlguard.Guard{Schema: schema, Costs: fieldCosts(), Limits: r.Limits, Introspection: r.Introspection, Trusted: r.Trusted,
+		Admit: r.admit, Debit: r.debit, Log: r.Log}
 }
 
 // ReadTrustedDocuments reads a file of documents that must fit the schema and the limits.

@@ -11,6 +11,7 @@ import (
 	"pointcharge/internal/auth"
 	"pointcharge/internal/charge"
 	"pointcharge/internal/domaintest"
+	"pointcharge/internal/point"
 )
 
 // What the tests of spending, refunds and expiry share.
@@ -34,7 +35,7 @@ const (
 // newBonusWorld sells 5,000 points with a bonus of 500, which expires after ten days.
 func newBonusWorld(t *testing.T) *world {
 	t.Helper()
-	w := newWorld(t, func(w *world, _ *graph.Resolver) { w.points.Lifetimes.Bonus = 10 * day })
+	w := newWorld(t, func(w *world, _ *graph.Resolver) { w.points.Lifetimes.Bonus = point.Days(10) })
 	_, err := w.points.UpsertProduct(t.Context(), charge.Product{ID: "p1", Name: "포인트", Price: 5000, Points: 5000, BonusPoints: 500, Active: true})
 	w.must(err)
 	return w

@@ -28,7 +28,8 @@ func TestAShopTakesAllWaysToPayThroughOneChannel(t *testing.T) {
 
 func TestAShopTakesOnlyTheWaysToPayThatHaveAChannel(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *world, r *graph.Resolver) {
+	w := newWorld(t, func(w *world, r *graph.Resolver) {
+		w.points.PayMethods = []charge.PayMethod{charge.PayByCard, charge.PayByKakaoPay}
 		r.Channels = graph.Channels{charge.PayByKakaoPay: "channel-kakao", charge.PayByCard: "channel-card"}
 	})
 	if diff := cmp.Diff(any([]any{"CARD", "KAKAOPAY"}), w.ask("minji", `{ payMethods }`).at("payMethods")); diff != "" {

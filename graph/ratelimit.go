@@ -2,10 +2,12 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/apierror"
@@ -37,7 +39,7 @@ func LimitConcurrency(limit *ratelimit.ConcurrencyLimit, next http.Handler) http
 			leave, ok := limit.Acquire(user, middleware.ClientAddress(r.Context()))
 			if !ok {
 				writeRefusal(w, http.StatusTooManyRequests,
-					&apierror.Error{Code: apierror.RateLimited, Message: "Too many operations are under way.", RetryAfter: 1})
+					&apierror.Error{Code: apierror.RateLimited, Message: "Too many operations are under way.", Params: map[string]any{apierror.ParamRetryAfter: 1}})
 				return
 			}
 			defer leave()
@@ -66,7 +68,47 @@ func takeCall(ctx context.Context, limit *ratelimit.Limit) *apierror.Error {
 	if wait == 0 {
 		return nil
 	}
-	return &apierror.Error{Code: apierror.RateLimited, Message: "Too many requests.", RetryAfter: ratelimit.RetryAfterSeconds(wait)}
+	return &apierror.Error{Code: apierror.RateLimited, Message: "Too many requests.", Params: map[string]any{apierror.ParamRetryAfter: ratelimit.RetryAfterSeconds(wait)}}
+}
+
+// costPerCall is the cost of an operation that counts as one call. A dearer one counts as several.
+const costPerCall = 100
+
+// admit takes the cost of an operation from what its caller has left. LimitRate has taken one call
+// before. The operation is under way until its request's context ends, when the last byte of the
+// answer is written. Streams have a limit of their own.
+func (r *Resolver) admit(ctx context.Context, operation ast.Operation, price int) error {
+	user, ok := countedUser(ctx)
+	if !ok {
+		return nil
+	}
+	address, calls := middleware.ClientAddress(ctx), max(1, price/costPerCall)
+	if operation != ast.Subscription {
+		release, ok := r.CostLimit.AcquireN(user, address, calls)
+		if !ok {
+			return tooMany(&apierror.Error{Code: apierror.RateLimited, Message: "Too many expensive operations are under way.", Params: map[string]any{apierror.ParamRetryAfter: 1}})
+		}
+		context.AfterFunc(ctx, release)
+	}
+	if calls == 1 {
+		return nil
+	}
+	if wait := r.RequestLimit.TakeN(user, address, calls-1); wait > 0 {
+		return tooMany(&apierror.Error{Code: apierror.RateLimited, Params: map[string]any{apierror.ParamRetryAfter: ratelimit.RetryAfterSeconds(wait)},
+			Message: fmt.Sprintf("Too many requests: this operation counts as %d.", calls)})
+	}
+	return nil
+}
+
+// debit counts what an operation cost beyond its price. The caller's next requests wait for it.
+func (r *Resolver) debit(ctx context.Context, price int) {
+	if user, ok := countedUser(ctx); ok {
+		r.RequestLimit.Debit(user, middleware.ClientAddress(ctx), price/costPerCall)
+	}
+}
+
+func tooMany(refusal *apierror.Error) error {
+	return gqlhttp.Refusal{Status: http.StatusTooManyRequests, Err: refusal}
 }
 
 // countedUser returns the user whose limits apply to the caller, "" without a valid token. Calls of

@@ -124,6 +124,7 @@ func TestTrustedBackendsAndOperatorsAreNotLimited(t *testing.T) {
 // addresses.
 func limitRequests(limit *ratelimit.Limit) setting {
 	return func(w *world, r *graph.Resolver) {
+		r.RequestLimit = limit
 		verifier := auth.NewHS256([]byte(authSecret), issuer, audience)
 		handler := verifier.Middleware(graph.LimitRate(limit, r.Handler()))
 		server := httptest.NewServer(middleware.Proxies{netip.MustParsePrefix("127.0.0.0/8")}.Identify(handler))

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"pointcharge/internal/auth"
 	"pointcharge/internal/charge"
@@ -22,6 +24,11 @@ type Resolver struct {
 	Log      *slog.Logger
 	// GatewayLimit limits the mutations of one caller that may call Iamport; nil means no limit.
 	GatewayLimit *ratelimit.Limit
+	// RequestLimit is the limit of LimitRate. An operation that costs more than a request is taken
+	// from it, too; nil means no limit.
+	RequestLimit *ratelimit.Limit
+	// CostLimit bounds the cost of a caller's operations under way, in calls; nil means no limit.
+	CostLimit *ratelimit.ConcurrencyLimit
 	// Feed has the lines of subscriptions.
 	Feed *feed.Feed
 	// Introspection lets clients read the schema.
@@ -32,6 +39,13 @@ type Resolver struct {
 	Trusted *gqlguard.TrustedDocuments
 	// FirstEdition answers with the statuses of the first edition of GraphQL over HTTP.
 	FirstEdition bool
+
+	// ProductCacheTime is how old the list of active products may be that is answered; 0 reads it
+	// anew each time. A change by this server is answered at once.
+	ProductCacheTime time.Duration
+
+	products productCache
+	logs     atomic.Pointer[sampledLogs]
 }
 
 // actorOf returns the caller as the domain keeps it with every change, by the role that allows most.

@@ -7,7 +7,6 @@ package graph
 
 import (
 	"context"
-
 	"pointcharge/internal/auth"
 	"pointcharge/internal/charge"
 	"pointcharge/internal/page"
@@ -36,9 +35,6 @@ func (r *chargeOrderResolver) Checkout(ctx context.Context, obj *charge.Order) (
 func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (charge.Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return charge.Order{}, err
-	}
-	if err := r.Channels.check(payMethod); err != nil {
 		return charge.Order{}, err
 	}
 	return r.Charges.Open(ctx, viewer.UserID, productID, payMethod)
@@ -108,6 +104,7 @@ func (r *mutationResolver) UpsertChargeProduct(ctx context.Context, input charge
 	if _, err := auth.Require(ctx, auth.RoleAdmin); err != nil {
 		return charge.Product{}, err
 	}
+	defer r.products.clear()
 	return r.Charges.UpsertProduct(ctx, input)
 }
 
@@ -160,12 +157,15 @@ func (r *queryResolver) ChargeProducts(ctx context.Context, includeInactive bool
 		if _, err := auth.Require(ctx, auth.RoleAdmin); err != nil {
 			return nil, err
 		}
+		return r.Charges.Products(ctx, true)
 	}
-	return r.Charges.Products(ctx, includeInactive)
+	return r.products.get(ctx, r.ProductCacheTime, func(ctx context.Context) ([]charge.Product, error) {
+		return r.Charges.Products(ctx, false)
+	})
 }
 
-func (r *queryResolver) PayMethods(context.Context) ([]charge.PayMethod, error) {
-	return r.Channels.methods(), nil
+func (r *queryResolver) PayMethods(ctx context.Context) ([]charge.PayMethod, error) {
+	return r.Charges.OfferedPayMethods(), nil
 }
 
 func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error) {

@@ -1,7 +1,10 @@
 // Asks the API with Apollo Client, urql and graphql-request, each as its documentation says, and prints as JSON what
 // they read. Arguments: the API's address, a token, and the imp_uid of a payment for each client.
+import { createHash } from 'node:crypto';
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { Client, fetchExchange } from '@urql/core';
+import { persistedExchange } from '@urql/exchange-persisted';
 import { ClientError, GraphQLClient } from 'graphql-request';
 
 const [url, token, ...payments] = process.argv.slice(2);
@@ -11,10 +14,13 @@ const VIEWER = 'query Viewer { viewer { id balance } }';
 const CREDIT = 'mutation Credit($impUid: ID!) { createPointTransaction(impUid: $impUid) { id amount } }';
 const WRONG = 'query Wrong { viewer { password } }';
 
+const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+
 // Each client is a function (document, variables) → { data } or { error }, the first of errors as the client shows it.
 const clients = {
-  apollo() {
-    const client = new ApolloClient({ link: new HttpLink({ uri: url, headers }), cache: new InMemoryCache() });
+  apollo(...links) {
+    const link = [...links, new HttpLink({ uri: url, headers })].reduce((first, next) => first.concat(next));
+    const client = new ApolloClient({ link, cache: new InMemoryCache(), clientAwareness: { name: 'audit', version: '1' } });
     return async (text, variables) => {
       const document = gql(text);
       const mutation = text.startsWith('mutation');
@@ -27,14 +33,20 @@ const clients = {
       }
     };
   },
-  urql() {
-    const client = new Client({ url, fetchOptions: { headers }, exchanges: [fetchExchange] });
+  apolloPersisted() {
+    return clients.apollo(new PersistedQueryLink({ sha256 }));
+  },
+  urql(...exchanges) {
+    const client = new Client({ url, fetchOptions: { headers }, exchanges: [...exchanges, fetchExchange] });
     return async (text, variables) => {
       const mutation = text.startsWith('mutation');
       const { data, error } = await (mutation ? client.mutation(text, variables) : client.query(text, variables)).toPromise();
       if (error && error.graphQLErrors.length === 0) throw error;
       return { data, error: error?.graphQLErrors[0] };
     };
+  },
+  urqlPersisted() {
+    return clients.urql(persistedExchange({ enableForMutation: true, generateHash: async (query) => sha256(query) }));
   },
   request() {
     const client = new GraphQLClient(url, { headers });

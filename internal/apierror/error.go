@@ -1,3 +1,4 @@
+// Package apierror has the errors that clients of the API see, and the rules for what they send.
 package apierror
 
 import (
@@ -32,17 +33,26 @@ const (
 
 // Error is a refusal. Message is safe to show to anybody; Err is for the log and is never shown.
 type Error struct {
-	Code    Code
-	Message string
-	Err     error
-	// TransactionID is set with PaymentAlreadyCharged: the line the payment was charged with, so
-	// that a client that lost its first answer can read it.
-	TransactionID string
-	// Balance is set with InsufficientPoints: the points that can be spent.
-	Balance *int64
-	// RetryAfter is set with RateLimited: the seconds until another try can succeed, at least 1.
-	RetryAfter int
+	Code     Code
+	Reason   string         // a closed word per code
+	Argument string         // the input that is wrong
+	Params   map[string]any // what a front end needs to say it in its own language
+	Message  string
+	Err      error
 }
+
+// The keys of Params. Each has one type, so that every front end can rely on it.
+const (
+	// ParamTransactionID comes with PaymentAlreadyCharged: the id, a string, of the line that the payment was
+	// charged with. A client that lost its first answer reads that line.
+	ParamTransactionID = "transactionId"
+	// ParamBalance comes with InsufficientPoints: the points that can be spent, an int64.
+	ParamBalance = "balance"
+	// ParamRetryAfter comes with RateLimited: the seconds until another try can succeed, an int of at least 1.
+	ParamRetryAfter = "retryAfter"
+	// ParamLimit comes with InvalidArgument and RefundNotPossible: the bound that the input broke, an int64.
+	ParamLimit = "limit"
+)
 
 func (e *Error) Error() string {
 	if e.Err == nil {
@@ -53,7 +63,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// CodeOf is the code of the first *Error in err's chain, Internal for any other error, and empty for nil.
+// CodeOf returns the code of the first *Error in err's chain, Internal for any other error, and "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -64,12 +74,39 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
+// New returns an Error with a code and a message.
 func New(code Code, format string, args ...any) error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Contained calls do and makes an error of its panic, with the stack for the log. On a goroutine that net/http did not
-// start, a panic would end the process, and with it everybody's requests.
+// Refuse returns an Error with a reason, which is one of the closed words of its code.
+func Refuse(code Code, reason, format string, args ...any) error {
+	return &Error{Code: code, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// Invalid returns an Error InvalidArgument that names the wrong input.
+func Invalid(argument, format string, args ...any) error {
+	return &Error{Code: InvalidArgument, Argument: argument, Message: fmt.Sprintf(format, args...)}
+}
+
+// Param returns the value that the first *Error in err's chain has for key, if it has one of that type.
+func Param[T any](err error, key string) (value T, ok bool) {
+	if e, isRefusal := errors.AsType[*Error](err); isRefusal {
+		value, ok = e.Params[key].(T)
+	}
+	return value, ok
+}
+
+// ReasonOf returns the reason of the first *Error in err's chain, and "" if it has none.
+func ReasonOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	return ""
+}
+
+// RecoverPanic calls do and turns its panic into an error that has the stack, for the log. A panic on a
+// goroutine that net/http did not start would end the process with all its requests.
 func RecoverPanic(do func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -79,8 +116,8 @@ func RecoverPanic(do func() error) (err error) {
 	return do()
 }
 
-// Summarize returns one of the errors, and how many there are: with the gateway down all are the same. One that is not the
-// gateway's says more.
+// Summarize returns one of the errors and their number, because with the gateway down all are alike. An
+// Internal error says more than a refusal, so it comes first.
 func Summarize(of string, errs []error) error {
 	bad := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
 	if len(bad) == 0 {

@@ -1,34 +1,96 @@
 package apierror
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-func HasControl(s string) bool { return strings.ContainsFunc(s, isControl) }
+// CheckText refuses a text that does not have least to most printable characters; name is the input's.
+func CheckText(name, text string, least, most int) error {
+	if n := utf8.RuneCountInString(text); least <= n && n <= most && !HasControl(text) {
+		return nil
+	}
+	amount := fmt.Sprintf("%d to %d", least, most)
+	switch least {
+	case 0:
+		amount = fmt.Sprintf("at most %d", most)
+	case 1:
+		amount = fmt.Sprintf("1 to %d", most)
+	}
+	return limited(name, int64(most), "%s must be %s printable characters.", name, amount)
+}
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }
+// CheckAmount refuses a number outside least and most; unit is what the number counts, such as "won".
+func CheckAmount(name string, n, least, most int64, unit string) error {
+	if least <= n && n <= most {
+		return nil
+	}
+	return limited(name, most, "%s must be from %d to %d %s.", name, least, most, unit)
+}
 
-var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// limited returns an Error InvalidArgument that carries the bound which the input broke.
+func limited(name string, limit int64, format string, args ...any) error {
+	return &Error{Code: InvalidArgument, Argument: name, Params: map[string]any{ParamLimit: limit},
+		Message: fmt.Sprintf(format, args...)}
+}
 
-// ValidID tells whether id has the form of every id that may travel to the gateway or the database. It keeps
-// queries and paths out of the gateway's addresses (contract §5, F1) and NUL out of PostgreSQL.
+// maxReference is how long a caller's own id of a request may be. It is a key of an index.
+const maxReference = 100
+
+// CheckReference refuses what cannot be a caller's own id of a request.
+func CheckReference(name, reference string) error { return CheckText(name, reference, 1, maxReference) }
+
+// HasControl tells whether the text has a character that does not print, or is not UTF-8. Those that turn the
+// direction of writing count as well: they make a line of a log or a list read as something else. PostgreSQL
+// refuses NUL.
+func HasControl(text string) bool { return strings.ContainsFunc(text, isControl) }
+
+// Printable returns the first characters of a text from outside, at most most of them, for a log or a row. A space
+// stands in the place of each unprintable character.
+func Printable(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) > most {
+		runes = append(runes[:most], '…')
+	}
+	for i, r := range runes {
+		if isControl(r) {
+			runes[i] = ' '
+		}
+	}
+	return string(runes)
+}
+
+func isControl(r rune) bool {
+	return r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+}
+
+var (
+	idForm     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	userIDForm = regexp.MustCompile(`^[!-~]{1,128}$`)
+)
+
+// ValidID tells whether id has the form of all ids that travel to the gateway or the database. It keeps queries
+// and paths out of the gateway's addresses (contract §5, F1).
 func ValidID(id string) bool { return idForm.MatchString(id) }
 
+// CheckID refuses what is not a ValidID; name is the input's.
 func CheckID(name, id string) error {
 	if !ValidID(id) {
-		return New(InvalidArgument, "%s must be 1 to 64 letters, digits, hyphens or underscores.", name)
+		return Invalid(name, "%s must be 1 to 64 letters, digits, hyphens or underscores.", name)
 	}
 	return nil
 }
 
-func ValidReference(s string) bool { return s != "" && len(s) <= 100 && !HasControl(s) }
+// ValidUserID tells whether id can be the sub of a token: 1 to 128 characters of printable ASCII without spaces.
+func ValidUserID(id string) bool { return userIDForm.MatchString(id) }
 
-// CheckUserID keeps out what no token's subject can be, and NUL, which PostgreSQL refuses.
+// CheckUserID refuses what is not a ValidUserID: nobody could ever sign in to that wallet.
 func CheckUserID(id string) error {
-	if id == "" || len(id) > 128 || HasControl(id) {
-		return New(InvalidArgument, "userId must be 1 to 128 printable characters.")
+	if !ValidUserID(id) {
+		return Invalid("userId", "userId must be 1 to 128 characters of printable ASCII without spaces.")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package audit proves the books: it runs the SQL by which each domain says what must be true of its tables.
+// Package audit proves the books: the audit runs each domain's invariants as SQL.
 package audit
 
 import (
@@ -8,25 +8,26 @@ import (
 	"gorm.io/gorm"
 )
 
-// Invariant is a sentence about the books and the SQL that finds the rows for which it is false.
+// Invariant is a sentence about the books and the SQL that finds the rows breaking the sentence.
 type Invariant struct {
 	Name   string
-	Broken string // SQL: a query whose column found names the rows
+	Broken string // SQL: a query whose column found names the broken rows
 }
 
 // Finding is a row of the books that breaks an invariant.
 type Finding struct {
 	Invariant string
-	Row       string // which row: a user, a payment's imp_uid or an order's merchant_uid
+	Row       string // the row's name: a user, a payment's imp_uid or an order's merchant_uid
 }
 
 func (f Finding) String() string { return f.Invariant + ": " + f.Row }
 
-// Run (대사) proves the books: it returns every row that breaks one of the invariants, and nothing when they are
-// right. It only reads. At most 100 rows are returned for each invariant.
+// Run (대사) proves the books. The result has every row that breaks one of the invariants, at most
+// 100 for each invariant, and is empty when the books are right. Run only reads.
 func Run(ctx context.Context, db *gorm.DB, invariants []Invariant) ([]Finding, error) {
 	if db.Name() != "postgres" {
-		return checkInvariants(db.WithContext(ctx), invariants) // on SQLite a transaction would keep writers out
+		// On SQLite a transaction would keep writers out.
+		return checkInvariants(db.WithContext(ctx), invariants)
 	}
 	var findings []Finding
 	err := db.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {

@@ -1,7 +1,7 @@
-// Package auth knows who is asking. People sign in elsewhere; what arrives here is a JSON Web Token
-// in the Authorization header, and this package decides whether to believe it. It verifies the
-// token once per request (Verifier.Middleware) and answers two questions for everybody below: who
-// is it (From), and may they (Require). It holds no users, no passwords and no sessions.
+// Package auth identifies callers. People sign in elsewhere; a request carries a JSON Web Token in
+// the Authorization header. The package verifies the token once per request (Verifier.Middleware)
+// and answers two questions for all code below: the caller's identity (From) and the caller's
+// permission (Require). There are no users, passwords or sessions here.
 package auth
 
 import (
@@ -12,34 +12,34 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// Role is what the bearer of a token may do.
+// Role is a permission of a token's bearer.
 type Role string
 
-// The roles that a token may name; any other is ignored.
+// The roles that a token may name; all others are ignored.
 const (
-	RoleUser    Role = "user"    // a person, acting on their own points; the default
-	RoleService Role = "service" // a trusted backend, which may spend a user's points
+	RoleUser    Role = "user"    // a person with points of their own; the default
+	RoleService Role = "service" // a trusted backend, allowed to spend a user's points
 	RoleAdmin   Role = "admin"   // an operator
 )
 
-// Identity is who is asking, as a verified token says.
+// Identity is the caller, as described by a verified token.
 type Identity struct {
 	// UserID is the token's "sub": 1 to 128 bytes of printable ASCII without spaces.
 	UserID string
-	// Roles is what the token names of the known roles, or RoleUser when it names none of them. One
-	// role does not contain another: an admin who has points is "user" and "admin".
+	// Roles lists the known roles in the token, or RoleUser when the token names no known role. One
+	// role does not contain another: an admin with points is "user" and "admin".
 	Roles []Role
-	// Name, Email and Phone prefill the payment window, if the token tells them (the claims name,
-	// email and phone_number of OpenID Connect). They prove nothing.
+	// Name, Email and Phone prefill the payment window if the token has the claims name, email and
+	// phone_number of OpenID Connect. The fields prove no identity.
 	Name, Email, Phone string
-	// ExpiresAt (UTC) is when the token ends; a subscription must not outlive it.
+	// ExpiresAt (UTC) is the token's end; a subscription must not outlive the token.
 	ExpiresAt time.Time
 }
 
 // Has tells whether the identity carries the role.
 func (i Identity) Has(role Role) bool { return slices.Contains(i.Roles, role) }
 
-// outcome is what the middleware learnt from a request's token.
+// outcome is the middleware's verdict on a request's token.
 type outcome struct {
 	identity Identity
 	err      error
@@ -47,19 +47,19 @@ type outcome struct {
 
 type outcomeKey struct{}
 
-// From is who is asking. Without a valid token it is a *apierror.Error with the code UNAUTHENTICATED,
-// in the same words whatever was wrong with the token. Its Err is a *Refusal, whose Reason may be
-// shown.
+// From returns the caller's identity. Without a valid token the error is an *apierror.Error with
+// the code UNAUTHENTICATED, in the same words for every fault of a token. The error's Err is a
+// *Refusal, whose Reason may be shown.
 func From(ctx context.Context) (Identity, error) {
 	a, ok := ctx.Value(outcomeKey{}).(outcome)
 	if !ok {
-		return Identity{}, unauthenticated(errMissing)
+		return Identity{}, newUnauthenticatedError(errMissing)
 	}
 	return a.identity, a.err
 }
 
-// Require is From for callers that need one of the roles: a *apierror.Error with the code FORBIDDEN
-// when the token is good but carries none of them.
+// Require is From for callers that need one of the roles: an *apierror.Error with the code
+// FORBIDDEN when a valid token carries none of the roles.
 func Require(ctx context.Context, roles ...Role) (Identity, error) {
 	identity, err := From(ctx)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"pointcharge/internal/auth"
 )
 
-// serve sends the Authorization headers through v and returns what the handler behind it learns.
+// serve sends the Authorization headers through v and returns the identity that the handler behind
+// v sees.
 func serve(v *auth.Verifier, authorization ...string) (auth.Identity, error) {
 	var identity auth.Identity
 	var err error
@@ -44,7 +45,7 @@ func TestMiddlewareFindsTheToken(t *testing.T) {
 	}
 }
 
-func TestMiddlewareLeavesTheRefusalToOthers(t *testing.T) {
+func TestMiddlewareRefusesNoRequest(t *testing.T) {
 	t.Parallel()
 	token := hs256(t, claims("minsu"))
 	tests := map[string][]string{
@@ -71,7 +72,7 @@ func TestMiddlewareLeavesTheRefusalToOthers(t *testing.T) {
 	}
 }
 
-func TestWithoutMiddlewareNobodyIsAsking(t *testing.T) {
+func TestWithoutMiddlewareThereIsNoCaller(t *testing.T) {
 	t.Parallel()
 	_, err := auth.From(t.Context())
 	wantCode(t, err, apierror.Unauthenticated)
@@ -132,7 +133,7 @@ func TestSignedTokenIsBelieved(t *testing.T) {
 	}
 }
 
-func TestSignRefusesWhatNobodyWouldBelieve(t *testing.T) {
+func TestSignRefusesTokensThatNoVerifierAccepts(t *testing.T) {
 	t.Parallel()
 	later := time.Now().Add(time.Hour)
 	tests := map[string]struct {

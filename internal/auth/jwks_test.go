@@ -26,7 +26,7 @@ import (
 	"pointcharge/internal/auth"
 )
 
-// issuer is a pretend identity provider that publishes its keys.
+// issuer is a pretend identity provider with published keys.
 type issuer struct {
 	*httptest.Server
 

@@ -13,8 +13,8 @@ import (
 
 const maxKeySetBytes = 1 << 20
 
-// usableKeys removes from a fetched key set what is no usable key. The library would refuse the
-// whole set for one of them, and an issuer adds kinds of keys without asking.
+// usableKeys removes unusable keys from a fetched key set. The library would refuse the whole set
+// for a single unusable key, and an issuer adds kinds of keys without notice.
 type usableKeys struct {
 	http.RoundTripper
 
@@ -32,14 +32,14 @@ func (u usableKeys) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if body, err = u.filter(body); err != nil {
+	if body, err = u.filterKeySet(body); err != nil {
 		return nil, err
 	}
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return response, nil
 }
 
-func (u usableKeys) filter(body []byte) ([]byte, error) {
+func (u usableKeys) filterKeySet(body []byte) ([]byte, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -12,21 +11,21 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// Reason is why a caller is not authenticated, as far as the caller may know: which check of a
-// token failed helps only a forger.
+// Reason tells a caller why authentication failed. The failed check of a token is not part of a
+// Reason, because only a forger would profit.
 type Reason string
 
 // The reasons.
 const (
 	ReasonMissing Reason = "MISSING" // no bearer token: sign in
-	ReasonExpired Reason = "EXPIRED" // a token that was good: refresh it
-	ReasonInvalid Reason = "INVALID" // a token that is not and was not good
+	ReasonExpired Reason = "EXPIRED" // the token was good: refresh the token
+	ReasonInvalid Reason = "INVALID" // the token never was good
 )
 
-// Refusal is the Err of the *apierror.Error with which From, Require and Verify refuse.
+// Refusal is the Err of the *apierror.Error from From, Require and Verify.
 type Refusal struct {
 	Reason Reason
-	Check  string // which check failed, for the log: form, signature, iss, sub, …
+	Check  string // the failed check, for the log: form, signature, iss, sub, …
 	Err    error  // for the log
 }
 
@@ -40,10 +39,11 @@ var (
 	errCritical = errors.New("critical header extensions are not supported")
 )
 
-// unauthenticated has one message for every refusal.
-func unauthenticated(refusal *Refusal) error {
+// newUnauthenticatedError has one message for every refusal.
+func newUnauthenticatedError(refusal *Refusal) error {
 	return &apierror.Error{
 		Code:    apierror.Unauthenticated,
+		Reason:  string(refusal.Reason),
 		Message: "A valid bearer token is required.",
 		Err:     refusal,
 	}
@@ -58,8 +58,8 @@ func newRefusal(token string, err error) *Refusal {
 	return &Refusal{reason, check, err}
 }
 
-// failedCheck names the check that err comes from. A token that failed several fails the one that
-// needs more than a refresh.
+// failedCheck names the check that caused err. When several checks failed, the name is of a check
+// that a refreshed token would fail, too.
 func failedCheck(token string, err error) string {
 	for _, known := range []struct {
 		err   error
@@ -111,15 +111,16 @@ func newRefusalLog() *refusalLog {
 	return &refusalLog{limiters}
 }
 
-// write tells an operator which check failed and how to pass it. It shows nothing of the token.
-func (l *refusalLog) write(log *slog.Logger, refusal *Refusal) {
+// logRefusal tells an operator the failed check and how to pass the check. The log shows no part of
+// the token.
+func (l *refusalLog) logRefusal(log *slog.Logger, refusal *Refusal) {
 	if log != nil && l.limiters[refusal.Check].Allow() {
-		log.LogAttrs(context.Background(), slog.LevelWarn, "token refused", slog.String("check", refusal.Check),
-			slog.String("reason", string(refusal.Reason)), slog.String("explanation", explain(refusal.Check)))
+		log.Warn("token refused", slog.String("check", refusal.Check), slog.String("reason", string(refusal.Reason)),
+			slog.String("explanation", explainCheck(refusal.Check)))
 	}
 }
 
-func explain(check string) string {
+func explainCheck(check string) string {
 	return map[string]string{
 		"size":      "the token is longer than 8 KB; put less into it",
 		"crit":      "the token's header demands extensions (crit), of which none is supported",

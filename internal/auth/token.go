@@ -21,9 +21,9 @@ var (
 	errRoles   = errors.New("the claim with the roles is neither a string nor an array of strings")
 )
 
-// Sign makes an HS256 token that says what the identity says, valid from now until its ExpiresAt.
-// Empty issuer and audience are left out. It refuses what a Verifier would refuse: a short secret,
-// a malformed user id, an ExpiresAt that has passed or is missing.
+// Sign makes an HS256 token for the identity, valid from now until the identity's ExpiresAt. Empty
+// issuer and audience are left out. Sign refuses everything that a Verifier would refuse: a short
+// secret, a malformed user id, an ExpiresAt in the past, a missing ExpiresAt.
 func Sign(secret []byte, identity Identity, issuer, audience string) (string, error) {
 	now := time.Now()
 	if err := checkSignable(secret, identity, now); err != nil {
@@ -60,8 +60,8 @@ func checkSignable(secret []byte, identity Identity, now time.Time) error {
 	return nil
 }
 
-// readIdentity reads verified claims. They are a map because decoding into a struct matches names
-// regardless of case, and "Roles" is somebody else's claim.
+// readIdentity reads verified claims. Claims are a map because decoding into a struct matches names
+// regardless of case, and "Roles" is a foreign claim.
 func readIdentity(claims jwt.MapClaims, rolesClaim string) (Identity, error) {
 	sub := subjectOf(claims["sub"])
 	if !validUserID(sub) {
@@ -79,8 +79,8 @@ func readIdentity(claims jwt.MapClaims, rolesClaim string) (Identity, error) {
 		Email: optionalText(claims["email"]), Phone: optionalText(claims["phone_number"])}, nil
 }
 
-// subjectOf is the user's id as text. Some issuers write the number of a row, which is taken digit
-// by digit: as a float64, two large ids could be one.
+// subjectOf returns the user's id as text. Some issuers write the number of a row, and each digit
+// counts: as a float64, two large ids could be equal.
 func subjectOf(claim any) string {
 	switch v := claim.(type) {
 	case string:
@@ -93,8 +93,8 @@ func subjectOf(claim any) string {
 	return ""
 }
 
-// findClaim returns the claim at path, nil if there is none. The path is the name of a claim, with
-// dots and all (https://shop.example/roles), or names of nested claims with dots between them
+// findClaim returns the claim at path, or nil. The path is a claim's whole name, dots included
+// (https://shop.example/roles), or the names of nested claims with dots in between
 // (realm_access.roles).
 func findClaim(claims map[string]any, path string) any {
 	if claim, ok := claims[path]; ok {
@@ -113,13 +113,13 @@ func findClaim(claims map[string]any, path string) any {
 	return nil
 }
 
-// optionalText is a claim that is nice to have: anything but a string counts as missing.
+// optionalText returns an optional claim; a claim of another type than string counts as missing.
 func optionalText(claim any) string {
 	text, _ := claim.(string)
 	return text
 }
 
-// validUserID keeps out what a log line, a URL or PostgreSQL (which refuses NUL) would trip over.
+// validUserID refuses characters that break a log line, a URL or PostgreSQL (NUL).
 func validUserID(s string) bool {
 	if s == "" || len(s) > maxUserID {
 		return false

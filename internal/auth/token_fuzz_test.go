@@ -17,8 +17,8 @@ import (
 	"pointcharge/internal/auth"
 )
 
-// FuzzToken sends anything as an Authorization header. Whoever is believed brought a token that
-// this test, with a reading of RFC 7515 of its own, finds signed with the secret, of the issuer,
+// FuzzToken sends arbitrary text as an Authorization header. The verifier may only believe a token
+// that the test, with a separate reading of RFC 7515, finds signed with the secret, of the issuer,
 // and not expired.
 func FuzzToken(f *testing.F) {
 	good := hs256(f, claims("minsu"))

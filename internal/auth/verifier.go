@@ -17,25 +17,26 @@ import (
 )
 
 const (
-	// leeway forgives clocks that disagree a little.
+	// leeway forgives small differences between clocks.
 	leeway = 30 * time.Second
-	// maxTokenBytes bounds what is decoded before the signature is known to be good.
+	// maxTokenBytes bounds the bytes to decode before the signature is verified.
 	maxTokenBytes = 8 << 10
 
 	keysTimeout = 5 * time.Second
-	// keysRefresh is how long a key that the issuer withdrew is still believed.
+	// keysRefresh is how long a withdrawn key is still believed.
 	keysRefresh = 5 * time.Minute
-	// keysOnDemand is how often tokens with unknown keys may make us ask the issuer.
+	// keysOnDemand is the least time between two requests to the issuer for unknown keys.
 	keysOnDemand = 10 * time.Second
 )
 
-// Verifier tells good tokens from bad ones. It is safe for concurrent use.
+// Verifier verifies tokens and is safe for concurrent use.
 type Verifier struct {
-	// RolesClaim is where a token has the roles: a claim's name, or names of nested claims with
-	// dots between them. Empty means roles. The claim is an array, or a string with spaces between
-	// roles.
+	// RolesClaim is the token's claim with the roles: a claim's name, or names of nested claims
+	// with dots in between. Empty means "roles". The claim's value is an array, or a string with
+	// spaces between roles.
 	RolesClaim string
-	// Log gets a line when a token is refused, once a minute for each kind of refusal; nil is none.
+	// Log gets a line when a token is refused, once a minute for each kind of refusal; nil logs no
+	// refusals.
 	Log *slog.Logger
 
 	parser   *jwt.Parser
@@ -43,9 +44,10 @@ type Verifier struct {
 	refusals *refusalLog
 }
 
-// NewHS256 believes tokens signed with the shared secret. A token's issuer and audience are checked
-// when they are not empty here. It panics when the secret is shorter than MinSecret: the
-// configuration has checked it, and an empty secret would believe everybody.
+// NewHS256 returns a verifier for tokens signed with the shared secret. A token's issuer and
+// audience are checked unless issuer and audience are empty here. NewHS256 panics when the secret
+// is shorter than MinSecret: the configuration has checked the length, and an empty secret would
+// believe every forger.
 func NewHS256(secret []byte, issuer, audience string) *Verifier {
 	if len(secret) < MinSecret {
 		panic(fmt.Sprintf("auth: HS256 secret shorter than %d bytes", MinSecret))
@@ -54,22 +56,23 @@ func NewHS256(secret []byte, issuer, audience string) *Verifier {
 	return newVerifier(key, issuer, audience, "HS256")
 }
 
-// NewJWKS believes tokens signed with a key that the issuer publishes at url (a JSON Web Key Set).
-// The keys are fetched now, every five minutes until ctx ends, and when a token names an unknown
-// key (at most once in ten seconds), so a rotated key works at once and a withdrawn one stops
-// within minutes.
+// NewJWKS returns a verifier for tokens signed with a key that the issuer publishes at url (a JSON
+// Web Key Set). The keys are fetched now, every five minutes until ctx ends, and when a token names
+// an unknown key (at most once in ten seconds). So a rotated key works at once and a withdrawn key
+// stops within minutes.
 //
-// An issuer that cannot be reached is no error, now or later: it is logged, the keys known so far
-// stay good, and with none every token is refused until one of the fetches above succeeds. A server
-// that refuses to start because its neighbour is restarting would turn one outage into two. The
-// first fetch is waited for, five seconds at most. The error is for a url that is not one.
+// An unreachable issuer is no error, now or later: the failure is logged, the known keys stay good,
+// and without any key every token is refused until a fetch succeeds. A server refusing to start
+// because of a restarting neighbour would turn one outage into two. NewJWKS waits for the first
+// fetch, five seconds at most. The error is for a malformed url.
 func NewJWKS(ctx context.Context, url, issuer, audience string, log *slog.Logger) (*Verifier, error) {
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{url}, keyfunc.Override{
 		HTTPTimeout:       keysTimeout,
 		RefreshInterval:   keysRefresh,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(keysOnDemand), 1),
-		// Also the deadline of the fetch itself, so it cannot be shorter. Only one caller ever
-		// waits for the limiter: the next one's turn is further away than this, and fails at once.
+		// Also the deadline of the fetch, so a shorter time is impossible. Only one caller ever
+		// waits for the limiter: the next caller's turn is further away than keysTimeout, so the
+		// next caller fails at once.
 		RateLimitWaitMax: keysTimeout,
 		Client:           outgoing.NewClient(usableKeys{http.DefaultTransport, log}),
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
@@ -81,15 +84,15 @@ func NewJWKS(ctx context.Context, url, issuer, audience string, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("key set %s: %w", url, err)
 	}
-	// keys.Keyfunc uses ctx, not the request's: a caller who hangs up must not waste the fetch that
-	// everybody waits for.
+	// keys.Keyfunc uses ctx, not the request's context: a departing caller must not waste a fetch
+	// with other callers waiting.
 	verifier := newVerifier(keys.Keyfunc, issuer, audience, "RS256", "PS256", "ES256", "EdDSA")
 	verifier.Log = log
 	return verifier, nil
 }
 
-// newVerifier takes the algorithms from us and never from the token: that is what keeps out "none",
-// and HS256 tokens signed with a public key (RFC 8725 §2.1).
+// newVerifier takes the algorithms as arguments and never from the token. So the algorithm "none"
+// and HS256 tokens signed with a public key are refused (RFC 8725 §2.1).
 func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string) *Verifier {
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(algorithms),
@@ -107,8 +110,8 @@ func newVerifier(key jwt.Keyfunc, issuer, audience string, algorithms ...string)
 	return &Verifier{parser: jwt.NewParser(options...), key: rejectCriticalExtensions(key), refusals: newRefusalLog()}
 }
 
-// rejectCriticalExtensions refuses tokens that name extensions which must be understood (RFC 7515
-// §4.1.11): we understand none, and the library does not look.
+// rejectCriticalExtensions refuses tokens with critical extensions (RFC 7515 §4.1.11): the server
+// understands no extension, and the library does not check.
 func rejectCriticalExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		if _, ok := token.Header["crit"]; ok {
@@ -118,18 +121,18 @@ func rejectCriticalExtensions(key jwt.Keyfunc) jwt.Keyfunc {
 	}
 }
 
-// Verify is who the token speaks for, or a *point.Error with the code UNAUTHENTICATED.
+// Verify returns the identity in the token, or an *apierror.Error with the code UNAUTHENTICATED.
 func (v *Verifier) Verify(token string) (Identity, error) {
-	identity, err := v.verify(token)
+	identity, err := v.verifyToken(token)
 	if err != nil {
 		refusal := newRefusal(token, err)
-		v.refusals.write(v.Log, refusal)
-		return Identity{}, unauthenticated(refusal)
+		v.refusals.logRefusal(v.Log, refusal)
+		return Identity{}, newUnauthenticatedError(refusal)
 	}
 	return identity, nil
 }
 
-func (v *Verifier) verify(token string) (Identity, error) {
+func (v *Verifier) verifyToken(token string) (Identity, error) {
 	if len(token) > maxTokenBytes {
 		return Identity{}, errTooLong
 	}
@@ -140,26 +143,26 @@ func (v *Verifier) verify(token string) (Identity, error) {
 	return readIdentity(claims, cmp.Or(v.RolesClaim, "roles"))
 }
 
-// Middleware leaves in the request's context what From and Require answer with. It rejects nothing
-// by itself: some of what lies behind it is for everybody.
+// Middleware stores the token's outcome in the request's context, for From and Require. Middleware
+// refuses no request: parts of the server are open to all callers.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), outcomeKey{}, v.authenticate(r.Header))
+		ctx := context.WithValue(r.Context(), outcomeKey{}, v.authenticateRequest(r.Header))
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-func (v *Verifier) authenticate(header http.Header) outcome {
+func (v *Verifier) authenticateRequest(header http.Header) outcome {
 	token, missing := bearerToken(header)
 	if missing != nil {
-		return outcome{err: unauthenticated(missing)}
+		return outcome{err: newUnauthenticatedError(missing)}
 	}
 	identity, err := v.Verify(token)
 	return outcome{identity: identity, err: err}
 }
 
-// bearerToken is the token of the one Authorization header. With two of them, a proxy in front of
-// us and we could each believe another one.
+// bearerToken returns the token of the only Authorization header. With two headers, a proxy in
+// front and the server could each believe a different one.
 func bearerToken(header http.Header) (string, *Refusal) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {

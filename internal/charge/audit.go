@@ -18,22 +18,34 @@ func cancellationInvariants() []audit.Invariant {
 				JOIN point_transactions t ON t.imp_uid = p.imp_uid AND t.kind = 'CHARGE'
 				LEFT JOIN payment_cancellations c ON c.imp_uid = p.imp_uid
 			WHERE p.problem <> 'CANCELLED_AMOUNT' GROUP BY p.imp_uid, p.cancelled_amount
-			HAVING COALESCE(SUM(c.amount), 0) <> p.cancelled_amount`},
-		{Name: "clawed back are the points of what was cancelled", Broken: `
+			HAVING COALESCE(SUM(c.amount - c.confirmed_amount), 0) <> p.cancelled_amount`},
+		{Name: "each kind gives back its share of what was cancelled", Broken: `
+			SELECT found FROM (` + bookedShares + `) booked WHERE old = 0 AND
+				(points <> order_points - order_points * (price - cancelled) / price
+				OR bonus_points <> order_bonus_points - order_bonus_points * (price - cancelled) / price)
+			UNION ALL SELECT found FROM (` + bookedShares + `) booked WHERE old = 1 AND -- before shares were rounded up
+				(points <> order_points * cancelled / price OR bonus_points <> order_bonus_points * cancelled / price)`},
+		{Name: "clawed back are the points of what was cancelled, less those that had expired", Broken: `
 			SELECT o.imp_uid AS found FROM charge_orders o WHERE o.imp_uid IS NOT NULL AND
 				COALESCE((SELECT -SUM(t.amount) FROM point_transactions t
 					WHERE t.imp_uid = o.imp_uid AND t.kind = 'CHARGE_CANCEL'), 0) <>
-				(SELECT o.points * CAST(COALESCE(SUM(c.amount), 0) AS bigint) / o.price
-					+ o.bonus_points * CAST(COALESCE(SUM(c.amount), 0) AS bigint) / o.price
-					FROM payment_cancellations c WHERE c.imp_uid = o.imp_uid)`},
+				COALESCE((SELECT SUM(c.points + c.bonus_points - c.expired_points - c.expired_bonus_points)
+					FROM payment_cancellations c WHERE c.imp_uid = o.imp_uid), 0)`},
+		{Name: "points that expired stand for a cancellation once", Broken: `
+			SELECT c.imp_uid AS found FROM payment_cancellations c GROUP BY c.imp_uid
+			HAVING SUM(c.expired_points) > ` + expiredOf("CHARGE") + ` OR SUM(c.expired_bonus_points) > ` + expiredOf("BONUS")},
 		{Name: "a paid order's status follows what was cancelled of its payment", Broken: `
-			SELECT o.merchant_uid AS found FROM charge_orders o JOIN payments p ON p.imp_uid = o.imp_uid
-			WHERE o.status <> CASE WHEN p.cancelled_amount = 0 THEN 'PAID'
-				WHEN p.cancelled_amount < p.amount THEN 'PARTIALLY_CANCELLED' ELSE 'CANCELLED' END`},
-		{Name: "a refund that is done was cancelled at the gateway", Broken: `
+			SELECT o.merchant_uid AS found FROM charge_orders o JOIN (
+				SELECT p.imp_uid, p.amount, CASE WHEN p.cancelled_amount > b.booked THEN p.cancelled_amount ELSE b.booked END AS cancelled
+				FROM payments p JOIN (SELECT p.imp_uid, COALESCE(SUM(c.amount - c.confirmed_amount), 0) AS booked
+					FROM payments p LEFT JOIN payment_cancellations c ON c.imp_uid = p.imp_uid GROUP BY p.imp_uid) b ON b.imp_uid = p.imp_uid
+			) p ON p.imp_uid = o.imp_uid
+			WHERE o.status <> CASE WHEN p.cancelled = 0 THEN 'PAID'
+				WHEN p.cancelled < p.amount THEN 'PARTIALLY_CANCELLED' ELSE 'CANCELLED' END`},
+		{Name: "a refund that is done was cancelled at the gateway, unless an operator decided so", Broken: `
 			SELECT r.id AS found FROM refunds r JOIN payments p ON p.imp_uid = r.imp_uid
 				LEFT JOIN charge_orders o ON o.imp_uid = r.imp_uid
-			WHERE r.status = 'DONE' AND r.cancelled_before + r.amount > CASE WHEN o.imp_uid IS NULL THEN p.cancelled_amount
+			WHERE r.status = 'DONE' AND r.id NOT IN (SELECT refund_id FROM refund_decisions WHERE outcome = 'BOOK') AND r.cancelled_before + r.amount > CASE WHEN o.imp_uid IS NULL THEN p.cancelled_amount
 				ELSE (SELECT COALESCE(SUM(c.amount), 0) FROM payment_cancellations c WHERE c.imp_uid = r.imp_uid) END`},
 		// One that was released, and turned up only afterwards, is on the list of problems as ACCEPTED_CANCELLED.
 		{Name: "no payment is accepted by hand while or after it is given back", Broken: `
@@ -44,6 +56,24 @@ func cancellationInvariants() []audit.Invariant {
 				ON c.imp_uid = t.imp_uid AND c.cancellation_id = t.cancellation_id
 			WHERE t.kind = 'CHARGE_CANCEL' AND c.imp_uid IS NULL`},
 	}
+}
+
+// bookedShares is, for each order with booked cancellations, what they take back in all. old is 1 while all of them are
+// from the time when parts of a point were rounded down.
+const bookedShares = `SELECT o.imp_uid AS found, o.price, o.points AS order_points, o.bonus_points AS order_bonus_points,
+		CAST(SUM(c.amount - c.confirmed_amount) AS bigint) AS cancelled, SUM(c.points) AS points, SUM(c.bonus_points) AS bonus_points,
+		MIN(CASE WHEN c.rounded_down THEN 1 ELSE 0 END) AS old
+	FROM charge_orders o JOIN payment_cancellations c ON c.imp_uid = o.imp_uid
+	GROUP BY o.imp_uid, o.price, o.points, o.bonus_points`
+
+// expiredOf is the SQL of how many points of the lot that a line of that kind made have expired, for the payment c.
+func expiredOf(kind string) string {
+	return `COALESCE((SELECT SUM(u.amount) FROM point_transactions t
+		JOIN point_lots l ON l.transaction_id = t.id
+		JOIN lot_uses u ON u.lot_id = l.id
+		JOIN point_transactions e ON e.id = u.transaction_id
+		LEFT JOIN point_transactions undone ON undone.id = e.reverses_id
+		WHERE t.imp_uid = c.imp_uid AND t.kind = '` + kind + `' AND (e.kind = 'EXPIRE' OR undone.kind = 'EXPIRE')), 0)`
 }
 
 func creditInvariants() []audit.Invariant {
@@ -85,5 +115,15 @@ func creditInvariants() []audit.Invariant {
 				LEFT JOIN point_transactions t ON t.imp_uid = p.imp_uid AND t.kind = 'CHARGE'
 			WHERE (p.status = 'paid' OR (p.status = 'cancelled' AND p.cancelled_amount > 0))
 				AND p.amount > p.cancelled_amount AND p.problem = '' AND t.id IS NULL`},
+		{Name: "a problem has a state, and only a problem does", Broken: `
+			SELECT imp_uid AS found FROM payments WHERE (problem = '') <> (problem_state = '')`},
+		{Name: "a payment that was accepted by hand says so, and no other", Broken: `
+			SELECT p.imp_uid AS found FROM payments p LEFT JOIN resolutions r ON r.imp_uid = p.imp_uid AND r.transaction_id IS NOT NULL
+			WHERE (p.accepted_deposit_count IS NULL) <> (r.id IS NULL) OR p.accepted_deposit_count <> r.deposit_count`},
+		{Name: "the counts of problems are right", Broken: `
+			SELECT problem_state || ' ' || problem AS found FROM (
+				SELECT problem_state, problem, COUNT(*) AS n FROM payments WHERE problem_state <> '' GROUP BY problem_state, problem
+				UNION ALL SELECT problem_state, problem, -SUM(payments) FROM payment_problem_counts GROUP BY problem_state, problem
+			) counts GROUP BY problem_state, problem HAVING SUM(n) <> 0`},
 	}
 }

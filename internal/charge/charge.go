@@ -50,8 +50,8 @@ func (s *Service) Charge(ctx context.Context, userID, impUID string) (point.Tran
 	case refusal != nil:
 		return point.Transaction{}, refusal
 	case *written.order.ClaimID != claimID:
-		return point.Transaction{}, &apierror.Error{Code: apierror.PaymentAlreadyCharged, TransactionID: written.line.ID,
-			Message: "This payment was charged before."}
+		return point.Transaction{}, &apierror.Error{Code: apierror.PaymentAlreadyCharged, Message: "This payment was charged before.",
+			Params: map[string]any{apierror.ParamTransactionID: written.line.ID}}
 	}
 	return *written.line, nil
 }
@@ -68,20 +68,40 @@ func (s *Service) Sync(ctx context.Context, actor point.Actor, impUID string) (P
 	return s.ApplyPayment(ctx, actor, payment)
 }
 
-// SyncOrder syncs every attempt to pay the order merchantUID: the paid one counts, not the newest
-// (contract §5, F28). It refuses as Sync does, after it has synced those that it could.
+// SyncOrder syncs the attempts to pay the order merchantUID: the paid one counts, not the newest
+// (contract §5, F28). Attempts that are in the books as they are cost nothing, and of attempts without money the first
+// 100 are kept. It refuses as Sync does, after it has synced those that it could.
 func (s *Service) SyncOrder(ctx context.Context, actor point.Actor, merchantUID string) ([]Payment, error) {
 	if err := apierror.CheckID("merchantUid", merchantUID); err != nil {
 		return nil, err
 	}
 	payments, err := s.Gateway.Payments(ctx, merchantUID)
+	written, failed := s.readWritten(ctx, payments)
+	if failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	kept := len(written)
 	for i, p := range payments {
-		var failed error
-		if payments[i], failed = s.ApplyPayment(ctx, actor, p); failed != nil {
+		w, known := written[p.ImpUID]
+		if known && w.isSettled(p) {
+			payments[i] = w.Payment
+			continue
+		}
+		if !known && s.isWithoutMoney(p) {
+			if kept++; kept > maxKeptAttempts {
+				continue
+			}
+		}
+		if payments[i], failed = s.applyInTransaction(ctx, actor, p); failed != nil {
 			err = errors.Join(err, failed)
 		}
 	}
 	return payments, err
+}
+
+// isWithoutMoney tells whether the attempt is worth nothing to this server.
+func (s *Service) isWithoutMoney(p Payment) bool {
+	return p.VirtualAccount.Number == "" && (!p.wasPaid() || p.Sandbox == s.Live)
 }
 
 // FetchPayment asks the gateway. No transaction is open here, so a slow gateway holds no connection (F34).
@@ -100,7 +120,26 @@ func (s *Service) FetchPayment(ctx context.Context, impUID string) (Payment, err
 	return payment, nil
 }
 
+// ApplyPayment merges the gateway's answer about a payment into the books, and returns what is written then. It writes
+// nothing, and locks nothing, when the answer says what is written.
 func (s *Service) ApplyPayment(ctx context.Context, actor point.Actor, payment Payment) (Payment, error) {
+	written, err := s.readWritten(ctx, []Payment{payment})
+	if err != nil {
+		return Payment{}, err
+	}
+	w, known := written[payment.ImpUID]
+	if !known || !w.isSettled(payment) {
+		return s.applyInTransaction(ctx, actor, payment)
+	}
+	now := s.points.CurrentTime()
+	if w.Credited && w.isLookDue(now) {
+		err = database.Transact(ctx, s.db, func(tx *gorm.DB) error { return w.recordLook(tx, now) })
+	}
+	w.Cancellations, w.Deposits = payment.Cancellations, payment.Deposits
+	return w.Payment, err
+}
+
+func (s *Service) applyInTransaction(ctx context.Context, actor point.Actor, payment Payment) (Payment, error) {
 	var written paymentState
 	rules := s.applyRules(actor, "")
 	err := database.Transact(ctx, s.db, func(tx *gorm.DB) (err error) {
@@ -116,14 +155,19 @@ func (s *Service) ApplyPayment(ctx context.Context, actor point.Actor, payment P
 // applyRules is what apply needs to know besides the payment.
 type applyRules struct {
 	live      bool
+	discounts bool        // whether a promotion may pay a part of the price
 	actor     point.Actor // who caused it; stored with every line
 	caller    string      // who claims the payment; empty for callers who claim nothing
 	now       time.Time
+	points    *point.Service
 	lifetimes point.Lifetimes
+
+	maxOrderAge time.Duration
 }
 
 func (s *Service) applyRules(actor point.Actor, caller string) applyRules {
-	return applyRules{live: s.Live, actor: actor, caller: caller, now: s.points.CurrentTime(), lifetimes: s.points.Lifetimes}
+	return applyRules{live: s.Live, discounts: s.AcceptDiscounts, actor: actor, caller: caller, now: s.points.CurrentTime(),
+		points: s.points, lifetimes: s.points.Lifetimes, maxOrderAge: s.maxOrderAge()}
 }
 
 // paymentState is what stands written about one payment.
@@ -131,6 +175,8 @@ type paymentState struct {
 	order   Order // zero when the payment's merchant_uid is none of ours
 	payment Payment
 	line    *point.Transaction // the CHARGE line, once there is one
+
+	bookings bookings // its cancellations in the books; see readBookings
 }
 
 // apply merges the gateway's whole answer about one payment into the books. It only moves forward, so
@@ -140,9 +186,7 @@ func apply(tx *gorm.DB, r applyRules, answer Payment) (paymentState, error) {
 	if err != nil {
 		return paymentState{}, err
 	}
-	answer.UserID, answer.SyncedAt, answer.DepositCount = order.UserID, r.now, len(answer.Deposits)
-	answer.Problem = r.validate(order, answer)
-	payment, err := upsertPayment(tx, answer)
+	payment, err := r.mergePayment(tx, order, answer)
 	if err != nil {
 		return paymentState{}, err
 	}
@@ -157,6 +201,9 @@ func apply(tx *gorm.DB, r applyRules, answer Payment) (paymentState, error) {
 		}
 	case order.mayAwaitDeposit(payment):
 		err = written.updateDepositDeadline(tx, r)
+	}
+	if err == nil && payment.Status == Failed {
+		err = written.recordFailure(tx)
 	}
 	if err == nil && written.line == nil && payment.wasPaid() {
 		err = written.applyUncreditedCancellations(tx, r.now)
@@ -187,14 +234,18 @@ func (r applyRules) validate(o Order, p Payment) Problem {
 		return WrongDeposit
 	case o.isPaidBy(p):
 		return NoProblem
-	case o.AcceptedImpUID != nil && *o.AcceptedImpUID == p.ImpUID:
-		return Accepted
+	case p.AcceptedDepositCount != nil:
+		return p.findSinceAccepted()
 	case p.Amount > 0 && !p.HoldsMoney() && !p.depositsAreWrong():
 		return NoProblem // nobody paid, or all of it was given back
 	case r.findMismatch(o, p) != NoProblem:
 		return r.findMismatch(o, p)
 	case o.ImpUID != nil:
 		return OrderAlreadyPaid
+	case o.ClosingID != nil:
+		return OrderClosed
+	case r.isLate(o, p):
+		return Late
 	case p.historyIsWrong():
 		return WrongCancellations
 	case p.depositsAreWrong():
@@ -205,6 +256,32 @@ func (r applyRules) validate(o Order, p Payment) Problem {
 	return NoProblem
 }
 
+// findSinceAccepted returns what happened to a payment after an operator gave points for it by hand. The shop must take
+// back the points of what was cancelled by hand, too.
+func (p Payment) findSinceAccepted() Problem {
+	switch {
+	case p.CancelledAmount > 0:
+		return AcceptedCancelled
+	case p.DepositCount > *p.AcceptedDepositCount:
+		return WrongDeposit
+	}
+	return Accepted
+}
+
+// isLate tells whether the payment was made when its order was too old. A deposit before its account's deadline is in
+// time, and so is a payment that was made in time and is heard of only now.
+func (r applyRules) isLate(o Order, p Payment) bool {
+	end := o.CreatedAt.Add(r.maxOrderAge)
+	if o.ExpiresAt.After(end) {
+		end = o.ExpiresAt
+	}
+	paidAt := r.now
+	if p.PaidAt != nil && p.PaidAt.Before(paidAt) {
+		paidAt = *p.PaidAt
+	}
+	return paidAt.After(end)
+}
+
 // findMismatch says why the payment is none for the order, whether it is paid or not.
 func (r applyRules) findMismatch(o Order, p Payment) Problem {
 	switch {
@@ -212,10 +289,16 @@ func (r applyRules) findMismatch(o Order, p Payment) Problem {
 		return WrongMode
 	case o.MerchantUID == "":
 		return UnknownOrder
+	case p.issuesKey():
+		return KeyIssuing
 	case p.Currency != o.Currency: // ten dollars are not ten won (F24)
 		return WrongCurrency
 	case p.Amount != o.Price:
 		return WrongAmount
+	case p.Discount > 0 && !r.discounts:
+		return Discounted
+	case p.Escrow:
+		return InEscrow
 	}
 	return NoProblem
 }
@@ -257,16 +340,25 @@ func (b *paymentState) credit(tx *gorm.DB, r applyRules) error {
 
 // applyCancellations takes a credited payment further: it books new cancellations and moves the order's status along.
 func (b *paymentState) applyCancellations(tx *gorm.DB, r applyRules) error {
-	if b.line == nil {
-		b.line = new(point.Transaction)
-		if err := tx.Where("imp_uid = ? AND kind = ?", b.payment.ImpUID, point.KindCharge).Take(b.line).Error; err != nil {
-			return fmt.Errorf("read the charge line: %w", err)
-		}
+	if err := b.readLine(tx); err != nil {
+		return err
 	}
 	if err := b.clawBack(tx, r); err != nil {
 		return err
 	}
-	return b.setStatus(tx, paidStatus(b.payment))
+	return b.setStatus(tx, b.order.statusAfter(b.cancelledInAll()))
+}
+
+// readLine reads the CHARGE line of a credited payment, unless it is there.
+func (b *paymentState) readLine(tx *gorm.DB) error {
+	if b.line != nil {
+		return nil
+	}
+	b.line = new(point.Transaction)
+	if err := tx.Where("imp_uid = ? AND kind = ?", b.payment.ImpUID, point.KindCharge).Take(b.line).Error; err != nil {
+		return fmt.Errorf("read the charge line: %w", err)
+	}
+	return nil
 }
 
 // claim notes that claimID took the line home, unless another Charge did so before. The id tells our

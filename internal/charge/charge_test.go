@@ -51,8 +51,8 @@ func TestF3F35ARepeatedChargeIsRefusedAndNamesTheLine(t *testing.T) {
 		for range 3 {
 			_, err = w.Charge(w.Context(), "minji", impUID)
 			w.WantCode(err, apierror.PaymentAlreadyCharged)
-			if refusal, _ := errors.AsType[*apierror.Error](err); refusal.TransactionID != line.ID {
-				w.Fatalf("the refusal names %q, want %q", refusal.TransactionID, line.ID)
+			if id, _ := apierror.Param[string](err, apierror.ParamTransactionID); id != line.ID {
+				w.Fatalf("the refusal names %q, want %q", id, line.ID)
 			}
 		}
 		w.WantBalance("minji", domaintest.Full)

@@ -11,16 +11,16 @@ import (
 	"pointcharge/internal/point"
 )
 
-// clawBack (회수) books the cancellations that are new in the gateway's answer, whoever made them and however
-// often they are reported: each takes its points back once. Points go from the charge's bonus, then from
-// its paid points, then from the user's other lots; the rest becomes debt. A refund under way ends here.
+// clawBack (회수) books the cancellations that are new in the gateway's answer: each takes its points back once, whoever
+// made it and however often it is reported. A refund under way ends here.
 func (b *paymentState) clawBack(tx *gorm.DB, r applyRules) error {
-	booked, err := b.bookedCancellations(tx)
-	if err != nil {
+	if err := b.readBookings(tx); err != nil {
 		return err
 	}
+	booked := b.bookings.ofGateway()
 	news := b.payment.newCancellations(booked)
-	if ended, err := b.endRefund(tx, news, r); err != nil || (len(news) == 0 && !ended) {
+	ended, err := b.endRefund(tx, news, r)
+	if err != nil {
 		return err
 	}
 	before := Payment{Cancellations: booked}.sumCancellations()
@@ -30,7 +30,12 @@ func (b *paymentState) clawBack(tx *gorm.DB, r applyRules) error {
 		}
 		before += c.Amount
 	}
-	return point.ExpireDue(tx, r.actor, b.order.UserID, r.now) // what the refund held and nobody has taken
+	if len(news) > 0 || ended { // what the refund held and its cancellation has not taken
+		if err := r.points.ExpireDue(tx, r.actor, b.order.UserID, r.now); err != nil {
+			return err
+		}
+	}
+	return b.checkForcedBookings(tx)
 }
 
 func sortByTime(cancellations []Cancellation) []Cancellation {
@@ -39,20 +44,8 @@ func sortByTime(cancellations []Cancellation) []Cancellation {
 	})
 }
 
-// bookedCancellations are the payment's cancellations in the books. Most payments have none, and Sync is asked of them often.
-func (b *paymentState) bookedCancellations(tx *gorm.DB) (booked []Cancellation, err error) {
-	if b.payment.CancelledAmount == 0 {
-		return nil, nil
-	}
-	err = tx.Table("payment_cancellations").Where("imp_uid = ?", b.payment.ImpUID).Find(&booked).Error
-	if err != nil {
-		return nil, fmt.Errorf("read cancellations: %w", err)
-	}
-	return booked, nil
-}
-
-// newCancellations are the cancellations in the answer that are not booked yet: none if the answer contradicts itself or
-// what is booked, which is for the operator to sort out. What an answer leaves out comes with a later one.
+// newCancellations returns the cancellations in the answer that are not booked yet: none if the answer contradicts itself
+// or what is booked, which is for the operator to sort out. What an answer leaves out comes with a later one.
 func (p Payment) newCancellations(booked []Cancellation) []Cancellation {
 	news := slices.DeleteFunc(slices.Clone(p.Cancellations), func(c Cancellation) bool {
 		return slices.ContainsFunc(booked, func(old Cancellation) bool { return old.ID == c.ID })
@@ -119,7 +112,7 @@ func (b *paymentState) endRefund(tx *gorm.DB, news []Cancellation, r applyRules)
 	if err := point.LockWallet(tx, b.order.UserID); err != nil {
 		return false, err
 	}
-	if err := point.ExpireDue(tx, r.actor, b.order.UserID, r.now); err != nil {
+	if err := r.points.ExpireDue(tx, r.actor, b.order.UserID, r.now); err != nil {
 		return false, err
 	}
 	if !ended {
@@ -128,29 +121,49 @@ func (b *paymentState) endRefund(tx *gorm.DB, news []Cancellation, r applyRules)
 	return true, refund.setStatus(tx, status, r.now)
 }
 
-// bookCancellation writes one cancellation and takes its points, before being what was cancelled until then.
+// bookCancellation records one cancellation of the gateway and takes its points. before is the total that the gateway
+// cancelled earlier. What an operator booked ahead of the gateway is confirmed by it, and takes nothing again.
 func (b *paymentState) bookCancellation(tx *gorm.DB, c Cancellation, before int64, r applyRules) error {
-	err := tx.Exec(`INSERT INTO payment_cancellations (imp_uid, cancellation_id, amount, reason, cancelled_at)
-		VALUES (?, ?, ?, ?, ?)`, b.payment.ImpUID, c.ID, c.Amount, c.Reason, c.At).Error
-	if err != nil {
-		return fmt.Errorf("book cancellation: %w", err)
+	if err := b.bookings.confirm(tx, c.Amount); err != nil {
+		return err
 	}
 	if err := b.completeLateRefund(tx, c, before, r.now); err != nil {
 		return err
 	}
-	points := b.order.pointsForCancelled(before+c.Amount) - b.order.pointsForCancelled(before)
-	if points == 0 { // a few won may be worth no whole point; the next cancellation makes up for it
-		return nil
-	}
-	line := point.Transaction{UserID: b.order.UserID, Kind: point.KindChargeCancel, Amount: -points, ImpUID: &b.payment.ImpUID,
-		CancellationID: &c.ID, ReversesID: &b.line.ID, Actor: r.actor,
-		Description: b.order.Name, CreatedAt: r.now}
-	return point.ClawBack(tx, &line)
+	return b.book(tx, booking{Cancellation: c, ImpUID: b.payment.ImpUID}, r)
 }
 
-// pointsForCancelled is what a charge of the order takes back once cancelled won of it are cancelled in all: the same
-// share of its points and of its bonus, rounded down. Differences of it never drift, and the whole price
-// takes back everything.
-func (o Order) pointsForCancelled(cancelled int64) int64 {
-	return o.Points*cancelled/o.Price + o.BonusPoints*cancelled/o.Price
+// book writes an entry and takes the points that the charge owes with it. Points that expired are not taken again: they
+// stand for as many of the share. The caller holds the wallet's lock and has expired what was due.
+func (b *paymentState) book(tx *gorm.DB, entry booking, r applyRules) error {
+	stock, err := b.readStock(tx)
+	if err != nil {
+		return err
+	}
+	taken := b.bookings.taken()
+	b.bookings = append(b.bookings, entry)
+	due := b.order.shareOfCancelled(b.bookings.total()).Minus(taken)
+	expired := stock.expiredPartOf(due)
+	last := &b.bookings[len(b.bookings)-1]
+	last.Points, last.BonusPoints = due.Paid, due.Bonus
+	last.ExpiredPoints, last.ExpiredBonusPoints = expired.Paid, expired.Bonus
+	if err := tx.Create(last).Error; err != nil {
+		return fmt.Errorf("book cancellation: %w", err)
+	}
+	share := due.Minus(expired)
+	if share.Total() == 0 { // the money before it has taken the point that it is a part of
+		return nil
+	}
+	line := point.Transaction{UserID: b.order.UserID, Kind: point.KindChargeCancel, Amount: -share.Total(), ImpUID: &b.payment.ImpUID,
+		CancellationID: &last.ID, ReversesID: &b.line.ID, Actor: r.actor,
+		Description: b.order.Name, CreatedAt: r.now}
+	return r.points.ClawBack(tx, &line, share)
+}
+
+// shareOfCancelled returns the points of each kind that a charge of the order gives back once cancelled won of it are
+// cancelled in all. The money that is kept buys whole points only, so parts of a point go back: else somebody would
+// keep a point for a won. The whole price gives back everything.
+func (o Order) shareOfCancelled(cancelled int64) point.Share {
+	kept := max(0, o.Price-cancelled)
+	return point.Share{Paid: o.Points - o.Points*kept/o.Price, Bonus: o.BonusPoints - o.BonusPoints*kept/o.Price}
 }

@@ -33,14 +33,14 @@ func TestF16AFullConsoleCancelTakesEverythingBack(t *testing.T) {
 	})
 }
 
-func TestF15APartialCancelTakesItsShareFromTheBonusFirst(t *testing.T) {
+func TestD14APartialCancelTakesItsShareOfEachKind(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		credited := w.Charged()
 		w.CancelAtConsole(*credited.ImpUID, 1000)
 		w.WantBalance("minji", domaintest.Full-1100)
-		domaintest.WantPoints(w.T, "bonus points", w.BonusLot(credited).Remaining, 0)
-		domaintest.WantPoints(w.T, "paid points", w.LotRemaining(credited), 4400)
+		domaintest.WantPoints(w.T, "bonus points", w.BonusLot(credited).Remaining, 400)
+		domaintest.WantPoints(w.T, "paid points", w.LotRemaining(credited), 4000)
 		w.wantOrder(credited, charge.OrderPartiallyCancelled)
 	})
 }
@@ -165,8 +165,8 @@ func TestExpiredPointsAreNotThereToBeClawedBack(t *testing.T) {
 		clock, credited := w.Expiring()
 		clock.Pass(10 * domaintest.Day)
 		w.CancelAtConsole(*credited.ImpUID, 5000)
-		w.WantHistory("CHARGE 5000", "BONUS 500", "EXPIRE -500", "CHARGE_CANCEL -5500")
-		w.WantBalance("minji", -500)
+		w.WantHistory("CHARGE 5000", "BONUS 500", "EXPIRE -500", "CHARGE_CANCEL -5000")
+		w.WantBalance("minji", 0)
 	})
 }
 
@@ -211,20 +211,22 @@ func TestManySmallCancelsSumExactly(t *testing.T) {
 			won := min(left, 1+random.Int64N(60))
 			w.CancelAtConsole(*credited.ImpUID, won)
 			left -= won
-			cancelled := 997 - left
-			w.WantBalance("minji", 348-331*cancelled/997-17*cancelled/997)
+			w.WantBalance("minji", 331*left/997+17*left/997)
 		}
 		w.WantBalance("minji", 0)
 	})
 }
 
-func TestACancelWorthNoWholePointWritesNoLine(t *testing.T) {
+// TestD10WhatIsKeptBuysWholePoints: the first won takes the point that it is a part of.
+func TestD10WhatIsKeptBuysWholePoints(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		credited := w.ChargeFor(1000, 10, 0)
-		w.CancelAtConsole(*credited.ImpUID, 99)
-		w.WantHistory("CHARGE 10")
 		w.CancelAtConsole(*credited.ImpUID, 1)
 		w.WantHistory("CHARGE 10", "CHARGE_CANCEL -1")
+		w.CancelAtConsole(*credited.ImpUID, 99)
+		w.WantHistory("CHARGE 10", "CHARGE_CANCEL -1")
+		w.CancelAtConsole(*credited.ImpUID, 1)
+		w.WantHistory("CHARGE 10", "CHARGE_CANCEL -1", "CHARGE_CANCEL -1")
 	})
 }

@@ -101,8 +101,8 @@ func TestACommitWhoseAnswerWasLostIsReadAgain(t *testing.T) {
 	w.WantBalance("minji", domaintest.Full)
 	_, err = w.Charge(t.Context(), "minji", impUID)
 	w.WantCode(err, apierror.PaymentAlreadyCharged)
-	if refusal, _ := errors.AsType[*apierror.Error](err); refusal.TransactionID != line.ID {
-		t.Fatalf("the refusal names %q, want %q", refusal.TransactionID, line.ID)
+	if id, _ := apierror.Param[string](err, apierror.ParamTransactionID); id != line.ID {
+		t.Fatalf("the refusal names %q, want %q", id, line.ID)
 	}
 }
 

@@ -25,6 +25,7 @@ type PaymentPage struct {
 
 // Unreadable is a payment in a list that is no proper payment object. One of them does not spoil its page.
 type Unreadable struct {
-	ImpUID string // empty when not even that can be read
-	Why    string
+	ImpUID      string // empty when not even that can be read
+	MerchantUID string // the same
+	Why         string
 }

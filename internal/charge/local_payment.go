@@ -20,9 +20,9 @@ type LocalPayment struct {
 }
 
 const localPaymentColumns = `p.imp_uid, p.merchant_uid, p.user_id, p.status, p.amount, p.cancelled_amount, p.currency, p.sandbox,
-	p.paid_at, p.deposit_count, p.problem, p.synced_at,
+	p.paid_at, p.deposit_count, p.problem, p.problem_state, p.synced_at,
 	(SELECT COUNT(*) FROM point_transactions t WHERE t.imp_uid = p.imp_uid AND t.kind = 'CHARGE') AS charges,
-	p.problem <> '' AND p.imp_uid NOT IN (SELECT imp_uid FROM (` + openProblems + `) listed) AS decided`
+	p.problem_state = 'DECIDED' AS decided`
 
 // String returns what our books say of the payment in a line, for people; nothing of a nil one.
 func (b *LocalPayment) String() string {
@@ -92,14 +92,15 @@ func (s *Service) KnownOrders(ctx context.Context, merchantUIDs []string) (map[s
 	return isKnown, nil
 }
 
-// FlagMissing tells the operator of a credited payment that the gateway does not know, unless somebody has synced it since
-// we read it: then the gateway does know it. The order is locked first, as everywhere.
+// FlagMissing lists a credited payment that the gateway does not know, unless it was synced since it was read here: then
+// the gateway does know it. The next Sync that finds it takes the mark back. The order is locked first, as everywhere.
 func (s *Service) FlagMissing(ctx context.Context, b *LocalPayment) error {
+	now := s.points.CurrentTime()
 	return database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		if _, err := lockOrder(tx, b.MerchantUID); err != nil {
 			return err
 		}
-		return tx.Exec("UPDATE payments SET problem = ? WHERE imp_uid = ? AND problem = '' AND synced_at = ?",
-			NotAtGateway, b.ImpUID, b.SyncedAt).Error
+		return tx.Exec(`UPDATE payments SET problem = ?, problem_state = 'OPEN', changed_at = ?
+			WHERE imp_uid = ? AND problem = '' AND synced_at = ?`, NotAtGateway, now, b.ImpUID, b.SyncedAt).Error
 	})
 }

@@ -20,18 +20,21 @@ type model struct {
 }
 
 type paperLot struct {
-	bonus bool
-	left  int64
-	dies  time.Time
+	bonus   bool
+	left    int64
+	expired int64 // points that died in it, less those that stood for a cancellation since
+	dies    time.Time
 }
 
 type paperCharge struct {
-	id, impUID           string
-	price, points, extra int64
-	at                   time.Time
-	paid, bonus          *paperLot
-	cancelled            int64 // won, as booked
-	waiting              int64 // won, cancelled at the console and not yet heard of
+	id, impUID            string
+	price, points, extra  int64
+	at                    time.Time
+	paid, bonus           *paperLot
+	cancelled             int64 // won, as booked
+	takenPaid, takenBonus int64 // for that
+	refunds               int   // by whomever
+	waiting               int64 // won, cancelled at the console and not yet heard of
 }
 
 type paperSpend struct {
@@ -55,7 +58,7 @@ func (m *model) pass(d time.Duration) {
 	m.now = m.now.Add(d)
 	for _, lot := range m.lots {
 		if lot.left > 0 && !m.now.Before(lot.dies) {
-			lot.left = 0
+			lot.expired, lot.left = lot.expired+lot.left, 0
 			m.expired++
 		}
 	}
@@ -154,7 +157,7 @@ func (m *model) giveBack(s *paperSpend, n int64) bool {
 		use := &s.uses[i]
 		part := min(use.n, n)
 		use.n, n = use.n-part, n-part
-		if part > 0 && !m.now.Before(use.lot.dies) {
+		if part > 0 && use.lot.dies.Before(m.now.Add(returnedLife)) { // returned points live at least so long
 			m.add(part, use.lot.bonus, returnedLife)
 			continue
 		}
@@ -165,10 +168,11 @@ func (m *model) giveBack(s *paperSpend, n int64) bool {
 	return true
 }
 
-// owes is what c takes back when won of it are cancelled.
-func (c *paperCharge) owes(won int64) int64 { return c.points*won/c.price + c.extra*won/c.price }
-
-func (c *paperCharge) worth(won int64) int64 { return c.owes(c.cancelled+won) - c.owes(c.cancelled) }
+// owes is what c takes back of each kind with the next won: what is kept buys whole points.
+func (c *paperCharge) owes(won int64) (paid, bonus int64) {
+	kept := c.price - c.cancelled - won
+	return c.points - c.points*kept/c.price - c.takenPaid, c.extra - c.extra*kept/c.price - c.takenBonus
+}
 
 // hear books what was cancelled at the console.
 func (m *model) hear(c *paperCharge) {
@@ -177,30 +181,71 @@ func (m *model) hear(c *paperCharge) {
 }
 
 func (m *model) cancel(c *paperCharge, won int64) {
-	points := c.worth(won)
-	c.cancelled += won
-	if points == 0 {
+	if won == 0 {
+		return
+	}
+	paid, bonus := c.owes(won)
+	c.cancelled, c.takenPaid, c.takenBonus = c.cancelled+won, c.takenPaid+paid, c.takenBonus+bonus
+	paid -= c.paid.forgive(paid - c.paid.left)
+	if c.bonus != nil {
+		bonus -= c.bonus.forgive(bonus - c.bonus.left)
+		bonus -= c.paid.forgive(bonus - c.bonus.left - max(0, c.paid.left-paid))
+	}
+	if paid+bonus == 0 {
 		return
 	}
 	m.lines++
 	own := slices.DeleteFunc([]*paperLot{c.bonus, c.paid}, func(l *paperLot) bool { return l == nil })
-	_, missing := take(slices.Concat(own, m.inOrder()), points)
+	_, lackingPaid := take([]*paperLot{c.paid}, paid)
+	lackingBonus := bonus
+	if c.bonus != nil {
+		_, lackingBonus = take([]*paperLot{c.bonus}, bonus)
+	}
+	_, missing := take(slices.Concat(own, m.inOrder()), lackingPaid+lackingBonus)
 	m.debt += missing
 }
 
-// refundable is the most won that may be refunded of c.
-func (m *model) refundable(c *paperCharge, admin bool) int64 {
-	left := c.paid.left
+// forgive is how many of the points lacking died in the lot; they stand for a cancellation once.
+func (l *paperLot) forgive(lacking int64) int64 {
+	dead := max(0, min(lacking, l.expired))
+	l.expired -= dead
+	return dead
+}
+
+// refundable tells whether so many won may be refunded of c.
+func (m *model) refundable(c *paperCharge, won int64, admin bool) bool {
+	rest := c.price - c.cancelled
+	if won > rest || won < min(rest, c.least(admin)) {
+		return false
+	}
+	if admin {
+		return c.has(won, true)
+	}
+	day := c.at.Add(9 * time.Hour).Truncate(domaintest.Day) // of Seoul, as if it were UTC's
+	return m.now.Add(9*time.Hour).Before(day.Add(8*domaintest.Day)) && c.refunds < 10 && c.has(rest, false)
+}
+
+func (c *paperCharge) least(admin bool) int64 {
+	least := int64(1)
+	for least*c.points < c.price {
+		least++
+	}
+	if admin {
+		return least
+	}
+	return max(least, 100)
+}
+
+// has tells whether the lots have what the won owe: bonus may come from the paid lot, not the reverse.
+func (c *paperCharge) has(won int64, admin bool) bool {
+	paid, bonus := c.owes(won)
+	var lacking int64
 	if c.bonus != nil {
-		left += c.bonus.left
+		lacking = max(0, bonus-c.bonus.left-c.bonus.expired)
 	}
-	all := c.price - c.cancelled
-	if !admin && (m.now.Sub(c.at) > 7*domaintest.Day || left < c.worth(all)) {
-		return 0
+	there := c.paid.left
+	if admin {
+		there += c.paid.expired
 	}
-	for won := all; ; won-- {
-		if c.worth(won) <= left {
-			return won
-		}
-	}
+	return paid+lacking <= there
 }

@@ -36,7 +36,9 @@ func TestAPanicAboutOneRefundIsThatRefundsError(t *testing.T) {
 		w.MustRefund(domaintest.RefundOf(good, 5000, "r-2"))
 		w.Must(w.Sandbox.Cancel(*good.ImpUID, ""))
 		w.SetTrap("/payments/" + *trapped.ImpUID)
-		w.WantTrapped(w.SyncRefunds(w.Context()))
+		report, err := w.SyncRefunds(w.Context())
+		w.Must(err)
+		w.WantTrapped(report.Err)
 		open, err := w.OpenRefunds(w.Context())
 		w.Must(err)
 		if len(open) != 1 || open[0].ImpUID != *trapped.ImpUID {

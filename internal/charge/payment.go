@@ -3,17 +3,23 @@ package charge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"pointcharge/internal/apierror"
 )
 
+// GatewayRefused is the reason of a GatewayUnavailable for which trying again does not help.
+const GatewayRefused = "REFUSED"
+
 // ErrUntrustworthy says that the gateway answered, and that its answer is not one to move money by.
 var ErrUntrustworthy = errors.New("untrustworthy answer")
+
+// ErrUnreadableAttempt says that some attempts to pay an order could not be read, and that all others were. It comes with
+// ErrUntrustworthy.
+var ErrUnreadableAttempt = errors.New("unreadable attempt")
+
+// isAboutAttempts tells whether the error concerns single attempts only: the order can go on without them.
+func isAboutAttempts(err error) bool { return errors.Is(err, ErrUnreadableAttempt) }
 
 // Gateway (결제대행) is what the domain needs of Iamport. Its methods return *Error: PaymentNotFound
 // for a payment that does not exist, GatewayUnavailable when no trustworthy answer was to be had: with
@@ -24,7 +30,8 @@ type Gateway interface {
 	Payment(ctx context.Context, impUID string) (Payment, error)
 	// Payments reads every attempt to pay one order, in no particular order: the newest need not
 	// be the paid one (contract §1.5). An order nobody tried to pay has none, which is no error. When it could
-	// not read some of them, the others come beside the error.
+	// not read some of them, the others come beside the error, which has ErrUnreadableAttempt in its chain if no more
+	// than that is wrong.
 	Payments(ctx context.Context, merchantUID string) ([]Payment, error)
 	// PaymentList reads one page of the payments that were paid or cancelled in a period, those of test channels
 	// included (contract §1.5). A page that is not there any more, because the list got shorter, is empty.
@@ -33,7 +40,8 @@ type Gateway interface {
 	// amount (contract §1.7). Amount is in the currency's minor unit: won for KRW.
 	Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error
 	// Cancel gives money back, once and never again by itself, and returns the payment as it is then
-	// (contract §1.6). It fails with RefundNotPossible when the gateway refused: nothing happened then. After
+	// (contract §1.6). It fails with RefundNotPossible and a GatewayRefusal when the gateway refused, and
+	// with GatewayUnavailable and ErrNotSent when it was not asked: nothing happened then. After any other
 	// GatewayUnavailable nobody knows; look the payment up.
 	Cancel(ctx context.Context, cancel Cancel) (Payment, error)
 	// IssueVirtualAccount makes a bank account for one payment of an order, once and never again by itself, and
@@ -103,12 +111,49 @@ type Payment struct {
 
 	// RevokedAt is when its virtual account was revoked by us. Ours, because what status the gateway gives such
 	// a payment is not documented.
-	RevokedAt *time.Time
+	RevokedAt  *time.Time
+	FailReason string     // why the attempt failed, in the provider's words; at most 200 printable characters
+	FailedAt   *time.Time // when
+
+	// ProblemState says what is to be done about the problem.
+	ProblemState ProblemState
+	// AcceptedDepositCount is DepositCount at the moment an operator gave points for the payment by hand; nil if none did.
+	AcceptedDepositCount *int
+	// ChangedAt is when the gateway's answer differed from the row for the last time. SyncedAt, when the gateway was asked,
+	// is written once after that, and then at most once a minute.
+	ChangedAt *time.Time
+
 	// DepositCount is the length of the gateway's deposit_history; it only ever rises.
 	DepositCount int
 
+	// BillingKey, KeyUsage, Discount and Escrow tell whether the payment's amount was paid; see validate. They
+	// are not stored: the problem is.
+	BillingKey string   `gorm:"-"` // 빌링키, the gateway's customer_uid
+	KeyUsage   KeyUsage `gorm:"-"`
+	Discount   int64    `gorm:"-"` // of a promotion: the part of Amount that the buyer did not pay
+	Escrow     bool     `gorm:"-"` // a third party holds the money until the buyer confirms the delivery
+
 	Cancellations []Cancellation `gorm:"-"` // the gateway's cancel_history
 	Deposits      []Deposit      `gorm:"-"` // the gateway's deposit_history
+}
+
+// KeyUsage is what a payment used its billing key for (contract §1.4). An ordinary payment has none.
+type KeyUsage string
+
+// Iamport's words of payments that took money with a key. A payment that only issued a key has another one, and says
+// "paid" although most providers charge nothing then (docs/iamport, recurring payments §0.2).
+const (
+	KeyCharged   KeyUsage = "payment"
+	KeyScheduled KeyUsage = "payment.scheduled"
+)
+
+// issuesKey tells whether the payment was made to issue a billing key. The browser decides that: it adds a customer_uid to
+// its request. Words that are unknown here count as issuing.
+func (p Payment) issuesKey() bool {
+	if p.KeyUsage == KeyCharged || p.KeyUsage == KeyScheduled {
+		return false
+	}
+	return p.BillingKey != "" || p.KeyUsage != ""
 }
 
 // VirtualAccount (가상계좌) is a bank account made for one payment; it is empty for other ways to pay.
@@ -186,15 +231,34 @@ const (
 	NoProblem          Problem = ""
 	WrongMode          Problem = "SANDBOX"            // a test channel's payment in live mode, or the reverse
 	UnknownOrder       Problem = "UNKNOWN_ORDER"      // no order of ours has its merchant_uid
+	KeyIssuing         Problem = "KEY_ISSUING"        // it issued a billing key; most providers charge nothing then
 	WrongCurrency      Problem = "CURRENCY"           // not the order's currency
 	WrongAmount        Problem = "AMOUNT"             // not the order's price
+	Discounted         Problem = "DISCOUNT"           // a promotion paid a part of the price
+	InEscrow           Problem = "ESCROW"             // the money waits until the buyer confirms a delivery
 	OrderAlreadyPaid   Problem = "ORDER_ALREADY_PAID" // a second payment for one order
+	OrderClosed        Problem = "ORDER_CLOSED"       // an operator closed the order before
+	Late               Problem = "LATE"               // paid when its order was too old; see Service.MaxOrderAge
 	WrongCancellations Problem = "CANCELLED_AMOUNT"   // its cancel_history does not add up to what was cancelled
 	WrongDeposit       Problem = "DEPOSIT"            // its virtual account took another deposit than the one of its amount
 	AnotherUser        Problem = "ANOTHER_USER"       // claimed by somebody else, not yet by its owner
 	Accepted           Problem = "ACCEPTED"           // an operator gave points for it by hand: nothing to do
-	AcceptedCancelled  Problem = "ACCEPTED_CANCELLED" // and it was cancelled since; only on the list of problems
+	AcceptedCancelled  Problem = "ACCEPTED_CANCELLED" // and some of it was cancelled since
 	NotAtGateway       Problem = "MISSING_AT_GATEWAY" // credited, and the gateway knows it no more; see Reconcile
+	UnreadableAnswer   Problem = "UNREADABLE"         // the gateway's answer makes no sense; set by an operator's decision
+)
+
+// ProblemState is what is to be done about a payment's problem.
+type ProblemState string
+
+// The states. A payment without a problem has none of them.
+const (
+	NoState ProblemState = ""
+	Open    ProblemState = "OPEN"    // an operator has to look at it
+	Decided ProblemState = "DECIDED" // an operator accepted or ignored it, as it is now
+	// Foreign is a payment that is no business of this server: of an order of another shop on the same account, or
+	// through a channel of the other mode. It is counted and waits for nobody, but an operator may decide about it.
+	Foreign ProblemState = "FOREIGN"
 )
 
 // TableName is the table's name in SQL.
@@ -204,42 +268,4 @@ func (Payment) TableName() string { return "payments" }
 // else's: an imp_uid is no secret and must not be worth guessing (contract §0.8). Err is for the log.
 func UnknownPayment(err error) error {
 	return &apierror.Error{Code: apierror.PaymentNotFound, Message: "There is no such payment.", Err: err}
-}
-
-// isNewerAnswer says that the answer at hand is no older than the row: cancellations only ever grow, at the same
-// cancelled amount a status only ever rises, and at the same status there are only ever more deposits. failed
-// is not the end: it may still become paid (F29), and so may an account that was cancelled before anybody paid.
-// A payment is of one order for life.
-const isNewerAnswer = `payments.merchant_uid = excluded.merchant_uid AND (excluded.cancelled_amount, CASE
-		WHEN excluded.status = 'ready' THEN 0 WHEN excluded.status = 'paid' THEN 2
-		WHEN excluded.status = 'failed' OR excluded.cancelled_amount = 0 THEN 1 ELSE 3 END, excluded.deposit_count) >=
-	(payments.cancelled_amount, CASE
-		WHEN payments.status = 'ready' THEN 0 WHEN payments.status = 'paid' THEN 2
-		WHEN payments.status = 'failed' OR payments.cancelled_amount = 0 THEN 1 ELSE 3 END, payments.deposit_count)`
-
-// upsertPayment writes the payment, unless what is written already is newer, and returns what stands written.
-func upsertPayment(tx *gorm.DB, p Payment) (Payment, error) {
-	done := tx.Clauses(clause.OnConflict{
-		Columns: []clause.Column{{Name: "imp_uid"}},
-		DoUpdates: clause.AssignmentColumns([]string{"user_id", "status", "amount", "cancelled_amount", "currency",
-			"pay_method", "pg_provider", "pg_tid", "vbank_name", "vbank_num", "vbank_holder", "vbank_date",
-			"sandbox", "receipt_url", "paid_at", "deposit_count", "problem", "raw", "synced_at"}),
-		Where: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: isNewerAnswer}}},
-	}).Create(&p)
-	if done.Error != nil {
-		return Payment{}, fmt.Errorf("keep payment: %w", done.Error)
-	}
-	if done.RowsAffected == 1 {
-		return p, nil
-	}
-	var written Payment
-	if err := tx.Where("imp_uid = ?", p.ImpUID).Take(&written).Error; err != nil {
-		return Payment{}, fmt.Errorf("read payment: %w", err)
-	}
-	if written.MerchantUID != p.MerchantUID { // whose order we have locked is not the row's
-		return Payment{}, &apierror.Error{Code: apierror.GatewayUnavailable, Message: "The payment gateway gave a wrong answer.",
-			Err: fmt.Errorf("%w: payment %s was of order %s and is of %s now", ErrUntrustworthy, p.ImpUID,
-				written.MerchantUID, p.MerchantUID)}
-	}
-	return written, nil
 }

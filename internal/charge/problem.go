@@ -4,35 +4,30 @@ import (
 	"context"
 	"fmt"
 	"iter"
-)
 
-// openProblems are the payments that an operator has to look at: those with a problem nobody has accepted or ignored as it
-// is now, and those accepted by hand of which something was cancelled or deposited since. The shop must take back the
-// points of what was cancelled by hand.
-const openProblems = `SELECT p.imp_uid, p.merchant_uid, p.user_id, p.status, p.amount, p.cancelled_amount, p.currency,
-		p.pay_method, p.pg_provider, p.pg_tid, p.sandbox, p.paid_at, p.synced_at, p.deposit_count, p.raw, listed.problem
-	FROM (
-		SELECT imp_uid, problem FROM payments WHERE problem <> '' AND problem <> 'ACCEPTED'
-			AND imp_uid NOT IN (SELECT imp_uid FROM resolutions WHERE transaction_id IS NOT NULL)
-		UNION ALL
-		SELECT a.imp_uid, CASE WHEN p.cancelled_amount > 0 THEN 'ACCEPTED_CANCELLED' ELSE 'DEPOSIT' END
-		FROM resolutions a JOIN payments p ON p.imp_uid = a.imp_uid
-		WHERE a.transaction_id IS NOT NULL AND (p.cancelled_amount > 0 OR p.deposit_count > a.deposit_count)
-	) listed JOIN payments p ON p.imp_uid = listed.imp_uid
-	WHERE NOT EXISTS (SELECT 1 FROM resolutions r WHERE r.imp_uid = p.imp_uid AND r.action <> 'REFUND'
-		AND r.problem = listed.problem AND r.cancelled_amount = p.cancelled_amount AND r.deposit_count = p.deposit_count)`
+	"gorm.io/gorm"
+
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/page"
+)
 
 // problemBatch is how many payments of the list are read at once.
 const problemBatch = 500
 
-// Problems (확인 필요 결제) are all payments that an operator has to look at, in the order of their imp_uid. They are
-// read in batches; the last pair has the error that ended them, if one did.
+// problemColumns leaves out the gateway's whole answer, which is read for one payment at a time.
+const problemColumns = `imp_uid, merchant_uid, user_id, status, amount, cancelled_amount, currency, pay_method, pg_provider, pg_tid,
+	sandbox, receipt_url, paid_at, problem, problem_state, fail_reason, failed_at, synced_at, changed_at, deposit_count,
+	accepted_deposit_count`
+
+// Problems (확인 필요 결제) returns all payments that an operator has to look at, in the order of their imp_uid: those with
+// a problem that nobody has accepted or ignored as it is now. They are read in batches; the last pair has the error that
+// ended them, if one did.
 func (s *Service) Problems(ctx context.Context) iter.Seq2[Payment, error] {
 	return func(yield func(Payment, error) bool) {
 		for last := ""; ; {
 			var batch []Payment
-			err := s.db.WithContext(ctx).Raw(openProblems+" AND p.imp_uid > ? ORDER BY p.imp_uid LIMIT ?", last, problemBatch).
-				Scan(&batch).Error
+			err := s.db.WithContext(ctx).Raw("SELECT "+problemColumns+`, raw FROM payments
+				WHERE problem_state = 'OPEN' AND imp_uid > ? ORDER BY imp_uid LIMIT ?`, last, problemBatch).Scan(&batch).Error
 			if err != nil {
 				yield(Payment{}, fmt.Errorf("read problems: %w", err))
 				return
@@ -49,21 +44,92 @@ func (s *Service) Problems(ctx context.Context) iter.Seq2[Payment, error] {
 	}
 }
 
-// ProblemCount is how many payments an operator has to look at.
+// ProblemFilter says which problems are asked for.
+type ProblemFilter struct {
+	State   ProblemState // Open when empty
+	Problem Problem      // all of them when empty
+}
+
+// The schema's names of a list of problems.
+type (
+	// ProblemConnection is a page of payments with a problem.
+	ProblemConnection = page.Connection[Payment]
+	// ProblemEdge is a payment on it.
+	ProblemEdge = page.Edge[Payment]
+)
+
+// ProblemPage returns a page of the payments with a problem, in the order of their kind and imp_uid, without their Raw. It
+// refuses with InvalidArgument.
+func (s *Service) ProblemPage(ctx context.Context, filter ProblemFilter, request page.Request) (ProblemConnection, error) {
+	q := gorm.G[Payment](s.db).Select(problemColumns).Where(filter.condition()).Order("problem, imp_uid")
+	if filter.Problem != NoProblem {
+		q = q.Where("problem = ?", filter.Problem)
+	}
+	if request.After != nil {
+		problem, impUID, err := page.CutCursor(*request.After)
+		if err != nil || !apierror.ValidID(impUID) {
+			return ProblemConnection{}, apierror.Invalid("after", "after is not a cursor of this list.")
+		}
+		q = q.Where("(problem, imp_uid) > (?, ?)", problem, impUID)
+	}
+	return page.Read(ctx, q, request, func(p Payment) string { return string(p.Problem) + " " + p.ImpUID })
+}
+
+// condition returns SQL for the state, as a literal: only so does PostgreSQL use a partial index in a prepared statement.
+func (f ProblemFilter) condition() string {
+	switch f.State {
+	case Decided:
+		return "problem_state <> '' AND problem_state = 'DECIDED'"
+	case Foreign:
+		return "problem_state <> '' AND problem_state = 'FOREIGN'"
+	}
+	return "problem_state <> '' AND problem_state = 'OPEN'"
+}
+
+// ProblemCount returns how many payments an operator has to look at.
 func (s *Service) ProblemCount(ctx context.Context) (int64, error) {
-	var n int64
-	err := s.db.WithContext(ctx).Raw("SELECT COUNT(*) FROM (" + openProblems + ") listed").Scan(&n).Error
+	counts, err := s.ProblemCounts(ctx)
+	n := int64(0)
+	for _, c := range counts {
+		if c.State == Open {
+			n += c.Payments
+		}
+	}
 	return n, err
 }
 
-// OpenProblems returns which of the payments an operator has to look at.
+// ProblemKindCount is how many payments have a problem of one kind and state.
+type ProblemKindCount struct {
+	State    ProblemState `gorm:"column:problem_state"`
+	Problem  Problem
+	Payments int64
+}
+
+// ProblemCounts returns how many payments have which problem. It costs the same however many there are.
+func (s *Service) ProblemCounts(ctx context.Context) ([]ProblemKindCount, error) {
+	var counts []ProblemKindCount
+	err := s.db.WithContext(ctx).Raw(`SELECT problem_state, problem, CAST(SUM(payments) AS bigint) AS payments
+		FROM payment_problem_counts GROUP BY problem_state, problem HAVING SUM(payments) > 0 ORDER BY problem_state, problem`).
+		Scan(&counts).Error
+	if err != nil {
+		return nil, fmt.Errorf("count problems: %w", err)
+	}
+	return counts, nil
+}
+
+// OpenProblems returns which of the payments the books keep with a problem that nobody has decided: those that an operator
+// has to look at, and foreign ones, which are counted.
 func (s *Service) OpenProblems(ctx context.Context, impUIDs []string) (map[string]bool, error) {
+	open := make(map[string]bool)
+	if len(impUIDs) == 0 {
+		return open, nil
+	}
 	var listed []string
-	err := s.db.WithContext(ctx).Raw("SELECT imp_uid FROM ("+openProblems+") listed WHERE imp_uid IN ?", impUIDs).Scan(&listed).Error
+	err := s.db.WithContext(ctx).Raw("SELECT imp_uid FROM payments WHERE imp_uid IN ? AND problem_state IN ('OPEN', 'FOREIGN')",
+		impUIDs).Scan(&listed).Error
 	if err != nil {
 		return nil, fmt.Errorf("read problems: %w", err)
 	}
-	open := make(map[string]bool, len(listed))
 	for _, impUID := range listed {
 		open[impUID] = true
 	}

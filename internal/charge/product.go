@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -53,6 +52,9 @@ func (s *Service) UpsertProduct(ctx context.Context, p Product) (Product, error)
 	if err := p.validate(); err != nil {
 		return Product{}, err
 	}
+	if err := checkWindowName(p.Name); err != nil {
+		return Product{}, err
+	}
 	err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&p).Error
 	})
@@ -66,17 +68,14 @@ func (p Product) validate() error {
 	if err := apierror.CheckID("id", p.ID); err != nil {
 		return err
 	}
-	if n := utf8.RuneCountInString(p.Name); n < 1 || n > 40 || apierror.HasControl(p.Name) {
-		return apierror.New(apierror.InvalidArgument, "name must be 1 to 40 printable characters.")
+	if err := apierror.CheckText("name", p.Name, 1, 40); err != nil {
+		return err
 	}
-	if p.Price < 1 || p.Price > point.MaxAmount {
-		return apierror.New(apierror.InvalidArgument, "price must be from 1 to %d won.", point.MaxAmount)
+	if err := apierror.CheckAmount("price", p.Price, 1, point.MaxAmount, "won"); err != nil {
+		return err
 	}
-	if p.Points < 1 || p.Points > point.MaxAmount {
-		return apierror.New(apierror.InvalidArgument, "points must be from 1 to %d.", point.MaxAmount)
+	if err := apierror.CheckAmount("points", p.Points, 1, point.MaxAmount, "points"); err != nil {
+		return err
 	}
-	if p.BonusPoints < 0 || p.BonusPoints > point.MaxAmount {
-		return apierror.New(apierror.InvalidArgument, "bonusPoints must be from 0 to %d.", point.MaxAmount)
-	}
-	return nil
+	return apierror.CheckAmount("bonusPoints", p.BonusPoints, 0, point.MaxAmount, "points")
 }

@@ -5,21 +5,46 @@ import (
 	"sort"
 	"time"
 
+	"gorm.io/gorm"
+
 	"pointcharge/internal/database"
 	"pointcharge/internal/point"
 )
 
+const (
+	// windowDays is how many days after the day of a charge its owner may take it back alone (청약철회, 전자상거래법
+	// 제17조). The day of the charge does not count, and the last day counts to its end (민법 제157조, 제159조).
+	windowDays = 7
+	// minOwnerRefund is the least that owners may take back of a charge, in won, unless it is all that is left. Each
+	// refund costs the shop a request at the provider and lines in the books, and no payment method takes less.
+	minOwnerRefund = 100
+	// maxOwnerRefunds is in how many parts owners may take back one charge. Few people need two; a thousand would be an
+	// attack. Operators go on where owners may not.
+	maxOwnerRefunds = 10
+)
+
+// seoul is the time that the law's days are counted in. Korea has no summer time.
+func seoul() *time.Location { return time.FixedZone("KST", 9*60*60) }
+
+// windowEnd returns the end of the time in which owners may take back what was charged at that moment.
+func windowEnd(charged time.Time) time.Time {
+	year, month, today := charged.In(seoul()).Date()
+	return time.Date(year, month, today+windowDays+1, 0, 0, 0, 0, seoul())
+}
+
 // RefundQuote says what a refund of a charge would come to.
 type RefundQuote struct {
 	Amount       int64  // won: the most that can be refunded; 0 when nothing can
-	Points       int64  // what that would take back, with its share of the bonus
+	Minimum      int64  // won: the least, unless it is all that is left; 0 when nothing can be refunded
+	Points       int64  // what Amount would take back, with its share of the bonus
 	NeedsAccount bool   // the money goes to a bank account, which the refund must name
 	Reason       string // why not more, for people; empty when all of the payment can be refunded
+	ReasonCode   string // the same as one of the reasons of RefundNotPossible
 }
 
 const refundUnderWay = "A refund of this charge is under way."
 
-// RefundQuote says beforehand what by could refund of a charge now, and why not more. It refuses with
+// RefundQuote returns how much of a charge the actor may refund now, and what limits it. It refuses with
 // InvalidArgument and NotFound.
 func (s *Service) RefundQuote(ctx context.Context, actor point.Actor, transactionID string) (RefundQuote, error) {
 	charge, err := s.findCharge(ctx, actor, transactionID)
@@ -34,48 +59,154 @@ func (s *Service) RefundQuote(ctx context.Context, actor point.Actor, transactio
 	if err != nil {
 		return RefundQuote{}, err
 	}
-	if _, open, err := findOpenRefund(s.db.WithContext(ctx), payment.ImpUID); err != nil {
-		return RefundQuote{}, err
-	} else if open {
-		return RefundQuote{NeedsAccount: payment.needsAccount(), Reason: refundUnderWay}, nil
-	}
-	own, err := point.ChargeLots(s.db.WithContext(ctx), payment.ImpUID)
 	b := paymentState{order: order, payment: payment, line: &charge}
-	return b.quote(own, s.points.CurrentTime(), actor), err
+	tx := s.db.WithContext(ctx)
+	if err := b.readBookings(tx); err != nil {
+		return RefundQuote{}, err
+	}
+	stock, err := b.readStock(tx)
+	if err != nil {
+		return RefundQuote{}, err
+	}
+	earlier, err := readRefunds(tx, payment.ImpUID)
+	return b.quote(stock, earlier, s.points.CurrentTime(), actor), err
 }
 
-// quote is the rule of refunds: only points that are still in the charge's own lots can go back, each won with
-// its share of the bonus. Owners besides must come within the window and have used nothing.
-func (b *paymentState) quote(own []point.Lot, now time.Time, actor point.Actor) RefundQuote {
-	left, cancelled := int64(0), b.payment.CancelledAmount
-	for _, lot := range own {
-		left += lot.Spendable(now)
-	}
-	points := func(won int) int64 {
-		return b.order.pointsForCancelled(cancelled+int64(won)) - b.order.pointsForCancelled(cancelled)
-	}
-	all := int(b.payment.Amount - cancelled)
+// quote is the rule of refunds: the money goes back with the share of each kind of points, which must be in the
+// charge's own lots. Owners besides must come within the window and have used nothing.
+func (b *paymentState) quote(stock stock, earlier []Refund, now time.Time, actor point.Actor) RefundQuote {
 	q := RefundQuote{NeedsAccount: b.payment.needsAccount()}
-	switch {
-	case b.payment.Problem == WrongDeposit && !actor.IsOperator(): // what came besides is no part of the payment's amount
-		q.Reason = "More than this payment was deposited to its account. Ask the shop."
-	case b.payment.Problem != NoProblem && b.payment.Problem != WrongDeposit:
-		q.Reason = "The gateway's cancellations of this payment do not add up. Ask the shop."
-	case all == 0:
-		q.Reason = "The payment is cancelled already."
-	case !actor.IsOperator() && now.Sub(b.line.CreatedAt) > refundWindow:
-		q.Reason = "It was charged more than seven days ago. Ask the shop."
-	case !actor.IsOperator() && left < points(all):
-		q.Reason = "Some of its points are used, held or expired. Ask the shop."
-	default:
-		most := sort.Search(all, func(won int) bool { return points(won+1) > left })
-		q.Amount, q.Points = int64(most), points(most)
-		if most < all {
-			q.Reason = "The rest of its points are used, held or expired."
-		}
+	q.ReasonCode, q.Reason = b.refundObstacle(earlier, now, actor)
+	if q.Reason != "" {
+		return q
 	}
+	rest := int(b.payment.Amount - b.bookings.total())
+	fits := func(won int) bool {
+		_, ok := stock.reserve(b.shareOf(int64(won)), now, actor.IsOperator())
+		return ok
+	}
+	most := sort.Search(rest, func(won int) bool { return !fits(won + 1) })
+	least := b.leastRefund(int64(rest), actor)
+	switch {
+	case most < rest && !actor.IsOperator():
+		q.ReasonCode, q.Reason = ReasonPointsUsed, "Some of its points are used, held or expired. Ask the shop."
+		return q
+	case most < rest:
+		q.ReasonCode, q.Reason = ReasonPointsUsed, "The rest of its points are used or held."
+	}
+	if int64(most) < least {
+		return q
+	}
+	held, _ := stock.reserve(b.shareOf(int64(most)), now, actor.IsOperator())
+	q.Amount, q.Minimum, q.Points = int64(most), least, held.Total()
 	return q
 }
+
+// refundObstacle returns why nothing of the payment can be refunded, whatever its lots have.
+func (b *paymentState) refundObstacle(earlier []Refund, now time.Time, actor point.Actor) (code, reason string) {
+	parts := 0
+	for _, r := range earlier {
+		if r.isOpen() {
+			return ReasonUnderWay, refundUnderWay
+		}
+		if !r.NeverSent {
+			parts++
+		}
+	}
+	switch {
+	case b.payment.Problem == WrongDeposit && !actor.IsOperator(): // what came besides is no part of the payment's amount
+		return ReasonInDoubt, "More than this payment was deposited to its account. Ask the shop."
+	case b.payment.Problem != NoProblem && b.payment.Problem != WrongDeposit:
+		return ReasonInDoubt, "The gateway's cancellations of this payment do not add up. Ask the shop."
+	case b.payment.Amount <= b.bookings.total():
+		return ReasonNothingLeft, "The payment is cancelled already."
+	case !actor.IsOperator() && !now.Before(windowEnd(b.line.CreatedAt)):
+		return ReasonWindowOver, "It was charged more than seven days ago. Ask the shop."
+	case !actor.IsOperator() && parts >= maxOwnerRefunds:
+		return ReasonTooManyTimes, "It was refunded in too many parts. Ask the shop."
+	}
+	return "", ""
+}
+
+// leastRefund returns the least that the actor may refund, in won: what buys a whole point, because with less than that
+// only rounding would be played with. All that is left is never too little.
+func (b *paymentState) leastRefund(rest int64, actor point.Actor) int64 {
+	least := (b.order.Price + b.order.Points - 1) / b.order.Points
+	if !actor.IsOperator() {
+		least = max(least, minOwnerRefund)
+	}
+	return min(least, rest)
+}
+
+// shareOf returns the points of each kind that go back with the next won.
+func (b *paymentState) shareOf(won int64) point.Share {
+	return b.order.shareOfCancelled(b.bookings.total() + won).Minus(b.bookings.taken())
+}
+
+// stock is what a charge's own lots have, and had until it expired.
+type stock struct {
+	lots    []point.Lot
+	expired point.Share // points that expired, less those that stood for a cancellation before
+}
+
+func (b *paymentState) readStock(tx *gorm.DB) (stock, error) {
+	lots, err := point.ChargeLots(tx, b.payment.ImpUID)
+	if err != nil {
+		return stock{}, err
+	}
+	expired, err := point.ExpiredPoints(tx, lots)
+	return stock{lots, expired.Minus(b.bookings.expired())}, err
+}
+
+// reserve returns the points of each kind that a refund of the share holds, and whether the lots have as many. What the
+// bonus lot lacks comes from the paid one, never the reverse: the money goes back for paid points only. Bonus that expired
+// need not be there, nor, if an operator refunds, paid points that did.
+func (s stock) reserve(share point.Share, now time.Time, operator bool) (held point.Share, ok bool) {
+	live, expired := point.Share{}, s.expired
+	for _, lot := range s.lots {
+		there, gone := lot.Spendable(now), int64(0)
+		if !lot.ExpiresAt.After(now) {
+			gone = lot.Remaining - lot.Held // its line of expiry is not written yet
+		}
+		if lot.Kind == point.LotBonus {
+			live.Bonus, expired.Bonus = live.Bonus+there, expired.Bonus+gone
+		} else {
+			live.Paid, expired.Paid = live.Paid+there, expired.Paid+gone
+		}
+	}
+	if !operator {
+		expired.Paid = 0
+	}
+	share = share.Minus(expiredPart(share, live, expired))
+	lacking := max(0, share.Bonus-live.Bonus)
+	held = point.Share{Paid: share.Paid + lacking, Bonus: share.Bonus - lacking}
+	return held, held.Paid <= live.Paid
+}
+
+// expiredPartOf returns how many points of the share have expired, and so cannot be taken from the lots any more.
+func (s stock) expiredPartOf(share point.Share) point.Share {
+	var there point.Share
+	for _, lot := range s.lots {
+		if lot.Kind == point.LotBonus {
+			there.Bonus += lot.Remaining
+		} else {
+			there.Paid += lot.Remaining
+		}
+	}
+	return expiredPart(share, there, s.expired)
+}
+
+// expiredPart returns how many expired points of each kind stand for what the lots lack of the share. Paid points that
+// expired stand for bonus, too: they would have been taken in its place.
+func expiredPart(share, there, expired point.Share) point.Share {
+	paid := clamp(share.Paid-there.Paid, expired.Paid)
+	bonus := clamp(share.Bonus-there.Bonus, expired.Bonus)
+	lacking := share.Bonus - there.Bonus - bonus - max(0, there.Paid-share.Paid)
+	return point.Share{Paid: paid + clamp(lacking, expired.Paid-paid), Bonus: bonus}
+}
+
+// clamp returns n between 0 and most.
+func clamp(n, most int64) int64 { return max(0, min(n, most)) }
 
 // needsAccount tells whether there is no card that the money could go back to (contract §1.6).
 func (p Payment) needsAccount() bool { return p.PayMethod == "vbank" }

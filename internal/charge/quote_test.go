@@ -52,7 +52,7 @@ func TestAQuoteOfAnOldChargeIsNothingForItsOwner(t *testing.T) {
 	each(t, func(w *world) {
 		clock := w.StopClock()
 		credited := w.Charged()
-		clock.Pass(7*domaintest.Day + 1000)
+		clock.Pass(8 * domaintest.Day)
 		w.wantQuote(credited, false, 0, 0)
 		w.wantQuote(credited, true, 5000, domaintest.Full)
 	})
@@ -62,7 +62,7 @@ func TestAQuoteOfAnOldChargeIsNothingForItsOwner(t *testing.T) {
 func TestAQuoteIsTheMostThatHoldAllows(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		for spent, most := range map[int64]struct{ won, points int64 }{1: {4999, 5498}, 500: {4546, 5000}, 5499: {1, 1}, domaintest.Full: {0, 0}} {
+		for spent, most := range map[int64]struct{ won, points int64 }{1: {4999, 5499}, 500: {4545, 5000}, 5499: {0, 0}, domaintest.Full: {0, 0}} {
 			credited := w.Charged()
 			w.MustSpend(spent, *credited.ImpUID)
 			w.wantQuote(credited, true, most.won, most.points)
@@ -77,15 +77,49 @@ func TestAQuoteIsTheMostThatHoldAllows(t *testing.T) {
 	})
 }
 
-func TestAQuoteDoesNotCountExpiredPoints(t *testing.T) {
+func TestD16BonusThatExpiredNeedNotGoBack(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		clock, credited := w.Expiring()
-		clock.Pass(10 * domaintest.Day)
-		w.wantQuote(credited, true, 4546, 5000)
-		w.wantRefused(domaintest.ByAdmin(domaintest.RefundOf(credited, 4547, "more")), apierror.RefundNotPossible)
-		w.MustRefund(domaintest.ByAdmin(domaintest.RefundOf(credited, 4546, "most")))
-		w.WantBalance("minji", 0)
+		clock := w.StopClock()
+		w.Lifetimes = point.Lifetimes{Bonus: point.Days(3)}
+		credited := w.Charged()
+		clock.Pass(4 * domaintest.Day)
+		w.wantQuote(credited, false, 5000, 5000) // before its line of expiry is written
+		w.ExpireDue(10)
+		w.wantQuote(credited, false, 5000, 5000)
+		w.MustRefund(domaintest.RefundOf(credited, 1000, "r-1"))
+		w.WantBalance("minji", 4000)
+		w.MustRefund(domaintest.RefundOf(credited, 4000, "r-2"))
+		w.WantHistory("CHARGE 5000", "BONUS 500", "EXPIRE -500", "CHARGE_CANCEL -1000", "CHARGE_CANCEL -4000")
+	})
+}
+
+func TestD18AnOperatorRefundsWhatExpired(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.StopClock()
+		w.Lifetimes = point.Lifetimes{Paid: point.Days(5), Bonus: point.Days(3)}
+		credited := w.Charged()
+		w.MustSpend(700, "order-1") // the bonus, and 200 of what was paid for
+		clock.Pass(6 * domaintest.Day)
+		w.wantQuote(credited, false, 0, 0)
+		w.wantQuote(credited, true, 4363, 0) // its 437 points of bonus were used, and the 200
+		w.wantRefused(domaintest.ByAdmin(domaintest.RefundOf(credited, 4801, "r-1")), apierror.RefundNotPossible)
+	})
+}
+
+func TestD18AnOperatorRefundsAllOfAnExpiredCharge(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.StopClock()
+		w.Lifetimes = point.Lifetimes{Paid: point.Days(5), Bonus: point.Days(3)}
+		credited := w.Charged()
+		clock.Pass(6 * domaintest.Day)
+		w.wantRefused(domaintest.RefundOf(credited, 5000, "r-1"), apierror.RefundNotPossible)
+		w.wantQuote(credited, true, 5000, 0)
+		w.MustRefund(domaintest.ByAdmin(domaintest.RefundOf(credited, 5000, "r-1")))
+		w.WantBalance("minji", 0) // no debt: the points are gone already
+		w.wantOrder(credited, charge.OrderCancelled)
 	})
 }
 

@@ -64,6 +64,7 @@ func (w *world) stealInRace(impUID string) {
 func TestF5TwoHundredPaymentsOfOneUserAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
+		w.MaxOpenOrders = 1000
 		const payments = 200
 		var callers []func()
 		for range payments {

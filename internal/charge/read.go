@@ -36,6 +36,9 @@ func (s *Service) TransactionOrder(ctx context.Context, t point.Transaction) (Or
 // OrderAccount is the virtual account that waits for the order's deposit, the latest if there are several; an
 // Error NotFound when none was issued for exactly the order's price.
 func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, error) {
+	if o.ClosingID != nil {
+		return VirtualAccount{}, apierror.New(apierror.NotFound, "This order is closed.")
+	}
 	issued, err := gorm.G[Payment](s.db).Where(acceptableAccount+" AND status IN ('ready', 'paid')",
 		o.MerchantUID, o.Price, o.Currency, !s.Live).Order(latestAccountFirst).Limit(1).Find(ctx)
 	if err != nil {

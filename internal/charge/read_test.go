@@ -56,7 +56,8 @@ func TestThereAreNoMoreKindsThanThereAre(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		w.Charged()
-		all := []point.Kind{point.KindCharge, point.KindBonus, point.KindSpend, point.KindSpendCancel, point.KindChargeCancel, point.KindExpire, point.KindAdjust}
+		all := []point.Kind{point.KindCharge, point.KindBonus, point.KindSpend, point.KindSpendCancel, point.KindChargeCancel, point.KindExpire, point.KindAdjust,
+			point.KindClawback, point.KindExpireCancel, point.KindAdjustCancel}
 		c, err := w.Transactions(w.Context(), "minji", page.Request{First: 10}, all)
 		if err != nil || len(c.Edges) == 0 {
 			w.Fatalf("all kinds: %+v, %v", c.Edges, err)

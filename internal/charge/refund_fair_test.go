@@ -43,7 +43,8 @@ func TestNoOpenRefundWaitsForEver(t *testing.T) {
 					end()
 				}
 			})
-			if err := w.SyncRefunds(ctx); err == nil {
+			report, err := w.SyncRefunds(ctx)
+			if err == nil && (report.Failed == 0 || report.Err == nil) { // a run may be cut off before it has done anything
 				w.Error("the run says that all is well")
 			}
 			end()

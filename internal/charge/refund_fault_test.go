@@ -284,7 +284,7 @@ func TestHeldPointsExpireOnlyWhenTheRefundIsOver(t *testing.T) {
 		clock.Pass(time.Minute)
 		domaintest.WantPoints(w.T, "users visited", int64(w.ExpireDue(10)), 0)
 		w.WantBalance("minji", domaintest.Full) // still the user's, if the refund fails
-		w.WantSpendable(4400)
+		w.WantSpendable(4000)
 		clock.Pass(patience)
 		w.MustSync(*credited.ImpUID)
 		w.WantHistory("CHARGE 5000", "BONUS 500", "EXPIRE -500")

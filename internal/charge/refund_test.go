@@ -79,17 +79,37 @@ func TestF17OurOwnCancelNeedsNoWebhook(t *testing.T) {
 	})
 }
 
-func TestAnOwnerMayRefundForSevenDays(t *testing.T) {
+// TestD18AnOwnerMayRefundUntilTheEndOfTheSeventhDay, in Seoul: charged on the first of March, until the eighth ends.
+func TestD18AnOwnerMayRefundUntilTheEndOfTheSeventhDay(t *testing.T) {
 	t.Parallel()
-	each(t, func(w *world) {
-		clock := w.StopClock()
-		credited := w.Charged()
-		clock.Pass(7 * domaintest.Day)
-		w.MustRefund(domaintest.RefundOf(credited, 1000, "r-1"))
-		clock.Pass(time.Microsecond)
-		w.wantRefused(domaintest.RefundOf(credited, 1000, "r-2"), apierror.RefundNotPossible)
-		w.MustRefund(domaintest.ByAdmin(domaintest.RefundOf(credited, 1000, "r-2")))
-	})
+	for charged, end := range map[string]string{
+		"2026-02-28T15:00:00Z":        "2026-03-08T15:00:00Z", // the first moment of the day
+		"2026-03-01T09:00:00Z":        "2026-03-08T15:00:00Z",
+		"2026-03-01T14:59:59.999999Z": "2026-03-08T15:00:00Z", // the last one
+		"2026-03-01T15:00:00Z":        "2026-03-09T15:00:00Z",
+		"2026-12-28T15:00:00Z":        "2027-01-05T15:00:00Z",
+	} {
+		t.Run(charged, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(w *world) { w.wantWindow(charged, end) })
+		})
+	}
+}
+
+func (w *world) wantWindow(charged, end string) {
+	w.Helper()
+	clock := w.StopClock()
+	var err error
+	clock.At, err = time.Parse(time.RFC3339, charged)
+	w.Must(err)
+	credited := w.Charged()
+	over, err := time.Parse(time.RFC3339, end)
+	w.Must(err)
+	clock.At = over.Add(-time.Microsecond)
+	w.MustRefund(domaintest.RefundOf(credited, 1000, "r-1"))
+	clock.Pass(time.Microsecond)
+	w.wantRefused(domaintest.RefundOf(credited, 1000, "r-2"), apierror.RefundNotPossible)
+	w.MustRefund(domaintest.ByAdmin(domaintest.RefundOf(credited, 1000, "r-2")))
 }
 
 func TestAnOwnerMayNotRefundWhatIsPartlyUsed(t *testing.T) {
@@ -182,11 +202,11 @@ func TestF19RefundRefusesNonsense(t *testing.T) {
 func TestRefundTakesInputsAtTheirLimits(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		in := domaintest.RefundOf(w.Charged(), 1, strings.Repeat("r", 100))
+		in := domaintest.RefundOf(w.Charged(), 100, strings.Repeat("r", 100))
 		in.Reason = strings.Repeat("가", 200)
 		in.Account = &charge.RefundAccount{Holder: strings.Repeat("가", 16), Bank: "0004", Number: strings.Repeat("1", 16), Phone: strings.Repeat("1", 16)}
 		w.MustRefund(in)
-		w.WantBalance("minji", domaintest.Full-1)
+		w.WantBalance("minji", domaintest.Full-110)
 	})
 }
 

@@ -2,11 +2,12 @@ package charge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"pointcharge/internal/apierror"
 	"pointcharge/internal/database"
@@ -35,6 +36,7 @@ type Resolution struct {
 	Reason          string
 	Actor           point.Actor `gorm:"embedded;embeddedPrefix:actor_"` // an operator
 	TransactionID   *string     // the ADJUST line of what was accepted
+	Note            string      // why it was made without the gateway's word; empty when the gateway was asked first
 	CreatedAt       time.Time
 }
 
@@ -53,28 +55,71 @@ type ResolveInput struct {
 	Reason string      // for the gateway and for people, 1 to 200 characters
 	Actor  point.Actor // an operator
 	// UserID and Points say who gets how many points for a payment that is accepted. By default the order's user, and
-	// a point for each won; a payment of an unknown order, in another currency or with a wrong deposit has no such default.
+	// a point for each won; a payment of an unknown order, in another currency or whose amount does not say what was paid has no such default.
 	UserID  string
 	Points  int64
 	Account *RefundAccount // for the refund of a virtual account's payment
 }
 
-// Resolve (처리) does what an operator decided about a payment on the list of problems, and keeps the decision. It
-// syncs first. The payment it returns is what stands written then. REFUND gives back all that is left of a payment
-// that gave no points, with a Refund like any other: the gateway is asked once, and until its answer is known nothing
-// else can be decided. ACCEPT gives points for a payment by hand, as an ADJUST line, and makes sure that it is never
-// credited besides; of one that gave points already it accepts the books as they are. It refuses with InvalidArgument,
-// NotFound, PaymentNotFound, RefundNotPossible (also while a refund is under way) and GatewayUnavailable.
+// Resolve (처리) does what an operator decided about a payment with a problem, and keeps the decision in a row. The payment
+// it returns is what stood written when it was decided, and after a refund what stands written then.
+//
+// The gateway is asked first, but only REFUND needs it. Without its answer the decision is made by what is written, and
+// the row's Note says why. A payment that is not in the books gets a row by the operator's word, unless the gateway says
+// that there is no such payment. A payment whose answer cannot be read can be decided although it has no problem here.
+//
+// REFUND gives back all that is left of a payment that gave no points, with a Refund like any other: the gateway is asked
+// once, and until its answer is known nothing else can be decided. ACCEPT gives points for a payment by hand, as an ADJUST
+// line, and makes sure that it is never credited besides; of one that gave points already it accepts the books as they
+// are. It refuses with InvalidArgument, NotFound, PaymentNotFound, RefundNotPossible (also while a refund is under way)
+// and, a REFUND only, GatewayUnavailable.
 func (s *Service) Resolve(ctx context.Context, in ResolveInput) (Payment, error) {
 	if err := in.validate(); err != nil {
 		return Payment{}, err
 	}
-	switch _, err := s.Sync(ctx, in.Actor, in.ImpUID); { // what the gateway has forgotten can still be accepted or ignored
-	case apierror.CodeOf(err) == apierror.PaymentNotFound && in.Action == RefundIt:
-		return Payment{}, apierror.New(apierror.RefundNotPossible, "The gateway knows no such payment, and cannot give it back.")
-	case err != nil && apierror.CodeOf(err) != apierror.PaymentNotFound:
+	asked, err := s.askBeforeDecision(ctx, in)
+	if err != nil {
 		return Payment{}, err
 	}
+	return s.decide(ctx, in, asked)
+}
+
+// gatewayWord is what the gateway said of a payment before a decision about it.
+type gatewayWord struct {
+	note       string // why the decision is made without an answer; empty if there was one
+	unknown    bool   // the gateway knows no such payment
+	unreadable bool   // there was an answer, but none to believe
+}
+
+// askBeforeDecision syncs the payment. Only a refund fails with it.
+func (s *Service) askBeforeDecision(ctx context.Context, in ResolveInput) (gatewayWord, error) {
+	_, err := s.Sync(ctx, in.Actor, in.ImpUID)
+	code := apierror.CodeOf(err)
+	switch {
+	case err == nil:
+		return gatewayWord{}, nil
+	case code == apierror.PaymentNotFound && in.Action == RefundIt:
+		return gatewayWord{}, apierror.New(apierror.RefundNotPossible, "The gateway knows no such payment, and cannot give it back.")
+	case code == apierror.PaymentNotFound:
+		return gatewayWord{note: "the gateway knows no such payment", unknown: true}, nil
+	case code == apierror.GatewayUnavailable && in.Action != RefundIt && ctx.Err() == nil:
+		return gatewayWord{note: shortenNote("decided without the gateway: " + err.Error()), unreadable: errors.Is(err, ErrUntrustworthy)}, nil
+	}
+	return gatewayWord{}, err
+}
+
+// maxNote is how many characters of the gateway's trouble are kept with a decision.
+const maxNote = 300
+
+func shortenNote(note string) string {
+	if runes := []rune(note); len(runes) > maxNote {
+		return string(runes[:maxNote-1]) + "…"
+	}
+	return note
+}
+
+// decide writes the decision, and asks the gateway for the refund if it is one.
+func (s *Service) decide(ctx context.Context, in ResolveInput, asked gatewayWord) (Payment, error) {
 	id, err := database.NewID()
 	if err != nil {
 		return Payment{}, err
@@ -86,14 +131,14 @@ func (s *Service) Resolve(ctx context.Context, in ResolveInput) (Payment, error)
 		if decided, err := rowExists(tx, "resolutions", id); err != nil || decided {
 			return err // a COMMIT whose answer was lost
 		}
-		b, err := lockProblem(tx, in.ImpUID)
+		b, err := lockProblem(tx, in.ImpUID, asked, now)
 		if err != nil {
 			return err
 		}
 		payment = b.payment
 		refund = in.newRefund(id, payment, now)
 		decided := Resolution{ID: id, ImpUID: in.ImpUID, Problem: payment.Problem, CancelledAmount: payment.CancelledAmount,
-			DepositCount: payment.DepositCount, Action: in.Action, Reason: in.Reason, Actor: in.Actor, CreatedAt: now}
+			DepositCount: payment.DepositCount, Action: in.Action, Reason: in.Reason, Actor: in.Actor, Note: asked.note, CreatedAt: now}
 		return b.writeResolution(tx, in, decided, refund, life)
 	})
 	if err != nil || in.Action != RefundIt {
@@ -118,11 +163,12 @@ func (in ResolveInput) validate() error {
 	if err := in.Actor.Validate(); err != nil {
 		return err
 	}
+	if err := checkReason(in.Reason); err != nil {
+		return err
+	}
 	switch {
 	case in.Action != RefundIt && in.Action != Accept && in.Action != Ignore:
 		return apierror.New(apierror.InvalidArgument, "The decision must be REFUND, ACCEPT or IGNORE.")
-	case in.Reason == "" || utf8.RuneCountInString(in.Reason) > 200 || apierror.HasControl(in.Reason):
-		return apierror.New(apierror.InvalidArgument, "reason must be 1 to 200 printable characters.")
 	case in.Action != Accept && (in.UserID != "" || in.Points != 0):
 		return apierror.New(apierror.InvalidArgument, "Only what is accepted gives points to somebody.")
 	case in.Points < 0 || in.Points > point.MaxAmount:
@@ -135,21 +181,39 @@ func (in ResolveInput) validate() error {
 	return nil
 }
 
-// lockProblem reads a payment as it stands on the list, and locks it and its order, if it has one.
-func lockProblem(tx *gorm.DB, impUID string) (paymentState, error) {
+// lockProblem reads a payment that waits for a decision, and locks it and its order, if it has one.
+func lockProblem(tx *gorm.DB, impUID string, asked gatewayWord, now time.Time) (paymentState, error) {
+	if !asked.unknown && asked.note != "" {
+		if err := writeByWord(tx, impUID, now); err != nil {
+			return paymentState{}, err
+		}
+	}
 	b, err := lockPayment(tx, impUID)
 	if err != nil {
 		return paymentState{}, err
 	}
-	var listed []Payment
-	if err := tx.Raw(openProblems+" AND p.imp_uid = ?", impUID).Scan(&listed).Error; err != nil {
-		return paymentState{}, err
+	if asked.unreadable && b.payment.Problem == NoProblem {
+		b.payment.Problem, b.payment.ProblemState = UnreadableAnswer, Open
+		err := database.ExactlyOne(tx.Exec("UPDATE payments SET problem = ?, problem_state = 'OPEN', changed_at = ? WHERE imp_uid = ?",
+			UnreadableAnswer, now, impUID))
+		if err != nil {
+			return paymentState{}, err
+		}
 	}
-	if len(listed) == 0 {
+	if b.payment.ProblemState != Open && b.payment.ProblemState != Foreign {
 		return paymentState{}, apierror.New(apierror.NotFound, "This payment has no problem that is not resolved.")
 	}
-	b.payment = listed[0]
 	return b, nil
+}
+
+// writeByWord makes a row of a payment that only the operator knows of, unless there is one.
+func writeByWord(tx *gorm.DB, impUID string, now time.Time) error {
+	err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&Payment{ImpUID: impUID, Status: Ready, Problem: UnreadableAnswer,
+		ProblemState: Open, SyncedAt: now, ChangedAt: &now}).Error
+	if err != nil {
+		return fmt.Errorf("write payment: %w", err)
+	}
+	return nil
 }
 
 func rowExists(tx *gorm.DB, table, id string) (bool, error) {
@@ -159,7 +223,7 @@ func rowExists(tx *gorm.DB, table, id string) (bool, error) {
 }
 
 // writeResolution writes the decision; of what is accepted the points, and of what is given back the refund.
-func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Resolution, refund Refund, life time.Duration) error {
+func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Resolution, refund Refund, life point.Lifetime) error {
 	given, err := b.hasPoints(tx)
 	if err != nil {
 		return err
@@ -192,7 +256,7 @@ func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Res
 		return fmt.Errorf("write resolution: %w", err)
 	}
 	if in.Action != RefundIt {
-		return nil
+		return b.markDecided(tx, decided)
 	}
 	if err := tx.Create(&refund).Error; err != nil {
 		return fmt.Errorf("write refund: %w", err)
@@ -220,16 +284,16 @@ func (b *paymentState) refuseOpenRefund(tx *gorm.DB) error {
 }
 
 // creditAccepted writes the ADJUST line of a payment that does not fit, and notes on its order that it was accepted.
-func (b *paymentState) creditAccepted(tx *gorm.DB, in ResolveInput, decided Resolution, life time.Duration) (point.Transaction, error) {
+func (b *paymentState) creditAccepted(tx *gorm.DB, in ResolveInput, decided Resolution, life point.Lifetime) (point.Transaction, error) {
 	user, points := in.UserID, in.Points
 	if user == "" {
 		user = b.order.UserID
 	}
-	if points == 0 && b.payment.Currency == "KRW" && decided.Problem != WrongDeposit {
+	if points == 0 && b.payment.Currency == "KRW" && !decided.Problem.hidesAmount() {
 		points = b.payment.Amount
 	}
 	switch {
-	case !b.payment.HoldsMoney() || b.payment.CancelledAmount > 0:
+	case decided.Problem != UnreadableAnswer && (!b.payment.HoldsMoney() || b.payment.CancelledAmount > 0):
 		return point.Transaction{}, apierror.New(apierror.InvalidArgument, "Some of this payment was cancelled: refund the rest, or ignore it.")
 	case decided.Problem == AnotherUser:
 		return point.Transaction{}, apierror.New(apierror.InvalidArgument, "Its owner gets the points by a sync: nothing is to be accepted.")
@@ -259,10 +323,20 @@ func (b *paymentState) markAccepted(tx *gorm.DB) error {
 	if b.order.AcceptedImpUID != nil {
 		return apierror.New(apierror.InvalidArgument, "Another payment of this order was accepted.")
 	}
-	err := database.ExactlyOne(tx.Exec("UPDATE charge_orders SET accepted_imp_uid = ? WHERE merchant_uid = ?",
+	return database.ExactlyOne(tx.Exec("UPDATE charge_orders SET accepted_imp_uid = ? WHERE merchant_uid = ?",
 		b.payment.ImpUID, b.order.MerchantUID))
-	if err != nil {
-		return err
+}
+
+// markDecided takes the payment off the list, and notes on it that points were given for it by hand, if they were.
+func (b *paymentState) markDecided(tx *gorm.DB, decided Resolution) error {
+	if decided.TransactionID == nil {
+		return database.ExactlyOne(tx.Exec("UPDATE payments SET problem_state = 'DECIDED' WHERE imp_uid = ?", decided.ImpUID))
 	}
-	return database.ExactlyOne(tx.Exec("UPDATE payments SET problem = ? WHERE imp_uid = ?", Accepted, b.payment.ImpUID))
+	return database.ExactlyOne(tx.Exec(`UPDATE payments SET problem_state = 'DECIDED', problem = ?, accepted_deposit_count = ?
+		WHERE imp_uid = ?`, Accepted, decided.DepositCount, decided.ImpUID))
+}
+
+// hidesAmount tells whether the payment's amount says nothing about the money that came.
+func (p Problem) hidesAmount() bool {
+	return p == WrongDeposit || p == KeyIssuing || p == Discounted || p == UnreadableAnswer
 }

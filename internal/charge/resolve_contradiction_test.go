@@ -64,7 +64,7 @@ func TestAnOperatorLetsGoOfTheRefundOfAContradiction(t *testing.T) {
 		if pending.Status != charge.RefundAccepted { // however long it takes
 			w.Fatalf("unexpected refund %+v", pending)
 		}
-		_, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), pending.ID)
+		_, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), pending.ID, "결제사 확인")
 		w.Must(err)
 		w.wantOpenRefunds(0)
 	})
@@ -111,7 +111,7 @@ func TestWhatIamportForgotIsNotRefundedAndARefundOfItCanBeLetGo(t *testing.T) {
 		w.wantUnresolved(domaintest.Decision(wrong, charge.RefundIt), apierror.RefundNotPossible)
 		held := w.wantOpenRefunds(1)[0]
 		clock.Pass(time.Hour)
-		_, err = w.ReleaseRefund(w.Context(), domaintest.Sora(), held.ID)
+		_, err = w.ReleaseRefund(w.Context(), domaintest.Sora(), held.ID, "결제사 확인")
 		w.Must(err)
 		w.WantSpendable(domaintest.Full)
 		w.MustResolve(domaintest.Decision(wrong, charge.Ignore))

@@ -170,10 +170,10 @@ func TestAnOperatorLetsGoOfARefundThatNeverComes(t *testing.T) {
 		cancelling(f, accepting(f, stray))
 		w.MustResolve(domaintest.Decision(stray, charge.RefundIt))
 		open := w.wantOpenRefunds(1)
-		_, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), open[0].ID)
+		_, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), open[0].ID, "결제사 확인")
 		w.Must(err)
 		w.wantOpenRefunds(0)
-		w.WantProblems(map[string]charge.Problem{stray: charge.UnknownOrder})
+		w.wantCounts(charge.ProblemKindCount{State: charge.Foreign, Problem: charge.UnknownOrder, Payments: 1})
 	})
 }
 
@@ -190,7 +190,7 @@ func TestAServerThatDiesWhileAnOperatorRefunds(t *testing.T) {
 		})
 		_, _ = w.Resolve(ctx, domaintest.Decision(wrong, charge.RefundIt))
 		f.Say(f.Sandbox.ServeHTTP)
-		err := w.SyncRefunds(w.Context())
+		_, err := w.SyncRefunds(w.Context())
 		w.Must(err)
 		w.wantOpenRefunds(0)
 		w.WantProblems(nil)

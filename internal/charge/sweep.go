@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,8 @@ const (
 	maxCheckInterval = 7 * day
 	// maxDepositInterval is the longest time between two looks at an order whose deposit is awaited.
 	maxDepositInterval = time.Hour
+	// crowdingDelay is how long an order waits whose user has many that are due.
+	crowdingDelay = 10 * time.Minute
 	// maxRetryInterval is the longest time until an order is looked at again whose look-up failed; a day after its tail.
 	maxRetryInterval = 15 * time.Minute
 )
@@ -41,12 +44,72 @@ func (s *Service) newOrderGrace() time.Duration { return cmp.Or(s.Grace, 2*time.
 // again when that time comes. What a server whose clock was ahead put off or gave up is due at once.
 func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 	recalled := s.resetFutureChecks(ctx, limit)
-	var due []Order
-	err := s.db.WithContext(ctx).Where("imp_uid IS NULL AND check_at <= ?", s.points.CurrentTime()).Order("check_at").Limit(limit).Find(&due).Error
+	due, err := s.findDue(ctx, limit)
 	if err != nil {
 		return 0, fmt.Errorf("find due orders: %w", err)
 	}
 	return len(due), errors.Join(recalled, forEach("orders", due, func(order Order) error { return s.checkOrder(ctx, order) }))
+}
+
+// sweepWindow is how many times a sweep's limit of due orders are considered, to find those of different users.
+const sweepWindow = 20
+
+// findDue returns the orders that are due, at most limit of them. When there are more, every user gets their turn, and
+// what a user has beyond it is put off if somebody else has to wait: nobody's order waits behind somebody's thousands.
+func (s *Service) findDue(ctx context.Context, limit int) ([]Order, error) {
+	now := s.points.CurrentTime()
+	var due []Order
+	err := s.db.WithContext(ctx).Where("imp_uid IS NULL AND check_at <= ?", now).Order("check_at").Limit(sweepWindow * limit).Find(&due).Error
+	if err != nil || len(due) <= limit {
+		return due, err
+	}
+	byTurn := sortByTurn(due)
+	waiting, crowding := map[string]bool{}, []string{}
+	for _, t := range byTurn[limit:] {
+		waiting[t.UserID] = true
+		if t.turn > 0 {
+			crowding = append(crowding, t.MerchantUID)
+		}
+	}
+	picked := make([]Order, limit)
+	for i := range picked {
+		picked[i] = byTurn[i].Order
+	}
+	if len(waiting) < 2 && len(due) < sweepWindow*limit { // nobody else waits
+		return picked, nil
+	}
+	return picked, s.putOff(ctx, crowding, now)
+}
+
+// dueOrder is an order and which of its user's due orders it is, from 0.
+type dueOrder struct {
+	Order
+	turn int
+}
+
+// sortByTurn returns every user's first order, then every user's second one, and so on; each turn in the given order.
+func sortByTurn(due []Order) []dueOrder {
+	sorted, count := make([]dueOrder, len(due)), map[string]int{}
+	for i, o := range due {
+		sorted[i] = dueOrder{o, count[o.UserID]}
+		count[o.UserID]++
+	}
+	slices.SortStableFunc(sorted, func(a, b dueOrder) int { return cmp.Compare(a.turn, b.turn) })
+	return sorted
+}
+
+// putOff makes orders due a little later, so that they do not fill the sweep's window.
+func (s *Service) putOff(ctx context.Context, merchantUIDs []string, now time.Time) error {
+	for batch := range slices.Chunk(merchantUIDs, orderBatch) {
+		err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
+			return tx.Exec("UPDATE charge_orders SET check_at = ? WHERE merchant_uid IN ? AND imp_uid IS NULL AND check_at <= ?",
+				now.Add(crowdingDelay), batch, now).Error
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forEach calls do for all of them, some at the same time. One that fails, or panics, does not keep the others waiting.
@@ -148,21 +211,4 @@ func (s *Service) ExpireOrders(ctx context.Context, limit int) (int, error) {
 		return 0, fmt.Errorf("expire orders: %w", err)
 	}
 	return int(expired), nil
-}
-
-// SyncRefunds (환불 확인) asks the gateway what became of every refund under way, and lets the books follow. The one whose
-// payment was looked up longest ago comes first: so none waits for ever, should there be more than ctx has time for.
-func (s *Service) SyncRefunds(ctx context.Context) error {
-	var impUIDs []string
-	err := s.db.WithContext(ctx).Raw(`SELECT r.imp_uid FROM refunds r JOIN payments p ON p.imp_uid = r.imp_uid
-		WHERE r.status IN ('HELD', 'ACCEPTED') ORDER BY p.synced_at, r.id`).Scan(&impUIDs).Error
-	if err != nil {
-		return fmt.Errorf("read open refunds: %w", err)
-	}
-	return forEach("refunds", impUIDs, func(impUID string) error {
-		if _, err := s.Sync(ctx, point.Actor{Kind: point.ActorJob, ID: "refunds"}, impUID); err != nil {
-			return fmt.Errorf("refund of payment %s: %w", impUID, err)
-		}
-		return nil
-	})
 }

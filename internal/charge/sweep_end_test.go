@@ -14,7 +14,7 @@ func TestAnOrderIsGivenUpOnlyAfterALookThatSucceeded(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
 		clock := w.StopClock()
-		w.Pay(w.OpenOrder("minji"))
+		w.Pay(w.OpenOrder("minji"), paidAt(clock.Now()))
 		w.OpenOrder("junho")
 		f.Say(func(rw http.ResponseWriter, _ *http.Request) {
 			if n := w.Count("charge_orders", "check_at > ?", clock.Now()); n == 0 {

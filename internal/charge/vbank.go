@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"time"
-	"unicode/utf8"
 
 	"gorm.io/gorm"
 
@@ -73,6 +72,8 @@ func (s *Service) IssueVirtualAccount(ctx context.Context, userID string, in Acc
 	case done || err != nil:
 	case lease == "":
 		err = apierror.New(apierror.GatewayUnavailable, "An account is being issued for this order. Try again in a minute.")
+	case order.ClosingID != nil:
+		err = apierror.New(apierror.InvalidArgument, "This order is closed. Open another one.")
 	case order.Status == OrderExpired || !now.Before(order.ExpiresAt):
 		err = apierror.New(apierror.InvalidArgument, "This order has expired. Open another one.")
 	case now.Sub(leased) > submitTimeout:
@@ -88,13 +89,12 @@ var bankCode = regexp.MustCompile(`^[A-Za-z0-9]{1,8}$`)
 func (in AccountInput) validate() error {
 	switch {
 	case !bankCode.MatchString(in.Bank):
-		return apierror.New(apierror.InvalidArgument, "bank must be 1 to 8 letters or digits.")
-	case in.Holder == "" || utf8.RuneCountInString(in.Holder) > 16 || apierror.HasControl(in.Holder):
-		return apierror.New(apierror.InvalidArgument, "holder must be 1 to 16 printable characters.")
-	case in.Hours < 1 || in.Hours > maxDepositHours:
-		return apierror.New(apierror.InvalidArgument, "hours must be from 1 to %d.", maxDepositHours)
+		return apierror.Invalid("bank", "bank must be 1 to 8 letters or digits.")
 	}
-	return nil
+	if err := apierror.CheckText("holder", in.Holder, 1, 16); err != nil {
+		return err
+	}
+	return apierror.CheckAmount("hours", int64(in.Hours), 1, maxDepositHours, "hours")
 }
 
 // hasAccount tells whether the order needs no account (any more): it has one that awaits its deposit. An order that is paid
@@ -107,12 +107,13 @@ func (s *Service) hasAccount(ctx context.Context, o Order) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return false, &apierror.Error{Code: apierror.PaymentAlreadyCharged, TransactionID: line.ID, Message: "This order is paid already."}
+	return false, &apierror.Error{Code: apierror.PaymentAlreadyCharged, Message: "This order is paid already.",
+		Params: map[string]any{apierror.ParamTransactionID: line.ID}}
 }
 
 // syncAccounts is served, once the books know all that the gateway does of the order.
 func (s *Service) syncAccounts(ctx context.Context, o Order) (Order, bool, error) {
-	if _, err := s.SyncOrder(ctx, point.Actor{Kind: point.ActorUser, ID: o.UserID}, o.MerchantUID); err != nil {
+	if _, err := s.SyncOrder(ctx, point.Actor{Kind: point.ActorUser, ID: o.UserID}, o.MerchantUID); err != nil && !isAboutAttempts(err) {
 		return o, false, err
 	}
 	o, err := s.Order(ctx, o.UserID, o.MerchantUID)
@@ -162,6 +163,9 @@ func (s *Service) issueAccount(ctx context.Context, o Order, in AccountInput, le
 	deadline := s.points.CurrentTime().Add(time.Duration(in.Hours) * time.Hour).Truncate(time.Second)
 	payment, err := s.Gateway.IssueVirtualAccount(ctx, AccountOrder{MerchantUID: o.MerchantUID, Name: o.Name, Amount: o.Price,
 		Currency: o.Currency, Bank: in.Bank, Holder: in.Holder, DepositBy: deadline})
+	if errors.Is(err, ErrNotSent) { // there is surely no account
+		return Order{}, errors.Join(err, s.releaseLease(ctx, o, lease))
+	}
 	switch apierror.CodeOf(err) {
 	case "":
 		if _, err = s.ApplyPayment(ctx, point.Actor{Kind: point.ActorUser, ID: o.UserID}, payment); err != nil {
@@ -196,7 +200,8 @@ func (s *Service) RevokeVirtualAccount(ctx context.Context, actor point.Actor, m
 	if err != nil {
 		return Order{}, err
 	}
-	if _, err := s.SyncOrder(ctx, actor, merchantUID); err != nil { // also accounts that nobody told us of
+	// This finds accounts that nobody told us of, too.
+	if _, err := s.SyncOrder(ctx, actor, merchantUID); err != nil && !isAboutAttempts(err) {
 		return Order{}, err
 	}
 	accounts, err := gorm.G[Payment](s.db).Where("merchant_uid = ? AND vbank_num <> '' AND status = ? AND revoked_at IS NULL",

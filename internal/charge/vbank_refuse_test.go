@@ -1,7 +1,6 @@
 package charge_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +65,7 @@ func TestNoAccountIsIssuedForAPaidOrder(t *testing.T) {
 		w.WantCode(err, apierror.PaymentAlreadyCharged)
 		w.wantStatus(order, charge.OrderPaid)
 		_, err = w.IssueVirtualAccount(w.Context(), "minji", domaintest.AccountFor(order))
-		if refusal, ok := errors.AsType[*apierror.Error](err); !ok || refusal.TransactionID == "" {
+		if id, _ := apierror.Param[string](err, apierror.ParamTransactionID); id == "" {
 			w.Fatalf("it does not name the line: %v", err)
 		}
 		w.wantCalls(issueRoute, 0)

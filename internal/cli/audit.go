@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/server"
 )
 
-// setUpAudit proves the books. With -metrics it prints a gauge for each invariant in Prometheus'
-// text format, as node_exporter's textfile collector reads them.
+// setUpAudit declares the command that proves the books. The flag -metrics prints a gauge for each
+// invariant in Prometheus' text format, for node_exporter's textfile collector.
 func setUpAudit(flags *flag.FlagSet) task {
 	metrics := flags.Bool("metrics", false, "print a Prometheus metric for each invariant instead of the rows")
 	return task{run: func(ctx context.Context, r resources) error {
@@ -25,7 +25,7 @@ func setUpAudit(flags *flag.FlagSet) task {
 			printFindings(r.stdout, findings)
 		}
 		if len(findings) > 0 {
-			return fmt.Errorf("the books are not right: %s", plural(len(findings), "finding", "findings"))
+			return fmt.Errorf("the books are not right: %s", formatCount(len(findings), "finding", "findings"))
 		}
 		return nil
 	}}

@@ -1,5 +1,5 @@
-// Package cli is the command line of the program. It finds the command, opens the resources that
-// the command declares to need, and runs it.
+// Package cli is the command line of the program. Run finds the command, opens the command's
+// declared resources, and runs the command.
 package cli
 
 import (
@@ -17,22 +17,23 @@ import (
 	"pointcharge/internal/server"
 )
 
-// Program is the program in its surroundings. Stdout gets what a command prints and the server's
-// log, Stderr the logs of the other commands: what they print may be read by programs.
+// Program is the program with its input and output. Stdout gets a command's output and the server's
+// log, Stderr the logs of the other commands: programs may read a command's output.
 type Program struct {
-	Version        string
-	Getenv         func(string) string
-	Environ        func() []string // as os.Environ
+	Version string
+	Getenv  func(string) string
+	// Environ is the whole environment, as NAME=value, in which misspelt settings are looked for.
+	Environ        []string
 	Stdout, Stderr io.Writer
 }
 
-// UsageError is a mistake in the program's arguments or its environment.
+// UsageError is a mistake in the program's arguments or environment.
 type UsageError struct{ error }
 
 func (e UsageError) Unwrap() error { return e.error }
 
-// Run runs the command that args name, until ctx ends. The error is a UsageError when the mistake
-// lies in args or the environment.
+// Run runs the command in args until ctx ends. The error is a UsageError when the mistake lies in
+// args or the environment.
 func (p Program) Run(ctx context.Context, args []string) error {
 	name := "serve"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
@@ -40,9 +41,9 @@ func (p Program) Run(ctx context.Context, args []string) error {
 	} else if len(args) > 0 && isHelp(args[0]) {
 		return printUsage(p.Stdout)
 	}
-	for _, c := range commands() {
+	for _, c := range allCommands() {
 		if c.name == name {
-			return p.start(ctx, c, args)
+			return p.startCommand(ctx, c, args)
 		}
 	}
 	if name == "help" {
@@ -51,8 +52,8 @@ func (p Program) Run(ctx context.Context, args []string) error {
 	return UsageError{fmt.Errorf("there is no command %q; try pointcharge -h", name)}
 }
 
-// start runs a command, unless its arguments ask for help.
-func (p Program) start(ctx context.Context, c command, args []string) error {
+// startCommand runs a command, or prints help when the arguments ask for help.
+func (p Program) startCommand(ctx context.Context, c command, args []string) error {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	flags.SetOutput(p.Stdout)
 	flags.Usage = func() {
@@ -60,12 +61,12 @@ func (p Program) start(ctx context.Context, c command, args []string) error {
 		flags.PrintDefaults()
 	}
 	t := c.setUp(flags)
-	err := parse(flags, args, c.operands, t.check)
+	err := parseArguments(flags, args, c.operands, t.check)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
 	if err == nil {
-		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr, getenv: p.Getenv, environ: p.Environ})
+		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr, getenv: p.Getenv})
 	}
 	if _, ok := errors.AsType[config.Errors](err); ok {
 		return UsageError{fmt.Errorf("the environment is not right:\n%w", err)}
@@ -73,8 +74,9 @@ func (p Program) start(ctx context.Context, c command, args []string) error {
 	return err
 }
 
-// parse reads the flags, counts the operands that follow them, and checks the flags together.
-func parse(flags *flag.FlagSet, args []string, operands int, check func() error) error {
+// parseArguments reads the flags, counts the operands after the flags, and checks the combination
+// of the flags.
+func parseArguments(flags *flag.FlagSet, args []string, operands int, check func() error) error {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return err
 	} else if err != nil {
@@ -82,7 +84,7 @@ func parse(flags *flag.FlagSet, args []string, operands int, check func() error)
 	}
 	if flags.NArg() != operands {
 		flags.Usage()
-		return UsageError{fmt.Errorf("%s takes %s, not %d", flags.Name(), plural(operands, "argument", "arguments"), flags.NArg())}
+		return UsageError{fmt.Errorf("%s takes %s, not %d", flags.Name(), formatCount(operands, "argument", "arguments"), flags.NArg())}
 	}
 	if check == nil {
 		return nil
@@ -93,11 +95,15 @@ func parse(flags *flag.FlagSet, args []string, operands int, check func() error)
 	return nil
 }
 
-// runWithNeeds opens the resources that the command needs, runs it, and closes them.
+// runWithNeeds opens the command's resources, runs the command, and closes the resources.
 func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources) (err error) {
 	if n >= configuration {
 		if r.cfg, err = config.Load(p.Getenv); err != nil {
 			return err
+		}
+		r.warnings = config.Unknown(p.Environ)
+		if !t.logsWarnings {
+			printWarnings(p.Stderr, r.warnings)
 		}
 	}
 	if n >= books {
@@ -114,44 +120,52 @@ func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources)
 	return t.run(ctx, r)
 }
 
-// needs says which resources a command needs. Each value includes those before it.
+// needs is the set of resources of a command. Each value includes all smaller values.
 type needs int
 
 const (
 	nothing       needs = iota
 	configuration       // the environment, checked
-	books               // the database, of this program's version and of the configured mode
-	service             // the domain, with Iamport behind it
+	books               // the database, of this program's version and the configured mode
+	service             // the domain, with Iamport as its gateway
 )
 
-// resources are open while a command runs. Those that it does not need are zero.
+// resources are open while a command runs. Resources that the command does not need are zero.
 type resources struct {
 	operands       []string // the arguments after the flags
 	version        string
 	stdout, stderr io.Writer
 	cfg            config.Config
+	warnings       []config.Mistake // about the environment
 	db             *gorm.DB
 	services       server.Services
 	getenv         func(string) string
-	environ        func() []string
 }
 
-// task is a command whose flags have been declared.
+// task is a command with declared flags.
 type task struct {
-	check func() error // of the flags together, before anything is opened; may be nil
+	check func() error // checks the flags together, before any resource is opened; may be nil
 	run   func(context.Context, resources) error
+	// logsWarnings is set by a command that has a log of its own for resources.warnings.
+	logsWarnings bool
 }
 
-// withoutFlags sets up a command that has no flags.
+// withoutFlags sets up a command without flags.
 func withoutFlags(run func(context.Context, resources) error) func(*flag.FlagSet) task {
 	return func(*flag.FlagSet) task { return task{run: run} }
+}
+
+func printWarnings(w io.Writer, warnings []config.Mistake) {
+	for _, warning := range warnings {
+		fmt.Fprintf(w, "pointcharge: %s %s\n", warning.Name, warning.Problem)
+	}
 }
 
 func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 func printUsage(w io.Writer) error {
 	fmt.Fprint(w, "Usage: pointcharge [COMMAND] [-h]\n\n")
-	for _, c := range commands() {
+	for _, c := range allCommands() {
 		fmt.Fprintf(w, "  %-9s %-44s %s\n", c.name, c.args, firstLine(c.help))
 	}
 	_, err := fmt.Fprint(w, "\nSettings come from the environment; see pointcharge serve -h.\n")
@@ -163,8 +177,8 @@ func firstLine(text string) string {
 	return line
 }
 
-// plural is a number with the noun, and perhaps the verb, that follow it.
-func plural[N int | int64](n N, one, many string) string {
+// formatCount returns a number and the matching form of the noun, and perhaps of a verb.
+func formatCount[N int | int64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -6,7 +6,7 @@ import (
 	"pointcharge/internal/config"
 )
 
-// command is one thing that the program can do.
+// command is one command of the program.
 type command struct {
 	name, args, help string
 	needs            needs
@@ -14,12 +14,12 @@ type command struct {
 	setUp            func(*flag.FlagSet) task
 }
 
-// commands are all commands. Only serve and migrate migrate the database; the others refuse one of
-// another version.
-func commands() []command {
+// allCommands returns all commands. Only serve and migrate migrate the database; the others refuse
+// a database of another version.
+func allCommands() []command {
 	return []command{
 		{"serve", "", "Run the server. This is also what happens without a command.\n\n" + config.Help(),
-			configuration, 0, withoutFlags(runServe)},
+			configuration, 0, setUpServe},
 		{"migrate", "", "Bring the database's schema up to date, and nothing else. The server does so too when it starts.",
 			configuration, 0, withoutFlags(runMigrate)},
 		{"sandbox", "[-addr A] [-webhook URL] [-form] [-faults F]",

@@ -17,7 +17,7 @@ func runProgram(t *testing.T, args ...string) (stdout string, err error) {
 
 func TestEveryCommandExplainsItself(t *testing.T) {
 	t.Parallel()
-	for _, c := range commands() {
+	for _, c := range allCommands() {
 		for _, flag := range []string{"-h", "--help"} {
 			text, err := runProgram(t, c.name, flag)
 			if err != nil || !strings.HasPrefix(text, "Usage: pointcharge "+c.name) || !strings.Contains(text, firstLine(c.help)) {
@@ -31,7 +31,7 @@ func TestUsageNamesEveryCommand(t *testing.T) {
 	t.Parallel()
 	for _, arg := range []string{"-h", "-help", "--help", "help"} {
 		text, err := runProgram(t, arg)
-		for _, c := range commands() {
+		for _, c := range allCommands() {
 			if err != nil || !strings.Contains(text, "\n  "+c.name+" ") {
 				t.Errorf("%s does not name %s: %v\n%s", arg, c.name, err, text)
 			}
@@ -50,7 +50,7 @@ func TestVersionIsTheLinkers(t *testing.T) {
 func TestPluralsFollowTheirNumber(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{0: "0 runs", 1: "1 run", 2: "2 runs"} {
-		if got := plural(n, "run", "runs"); got != want {
+		if got := formatCount(n, "run", "runs"); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

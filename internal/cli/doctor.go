@@ -35,7 +35,7 @@ type finding struct {
 func setUpDoctor(flags *flag.FlagSet) task {
 	asJSON := flags.Bool("json", false, "print a JSON array instead of a table")
 	token := flags.String("token", "", "a user's token to verify: which check fails, and which roles are found in it")
-	return task{run: func(ctx context.Context, r resources) error {
+	return task{logsWarnings: true, run: func(ctx context.Context, r resources) error {
 		findings := r.examine(ctx, *token)
 		if err := printExamination(r.stdout, findings, *asJSON); err != nil {
 			return err
@@ -47,7 +47,7 @@ func setUpDoctor(flags *flag.FlagSet) task {
 			}
 		}
 		if failed > 0 {
-			return fmt.Errorf("%s failed", plural(failed, "check has", "checks have"))
+			return fmt.Errorf("%s failed", formatCount(failed, "check has", "checks have"))
 		}
 		return nil
 	}}
@@ -67,12 +67,11 @@ func ok(check, detail string, args ...any) finding {
 func failure(check string, err error) finding { return finding{check, "failed", err.Error()} }
 
 func (r resources) examineSettings() []finding {
-	unknown := config.Unknown(r.environ())
-	if len(unknown) == 0 {
+	if len(r.warnings) == 0 {
 		return []finding{ok("settings", "complete for %s mode", r.cfg.Mode)}
 	}
 	var findings []finding
-	for _, m := range unknown {
+	for _, m := range r.warnings {
 		findings = append(findings, finding{"settings", "warning", m.Name + " " + m.Problem})
 	}
 	return findings

@@ -9,7 +9,7 @@ import (
 	"pointcharge/internal/server"
 )
 
-// runHealth fails unless the server on this machine says that it is ready.
+// runHealth fails unless the server on this machine reports ready.
 func runHealth(ctx context.Context, r resources) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.LocalURL(r.cfg)+"/readyz", nil)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"pointcharge/internal/server"
 )
 
-// runMigrate migrates the database, and stamps it with the configured mode.
+// runMigrate migrates the database and stamps the database with the configured mode.
 func runMigrate(ctx context.Context, r resources) error {
 	db, err := server.OpenDatabase(ctx, r.cfg, server.NewLog(r.cfg, r.stderr), database.Migrate)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"pointcharge/internal/point"
 )
 
-// commandActor returns the operator at the command line: the account of the operating system, behind
-// sudo the account that called it. A name that the operator gives is added to it, never put in its place.
+// commandActor returns the operator at the command line: the account of the operating system, or
+// under sudo the account that called sudo. A name given by the operator is added to the account,
+// never put in the account's place.
 func (r resources) commandActor(name string) (point.Actor, error) {
 	account := r.getenv("SUDO_USER")
 	if account == "" {

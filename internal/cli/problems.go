@@ -11,8 +11,8 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// setUpProblems lists the payments that an operator has to look at; with -of, what operators
-// decided about one payment. With -json it prints one object a line.
+// setUpProblems lists the payments that need an operator, or with -of the decisions about one
+// payment. The flag -json prints one object per line.
 func setUpProblems(flags *flag.FlagSet) task {
 	asJSON := flags.Bool("json", false, "one JSON object a line instead of text")
 	impUID := flags.String("of", "", "list what operators decided about the payment with this imp_uid instead")
@@ -40,7 +40,7 @@ func listProblems(ctx context.Context, w io.Writer, charges *charge.Service, asJ
 	if asJSON {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "%s a problem\n", plural(n, "payment has", "payments have"))
+	_, err := fmt.Fprintf(w, "%s a problem\n", formatCount(n, "payment has", "payments have"))
 	return err
 }
 
@@ -74,7 +74,7 @@ func listResolutions(ctx context.Context, w io.Writer, charges *charge.Service, 
 	return nil
 }
 
-// resolutionJSON is a decision as other programs read it.
+// resolutionJSON is a decision in the format for other programs.
 type resolutionJSON struct {
 	ID              string         `json:"id"`
 	ImpUID          string         `json:"impUid"`
@@ -94,8 +94,8 @@ func newResolutionJSON(r charge.Resolution) resolutionJSON {
 		CreatedAt: r.CreatedAt}
 }
 
-// problemJSON is a payment with a problem as other programs read it. Amounts are in the currency's
-// minor unit.
+// problemJSON is a payment with a problem in the format for other programs. Amounts are in the
+// currency's minor unit.
 type problemJSON struct {
 	ImpUID          string               `json:"impUid"`
 	Problem         charge.Problem       `json:"problem"`

@@ -20,7 +20,8 @@ type reconcileFlags struct {
 	open      bool
 }
 
-// setUpReconcile compares the books with Iamport's lists, prints the discrepancies and exports them.
+// setUpReconcile compares the books with Iamport's lists, prints the discrepancies and exports
+// them.
 func setUpReconcile(flags *flag.FlagSet) task {
 	var f reconcileFlags
 	flags.StringVar(&f.from, "from", "", "a date, or a time as 2026-11-01T09:00:00Z; UTC (default: where the last scheduled run ended, less an hour; once a day 90 days ago)")
@@ -32,7 +33,7 @@ func setUpReconcile(flags *flag.FlagSet) task {
 	var from, to time.Time
 	return task{
 		check: func() (err error) {
-			from, to, err = f.period()
+			from, to, err = f.parsePeriod()
 			return err
 		},
 		run: func(ctx context.Context, r resources) error {
@@ -42,14 +43,14 @@ func setUpReconcile(flags *flag.FlagSet) task {
 			case f.open:
 				return listOpenDiscrepancies(ctx, r.stdout, r.services.Reconcile)
 			}
-			return f.reconcile(ctx, r, from, to)
+			return f.runReconciliation(ctx, r, from, to)
 		},
 	}
 }
 
-// reconcile runs a reconciliation and reports it, also one that failed: with what it found until
-// then, and after the caller has left. It fails if something differs.
-func (f reconcileFlags) reconcile(ctx context.Context, r resources, from, to time.Time) error {
+// runReconciliation runs a reconciliation and reports the result. A failed or interrupted run is
+// reported with the results so far. The command fails if there are discrepancies.
+func (f reconcileFlags) runReconciliation(ctx context.Context, r resources, from, to time.Time) error {
 	var run reconcile.Run
 	var failure error
 	if f.from == "" {
@@ -61,19 +62,19 @@ func (f reconcileFlags) reconcile(ctx context.Context, r resources, from, to tim
 		return failure
 	}
 	text := r.stdout
-	if f.csv == "-" || f.json == "-" { // nothing else belongs among the data
+	if f.csv == "-" || f.json == "-" { // data on standard output stays free of other text
 		text = io.Discard
 	}
 	report := runReport{run, r.services.Reconcile.Discrepancies(context.WithoutCancel(ctx), run.ID)}
-	err := errors.Join(failure, report.print(text), export(f.csv, r.stdout, report.csv), export(f.json, r.stdout, report.json))
+	err := errors.Join(failure, report.printDiscrepancies(text), exportReport(f.csv, r.stdout, report.writeCSV), exportReport(f.json, r.stdout, report.writeJSON))
 	if err == nil && run.Discrepancies > 0 {
-		err = fmt.Errorf("the books and Iamport do not agree: %s", plural(run.Discrepancies, "discrepancy", "discrepancies"))
+		err = fmt.Errorf("the books and Iamport do not agree: %s", formatCount(run.Discrepancies, "discrepancy", "discrepancies"))
 	}
 	return err
 }
 
-// period checks the flags, and returns the time to reconcile; zero is the default.
-func (f reconcileFlags) period() (from, to time.Time, err error) {
+// parsePeriod checks the flags, and returns the time to reconcile; zero is the default.
+func (f reconcileFlags) parsePeriod() (from, to time.Time, err error) {
 	limited := f.from != "" || f.to != ""
 	switch {
 	case (f.list || f.open) && (limited || f.csv != "" || f.json != "" || f.list && f.open):
@@ -94,7 +95,7 @@ func (f reconcileFlags) period() (from, to time.Time, err error) {
 	return from, to, err
 }
 
-// parseTime reads a time, or a date, to which it adds.
+// parseTime reads a time, or a date plus the given duration.
 func parseTime(text string, add time.Duration) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
 		return day.Add(add), nil
@@ -112,30 +113,38 @@ func listReconciliations(ctx context.Context, w io.Writer, reconciling *reconcil
 		return err
 	}
 	for _, run := range runs {
-		fmt.Fprintf(w, "%s %s\n", run.StartedAt.Format(time.RFC3339), summarize(run))
+		fmt.Fprintf(w, "%s %s\n", run.StartedAt.Format(time.RFC3339), summarizeRun(run))
 	}
-	_, err = fmt.Fprintf(w, "%s\n", plural(len(runs), "run", "runs"))
+	_, err = fmt.Fprintf(w, "%s\n", formatCount(len(runs), "run", "runs"))
 	return err
 }
 
-// listOpenDiscrepancies prints the open discrepancies. It does not fail for them: the next run looks at
-// them again.
+// listOpenDiscrepancies prints the open discrepancies. The command does not fail because of open
+// discrepancies: the next run checks all of them again.
 func listOpenDiscrepancies(ctx context.Context, w io.Writer, reconciling *reconcile.Service) error {
-	open, err := reconciling.OpenDiscrepancies(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range open {
-		if err := printDiscrepancy(w, d); err != nil {
+	const pageSize = 500
+	count, last := 0, ""
+	for {
+		open, err := reconciling.OpenDiscrepancies(ctx, last, pageSize)
+		if err != nil {
 			return err
 		}
+		for _, d := range open {
+			if err := printDiscrepancy(w, d); err != nil {
+				return err
+			}
+			last = d.ID
+		}
+		if count += len(open); len(open) < pageSize {
+			break
+		}
 	}
-	_, err = fmt.Fprintf(w, "%s open\n", plural(len(open), "discrepancy is", "discrepancies are"))
+	_, err := fmt.Fprintf(w, "%s open\n", formatCount(count, "discrepancy is", "discrepancies are"))
 	return err
 }
 
-// summarize describes a run in one line.
-func summarize(run reconcile.Run) string {
+// summarizeRun describes a run in one line.
+func summarizeRun(run reconcile.Run) string {
 	end := ""
 	switch {
 	case run.Error != "":
@@ -147,5 +156,5 @@ func summarize(run reconcile.Run) string {
 		end += "; " + run.Note
 	}
 	return fmt.Sprintf("from %s to %s: %d listed, %d compared, %d repaired, %s%s", run.FromAt.Format(time.RFC3339),
-		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Repaired, plural(run.Discrepancies, "discrepancy", "discrepancies"), end)
+		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Repaired, formatCount(run.Discrepancies, "discrepancy", "discrepancies"), end)
 }

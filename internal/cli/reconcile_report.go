@@ -8,14 +8,13 @@ import (
 	"io"
 	"iter"
 	"os"
-	"strconv"
 	"strings"
 
 	"pointcharge/internal/reconcile"
 )
 
-// export writes a report to a file, or to stdout; to nowhere if there is no path.
-func export(path string, stdout io.Writer, write func(io.Writer) error) error {
+// exportReport writes a report to a file, or to stdout; to nowhere if there is no path.
+func exportReport(path string, stdout io.Writer, write func(io.Writer) error) error {
 	switch path {
 	case "":
 		return nil
@@ -29,14 +28,15 @@ func export(path string, stdout io.Writer, write func(io.Writer) error) error {
 	return errors.Join(write(file), file.Close())
 }
 
-// runReport reports one run. Its discrepancies are read as they are written: there may be many.
+// runReport reports one run. The report reads the discrepancies one by one while writing, because
+// there may be many.
 type runReport struct {
 	run           reconcile.Run
 	discrepancies iter.Seq2[reconcile.Discrepancy, error]
 }
 
-// each calls write for each discrepancy, until it fails.
-func (r runReport) each(write func(reconcile.Discrepancy) error) error {
+// forEachDiscrepancy calls write for each discrepancy, until write fails.
+func (r runReport) forEachDiscrepancy(write func(reconcile.Discrepancy) error) error {
 	for d, err := range r.discrepancies {
 		if err == nil {
 			err = write(d)
@@ -48,28 +48,24 @@ func (r runReport) each(write func(reconcile.Discrepancy) error) error {
 	return nil
 }
 
-func (r runReport) print(w io.Writer) error {
-	err := r.each(func(d reconcile.Discrepancy) error { return printDiscrepancy(w, d) })
-	_, writeErr := fmt.Fprintln(w, summarize(r.run))
+func (r runReport) printDiscrepancies(w io.Writer) error {
+	err := r.forEachDiscrepancy(func(d reconcile.Discrepancy) error { return printDiscrepancy(w, d) })
+	_, writeErr := fmt.Fprintln(w, summarizeRun(r.run))
 	return errors.Join(err, writeErr)
 }
 
 func printDiscrepancy(w io.Writer, d reconcile.Discrepancy) error {
-	outcome := "differs"
-	if d.Repaired {
-		outcome = "repaired"
-	}
-	_, err := fmt.Fprintf(w, "%-8s %s %s: ours %q, Iamport's %q\n", outcome, d.Kind, d.ImpUID, d.Ours, d.Theirs)
+	_, err := fmt.Fprintf(w, "%-8s %s %s: ours %q, Iamport's %q\n", strings.ToLower(string(d.State)), d.Kind, d.ImpUID, d.Ours, d.Theirs)
 	return err
 }
 
-func (r runReport) csv(w io.Writer) error {
+func (r runReport) writeCSV(w io.Writer) error {
 	rows := csv.NewWriter(w)
-	if err := rows.Write([]string{"imp_uid", "merchant_uid", "kind", "repaired", "ours", "theirs"}); err != nil {
+	if err := rows.Write([]string{"imp_uid", "merchant_uid", "kind", "state", "ours", "theirs"}); err != nil {
 		return err
 	}
-	err := r.each(func(d reconcile.Discrepancy) error {
-		row := []string{d.ImpUID, d.MerchantUID, string(d.Kind), strconv.FormatBool(d.Repaired), d.Ours, d.Theirs}
+	err := r.forEachDiscrepancy(func(d reconcile.Discrepancy) error {
+		row := []string{d.ImpUID, d.MerchantUID, string(d.Kind), string(d.State), d.Ours, d.Theirs}
 		for i := range row {
 			row[i] = escapeCSVFormula(row[i])
 		}
@@ -88,7 +84,7 @@ func escapeCSVFormula(value string) string {
 	return value
 }
 
-func (r runReport) json(w io.Writer) error {
+func (r runReport) writeJSON(w io.Writer) error {
 	head, err := json.Marshal(map[string]any{
 		"id": r.run.ID, "from": r.run.FromAt, "to": r.run.ToAt, "startedAt": r.run.StartedAt, "finishedAt": r.run.FinishedAt,
 		"listed": r.run.Listed, "compared": r.run.Compared, "repaired": r.run.Repaired, "discrepancies": r.run.Discrepancies,
@@ -101,9 +97,9 @@ func (r runReport) json(w io.Writer) error {
 		return err
 	}
 	separator := "\n"
-	err = r.each(func(d reconcile.Discrepancy) error {
+	err = r.forEachDiscrepancy(func(d reconcile.Discrepancy) error {
 		line, err := json.Marshal(map[string]any{"impUid": d.ImpUID, "merchantUid": d.MerchantUID, "kind": d.Kind,
-			"repaired": d.Repaired, "ours": d.Ours, "theirs": d.Theirs})
+			"state": d.State, "ours": d.Ours, "theirs": d.Theirs})
 		if err == nil {
 			_, err = fmt.Fprint(w, separator, string(line))
 		}

@@ -14,7 +14,7 @@ import (
 
 func TestADateCountsToItsEnd(t *testing.T) {
 	t.Parallel()
-	from, to, err := reconcileFlags{from: "2026-11-01", to: "2026-11-01"}.period()
+	from, to, err := reconcileFlags{from: "2026-11-01", to: "2026-11-01"}.parsePeriod()
 	if err != nil || from.Format(time.RFC3339) != "2026-11-01T00:00:00Z" || to.Format(time.RFC3339) != "2026-11-01T23:59:59Z" {
 		t.Errorf("%s, %s, %v", from, to, err)
 	}
@@ -46,10 +46,10 @@ func TestAReportThatCannotBeReadFails(t *testing.T) {
 	lost := errors.New("the database is gone")
 	r := runReport{discrepancies: failAfterFirst(lost)}
 	var out strings.Builder
-	if errs := []error{r.print(&out), r.csv(&out), r.json(&out)}; slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, lost) }) {
+	if errs := []error{r.printDiscrepancies(&out), r.writeCSV(&out), r.writeJSON(&out)}; slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, lost) }) {
 		t.Errorf("got %v", errs)
 	}
-	if err := export(filepath.Join(t.TempDir(), "no", "such"), &out, r.csv); err == nil {
+	if err := exportReport(filepath.Join(t.TempDir(), "no", "such"), &out, r.writeCSV); err == nil {
 		t.Error("a file in no folder was written")
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// setUpRefunds syncs the payments of open refunds and lists those refunds, or releases one by an
-// operator's decision.
+// setUpRefunds syncs the payments of open refunds and lists the open refunds, or releases one
+// refund by an operator's decision.
 func setUpRefunds(flags *flag.FlagSet) task {
 	release := flags.String("release", "", "the refund that will never come; its points become spendable again")
+	reason := flags.String("reason", "", "with -release: why; it is kept")
 	return task{run: func(ctx context.Context, r resources) error {
 		if *release == "" {
 			return listRefunds(ctx, r.stdout, r.services.Charges)
@@ -23,7 +24,7 @@ func setUpRefunds(flags *flag.FlagSet) task {
 		if err != nil {
 			return err
 		}
-		refund, err := r.services.Charges.ReleaseRefund(ctx, actor, *release)
+		refund, err := r.services.Charges.ReleaseRefund(ctx, actor, *release, *reason)
 		if err == nil {
 			_, err = fmt.Fprintf(r.stdout, "refund %s is %s\n", refund.ID, refund.Status)
 		}
@@ -33,7 +34,8 @@ func setUpRefunds(flags *flag.FlagSet) task {
 
 // listRefunds lists the open refunds also when the look-up of some failed, and then fails.
 func listRefunds(ctx context.Context, w io.Writer, charges *charge.Service) error {
-	failure := charges.SyncRefunds(ctx)
+	report, failure := charges.SyncRefunds(ctx)
+	failure = errors.Join(failure, report.Err)
 	open, err := charges.OpenRefunds(ctx)
 	if err != nil {
 		return errors.Join(failure, err)
@@ -41,6 +43,6 @@ func listRefunds(ctx context.Context, w io.Writer, charges *charge.Service) erro
 	for _, r := range open {
 		fmt.Fprintf(w, "refund %s of payment %s: %d, %s since %s\n", r.ID, r.ImpUID, r.Amount, r.Status, r.CreatedAt.Format(time.RFC3339))
 	}
-	_, err = fmt.Fprintf(w, "%s under way\n", plural(len(open), "refund is", "refunds are"))
+	_, err = fmt.Fprintf(w, "%s under way\n", formatCount(len(open), "refund is", "refunds are"))
 	return errors.Join(failure, err)
 }

@@ -55,7 +55,7 @@ func printResolved(w io.Writer, in charge.ResolveInput, payment charge.Payment) 
 	return err
 }
 
-// chooseAction returns the one action whose flag is set.
+// chooseAction returns the one action with a set flag.
 func chooseAction(chosen map[charge.Action]*bool) (action charge.Action, err error) {
 	for a, set := range chosen {
 		if *set && action != "" {

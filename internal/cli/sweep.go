@@ -7,9 +7,9 @@ import (
 	"pointcharge/internal/server"
 )
 
-// runSweep sweeps all orders that are due. It prints how many also when some of them failed.
+// runSweep sweeps all due orders. The number of orders is printed also when some orders failed.
 func runSweep(ctx context.Context, r resources) error {
 	orders, err := server.RunBatches(ctx, r.services.Charges.Sweep)
-	fmt.Fprintf(r.stdout, "looked at %s\n", plural(orders, "order", "orders"))
+	fmt.Fprintf(r.stdout, "looked at %s\n", formatCount(orders, "order", "orders"))
 	return err
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// runSync makes the books agree with Iamport about one payment, and prints it.
+// runSync makes the books agree with Iamport about one payment, and prints the payment.
 func runSync(ctx context.Context, r resources) error {
 	actor, err := r.commandActor("")
 	if err != nil {

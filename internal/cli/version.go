@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// runVersion prints the version that the linker was given, or else the module's.
+// runVersion prints the version given to the linker, or else the module's version.
 func runVersion(_ context.Context, r resources) error {
 	version := r.version
 	if info, ok := debug.ReadBuildInfo(); ok && version == "" {

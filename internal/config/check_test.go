@@ -174,3 +174,13 @@ func TestComplaintsNeverShowASecret(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestCORSHeadersAreNamesOfHeaders(t *testing.T) {
+	t.Parallel()
+	for headers, ok := range map[string]bool{"": true, "X-Tenant, x-trace": true, "X-Tenant: a": false, "*": false, "X Tenant": false} {
+		_, err := config.Load(environment{"CORS_HEADERS": headers}.get)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", headers, err)
+		}
+	}
+}

@@ -193,12 +193,12 @@ func TestHelpDescribesEveryVariable(t *testing.T) {
 
 func TestPointsLiveAsLongAsTheShopSays(t *testing.T) {
 	t.Parallel()
-	c := load(t, environment{"PAID_POINTS_DAYS": "30"})
-	if c.PaidPointsDays != 30 || c.BonusPointsDays != 365 {
-		t.Errorf("%d and %d days", c.PaidPointsDays, c.BonusPointsDays)
+	c := load(t, environment{"PAID_POINTS_LIFE": "30"})
+	if c.PaidPointsLife != "30d" || c.BonusPointsLife != "365d" {
+		t.Errorf("%s and %s", c.PaidPointsLife, c.BonusPointsLife)
 	}
 	for _, bad := range []string{"0", "-1", "36501", "five"} {
-		if _, err := config.Load(environment{"BONUS_POINTS_DAYS": bad}.get); err == nil || !strings.Contains(err.Error(), "BONUS_POINTS_DAYS") {
+		if _, err := config.Load(environment{"BONUS_POINTS_LIFE": bad}.get); err == nil || !strings.Contains(err.Error(), "BONUS_POINTS_LIFE") {
 			t.Errorf("%q days: %v", bad, err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"pointcharge/internal/config"
 )
 
-func TestDocumentsAreWhatTheCodeSays(t *testing.T) {
+func TestDocumentsAgreeWithTheCode(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
 		"../../docs/configuration.md":    config.Document(),

@@ -46,7 +46,7 @@ func TestAModeOfTrustedDocumentsNeedsTheirFile(t *testing.T) {
 	}
 }
 
-func TestLimitsThatAreNoneAreMistakes(t *testing.T) {
+func TestMalformedGraphQLLimitsAreMistakes(t *testing.T) {
 	t.Parallel()
 	env := environment{"GRAPHQL_MAX_COST": "-1", "GRAPHQL_MAX_BODY": "1000001",
 		"GRAPHQL_TIMEOUT": "31s", "TRUSTED_DOCUMENTS_MODE": "maybe"}

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// Help describes every variable with its defaults, one below the other, from the tags of Config.
+// Help describes every variable with defaults, one below the other, from the tags of Config.
 func Help() string {
 	var b strings.Builder
-	for _, v := range variables() {
+	for _, v := range listVariables() {
 		b.WriteString("  " + v.name + "\n        " + v.help + "\n        default: " + v.describeDefaults() + "\n")
 	}
 	return b.String()
 }
 
-// variable is one field of Config as its tags describe it.
+// variable is one field of Config, described by the field's tags.
 type variable struct {
 	field, name, help, ko string
 	sandbox, live         string
 }
 
-func variables() []variable {
+func listVariables() []variable {
 	var out []variable
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		if tag := field.Tag; tag.Get("env") != "" {
@@ -37,7 +37,7 @@ func (v variable) tagFor(mode Mode) string {
 	return v.sandbox
 }
 
-// defaultValue is the default, or nothing when the tag is a description.
+// defaultValue returns the default, or an empty text when the tag is a description.
 func (v variable) defaultValue(mode Mode) string {
 	tag := v.tagFor(mode)
 	if strings.HasPrefix(tag, "<") {

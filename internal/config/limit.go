@@ -10,8 +10,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate is how often somebody may call: bursts of so many at once, and Limit a second in the long
-// run. Without a limit it is rate.Inf.
+// Rate limits the calls of one caller: bursts of Burst calls, and Limit calls a second in the long
+// run. An unlimited Rate has rate.Inf.
 type Rate struct {
 	Limit rate.Limit
 	Burst int
@@ -19,8 +19,8 @@ type Rate struct {
 
 var rateText = regexp.MustCompile(`^([0-9]{1,6})/(s|m)(?: burst ([0-9]{1,6}))?$`)
 
-// UnmarshalText reads 20/s, 30/m, 20/s burst 40, or off. Without a burst it is as many as come in
-// that time.
+// UnmarshalText reads 20/s, 30/m, 20/s burst 40, or off. Without a burst, the burst equals the
+// number of calls in one unit of time.
 func (r *Rate) UnmarshalText(text []byte) error {
 	*r = Rate{Limit: rate.Inf}
 	if string(text) == "off" || string(text) == "0" {
@@ -45,11 +45,11 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Networks are addresses, as single ones or in CIDR notation.
+// Networks are addresses, given as single addresses or in CIDR notation.
 type Networks []netip.Prefix
 
-// Nobody's proxies, and nobody's senders, fill a wider network than these: to believe all of it is
-// a slip of the pen.
+// No real set of proxies or senders fills a wider network: trusting a wider network is a slip of
+// the pen.
 const (
 	widestIPv4 = 8
 	widestIPv6 = 16
@@ -88,14 +88,15 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network.Masked(), err
 }
 
-// Senders are Networks from which webhooks are taken. The word iamport stands for Iamport's own.
+// Senders are Networks allowed to send webhooks. The word iamport stands for Iamport's own
+// addresses.
 type Senders []netip.Prefix
 
-// iamportSenders is where webhooks come from (contract §2.3): all three, for two of them have been
-// new once.
+// iamportSenders are the origins of webhooks (contract §2.3). All three addresses are listed,
+// because Iamport has added two addresses before.
 const iamportSenders = "52.78.100.19,52.78.48.223,52.78.5.241"
 
-// UnmarshalText reads what Networks reads, and the word iamport.
+// UnmarshalText reads the syntax of Networks, and the word iamport.
 func (s *Senders) UnmarshalText(text []byte) error {
 	parts := trimList(strings.Split(string(text), ","))
 	for i, part := range parts {

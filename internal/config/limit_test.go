@@ -22,7 +22,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-func TestRatesThatAreNone(t *testing.T) {
+func TestMalformedRates(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"20", "20/h", "20 / s", "-1/s", "1.5/s", "0/s", "5/s burst 0", "5/s burst", "5/s 10", "OFF", "9999999/s", "1e3/s"} {
 		for _, name := range []string{"RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS", "RATE_LIMIT_GATEWAY"} {
@@ -49,7 +49,7 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-func TestNetworksThatAreNone(t *testing.T) {
+func TestMalformedNetworks(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"proxy.example", "10.0.0.0/33", "10.0.0.1:80", "*", "10.0.0.1-10.0.0.9", "fe80::1%eth0/64"} {
 		for _, name := range []string{"TRUSTED_PROXIES", "WEBHOOK_ALLOW"} {
@@ -102,7 +102,7 @@ func TestAddressesAreLimitedInLiveMode(t *testing.T) {
 	}
 }
 
-func TestProxiesThatLetNobodyOrEverybodyIn(t *testing.T) {
+func TestProxiesMustNotTrustEveryAddressOrShutIamportOut(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		env  environment

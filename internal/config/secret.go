@@ -10,15 +10,15 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a string that is shown to nobody by accident: printing, logging and encoding it give
-// "[redacted]". The text lies behind a pointer because fmt calls no methods on unexported fields,
-// and prints what they hold.
+// Secret is a string safe against accidental disclosure: printing, logging and encoding a Secret
+// give "[redacted]". The text lies behind a pointer because fmt calls no methods on unexported
+// fields, and would print the text.
 type Secret struct{ text *string }
 
 // NewSecret hides text.
 func NewSecret(text string) Secret { return Secret{&text} }
 
-// Reveal is the hidden text, for the one who needs it.
+// Reveal returns the hidden text for the actual use.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -26,7 +26,7 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// IsZero tells whether there is nothing to hide.
+// IsZero tells whether the secret is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
 // UnmarshalText hides the text of an environment variable.
@@ -49,8 +49,9 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue redacts the secret in package slog.
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// DatabaseName is DatabaseURL without what a log must not hold: user, password and parameters
-// (where PostgreSQL accepts a password, too). When in doubt it is only the kind of database.
+// DatabaseName returns DatabaseURL without the parts that a log must not hold: user, password and
+// parameters (PostgreSQL accepts a password among the parameters, too). In doubtful cases the name
+// is only the kind of database.
 func (c Config) DatabaseName() string {
 	name, parameters, _ := strings.Cut(c.DatabaseURL.Reveal(), "?")
 	if strings.HasPrefix(name, "file:") {

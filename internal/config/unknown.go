@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Unknown returns the variables of environ ("NAME=value") that look like settings of this server
-// and are none: a misspelt one would be ignored in silence. They are warnings, as another program
-// in the same environment may read them.
+// Unknown returns the variables in environ ("NAME=value") that resemble a setting of this server
+// without being one: otherwise a misspelt variable would be ignored in silence. The mistakes are
+// warnings, as another program in the same environment may read the variable.
 func Unknown(environ []string) []Mistake {
 	var names []string
-	for _, v := range variables() {
+	for _, v := range listVariables() {
 		names = append(names, v.name)
 	}
 	var out Errors
@@ -20,9 +20,9 @@ func Unknown(environ []string) []Mistake {
 			continue
 		}
 		if similar := mostSimilar(name, names); similar != "" {
-			out.add(name, "is no setting and is ignored; did you mean %s?", similar)
+			out.addMistake(name, "is no setting and is ignored; did you mean %s?", similar)
 		} else if hasOurPrefix(name) {
-			out.add(name, "is no setting and is ignored")
+			out.addMistake(name, "is no setting and is ignored")
 		}
 	}
 	return out
@@ -34,7 +34,8 @@ func hasOurPrefix(name string) bool {
 	})
 }
 
-// mostSimilar returns the setting whose name is at most two letters away, and less than a quarter.
+// mostSimilar returns the setting whose name is at most two letters away, and less than a quarter
+// of the name's letters.
 func mostSimilar(name string, names []string) string {
 	best, distance := "", 3
 	for _, candidate := range names {

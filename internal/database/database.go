@@ -1,9 +1,9 @@
 // Package database opens PostgreSQL or SQLite through GORM, brings the schema up to date, and runs
-// transactions that survive what databases do on ordinary days: serialization failures, deadlocks,
-// a busy file, a lost connection.
+// transactions that survive ordinary trouble: serialization failures, deadlocks, a busy file, a
+// lost connection.
 //
-// It knows no table's meaning. The SQL under migrations/ belongs to the domain packages; this
-// package only applies it.
+// The package does not know the meaning of any table. The SQL in migrations/ belongs to the domain
+// packages; this package only applies the SQL.
 package database
 
 import (
@@ -18,14 +18,14 @@ import (
 	"gorm.io/gorm"
 )
 
-// Open connects to the database at url and proves with one round trip that it answers. The url is
-// postgres://… or postgresql://… for PostgreSQL, file:… for SQLite, whose file and folder are
-// created if missing.
+// Open connects to the database at url and proves with one round trip that the database answers.
+// The url is postgres://… or postgresql://… for PostgreSQL, or file:… for SQLite, where missing
+// files and folders are created.
 //
-// A setting in the url wins over this package's own: lock_timeout or statement_timeout as
+// A setting in the url overrides this package's settings: lock_timeout or statement_timeout as
 // PostgreSQL parameters, pool_max_conns for the number of connections, _pragma for SQLite. Errors
-// never contain the url, which holds a password. Statements are logged to log without the values
-// bound to them.
+// never contain the url, because the url holds a password. Statements are logged to log without
+// bound values.
 func Open(ctx context.Context, url string, log *slog.Logger) (*gorm.DB, error) {
 	var dialector gorm.Dialector
 	var err error
@@ -48,10 +48,11 @@ func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 		Logger:                   newLogger(log),
 		NowFunc:                  utcNow,
 		TranslateError:           true,
-		SkipDefaultTransaction:   true,  // the domain opens its transactions itself
-		DisableNestedTransaction: true,  // no savepoints: a distributed engine may have none
-		PrepareStmt:              false, // pgx caches statements; a second cache costs about 30 % inside transactions
-		DisableAutomaticPing:     true,  // was done with the caller's context
+		SkipDefaultTransaction:   true, // the domains open all transactions
+		DisableNestedTransaction: true, // no savepoints: a distributed engine may have none
+		// pgx caches statements; a second cache costs about 30 % inside transactions.
+		PrepareStmt:          false,
+		DisableAutomaticPing: true, // was done with the caller's context
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -59,13 +60,13 @@ func openGORM(dialector gorm.Dialector, log *slog.Logger) (*gorm.DB, error) {
 	return db, nil
 }
 
-// utcNow is UTC because SQLite compares times as text, and whole microseconds because PostgreSQL
-// keeps no more: a time reads back as it was written.
+// utcNow returns UTC because SQLite compares times as text, and whole microseconds because
+// PostgreSQL stores no more digits: a time reads back unchanged.
 func utcNow() time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond)
 }
 
-// Close waits for the statements that run and closes every connection of db.
+// Close waits for running statements and closes every connection of db.
 func Close(db *gorm.DB) error {
 	pool, ok := db.ConnPool.(io.Closer)
 	if !ok {

@@ -1,4 +1,4 @@
 package database
 
 // MigrateFiles is Migrate with other migrations than the embedded ones.
-var MigrateFiles = migrate
+var MigrateFiles = applyMigrations

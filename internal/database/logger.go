@@ -17,15 +17,15 @@ import (
 
 const slowStatement = 200 * time.Millisecond
 
-// logger hands GORM's messages to slog. The level of the slog handler decides what is written, so
-// LogMode changes nothing.
+// logger hands GORM's messages to slog. The level of the slog handler selects the written messages,
+// so LogMode has no effect.
 type logger struct {
 	slog *slog.Logger
 	slow *ratelimit.SampledLog
 }
 
-// newLogger lets three lines a second say that a statement is slow. A database that is slow for every
-// request must not fill the log: one request may send a thousand statements, which wait for each other.
+// newLogger limits the lines about slow statements to three a second. A slow database must not fill
+// the log: one request may send a thousand statements, each waiting for the other.
 func newLogger(to *slog.Logger) logger { return logger{to, ratelimit.NewSampledLog(3, 3)} }
 
 func (l logger) LogMode(gormlogger.LogLevel) gormlogger.Interface { return l }
@@ -42,8 +42,8 @@ func (l logger) Error(ctx context.Context, format string, args ...any) {
 	l.slog.ErrorContext(ctx, fmt.Sprintf(format, args...))
 }
 
-// ParamsFilter makes GORM hand the statement with its placeholders to Trace. Bound values are
-// people's payments.
+// ParamsFilter makes GORM pass the statement with placeholders to Trace. Bound values are people's
+// payments.
 func (l logger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
 	return sql, nil
 }
@@ -71,8 +71,8 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	l.slog.LogAttrs(ctx, level, message, attrs...)
 }
 
-// logLevel keeps errors out of the log: they go back to the caller, and whoever answers a request
-// with one logs it, once.
+// logLevel keeps errors out of the log: errors go back to the caller, and the edge logs the error
+// of a request once.
 func logLevel(took time.Duration, err error) (slog.Level, string) {
 	switch {
 	case err != nil:
@@ -84,8 +84,8 @@ func logLevel(took time.Duration, err error) (slog.Level, string) {
 	}
 }
 
-// loggableError is the database's own word for err. Other errors give their type only: pgx, for
-// one, quotes a value that it cannot encode.
+// loggableError returns the database's own word for err. Other errors give their type only: pgx,
+// for one, quotes a value that cannot be encoded.
 func loggableError(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Error()
@@ -94,7 +94,7 @@ func loggableError(err error) string {
 		return refused.Error()
 	}
 	if errors.Is(err, gorm.ErrDuplicatedKey) || errors.Is(err, gorm.ErrForeignKeyViolated) {
-		return err.Error() // all that GORM's SQLite dialect leaves of it
+		return err.Error() // GORM's SQLite dialect leaves only the text
 	}
 	return fmt.Sprintf("%T", err)
 }

@@ -66,7 +66,7 @@ func TestNoBoundValueIsLoggedOrQuotedByAnError(t *testing.T) {
 				t.Errorf("the error quotes a value: %v", err)
 			}
 		}
-		_ = db.Exec("SELECT CAST(? AS integer)", secret) // pgx itself cannot encode this
+		_ = db.Exec("SELECT CAST(? AS integer)", secret) // pgx cannot encode the value
 		if text := log.String(); strings.Contains(text, secret) || !strings.Contains(text, "INSERT INTO people") {
 			t.Errorf("the log quotes a value, or no statement:\n%s", text)
 		}

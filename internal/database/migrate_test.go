@@ -100,7 +100,7 @@ func TestMigrateIsSafeWhenServersOpenAFreshFileTogether(t *testing.T) {
 	done.Wait()
 }
 
-func TestMigrateKeepsWhatWasAppliedBeforeAMistake(t *testing.T) {
+func TestMigrateKeepsMigrationsBeforeAMistake(t *testing.T) {
 	t.Parallel()
 	eachEmpty(t, func(t *testing.T, url string) {
 		db := databasetest.Open(t, url)
@@ -156,7 +156,7 @@ func TestStampAcceptsItsOwnModeAgain(t *testing.T) {
 	})
 }
 
-func TestStampRefusesTheOtherModeAndSaysWhatToDo(t *testing.T) {
+func TestStampRefusesTheOtherModeAndSuggestsARemedy(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
 		if err := database.Stamp(t.Context(), db, "live"); err != nil {

@@ -14,14 +14,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Errors of a start say nothing of the address. A password with an unescaped character moves the
-// borders between its parts, so that any part may hold half of the password.
+// Errors of a start leave out the address. A password with an unescaped character moves the borders
+// between the address's parts, so any part may hold half of the password.
 
 const escapeHint = "; if the user name or the password has characters such as @ : / ? # or %, " +
 	"write them percent-encoded (@ is %40, / is %2F)"
 
-// describeParseError says why pgx cannot read address, in words without any of it except for the
-// name of a certificate file.
+// describeParseError explains why pgx cannot read the address, without quoting the address except
+// for the name of a certificate file.
 func describeParseError(address string, err error) error {
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("cannot read %s: %w", describeFile(address, file.Path), file.Err)
@@ -32,7 +32,7 @@ func describeParseError(address string, err error) error {
 	return errors.New("the PostgreSQL address cannot be read; expected postgres://user:password@host:5432/name" + escapeHint)
 }
 
-// describeFile names a file and the parameter that asks for it.
+// describeFile names a file and the parameter with the file's path.
 func describeFile(address, path string) string {
 	for _, name := range []string{"sslrootcert", "sslcert", "sslkey"} {
 		if parameterOf(address, name) == path {
@@ -45,7 +45,8 @@ func describeFile(address, path string) string {
 	return path
 }
 
-// unusableCertificate returns the parameter whose file pgx could read but not decode.
+// unusableCertificate returns the parameter of a certificate file that pgx could read but not
+// decode.
 func unusableCertificate(address string, err error) (parameter, path string) {
 	text := err.Error()
 	for phrase, name := range map[string]string{

@@ -32,7 +32,7 @@ func withParam(address, name, value string) string {
 	return address + separator + name + "=" + url.QueryEscape(value)
 }
 
-// withProductionTimeouts is the address without what databasetest adds to it.
+// withProductionTimeouts returns the address without the parameters of databasetest.
 func withProductionTimeouts(t *testing.T, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -80,7 +80,8 @@ func TestPostgresObeysTheSettingsOfTheAddress(t *testing.T) {
 	}
 }
 
-// Not parallel: it sets a variable of the process. .ci/run runs all tests this way.
+// Not parallel: the test sets a variable of the process. .ci/run runs all tests with the same
+// variable.
 func TestPostgresObeysPGOPTIONSBesideItsOwnSettings(t *testing.T) {
 	t.Setenv("PGOPTIONS", "-c default_transaction_isolation=serializable")
 	db := databasetest.Open(t, withProductionTimeouts(t, databasetest.URL(t, databasetest.Postgres)))

@@ -20,8 +20,8 @@ import (
 const (
 	defaultConnections = 20
 	connectTimeout     = 5 * time.Second
-	// A connection is replaced now and then so that a fail-over or a grown cluster is noticed
-	// without a restart.
+	// Connections are replaced now and then, so that the pool notices a fail-over or a grown
+	// cluster without a restart.
 	connectionLifetime = time.Hour
 )
 
@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, url string) (gorm.Dialector, error) {
 		return nil, describeConnectError(url, err)
 	}
 	sessions := &postgresSessions{}
-	sessions.install(config)
+	sessions.installHooks(config)
 	dialector := postgresDialector{sessions: sessions}
 	connector := limits.directConnector(config, sessions)
 	if pooler {
@@ -66,8 +66,8 @@ func openPostgresPool(connector driver.Connector, connections int) *sql.DB {
 	return pool
 }
 
-// takeMaxConnections takes pool_max_conns, pgx's own name for it, out of the parameters that are
-// sent to the server.
+// takeMaxConnections takes pool_max_conns, pgx's own name for the limit, out of the parameters for
+// the server.
 func takeMaxConnections(params map[string]string) (int, error) {
 	text, ok := params["pool_max_conns"]
 	if !ok {
@@ -81,7 +81,7 @@ func takeMaxConnections(params map[string]string) (int, error) {
 	return n, nil
 }
 
-// setDefaults sends only what every connection pooler takes as a startup parameter.
+// setDefaults sets only startup parameters that every connection pooler accepts.
 func setDefaults(config *pgx.ConnConfig) {
 	for name, value := range map[string]string{"application_name": "pointcharge", "timezone": "UTC"} {
 		if _, given := config.RuntimeParams[name]; !given {
@@ -93,8 +93,8 @@ func setDefaults(config *pgx.ConnConfig) {
 	}
 }
 
-// preferPrimary passes over standbys when the address names several hosts and does not say which
-// of them it wants (target_session_attrs).
+// preferPrimary passes over standbys when the address names several hosts without a choice
+// (target_session_attrs).
 func preferPrimary(config *pgx.ConnConfig, url string) {
 	if config.ValidateConnect != nil || strings.Contains(url, "target_session_attrs") {
 		return
@@ -107,17 +107,17 @@ func preferPrimary(config *pgx.ConnConfig, url string) {
 	}
 }
 
-// postgresDialector changes what GORM makes of PostgreSQL's errors and of logged statements.
+// postgresDialector changes GORM's handling of PostgreSQL's errors and of logged statements.
 type postgresDialector struct {
 	*postgres.Dialector
 
 	sessions *postgresSessions
 	// migrationConnector is set behind a connection pooler, where migrations need connections with
-	// other limits. Without a pooler, SET does that.
+	// other limits. Without a pooler, SET changes the limits.
 	migrationConnector driver.Connector
 }
 
-// Explain leaves a statement without values as it is; GORM's own would write $1$ for $1.
+// Explain leaves a statement without values unchanged; GORM's own Explain would write $1$ for $1.
 func (d postgresDialector) Explain(sql string, values ...any) string {
 	if len(values) == 0 {
 		return sql
@@ -125,8 +125,9 @@ func (d postgresDialector) Explain(sql string, values ...any) string {
 	return d.Dialector.Explain(sql, values...)
 }
 
-// Translate keeps bound values out of an error's text, and marks a lost connection while it can
-// still be told from the caller's own io.EOF: pgx reports one as a bare network error.
+// Translate keeps bound values out of an error's text. Translate also marks a lost connection while
+// the difference from the caller's own io.EOF is visible: pgx reports a lost connection as a bare
+// network error.
 func (d postgresDialector) Translate(err error) error {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		err = withoutValues(*refused)
@@ -137,8 +138,8 @@ func (d postgresDialector) Translate(err error) error {
 	return d.Dialector.Translate(err)
 }
 
-// withoutValues drops what PostgreSQL quotes from rows and parameters: a detail names the key that
-// exists already, a data exception (class 22) quotes the value it could not read.
+// withoutValues drops quotes from rows and parameters: PostgreSQL's detail names an existing key,
+// and a data exception (class 22) quotes the unreadable value.
 func withoutValues(err pgconn.PgError) error {
 	err.Detail, err.Where, err.InternalQuery = "", "", ""
 	if strings.HasPrefix(err.Code, "22") {
@@ -147,21 +148,22 @@ func withoutValues(err pgconn.PgError) error {
 	return &err
 }
 
-// connectionLostError says that the connection broke, so that nobody knows what became of the last
-// statement.
+// connectionLostError marks a broken connection, after which the outcome of the last statement is
+// unknown.
 type connectionLostError struct{ error }
 
 func (e connectionLostError) Unwrap() error { return e.error }
 
 func isConnectionLost(err error) bool {
 	if _, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return false // the server spoke: its code decides
+		return false // the server answered: the error's code decides
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true // also when connect_timeout ran out, which is a context's error
+		return true // also after connect_timeout, which looks like a context's error
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false // pgx closes the connection of a statement whose context ends; that was somebody's wish
+		// pgx closes the connection when a statement's context ends; the caller wanted the end.
+		return false
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

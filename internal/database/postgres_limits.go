@@ -13,7 +13,7 @@ import (
 )
 
 // postgresLimits bound every wait at the server, so that a lost client or a forgotten transaction
-// cannot hold a lock. They are PostgreSQL settings by name.
+// cannot hold a lock. The keys are PostgreSQL's settings.
 type postgresLimits map[string]string
 
 const statementTimeout = "statement_timeout"
@@ -26,7 +26,7 @@ func defaultLimits() postgresLimits {
 	}
 }
 
-// takeLimits takes the limits that the address sets out of the parameters, and adds the others.
+// takeLimits takes the limits in the address out of the parameters, and adds the default limits.
 func takeLimits(params map[string]string) postgresLimits {
 	limits := defaultLimits()
 	for name := range limits {
@@ -44,30 +44,32 @@ func (l postgresLimits) withoutStatementTimeout() postgresLimits {
 	return changed
 }
 
-// directConnector sends the limits as startup parameters, beside whatever PGOPTIONS asks for. They
-// last as long as the session and cost nothing.
+// directConnector sends the limits as startup parameters, beside the settings in PGOPTIONS. The
+// limits last as long as the session and cost no round trip.
 func (l postgresLimits) directConnector(config *pgx.ConnConfig, sessions *postgresSessions) driver.Connector {
 	direct := config.Copy()
 	maps.Copy(direct.RuntimeParams, l)
-	return stdlib.GetConnector(*direct, sessions.options()...)
+	return stdlib.GetConnector(*direct, sessions.openOptions()...)
 }
 
-// pooledConnector is for PgBouncer and its like. They refuse or ignore most startup parameters, and
-// in transaction mode every transaction may run in another session of the server. So each
-// transaction begins with its limits, in the same round trip, and no statement is prepared by name,
-// as the next session does not know it. Only descriptions are cached: parameters are encoded as
-// without a pooler. A statement outside of a transaction runs in one of its own if wrap is set.
+// pooledConnector is the connector for PgBouncer and similar poolers. Poolers refuse or ignore most
+// startup parameters, and in transaction mode every transaction may run in another session of the
+// server. So each transaction begins with the limits, in the same round trip, and no statement is
+// prepared by name, because the next session does not know the name. Only descriptions are cached:
+// parameters are encoded as without a pooler. If wrap is set, a statement outside of a transaction
+// runs in a transaction of its own.
 //
-// No statement is ended by a cancel request: PgBouncer 1.18 crashes when it gets one at a bad time.
+// No cancel request ends a statement: PgBouncer 1.18 crashes when a cancel request arrives at a bad
+// time.
 func (l postgresLimits) pooledConnector(config *pgx.ConnConfig, sessions *postgresSessions, wrap bool) driver.Connector {
 	pooled := config.Copy()
 	if pooled.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		pooled.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	return pooledConnector{stdlib.GetConnector(*pooled, sessions.options()...), l.setLocal(), wrap}
+	return pooledConnector{stdlib.GetConnector(*pooled, sessions.openOptions()...), l.setLocal(), wrap}
 }
 
-// setLocal is SQL that sets the limits for one transaction.
+// setLocal returns SQL that sets the limits for one transaction.
 func (l postgresLimits) setLocal() string {
 	var sql strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(l)) {
@@ -76,8 +78,8 @@ func (l postgresLimits) setLocal() string {
 	return sql.String()
 }
 
-// detectPooler reports whether config leads to a connection pooler: it gives out process ids of its
-// own, to which it maps the sessions of the server.
+// detectPooler reports whether config leads to a connection pooler. A pooler gives out process ids
+// of its own, different from the ids of the server's sessions.
 func detectPooler(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
 	probe := config.Copy()
 	probe.DefaultQueryExecMode = pgx.QueryExecModeExec
@@ -100,7 +102,7 @@ type pooledConnector struct {
 	wrap     bool
 }
 
-// Connect opens a session whose transactions begin with their limits.
+// Connect opens a session in which every transaction begins with the limits.
 func (c pooledConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
@@ -116,7 +118,7 @@ type pooledConn struct {
 	wrap     bool
 }
 
-// BeginTx begins a transaction and sets its limits in one round trip.
+// BeginTx begins a transaction and sets the limits in one round trip.
 func (c *pooledConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	conn := c.Conn.Conn()
 	if conn.IsClosed() {
@@ -136,7 +138,7 @@ func (c *pooledConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 	return pooledTx{ctx, tx}, nil
 }
 
-// pooledTx ends with the context that it began with, as stdlib's transactions do.
+// pooledTx ends with the context of BeginTx, like stdlib's transactions.
 type pooledTx struct {
 	ctx context.Context
 	tx  pgx.Tx
@@ -156,13 +158,14 @@ func (c *pooledConn) ExecContext(ctx context.Context, query string, args []drive
 	}
 	result, err := c.Conn.ExecContext(ctx, query, args)
 	if err != nil {
-		_ = tx.Rollback() // fails if the connection is lost, which err says
+		_ = tx.Rollback() // fails if the connection is lost; err reports the loss
 		return nil, err
 	}
 	return result, tx.Commit()
 }
 
-// QueryContext runs a query within the limits. Its transaction ends when its rows are closed.
+// QueryContext runs a query within the limits. The query's transaction ends when the rows are
+// closed.
 func (c *pooledConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if c.inTransaction() || !c.wrap {
 		return c.Conn.QueryContext(ctx, query, args)
@@ -173,7 +176,7 @@ func (c *pooledConn) QueryContext(ctx context.Context, query string, args []driv
 	}
 	rows, err := c.Conn.QueryContext(ctx, query, args)
 	if err != nil {
-		_ = tx.Rollback() // fails if the connection is lost, which err says
+		_ = tx.Rollback() // fails if the connection is lost; err reports the loss
 		return nil, err
 	}
 	return pooledRows{rows.(*stdlib.Rows), c, tx}, nil
@@ -193,12 +196,12 @@ type pooledRows struct {
 	tx   driver.Tx
 }
 
-// Close ends the query and its transaction.
+// Close ends the query and the query's transaction.
 func (r pooledRows) Close() error {
 	const failed = 'E'
 	err := r.Rows.Close()
 	if err != nil || r.conn.Conn.Conn().PgConn().TxStatus() == failed {
-		_ = r.tx.Rollback() // fails if the connection is lost, which err says
+		_ = r.tx.Rollback() // fails if the connection is lost; err reports the loss
 		return err
 	}
 	return r.tx.Commit()

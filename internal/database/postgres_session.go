@@ -13,40 +13,41 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// readOnlyTransaction is the SQLSTATE of a write in a session that may only read.
+// readOnlyTransaction is the SQLSTATE of a write in a read-only session.
 const readOnlyTransaction = "25006"
 
-// postgresSessions replaces sessions that cannot write any more. A fail-over leaves sessions
-// behind that were opened while the server was read-only, or that still talk to the old primary:
-// they answer every read, so that the pool would keep them for an hour.
+// postgresSessions replaces sessions that cannot write any more. After a fail-over some sessions
+// were opened while the server was read-only, or still talk to the old primary: such sessions
+// answer every read, so the pool would keep them for an hour.
 //
-// Sessions have a generation. The first refused write ends its own session and begins the next
-// generation; the older sessions are thrown away when the pool would hand them out.
+// Sessions have a generation. The first refused write ends the refused session and begins the next
+// generation; the pool throws a session of an older generation away instead of handing the session
+// out.
 type postgresSessions struct{ generation atomic.Int64 }
 
 const generationKey = "generation"
 
-// install makes config report refused writes to s.
-func (s *postgresSessions) install(config *pgx.ConnConfig) {
+// installHooks makes config report refused writes to s.
+func (s *postgresSessions) installHooks(config *pgx.ConnConfig) {
 	config.OnPgError = func(_ *pgconn.PgConn, refused *pgconn.PgError) (keep bool) {
 		if refused.Code == readOnlyTransaction {
-			s.discard()
+			s.discardSessions()
 			return false
 		}
 		return !strings.EqualFold(refused.Severity, "FATAL") // as pgx does by default
 	}
 }
 
-// discard makes the pool replace every session that is open now.
-func (s *postgresSessions) discard() { s.generation.Add(1) }
+// discardSessions makes the pool replace every session open at this time.
+func (s *postgresSessions) discardSessions() { s.generation.Add(1) }
 
-func (s *postgresSessions) options() []stdlib.OptionOpenDB {
-	return []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(s.prepare), stdlib.OptionResetSession(s.check)}
+func (s *postgresSessions) openOptions() []stdlib.OptionOpenDB {
+	return []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(s.markSession), stdlib.OptionResetSession(s.checkGeneration)}
 }
 
-// prepare marks a new session with its generation. Times are scanned as UTC, because pgx reads
-// timestamptz in the machine's zone and two machines should print the same time.
-func (s *postgresSessions) prepare(_ context.Context, conn *pgx.Conn) error {
+// markSession marks a new session with the present generation. Times are scanned as UTC, because
+// pgx reads timestamptz in the machine's zone and two machines should print the same time.
+func (s *postgresSessions) markSession(_ context.Context, conn *pgx.Conn) error {
 	conn.PgConn().CustomData()[generationKey] = s.generation.Load()
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name:  "timestamptz",
@@ -56,8 +57,8 @@ func (s *postgresSessions) prepare(_ context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// check is asked before the pool hands out a session again.
-func (s *postgresSessions) check(_ context.Context, conn *pgx.Conn) error {
+// checkGeneration is asked before the pool hands out a session again.
+func (s *postgresSessions) checkGeneration(_ context.Context, conn *pgx.Conn) error {
 	if conn.PgConn().CustomData()[generationKey] != s.generation.Load() {
 		return driver.ErrBadConn
 	}

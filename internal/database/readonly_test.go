@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// setReadOnly makes every session that is opened from now on read-only, or writable again, as a
-// fail-over does. Sessions that are open stay as they are.
+// setReadOnly makes every session opened afterwards read-only, or writable again, as a fail-over
+// does. Open sessions stay unchanged.
 func setReadOnly(t *testing.T, url string, readOnly bool) {
 	t.Helper()
 	admin := databasetest.Open(t, withParam(url, "default_transaction_read_only", "off"))
@@ -24,7 +24,7 @@ func setReadOnly(t *testing.T, url string, readOnly bool) {
 }
 
 // openReadOnlySessions returns a database with a counter and several idle sessions that refuse to
-// write, although the server would take writes from new ones.
+// write, although new sessions could write.
 func openReadOnlySessions(t *testing.T) (db *gorm.DB, url string) {
 	t.Helper()
 	url = databasetest.URL(t, databasetest.Postgres)
@@ -48,7 +48,7 @@ func holdSessions(t *testing.T, db *gorm.DB, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		defer conn.Close() //nolint:revive // all stay open together, until the end
 	}
 }
 

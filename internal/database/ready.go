@@ -10,9 +10,9 @@ import (
 
 var errReadOnly = errors.New("the database is read-only: a standby, a fail-over under way, or default_transaction_read_only")
 
-// Ready returns nil when db answers and can be written to. It writes nothing: PostgreSQL is asked
-// whether it would refuse a write, SQLite begins a transaction that takes the writer's lock. A
-// SQLite file that another transaction is writing is ready.
+// Ready returns nil when db answers and accepts writes. Ready writes no rows: PostgreSQL tells
+// whether a write would be refused, and on SQLite a transaction takes the writer's lock. A SQLite
+// file with another transaction writing is ready.
 func Ready(ctx context.Context, db *gorm.DB) error {
 	if err := checkWritable(db.WithContext(ctx)); err != nil {
 		return fmt.Errorf("database is not ready: %w", withContextError(ctx, err))
@@ -27,7 +27,8 @@ func checkWritable(db *gorm.DB) error {
 	}
 	err := checkPostgresWritable(db)
 	if errors.Is(err, errReadOnly) {
-		postgres.sessions.discard() // the server may be writable again, and only this session old
+		// The server may be writable again, with only this session outdated.
+		postgres.sessions.discardSessions()
 		err = checkPostgresWritable(db)
 	}
 	return err

@@ -10,7 +10,8 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// ExactlyOne turns a conditional UPDATE that found nothing into an error, so that it rolls back.
+// ExactlyOne turns a conditional UPDATE without a matching row into an error, so that the
+// transaction rolls back.
 func ExactlyOne(done *gorm.DB) error {
 	if done.Error == nil && done.RowsAffected != 1 {
 		return fmt.Errorf("expected to change one row, changed %d", done.RowsAffected)
@@ -18,7 +19,7 @@ func ExactlyOne(done *gorm.DB) error {
 	return done.Error
 }
 
-// FindOne reads a row; what is asked for may be missing, which is an Error NotFound.
+// FindOne reads a row; a missing row is an Error NotFound.
 func FindOne[T any](ctx context.Context, db *gorm.DB, what, where string, args ...any) (row T, err error) {
 	rows, err := gorm.G[T](db).Where(where, args...).Limit(1).Find(ctx)
 	if err != nil {
@@ -30,7 +31,7 @@ func FindOne[T any](ctx context.Context, db *gorm.DB, what, where string, args .
 	return rows[0], nil
 }
 
-// NewID is a UUIDv7: unguessable enough, and in the order of time, which indexes like.
+// NewID returns a UUIDv7: hard enough to guess, and in the order of time, as indexes prefer.
 func NewID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {

@@ -20,9 +20,8 @@ import (
 const sqliteReaders = 8
 
 // openSQLite keeps one connection for writing and several for reading. SQLite has one writer at a
-// time; those who wait for it in database/sql's queue notice when their context ends, while
-// SQLite's own busy handler sleeps, polls and starves some of them. See
-// TestSixtyFourWritersShareOneFile.
+// time. Writers waiting in database/sql's queue notice the end of a context, while SQLite's own
+// busy handler sleeps, polls and starves some writers. See TestSixtyFourWritersShareOneFile.
 func openSQLite(ctx context.Context, address string) (gorm.Dialector, error) {
 	if err := createSQLiteFolder(address); err != nil {
 		return nil, err
@@ -34,7 +33,8 @@ func openSQLite(ctx context.Context, address string) (gorm.Dialector, error) {
 		readers = openSQLitePool(connector, sqliteReaders)
 	}
 	pool := &sqlitePool{DB: readers, writer: writer}
-	// The writer first: it creates the file and makes it a WAL file before any reader looks.
+	// The writer first: the writer creates the file and switches to WAL before any reader opens the
+	// file.
 	if err := errors.Join(writer.PingContext(ctx), readers.PingContext(ctx)); err != nil {
 		return nil, errors.Join(describeSQLiteError(address, err), pool.Close())
 	}
@@ -48,13 +48,15 @@ func openSQLitePool(connector sqliteConnector, connections int) *sql.DB {
 	return pool
 }
 
-// sqliteDSN puts our settings before those of the address: SQLite obeys the last one.
+// sqliteDSN puts our settings before the address's settings: SQLite obeys the last value.
 func sqliteDSN(address string) string {
 	file, query, _ := strings.Cut(address, "?")
-	ours := "_txlock=immediate" + // a transaction that reads before it writes cannot fail half-way as busy
-		"&_pragma=busy_timeout(1000)" + // another process writes; longer waits are Transact's, which sees its context end
-		"&_pragma=journal_mode(WAL)" + // readers do not wait for the writer, nor it for them
-		"&_pragma=synchronous(FULL)" + // what was answered as charged outlives a power cut
+	// A transaction that reads before writing cannot fail half-way as busy.
+	ours := "_txlock=immediate" +
+		// For another process's writes; Transact handles longer waits, and sees a context's end.
+		"&_pragma=busy_timeout(1000)" +
+		"&_pragma=journal_mode(WAL)" + // readers and the writer do not wait for each other
+		"&_pragma=synchronous(FULL)" + // a charge survives a power cut once answered
 		"&_pragma=foreign_keys(1)"
 	if query == "" {
 		return file + "?" + ours
@@ -74,15 +76,15 @@ func createSQLiteFolder(address string) error {
 	if err != nil {
 		return err
 	}
-	// Payments are nobody else's business on this machine.
+	// Other users of this machine must not see payments.
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return explainNotWritable(filepath.Dir(file), err)
 	}
 	return nil
 }
 
-// describeSQLiteError replaces what SQLite says of a file that it cannot open or write, which is
-// "out of memory" or "unable to open database file", by the path, the reason and the user.
+// describeSQLiteError explains why SQLite cannot open or write a file. SQLite's own text, "out of
+// memory" or "unable to open database file", is replaced by the path, the reason and the user.
 func describeSQLiteError(address string, err error) error {
 	path, pathErr := sqliteFilePath(address)
 	if pathErr != nil || isInMemory(address) {
@@ -96,7 +98,7 @@ func describeSQLiteError(address string, err error) error {
 	return fmt.Errorf("cannot open %s: %w", path, err)
 }
 
-// tryFolder creates a file beside the database, as SQLite does for its log.
+// tryFolder creates a file beside the database, like SQLite for the log.
 func tryFolder(path string) error {
 	folder := filepath.Dir(path)
 	probe, err := os.CreateTemp(folder, ".pointcharge-*")
@@ -107,7 +109,7 @@ func tryFolder(path string) error {
 }
 
 func tryFile(path string) error {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the operator names the file in DATABASE_URL
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -124,7 +126,7 @@ func explainNotWritable(path string, err error) error {
 	return fmt.Errorf("%s is not writable by user %s: %w", path, userName(), err)
 }
 
-// userName is the user that runs this process, by number where the system knows no name: minimal
+// userName returns the user of this process, by number where the system knows no name: minimal
 // container images have no user database.
 func userName() string {
 	id := strconv.Itoa(os.Getuid())
@@ -166,7 +168,7 @@ func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any)
 	return p.writer.ExecContext(ctx, query, args...)
 }
 
-// QueryContext runs at a reader, or at the writer if the query returns rows that it writes
+// QueryContext runs a query at a reader, or at the writer if the query returns written rows
 // (RETURNING).
 func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return p.poolFor(query).QueryContext(ctx, query, args...)
@@ -186,8 +188,8 @@ func (p *sqlitePool) poolFor(query string) *sql.DB {
 	return p.writer
 }
 
-// GetDBConn is what GORM's DB.DB() returns: the writer, because migrations, statistics and limits
-// are about it.
+// GetDBConn returns the writer, as the result of GORM's DB.DB(), because migrations, statistics and
+// limits concern the writer.
 func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer, nil }
 
 // Close closes the readers first, so that the last connection, the writer, folds the WAL into the

@@ -10,19 +10,19 @@ import (
 	gosqlite "github.com/glebarez/go-sqlite"
 )
 
-const sqliteBusy = 5 // SQLITE_BUSY; its extended codes carry the reason in the higher bits
+const sqliteBusy = 5 // SQLITE_BUSY; extended codes carry the reason in the higher bits
 
 func isBusy(err error) bool {
 	refused, ok := errors.AsType[*gosqlite.Error](err)
 	return ok && refused.Code()&0xff == sqliteBusy
 }
 
-// sqliteConnector opens connections that repair what the driver and database/sql leave undone
-// between them.
+// sqliteConnector opens connections that repair two gaps between the driver and database/sql.
 type sqliteConnector struct{ dsn string }
 
-// Connect tries again while the file is busy: several servers that create one file at the same time
-// all switch it to WAL, and SQLite refuses all but one at once, whatever its busy timeout.
+// Connect tries again while the file is busy: several servers creating one file at the same time
+// all switch the file to WAL, and SQLite refuses all but one at once, regardless of the busy
+// timeout.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	open := func() (driver.Conn, error) {
 		conn, err := c.Driver().Open(c.dsn)
@@ -38,11 +38,11 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &sqliteConn{driverConn: conn.(driverConn)}, nil
 }
 
-// Driver is the pure Go driver without any functions of its own.
+// Driver returns the pure Go driver without additional functions.
 func (c sqliteConnector) Driver() driver.Driver { return &gosqlite.Driver{} }
 
-// driverConn is what database/sql finds in a connection of the driver; the wrapper must not hide
-// any of it.
+// driverConn lists the interfaces that database/sql finds in a connection of the driver; the
+// wrapper must implement all of them.
 type driverConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -54,18 +54,19 @@ type driverConn interface {
 
 type sqliteConn struct {
 	driverConn
-	migrating bool // inside the transaction that migrationLock holds
+	migrating bool // inside the transaction of sqliteMigrationLock
 }
 
-// ResetSession and IsValid tell database/sql to keep a connection whose transaction was rolled back
-// because its context ended. Without them it would be closed, and with it a database in memory.
+// ResetSession and IsValid tell database/sql to keep a connection after the end of a context has
+// rolled a transaction back. Otherwise database/sql would close the connection, and drop a database
+// in memory.
 func (c *sqliteConn) ResetSession(context.Context) error { return nil }
 
 // IsValid is documented at ResetSession.
 func (c *sqliteConn) IsValid() bool { return true }
 
 // BeginTx begins a transaction, or a savepoint while the database is migrated: goose opens a
-// transaction for each migration, and all of them run inside the one that keeps other servers out.
+// transaction for each migration, inside the one transaction that keeps other servers out.
 func (c *sqliteConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	if c.migrating {
 		_, err := c.ExecContext(ctx, "SAVEPOINT migration", nil)
@@ -80,13 +81,14 @@ func (c *sqliteConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 
 type sqliteTx struct{ driver.Tx }
 
-// Commit rolls back when it fails. SQLite keeps a transaction open whose COMMIT was refused (busy,
-// a deferred foreign key), database/sql takes it for finished, and the next user of the connection
-// could not begin.
+// Commit rolls back when the COMMIT fails. SQLite keeps a transaction open after a refused COMMIT
+// (busy, a deferred foreign key), database/sql considers the transaction finished, and the next
+// user of the connection could not begin.
 func (tx sqliteTx) Commit() error {
 	err := tx.Tx.Commit()
 	if err != nil {
-		_ = tx.Rollback() // fails if SQLite rolled back itself; either way nothing is left open
+		// Fails if SQLite has rolled back already; no transaction stays open in either case.
+		_ = tx.Rollback()
 	}
 	return err
 }
@@ -103,8 +105,8 @@ func (s sqliteSavepoint) Rollback() error {
 	return err
 }
 
-// sqliteMigrationLock is goose's lock on SQLite: a transaction around all migrations, which only
-// one process can have.
+// sqliteMigrationLock is goose's lock on SQLite: a transaction around all migrations, possible for
+// only one process at a time.
 type sqliteMigrationLock struct{}
 
 // SessionLock waits until no other process migrates.
@@ -122,12 +124,13 @@ func (sqliteMigrationLock) SessionLock(ctx context.Context, conn *sql.Conn) erro
 	return setMigrating(conn, true)
 }
 
-// SessionUnlock keeps what was migrated. A migration that failed has been rolled back to its
+// SessionUnlock commits the migrations. A failed migration has been rolled back to the migration's
 // savepoint already.
 func (sqliteMigrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "COMMIT")
 	if err != nil {
-		_, _ = conn.ExecContext(ctx, "ROLLBACK") // fails if SQLite rolled back itself, as it does when interrupted
+		// Fails if SQLite has rolled back already, as after an interrupt.
+		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 	}
 	return errors.Join(err, setMigrating(conn, false))
 }

@@ -12,24 +12,23 @@ import (
 	"gorm.io/gorm"
 )
 
-// retryTimeout bounds the retries of a caller whose context has no deadline.
+// retryTimeout bounds the retries when the caller's context has no deadline.
 const retryTimeout = 30 * time.Second
 
-// Transact runs fn in a transaction and commits it, or rolls it back if fn returns an error or
-// panics.
+// Transact runs fn in a transaction and commits the transaction, or rolls the transaction back if
+// fn returns an error or panics.
 //
-// It begins again, with jitter and until ctx's deadline (30 seconds if it has none), when the
-// database refused for a reason that passes: a serialization failure, a deadlock, a busy SQLite
-// file, a connection that was lost or could not be made, a session that a fail-over left read-only.
-// A lost connection may have carried a COMMIT that succeeded, so fn may run again after its work
-// was written. It must therefore converge: read what is there, write only what is missing, assume
-// nothing, and have no effect but SQL through tx. A variable that fn fills must be filled anew by
-// each run.
+// Transact begins again, with jitter and until ctx's deadline (30 seconds without a deadline), when
+// the database refused for a passing reason: a serialization failure, a deadlock, a busy SQLite
+// file, a lost or refused connection, a session that a fail-over left read-only. A lost connection
+// may have carried a successful COMMIT, so fn may run again after the work was written. So fn must
+// converge: read the present rows, write only missing rows, assume nothing, and have no effect but
+// SQL through tx. Each run of fn must set the caller's variables anew.
 //
-// Every other error of fn is returned as it is, after one run: fn must pass on the errors of tx it
-// gets, wrapped or not. When ctx has ended the error satisfies errors.Is(err, ctx.Err()), and
-// whether fn's work was written is unknown only if it ended during the COMMIT. There are no nested
-// transactions: Transact refuses a db that is one.
+// Every other error of fn is returned unchanged, after one run: fn must pass on the errors of tx,
+// wrapped or not. When ctx has ended the error satisfies errors.Is(err, ctx.Err()), and the outcome
+// is unknown only if ctx ended during the COMMIT. Transactions are never nested: Transact refuses a
+// db inside a transaction.
 func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
 		return errors.New("database: Transact was called inside a transaction")
@@ -44,8 +43,8 @@ func Transact(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) erro
 	return withContextError(ctx, last)
 }
 
-// withContextError adds the reason that drivers hide: an interrupted SQLite statement or a
-// transaction that database/sql rolled back when ctx ended say nothing of ctx.
+// withContextError adds the reason hidden by drivers: the errors of an interrupted SQLite statement
+// or of a transaction rolled back by database/sql do not mention ctx.
 func withContextError(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, ctx.Err()) {
 		return err
@@ -78,8 +77,9 @@ func isRetryable(err error) bool {
 	return lost || isBusy(err) || errors.Is(err, driver.ErrBadConn)
 }
 
-// isRetryableCode knows PostgreSQL's SQLSTATEs. A lock_timeout (55P03) is not among them: who
-// waited three seconds for a row should hear it, not wait three seconds more.
+// isRetryableCode knows PostgreSQL's retryable SQLSTATEs. A lock_timeout (55P03) is not retryable:
+// after three seconds of waiting for a row, the caller should get the error instead of three more
+// seconds.
 func isRetryableCode(code string) bool {
 	switch code {
 	case readOnlyTransaction,

@@ -18,7 +18,8 @@ func behindProxy(t *testing.T) (*gorm.DB, *databasetest.Proxy) {
 	return withCounter(t, databasetest.Open(t, proxy.URL), 1), proxy
 }
 
-// setOnce is a convergent fn: it writes what is missing and reports in wrote whether anything was.
+// setOnce is a convergent fn: setOnce writes only a missing row and reports in wrote whether a row
+// was written.
 func setOnce(wrote *[]bool) func(tx *gorm.DB) error {
 	return func(tx *gorm.DB) error {
 		update := tx.Exec("UPDATE counters SET number = 1 WHERE id = 1 AND number = 0")

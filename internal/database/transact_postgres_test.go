@@ -41,8 +41,8 @@ func TestTransactRunsAgainWhenTheCommitFailsToSerialize(t *testing.T) {
 	t.Parallel()
 	url := databasetest.URL(t, databasetest.Postgres)
 	db := withCounter(t, databasetest.Open(t, withParam(url, "default_transaction_isolation", "serializable")), 1, 2)
-	// Write skew: each reads what the other writes. Nobody waits, and PostgreSQL lets the first to
-	// commit win.
+	// Write skew: each transaction reads the row that the other writes. No transaction waits, and
+	// PostgreSQL lets the first to commit win.
 	sum := func(tx *gorm.DB, id int) error {
 		return tx.Exec("UPDATE counters SET number = (SELECT sum(number) FROM counters) + 1 WHERE id = ?", id).Error
 	}

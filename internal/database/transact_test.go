@@ -58,9 +58,9 @@ func wantRuns(t *testing.T, runs, want int) {
 	}
 }
 
-// wantNoLeak proves that every connection came back: with room for one, a statement only runs if
-// none is lost. It waits for the rollback that database/sql does in the background when a context
-// ends.
+// wantNoLeak proves that every connection came back: with room for one connection, a statement only
+// runs if no connection is lost. wantNoLeak waits for the rollback that database/sql does in the
+// background when a context ends.
 func wantNoLeak(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	pool, err := db.DB()
@@ -78,7 +78,7 @@ func wantNoLeak(t *testing.T, db *gorm.DB) {
 	}
 }
 
-func TestTransactWritesWhatFnWrote(t *testing.T) {
+func TestTransactCommitsTheWorkOfFn(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
 		withCounter(t, db, 1)

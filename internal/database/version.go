@@ -9,18 +9,19 @@ import (
 	"gorm.io/gorm"
 )
 
-// CheckVersion refuses a database whose schema is not exactly the one this program was written for.
-// It writes nothing. Commands call it that must not migrate: an operator's tool of another version
+// CheckVersion refuses a database whose schema differs from the program's version, and writes no
+// rows. Commands that must not migrate call CheckVersion: an operator's tool of another version
 // must not change a running server's tables.
 func CheckVersion(ctx context.Context, db *gorm.DB) error {
 	files, err := migrationFiles(db)
 	if err != nil {
 		return err
 	}
-	provider, err := newProvider(db, files)
+	provider, closeProvider, err := newProvider(db, files)
 	if err != nil {
 		return err
 	}
+	defer closeProvider()
 	current, err := currentVersion(ctx, db)
 	if err != nil {
 		return err
@@ -31,8 +32,8 @@ func CheckVersion(ctx context.Context, db *gorm.DB) error {
 	return refuseNewer(current, provider)
 }
 
-// refuseNewer refuses a schema that a newer program has migrated: this program does not know its
-// tables.
+// refuseNewer refuses a schema migrated by a newer program, whose tables this program does not
+// know.
 func refuseNewer(current int64, provider *goose.Provider) error {
 	if known := newestVersion(provider); current > known {
 		return fmt.Errorf("the database's schema is at version %d, this program knows only %d: use a newer pointcharge", current, known)
@@ -40,17 +41,18 @@ func refuseNewer(current int64, provider *goose.Provider) error {
 	return nil
 }
 
-// newestVersion returns the number of the last migration that this program contains.
+// newestVersion returns the number of the program's last migration.
 func newestVersion(provider *goose.Provider) int64 {
 	sources := provider.ListSources() // in ascending order, and never empty
 	return sources[len(sources)-1].Version
 }
 
-// currentVersion returns the number of the last migration that was applied to the database, 0 if
-// there was none. It does not ask goose, which would create its table.
+// currentVersion returns the number of the last applied migration, or 0. The query avoids goose,
+// because goose would create goose's table.
 func currentVersion(ctx context.Context, db *gorm.DB) (version int64, err error) {
 	db = db.WithContext(ctx)
-	tables, err := db.Migrator().GetTables() // HasTable would take a lost connection for an empty database
+	// HasTable would take a lost connection for an empty database.
+	tables, err := db.Migrator().GetTables()
 	if err != nil {
 		return 0, fmt.Errorf("read the schema's version: %w", err)
 	}

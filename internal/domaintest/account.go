@@ -4,7 +4,7 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// OpenAccountOrder opens an order of minji's that is to be paid by virtual account.
+// OpenAccountOrder opens an order of minji's, to be paid by virtual account.
 func (w *World) OpenAccountOrder() charge.Order {
 	w.Helper()
 	o, err := w.Open(w.Context(), "minji", Product().ID, charge.PayByVirtualAccount)
@@ -12,7 +12,7 @@ func (w *World) OpenAccountOrder() charge.Order {
 	return o
 }
 
-// IssueAccount issues an account for the order and returns its payment's imp_uid.
+// IssueAccount issues an account for the order and returns the payment's imp_uid.
 func (w *World) IssueAccount(o charge.Order) string {
 	w.Helper()
 	_, err := w.IssueVirtualAccount(w.Context(), o.UserID, AccountFor(o))

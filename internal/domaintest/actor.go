@@ -2,7 +2,7 @@ package domaintest
 
 import "pointcharge/internal/point"
 
-// Minji returns the user who buys.
+// Minji returns the buyer of most tests.
 func Minji() point.Actor { return point.Actor{Kind: point.ActorUser, ID: "minji"} }
 
 // Sora returns the operator.

@@ -5,7 +5,7 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// Suffer lets the gateway go wrong as the plan says; an empty one mends it.
+// Suffer makes the gateway fail by the plan; an empty plan ends the faults.
 func (w *World) Suffer(plan string) {
 	w.Helper()
 	p, err := fault.Parse(plan)
@@ -20,7 +20,8 @@ func (w *World) WantInjected(name string) {
 	}
 }
 
-// PayWithFault is a ready payment of a new order that becomes paid while it meets the fault.
+// PayWithFault returns a ready payment of a new order. The payment meets the fault when becoming
+// paid.
 func (w *World) PayWithFault(name string) (impUID string) {
 	w.Helper()
 	impUID = w.Pay(w.OpenOrder("minji"), WithStatus(sandbox.Ready), func(p *sandbox.Payment) {

@@ -14,7 +14,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// Front stands between the client and the sandbox; answer, when set, decides about payments and virtual accounts.
+// Front stands between the client and the sandbox; answer, when set, decides about payments and
+// virtual accounts.
 type Front struct {
 	Sandbox *sandbox.Sandbox
 	answer  atomic.Pointer[http.HandlerFunc]
@@ -41,7 +42,7 @@ func (f *Front) OnCancel(answer http.HandlerFunc) {
 	})
 }
 
-// OnList lets change alter what the lists of paid and cancelled payments answer.
+// OnList lets change alter the answers of the lists of paid and cancelled payments.
 func (f *Front) OnList(change func(answer *httptest.ResponseRecorder, r *http.Request)) {
 	f.Say(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/payments/status/") {
@@ -66,7 +67,7 @@ func EachBehindFront(t *testing.T, test func(w *World, f *Front)) {
 	})
 }
 
-// SetTrap makes the client panic on its way to that path.
+// SetTrap makes the client panic on the way to the given path.
 func (w *World) SetTrap(path string) {
 	server := httptest.NewServer(w.Sandbox)
 	w.Cleanup(server.Close)
@@ -116,7 +117,7 @@ func (f *Front) FailFromList(n int) {
 	})
 }
 
-// trap is a way to the gateway that panics for one path.
+// trap is an HTTP transport that panics for one path.
 type trap struct {
 	http.RoundTripper
 

@@ -7,14 +7,14 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Full is what a charge of Product gives, bonus included, in points.
+// Full is the number of points of a charge of Product, bonus included.
 const Full = 5500
 
-// Expiring charges, with a bonus that lives ten days.
+// Expiring charges an order with a bonus of ten days' life.
 func (w *World) Expiring() (*Clock, point.Transaction) {
 	w.Helper()
 	clock := w.StopClock()
-	w.Lifetimes = point.Lifetimes{Bonus: 10 * Day}
+	w.Lifetimes = point.Lifetimes{Bonus: point.Days(10)}
 	return clock, w.Charged()
 }
 
@@ -72,7 +72,7 @@ func (w *World) WantSpendable(points int64) {
 	}
 }
 
-// LotRemaining is what remains in the lot that a line made.
+// LotRemaining returns the points that remain in a line's lot.
 func (w *World) LotRemaining(line point.Transaction) int64 {
 	w.Helper()
 	return w.LotWhere("transaction_id = ?", line.ID).Remaining
@@ -91,7 +91,7 @@ func (w *World) LotWhere(where string, args ...any) point.Lot {
 	return lot
 }
 
-// WantHistory fails unless minji's lines, oldest first, are these.
+// WantHistory fails unless minji's lines, oldest first, equal want.
 func (w *World) WantHistory(want ...string) {
 	w.Helper()
 	var lines []point.Transaction

@@ -10,7 +10,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// PaymentHistory is the life of one payment, each answer as the gateway would have given it at that moment.
+// PaymentHistory is the life of one payment: the gateway's answer at each moment.
 func PaymentHistory(o charge.Order) []charge.Payment {
 	p := charge.Payment{ImpUID: "imp_1", MerchantUID: o.MerchantUID, Amount: o.Price, Currency: "KRW", Sandbox: true}
 	var out []charge.Payment
@@ -41,7 +41,7 @@ func (w *World) MustSync(impUID string) charge.Payment {
 	return p
 }
 
-// ChargeFor charges an order of minji's for a product of that price, points and bonus.
+// ChargeFor charges an order of minji's for a product of the given price, points and bonus.
 func (w *World) ChargeFor(price, points, bonus int64) point.Transaction {
 	w.Helper()
 	p := charge.Product{ID: "odd", Name: "포인트", Price: price, Points: points, BonusPoints: bonus, Active: true}
@@ -54,7 +54,7 @@ func (w *World) ChargeFor(price, points, bonus int64) point.Transaction {
 	return line
 }
 
-// SweepDue looks at what is due, which must be so many orders.
+// SweepDue sweeps the due orders and fails unless their number is due.
 func (w *World) SweepDue(due int) {
 	w.Helper()
 	n, err := w.Sweep(w.Context(), 100)

@@ -24,7 +24,7 @@ func (w *World) MustResolve(in charge.ResolveInput) {
 	w.Must(err)
 }
 
-// WantProblems fails unless those, and no others, are on the list.
+// WantProblems fails unless exactly the given payments are on the list.
 func (w *World) WantProblems(want map[string]charge.Problem) {
 	w.Helper()
 	var listed []charge.Payment

@@ -5,7 +5,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// RefundOf is what minji asks for.
+// RefundOf returns minji's request for a refund.
 func RefundOf(credited point.Transaction, won int64, reference string) charge.RefundInput {
 	return charge.RefundInput{TransactionID: credited.ID, Amount: won, Reference: reference, Reason: "변심", Actor: Minji()}
 }

@@ -1,5 +1,5 @@
-// Package domaintest has a world for tests of the domains: the services on a real database, with the sandbox
-// behind the real client over real HTTP.
+// Package domaintest has a world for tests of the domains: the services on a real database, with
+// the sandbox behind the real client over real HTTP.
 package domaintest
 
 import (
@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -24,7 +25,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// The embedded services, whose fields need names of their own.
+// The embedded services need distinct field names.
 type (
 	Ledger     = point.Service
 	Charges    = charge.Service
@@ -48,11 +49,13 @@ type Services struct {
 
 func NewServices(db *gorm.DB, gateway charge.Gateway) *Services {
 	points := point.New(db)
+	// The database's clock cannot be stopped: it agrees, unless a test says otherwise.
+	points.DatabaseClock = func(*gorm.DB) (time.Time, error) { return points.CurrentTime(), nil }
 	sales := charge.New(db, points, gateway)
 	return &Services{db, points, sales, reconcile.New(db, points, sales)}
 }
 
-// Product returns what all test users buy: 5,000 points for 5,000 won, and 500 on top.
+// Product returns the product of all test users: 5,000 points for 5,000 won, and a bonus of 500.
 func Product() charge.Product {
 	return charge.Product{ID: "points-5000", Name: "포인트 5,000", Price: 5000, Points: 5000, BonusPoints: 500, Active: true}
 }
@@ -123,7 +126,7 @@ func (w *World) OpenOrder(user string) charge.Order {
 	return o
 }
 
-// Pay makes a payment of exactly what o costs, as edit changes it, and returns its imp_uid.
+// Pay makes a payment of exactly the order's price, changed by edit, and returns the imp_uid.
 func (w *World) Pay(o charge.Order, edit ...func(*sandbox.Payment)) string {
 	p := sandbox.Payment{MerchantUID: o.MerchantUID, Amount: sandbox.Won(o.Price), Sandbox: !w.Live}
 	for _, e := range edit {
@@ -132,7 +135,7 @@ func (w *World) Pay(o charge.Order, edit ...func(*sandbox.Payment)) string {
 	return w.Sandbox.Put(p).ImpUID
 }
 
-// EditPayment changes a payment that the gateway has already.
+// EditPayment changes a payment at the gateway.
 func (w *World) EditPayment(impUID string, edit func(*sandbox.Payment)) {
 	w.Helper()
 	p, ok := w.Sandbox.Payment(impUID)
@@ -164,7 +167,7 @@ func (w *World) WantBalance(user string, points int64) {
 	}
 }
 
-// WantProblem fails unless the payment is kept with that problem.
+// WantProblem fails unless the payment is kept with the given problem.
 func (w *World) WantProblem(impUID string, problem charge.Problem) {
 	w.Helper()
 	var p charge.Payment
@@ -182,7 +185,7 @@ func (w *World) Count(table, where string, args ...any) int64 {
 	return n
 }
 
-// Invariants are those of all domains.
+// Invariants returns the invariants of all domains.
 func Invariants() []audit.Invariant {
 	return slices.Concat(point.Invariants(), charge.Invariants())
 }
@@ -195,7 +198,7 @@ func (w *World) Charged() point.Transaction {
 	return line
 }
 
-// QuietDB is the database for statements that are meant to fail.
+// QuietDB returns the database without a log, for statements that are meant to fail.
 func (w *World) QuietDB() *gorm.DB {
 	return w.DB.Session(&gorm.Session{Logger: logger.Discard})
 }

@@ -13,8 +13,8 @@ import (
 	testdb "pointcharge/internal/database/databasetest"
 )
 
-// attack is a request that must be refused. What each costs the processor is measured in graph,
-// where nothing runs beside it.
+// attack is a request that must be refused. The processor time of each attack is measured in
+// package graph, where no other work runs at the same time.
 type attack struct {
 	method, path, body string // path and query of the address
 	headers            []string
@@ -85,7 +85,7 @@ func TestEveryAttackIsRefusedAndTheServerGoesOn(t *testing.T) {
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(environment{"INTROSPECTION": "false"}))
 	for name, a := range attacks() {
 		got, err := s.trySend(a.method, s.url+a.path, a.body, append([]string{"Authorization", "Bearer " + s.token, "Content-Type", jsonType}, a.headers...)...)
-		if err != nil { // the server may hang up on a body that is too large before it was sent
+		if err != nil { // the server may close the connection before a too large body is sent
 			if a.status != http.StatusRequestEntityTooLarge {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -101,8 +101,8 @@ func TestEveryAttackIsRefusedAndTheServerGoesOn(t *testing.T) {
 	}
 }
 
-// TestSlowSendersKeepNobodyWaiting opens many connections that never finish their request.
-func TestSlowSendersKeepNobodyWaiting(t *testing.T) {
+// TestSlowSendersDelayNoOtherClient opens many connections that never finish a request.
+func TestSlowSendersDelayNoOtherClient(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)))
 	for range 200 {

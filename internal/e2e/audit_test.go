@@ -11,9 +11,9 @@ import (
 
 const auditFolder = "../../graph/audit"
 
-// needNode skips a test that runs a script of that folder where there is no Node, or not what the
-// scripts need. With -short it does, too: CI runs everything three times, and these say the same
-// each time.
+// needNode skips a test with a script of the given folder on a machine without Node or without the
+// script's modules. With -short needNode skips, too: CI runs all tests three times, and the
+// scripts' results are the same each time.
 func needNode(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -57,9 +57,9 @@ func TestAuditOfGraphQLOverHTTP(t *testing.T) {
 	}
 }
 
-// The suite follows the draft before the first edition: it is these two that GRAPHQL_HTTP_DRAFT
-// answers otherwise, on purpose, and that prove the test above can fail.
-func TestAuditFindsWhatTheDraftSwitchChanges(t *testing.T) {
+// The suite follows the draft before the first edition. GRAPHQL_HTTP_DRAFT answers the two cases
+// below otherwise, on purpose; the two prove that the test above can fail.
+func TestAuditFindsTheEffectsOfTheDraftSwitch(t *testing.T) {
 	t.Parallel()
 	printed := runAudits(t, environment{"GRAPHQL_HTTP_DRAFT": "true"})
 	for _, want := range []string{"423L ", "86EE ", "61 audits, 59 passed\n"} {

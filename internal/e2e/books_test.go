@@ -26,8 +26,8 @@ func TestAuditFindsCleanBooksRight(t *testing.T) {
 	})
 }
 
-// openBrokenBooks returns a database whose books were changed by hand: a line gives one point more
-// than its payment.
+// openBrokenBooks returns a database with books changed by hand: a line gives one point more than
+// the payment allows.
 func openBrokenBooks(t *testing.T) (environment, *gorm.DB) {
 	t.Helper()
 	env := sandboxOn(testdb.URL(t, testdb.SQLite))
@@ -126,7 +126,7 @@ func TestAuditsMetricsCountTheFindings(t *testing.T) {
 	}
 }
 
-func TestExpireWritesWhatIsDueOnce(t *testing.T) {
+func TestExpireWritesDueLinesOnce(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		s.chargePaid("points-10000", 10_000)
@@ -148,7 +148,7 @@ func TestExpireWritesWhatIsDueOnce(t *testing.T) {
 	})
 }
 
-func TestRefundsListsNoneAndReleasesNoUnknownOne(t *testing.T) {
+func TestRefundsReleasesNoUnknownRefund(t *testing.T) {
 	t.Parallel()
 	env := sandboxOn(testdb.URL(t, testdb.SQLite))
 	if text, err := finish(t, env, "refunds"); err != nil || text != "0 refunds are under way\n" {

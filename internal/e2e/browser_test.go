@@ -66,9 +66,9 @@ func runBrowser(t *testing.T, address, folder string) (saw browserReport) {
 	return saw
 }
 
-// TestABrowserChargesInThePlaygroundAndTheStorefront runs the playground's first tab, every
-// operation of it, and buys twice in the storefront: by card, and by a virtual account whose
-// deposit the open page learns of by its stream.
+// TestABrowserChargesInThePlaygroundAndTheStorefront runs every operation of the playground's first
+// tab, and buys twice in the storefront: by card, and by a virtual account. The open page learns of
+// the deposit through a stream.
 func TestABrowserChargesInThePlaygroundAndTheStorefront(t *testing.T) {
 	t.Parallel()
 	needBrowser(t)
@@ -107,8 +107,8 @@ func TestABrowserChargesBelowAPath(t *testing.T) {
 	s.wantBalance(s.tokenFor("seoyeon"), 30_900)
 }
 
-// TestABrowserNoticesWhatIsWrongWithAPage proves that the test above can fail.
-func TestABrowserNoticesWhatIsWrongWithAPage(t *testing.T) {
+// TestTheBrowserReportsFaultsOfAPage proves that the test above can fail.
+func TestTheBrowserReportsFaultsOfAPage(t *testing.T) {
 	t.Parallel()
 	needBrowser(t)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -48,7 +48,7 @@ func TestF3F35ARepeatedChargeNamesTheLine(t *testing.T) {
 // window is a payment window that a browser has opened.
 type window struct{ sandbox, session string }
 
-// outcome is the window's message to the page that opened it.
+// outcome is the payment window's message to the opening page.
 type outcome struct {
 	Rsp *struct {
 		ImpUID  string `json:"imp_uid"`

@@ -14,9 +14,14 @@ type clientRead struct {
 		ID      string
 		Balance int64
 	}
-	Line            string // of the charge that it made
+	Line            string // the line of the client's charge
 	Amount          int64
 	Repeated, Wrong struct{ Code, TransactionID string } // the extensions of what was refused
+}
+
+// clientNames are the clients of clients.mjs, in the order in which they ask.
+func clientNames() []string {
+	return []string{"apollo", "apolloPersisted", "urql", "urqlPersisted", "request"}
 }
 
 // runClients lets each client make a charge, repeat it, and ask for an unknown field.
@@ -25,7 +30,7 @@ func runClients(t *testing.T, env environment) map[string]clientRead {
 	needNode(t)
 	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(env))
 	arguments := []string{s.url + "/graphql", s.token}
-	for range 3 {
+	for range len(clientNames()) {
 		arguments = append(arguments, s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000))
 	}
 	var read map[string]clientRead
@@ -43,7 +48,7 @@ func TestClientsReadDataAndCodes(t *testing.T) {
 		t.Run("GRAPHQL_HTTP_DRAFT="+draft, func(t *testing.T) {
 			t.Parallel()
 			read, lines := runClients(t, environment{"GRAPHQL_HTTP_DRAFT": draft}), map[string]bool{}
-			for i, name := range []string{"apollo", "urql", "request"} {
+			for i, name := range clientNames() {
 				r := read[name]
 				lines[r.Line] = true
 				if r.Viewer.ID != "minji" || r.Viewer.Balance != 5_000*int64(i+1) || r.Amount != 5_000 {
@@ -56,7 +61,7 @@ func TestClientsReadDataAndCodes(t *testing.T) {
 					t.Errorf("%s read no code of a wrong query: %+v", name, r)
 				}
 			}
-			if len(lines) != 3 {
+			if len(lines) != len(clientNames()) {
 				t.Errorf("the clients share lines: %+v", read)
 			}
 		})

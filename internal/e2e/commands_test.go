@@ -92,7 +92,7 @@ func TestTokenIsNotMadeForAKeySet(t *testing.T) {
 	}
 }
 
-func TestSyncCreditsWhatNobodyReported(t *testing.T) {
+func TestSyncCreditsAnUnreportedPayment(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.buy(s.token, "points-5000")

@@ -1,3 +1,3 @@
-// Package e2e tests the whole program: it runs commands as the main function does, and from then on
-// talks HTTP only.
+// Package e2e tests the whole program: commands run as in the main function, and the tests talk
+// HTTP only.
 package e2e

@@ -71,8 +71,8 @@ func TestARefusalOfAnotherSiteIsAnAnswer(t *testing.T) {
 	}
 }
 
-// TestALongAddressIsRefusedByItsLimit: net/http has one of its own, for the whole header, whose
-// refusal no client of GraphQL understands.
+// TestALongAddressIsRefusedByItsLimit: net/http has a limit for the whole header, too, and no
+// client of GraphQL understands that limit's refusal.
 func TestALongAddressIsRefusedByItsLimit(t *testing.T) {
 	t.Parallel()
 	s := openShopWith(t, nil)
@@ -112,8 +112,8 @@ func TestTokensAreReadFromTheirHeaderOnly(t *testing.T) {
 	}
 }
 
-// sendThroughProxy asks as a client of a proxy on this machine does, who wrote claim into the
-// header.
+// sendThroughProxy asks like a client of a proxy on this machine, with claim as the client's own
+// header value.
 func (s *visitor) sendThroughProxy(client, claim string) answer {
 	s.Helper()
 	return s.send(http.MethodPost, s.url+"/graphql", products, "X-Forwarded-For", strings.TrimPrefix(claim+", "+client, ", "),
@@ -140,8 +140,8 @@ func TestF13AForgedAddressIsNoWayAroundTheLimit(t *testing.T) {
 	}
 }
 
-// TestStrangersShareALimitWhereNoProxyIsNamed: all is from 127.0.0.1, as behind a proxy that nobody
-// told the server of.
+// TestStrangersShareALimitWhereNoProxyIsNamed: all requests come from 127.0.0.1, as behind a proxy
+// unknown to the server.
 func TestStrangersShareALimitWhereNoProxyIsNamed(t *testing.T) {
 	t.Parallel()
 	s := openShopWith(t, environment{"RATE_LIMIT_ADDRESS": "1/m burst 2", "RATE_LIMIT_GATEWAY": "1/m burst 1", "CORS_ORIGINS": "https://shop.example"})

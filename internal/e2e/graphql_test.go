@@ -33,7 +33,7 @@ func trustedFile(t *testing.T, document, hashed string) string {
 	return file
 }
 
-func TestTrustedDocumentsCloseTheAPIToOthers(t *testing.T) {
+func TestTrustedDocumentsCloseTheAPIToOtherDocuments(t *testing.T) {
 	t.Parallel()
 	const trusted = "{ viewer { id } }"
 	file := trustedFile(t, trusted, trusted)

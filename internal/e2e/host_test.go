@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// sendToHost sends a request that names another host than the one it goes to.
+// sendToHost sends a request to the server under the name of another host.
 func (s *visitor) sendToHost(host, method, path, body string) (status int, text string) {
 	s.Helper()
 	request, err := http.NewRequestWithContext(s.Context(), method, s.url+path, strings.NewReader(body))
@@ -28,8 +28,8 @@ func (s *visitor) sendToHost(host, method, path, body string) (status int, text 
 	return response.StatusCode, string(answer)
 }
 
-// TestNoNameOfAnotherSiteLeadsToTheSandbox: the page of a site whose name leads to 127.0.0.1 would
-// be of the same origin as the storefront, and could read the tokens in it.
+// TestNoNameOfAnotherSiteLeadsToTheSandbox: a page of a site whose name resolves to 127.0.0.1 would
+// have the storefront's origin, and could read the storefront's tokens.
 func TestNoNameOfAnotherSiteLeadsToTheSandbox(t *testing.T) {
 	t.Parallel()
 	s := openShopWith(t, environment{"PUBLIC_URL": "https://Tunnel.example"})

@@ -49,9 +49,9 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 	}
 }
 
-// TestWhatTheServersOwnReconciliationsFindIsSeen: it is logged, measured and listed, until it is
-// right.
-func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
+// TestDiscrepanciesOfScheduledRunsAreReported: a discrepancy is logged, measured and listed,
+// until repaired.
+func TestDiscrepanciesOfScheduledRunsAreReported(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
 		s := openShop(t, sandboxOn(url).with(environment{"METRICS_ADDR": "127.0.0.1:0", "RECONCILE_EVERY": "1s", "SWEEP_EVERY": "0s",
@@ -64,7 +64,7 @@ func TestWhatTheServersOwnReconciliationsFindIsSeen(t *testing.T) {
 			t.Errorf("logged was %q", got)
 		}
 		text, err := finish(t, s.besideServer(), "reconcile", "-open")
-		if err != nil || !strings.HasPrefix(text, "differs  UNREADABLE "+impUID+": ") || !strings.HasSuffix(text, "\n1 discrepancy is open\n") {
+		if err != nil || !strings.HasPrefix(text, "open     UNREADABLE "+impUID+": ") || !strings.HasSuffix(text, "\n1 discrepancy is open\n") {
 			t.Errorf("%q, %v", text, err)
 		}
 		if a := s.postJSON(s.url+"/sandbox/faults/flush", nil, nil); a.status != http.StatusOK {
@@ -102,7 +102,7 @@ func (s *visitor) payWrongAmount() (impUID string) {
 	return impUID
 }
 
-func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
+func TestAnOperatorRefundsAMisfit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		impUID := s.payWrongAmount()
@@ -134,7 +134,7 @@ func TestAnOperatorRefundsWhatDoesNotFit(t *testing.T) {
 	})
 }
 
-func TestAnOperatorAcceptsWhatDoesNotFit(t *testing.T) {
+func TestAnOperatorAcceptsAMisfit(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		impUID := s.payWrongAmount()

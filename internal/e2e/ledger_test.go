@@ -53,9 +53,9 @@ func (s *visitor) chargePaid(product string, won int64) order {
 	return s.readOrder(s.token, o.MerchantUID)
 }
 
-// TestTheLedgersWholeLife charges, spends, takes a part of that back, refunds another charge, and
-// cancels the first payment at Iamport, whose points are gone by then. The books are audited when
-// the server has stopped.
+// TestTheLedgersWholeLife charges, spends, cancels a part of the spend, refunds another charge, and
+// cancels the first payment at Iamport after the points are spent. The books are audited when the
+// server has stopped.
 func TestTheLedgersWholeLife(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {

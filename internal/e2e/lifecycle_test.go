@@ -32,7 +32,7 @@ func TestTwoServersStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	})
 }
 
-// slowGateway is a sandbox whose look-ups of payments are held until they are released.
+// slowGateway is a sandbox that holds look-ups of payments until the test's release.
 type slowGateway struct {
 	*sandbox.Sandbox
 	url               string

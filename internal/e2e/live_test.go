@@ -23,9 +23,9 @@ func liveOn(databaseURL string) environment {
 		"AUTH_HS256_SECRET": liveSecret, "PUBLIC_URL": "https://points.example", "FRONTEND_URL": "https://shop.example"}
 }
 
-// liveServer is a server in live mode whose gateway is ours. A gateway must be https in live mode,
-// which a test cannot serve to a client that trusts only real authorities, so this is the one place
-// that reaches behind the environment.
+// liveServer is a server in live mode with our own gateway. A gateway must be https in live mode,
+// and a test cannot serve https to a client with real authorities only, so liveServer is the one
+// place that changes the server other than through the environment.
 type liveServer struct {
 	*visitor
 	gateway *sandbox.Sandbox
@@ -83,8 +83,8 @@ func TestF20LiveModeDoesNotSeeTestPayments(t *testing.T) {
 	})
 }
 
-// TestF20LiveModeRefusesTestPayments is for a gateway that shows them all the same, as Iamport did
-// until 2026.
+// TestF20LiveModeRefusesTestPayments has a gateway that shows test payments in spite of the
+// request, as Iamport did until 2026.
 func TestF20LiveModeRefusesTestPayments(t *testing.T) {
 	t.Parallel()
 	showing := func(next http.Handler) http.Handler {
@@ -105,7 +105,7 @@ func TestF20LiveModeRefusesTestPayments(t *testing.T) {
 	})
 }
 
-func TestLiveModeHasNothingOfTheSandbox(t *testing.T) {
+func TestLiveModeHasNoPartOfTheSandbox(t *testing.T) {
 	t.Parallel()
 	eachLive(t, withoutFront, func(s *liveServer) {
 		for _, path := range []string{"/", "/storefront/charge.js", "/playground", "/playground/", "/sandbox/", "/sandbox/iamport.js",
@@ -136,7 +136,7 @@ func TestLiveModePrintsNoTokenAndNoSecret(t *testing.T) {
 	})
 }
 
-// TestLiveModeDoesNotBelieveTheDevelopmentSecret: everybody can read it in the source.
+// TestLiveModeDoesNotBelieveTheDevelopmentSecret: the secret is public in the source.
 func TestLiveModeDoesNotBelieveTheDevelopmentSecret(t *testing.T) {
 	t.Parallel()
 	eachLive(t, withoutFront, func(s *liveServer) {

@@ -24,20 +24,21 @@ import (
 	"pointcharge/internal/domaintest"
 )
 
-// testTimeout is how long a test waits for an event. Only a test that fails waits that long.
+// testTimeout is the longest wait for an event. Only a failing test waits so long.
 const testTimeout = 60 * time.Second
 
-// program is a run of the program that goes on until it is stopped.
+// program is a running command that ends at the test's request.
 type program struct {
 	*testing.T
 	stdout output
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when it has returned err
 	err    error
-	label  string // on every goroutine that it started
+	label  string // on every goroutine of the command
 }
 
-// launch starts command, which must end by itself when its context does, and leave nothing behind.
+// launch starts command. The command must end with the context, and leave no goroutine or session
+// behind.
 func launch(t *testing.T, command func(ctx context.Context, stdout io.Writer) error) *program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -55,12 +56,12 @@ func launch(t *testing.T, command func(ctx context.Context, stdout io.Writer) er
 func start(t *testing.T, env environment, args ...string) *program {
 	t.Helper()
 	return launch(t, func(ctx context.Context, stdout io.Writer) error {
-		program := cli.Program{Getenv: env.get, Environ: env.list, Stdout: stdout, Stderr: os.Stderr}
+		program := cli.Program{Getenv: env.get, Environ: env.list(), Stdout: stdout, Stderr: os.Stderr}
 		return program.Run(ctx, args)
 	})
 }
 
-// finish runs the program with args, to its end, and returns its standard output.
+// finish runs the program with args to the end, and returns the standard output.
 func finish(t *testing.T, env environment, args ...string) (stdout string, err error) {
 	t.Helper()
 	p := start(t, env, args...)
@@ -78,8 +79,8 @@ func (p *program) wait() {
 	}
 }
 
-// stop asks the program to end, as a signal does, and waits until it has, with everything it
-// started.
+// stop asks the program to end, as a signal does, and waits for the end of the program and of all
+// goroutines.
 func (p *program) stop() {
 	p.Helper()
 	p.cancel()
@@ -98,8 +99,8 @@ func (p *program) wantNothingLeft() {
 	}
 }
 
-// goroutines are the stacks of those that carry the program's label, which every goroutine inherits
-// from the one that started it, also in libraries.
+// goroutines returns the stacks of goroutines with the program's label. A goroutine inherits the
+// label from the starting goroutine, also in libraries.
 func (p *program) goroutines() string {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
@@ -184,8 +185,8 @@ func sandboxOn(databaseURL string) environment {
 	return environment{"ADDR": "127.0.0.1:0", "DATABASE_URL": databaseURL}
 }
 
-// eachDatabase runs test on a database of each dialect, and audits its books when everything else
-// has stopped.
+// eachDatabase runs test on a database of each dialect, and audits the books after all programs
+// have stopped.
 func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	eachDialect(t, testdb.URL, test)
@@ -224,7 +225,7 @@ func eachDialect(t *testing.T, address func(testing.TB, string) string, test fun
 	}
 }
 
-// withTestName names the test's own sessions in the database, so that they are not taken for a
+// withTestName names the test's own sessions in the database, to distinguish the sessions from a
 // program's.
 func withTestName(url, dialect string) string {
 	if dialect == testdb.Postgres {
@@ -233,8 +234,8 @@ func withTestName(url, dialect string) string {
 	return url
 }
 
-// wantNoSession fails if a program that has ended left a session in its database. PostgreSQL is
-// given time to notice.
+// wantNoSession fails if an ended program left a session in the database. PostgreSQL is given time
+// to notice.
 func wantNoSession(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	if db.Name() != testdb.Postgres {

@@ -42,19 +42,18 @@ func TestReconcileHealsAndThenAgrees(t *testing.T) {
 type exported struct {
 	Run           struct{ Listed, Repaired, Discrepancies int64 }
 	Discrepancies []struct {
-		ImpUID, MerchantUID, Kind, Ours, Theirs string
-		Repaired                                bool
+		ImpUID, MerchantUID, Kind, State, Ours, Theirs string
 	}
 }
 
-func TestReconcileFailsForWhatDiffersAndExportsIt(t *testing.T) {
+func TestReconcileFailsForDiscrepanciesAndExportsThem(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		strange := s.pay("=1+1", 5_000)
 		s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
 		dir := t.TempDir()
 		text, err := finish(t, s.besideServer(), "reconcile", "-csv", filepath.Join(dir, "a.csv"), "-json", filepath.Join(dir, "a.json"))
-		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 discrepancy") || !strings.Contains(text, "differs  MISSING_HERE "+strange) {
+		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 discrepancy") || !strings.Contains(text, "open     MISSING_HERE "+strange) {
 			t.Errorf("%v\n%s", err, text)
 		}
 		var found exported

@@ -20,8 +20,8 @@ type openStream struct {
 	lines *bufio.Scanner
 }
 
-// openStream opens a stream that continues after the line with that number, and returns when the
-// server listens.
+// openStream opens a stream that continues after the line of the given number, and returns when the
+// server has confirmed the stream.
 func (s *visitor) openStream(token, after string, headers ...string) *openStream {
 	s.Helper()
 	body := `{"query":"subscription { viewerTransactionAdded(after: ` + after + `) { seq kind amount order { merchantUid } } }"}`
@@ -79,7 +79,7 @@ func (f *openStream) want(seq int, kind string) streamedLine {
 	return line
 }
 
-func TestAPageThatWaitsForADepositLearnsOfIt(t *testing.T) {
+func TestAWaitingPageLearnsOfTheDeposit(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		page, other := openShop(t, sandboxOn(database)), openShop(t, sandboxOn(database)) // two servers of a fleet
@@ -93,7 +93,7 @@ func TestAPageThatWaitsForADepositLearnsOfIt(t *testing.T) {
 		}
 		waiting.want(2, "BONUS")
 		page.client.CloseIdleConnections()
-		page.stop() // with its streams open, and leaves nothing
+		page.stop() // with open streams, and without leftovers
 		if page.err != nil {
 			t.Errorf("it had to be cut off: %v", page.err)
 		}

@@ -65,9 +65,9 @@ func (s *visitor) payDeposit(impUID string, body map[string]any) {
 	}
 }
 
-// TestF8AnAccountThatTheServerIssuedIsCreditedWithNobodysBrowserOpen: only the deposit's webhook
+// TestF8AnAccountOfTheServerIsCreditedWithoutABrowser: only the deposit's webhook
 // tells of it.
-func TestF8AnAccountThatTheServerIssuedIsCreditedWithNobodysBrowserOpen(t *testing.T) {
+func TestF8AnAccountOfTheServerIsCreditedWithoutABrowser(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
 		o := s.ask(s.token, openVbank, "p", "points-10000").Data.CreateChargeOrder

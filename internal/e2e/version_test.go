@@ -7,13 +7,13 @@ import (
 	testdb "pointcharge/internal/database/databasetest"
 )
 
-// databaseCommands are the commands that use the database and must not migrate it.
+// databaseCommands returns the commands that use the database and must not migrate.
 func databaseCommands() []string {
 	return []string{"sync imp_1", "sweep", "problems", "resolve -ignore -reason test -by sora imp_1", "audit", "reconcile", "reconcile -list",
 		"refunds", "expire"}
 }
 
-func TestCommandsRefuseAnEmptyDatabaseAndSayWhatToRun(t *testing.T) {
+func TestCommandsRefuseAnEmptyDatabaseAndNameTheRemedy(t *testing.T) {
 	t.Parallel()
 	eachEmptyDatabaseUnaudited(t, func(t *testing.T, url string) {
 		for _, args := range databaseCommands() {

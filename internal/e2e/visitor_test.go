@@ -32,8 +32,8 @@ func openShop(t *testing.T, env environment) *visitor {
 	return s
 }
 
-// newClient makes a client that hangs up before the server is asked to stop: else Shutdown would
-// wait five seconds for connections that were opened and never used.
+// newClient makes a client that closes its connections before the server is asked to stop.
+// Otherwise Shutdown would wait five seconds for unused connections.
 func (s *visitor) newClient() {
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: transport, Timeout: testTimeout,
@@ -208,7 +208,7 @@ func (s *visitor) buy(token, product string) order {
 	return r.Data.CreateChargeOrder
 }
 
-// pay makes a payment for the order without a browser, as overrides change it, and returns its
+// pay makes a payment for the order without a browser, changed by overrides, and returns the
 // imp_uid.
 func (s *visitor) pay(merchantUID string, amount int64, overrides ...map[string]any) string {
 	s.Helper()

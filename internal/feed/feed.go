@@ -1,7 +1,6 @@
-// Package feed hands new ledger lines to those who wait for them. It needs nothing of the database
-// but reads: one poller in each process asks for the numbers of all waiting users' newest lines,
-// and only where a number has moved are lines read. So it does not matter which server wrote a
-// line, and any database will do.
+// Package feed delivers new ledger lines to open streams. The feed only reads the database: one
+// poller in each process asks for the newest line number of every followed user, and reads lines
+// only where a number has moved. So any server may write a line, and any database will do.
 package feed
 
 import (
@@ -25,30 +24,30 @@ const (
 	readAhead = 50
 	// pollTimeout is how long such a statement may take.
 	pollTimeout = 10 * time.Second
-	// retryAfter is how many seconds pass before somebody who was refused should try again.
+	// retryAfter is the number of seconds that a refused caller should wait.
 	retryAfter = 10
 )
 
-// Config is what a feed needs; a zero is its default.
+// Config configures a feed; zero values mean the defaults.
 type Config struct {
 	Points  *point.Service
 	Log     *slog.Logger
 	Poll    time.Duration // between two looks at the database; 1 s
 	PerUser int           // streams a user may have open; 5
-	Total   int           // streams that may be open in all; 10,000
-	// Rate is how many lines all streams of a user bring together; 50 a second, and 100 at once.
-	// The others wait: what is asked about each line may be dear, and a ledger can be followed from
-	// its first line again and again.
+	Total   int           // open streams in all; 10,000
+	// Rate limits the lines of all streams of a user together; 50 a second, and bursts of 100.
+	// Further lines wait: a query about each line may be expensive, and a client can follow a
+	// ledger from the first line again and again.
 	Rate ratelimit.Rate
 }
 
-// Feed is the streams of this process. Close ends them.
+// Feed is the set of streams of this process. Close ends the streams.
 type Feed struct {
 	Config
 
 	life    context.Context // ends with Close
 	end     context.CancelFunc
-	running sync.WaitGroup // the poller, and whoever delivers
+	running sync.WaitGroup // the poller and the delivering goroutines
 	allowed *ratelimit.KeyedLimiter[string]
 
 	mu      sync.Mutex
@@ -56,17 +55,17 @@ type Feed struct {
 	polling bool
 	open    int                // streams
 	streams map[string]int     // by user
-	ledgers map[string]*ledger // by user, of those who wait for lines
+	ledgers map[string]*ledger // by user, for all followed users
 }
 
-// ledger is what is known of a user's ledger while somebody follows it.
+// ledger is the feed's knowledge of a followed user's ledger.
 type ledger struct {
 	followers int
 	newest    int64
 	moved     chan struct{} // closed when newest rises
 }
 
-// New is a feed without streams. It does nothing until there is one.
+// New returns a feed without streams. A feed without streams sends no statements.
 func New(c Config) *Feed {
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	c.PerUser = cmp.Or(c.PerUser, 5)
@@ -77,7 +76,7 @@ func New(c Config) *Feed {
 	return f
 }
 
-// Close ends every stream and waits until nobody reads the database any more.
+// Close ends every stream and waits until all reads of the database have ended.
 func (f *Feed) Close() {
 	f.mu.Lock()
 	f.closed = true
@@ -86,27 +85,27 @@ func (f *Feed) Close() {
 	f.running.Wait()
 }
 
-// Acquire counts a stream of the user's, which may run as long as the context it returns; leave
-// must be called in the end. A *apierror.Error RateLimited when there are too many, or when the feed
-// is closed.
+// Acquire counts a stream of the user. The stream may run as long as the returned context; the
+// caller must call leave in the end. The error is an *apierror.Error RateLimited when too many
+// streams are open, or when the feed is closed.
 func (f *Feed) Acquire(ctx context.Context, userID string) (_ context.Context, leave func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.closed || f.open >= f.Total:
-		return nil, nil, &apierror.Error{Code: apierror.RateLimited, RetryAfter: retryAfter,
+		return nil, nil, &apierror.Error{Code: apierror.RateLimited, Params: map[string]any{apierror.ParamRetryAfter: retryAfter},
 			Message: "The server has no room for another stream; try again later."}
 	case f.streams[userID] >= f.PerUser:
-		return nil, nil, &apierror.Error{Code: apierror.RateLimited, RetryAfter: retryAfter, Message: "You have too many streams open."}
+		return nil, nil, &apierror.Error{Code: apierror.RateLimited, Params: map[string]any{apierror.ParamRetryAfter: retryAfter}, Message: "You have too many streams open."}
 	}
 	f.open++
 	f.streams[userID]++
 	ctx, cancel := context.WithCancel(ctx)
 	detach := context.AfterFunc(f.life, cancel)
-	return ctx, func() { detach(); cancel(); f.release(userID) }, nil
+	return ctx, func() { detach(); cancel(); f.releaseStream(userID) }, nil
 }
 
-func (f *Feed) release(userID string) {
+func (f *Feed) releaseStream(userID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.open--
@@ -115,9 +114,9 @@ func (f *Feed) release(userID string) {
 	}
 }
 
-// Subscribe are userID's lines after the one with the number after, or from now on if that is nil,
-// each once and in order, until ctx ends. The channel is also closed when the lines cannot be read;
-// who wants more begins again after the last.
+// Subscribe returns userID's lines after the number after, or from now on if after is nil, each
+// once and in order, until ctx ends. The channel is also closed when the lines cannot be read; a
+// client then begins again after the last line received.
 func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan point.Transaction, error) {
 	seq, newest, err := f.Points.FollowFrom(ctx, userID, after)
 	if err != nil {
@@ -132,7 +131,7 @@ func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan
 		defer f.running.Done()
 		defer f.removeFollower(userID)
 		defer close(lines)
-		err := apierror.RecoverPanic(func() error { return f.deliver(ctx, userID, seq, lines) })
+		err := apierror.RecoverPanic(func() error { return f.deliverLines(ctx, userID, seq, lines) })
 		if err != nil && ctx.Err() == nil {
 			f.Log.ErrorContext(ctx, "cannot read lines; stream ended", "err", err)
 		}
@@ -140,9 +139,9 @@ func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan
 	return lines, nil
 }
 
-// deliver reads by number, not by time: a line cannot be missed, however late it is noticed or
-// committed.
-func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) error {
+// deliverLines reads by number, not by time: no line can be missed, however late the line is
+// noticed or committed.
+func (f *Feed) deliverLines(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) error {
 	for f.waitForNewer(ctx, userID, seq) {
 		found, err := f.Points.LinesAfter(ctx, userID, seq, readAhead)
 		if err == nil && len(found) == 0 {
@@ -152,7 +151,7 @@ func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan
 			return fmt.Errorf("after %d: %w", seq, err)
 		}
 		for _, line := range found {
-			if !f.throttle(ctx, userID) {
+			if !f.waitForRate(ctx, userID) {
 				return nil
 			}
 			select {
@@ -166,8 +165,8 @@ func (f *Feed) deliver(ctx context.Context, userID string, seq int64, lines chan
 	return nil
 }
 
-// throttle waits until the user may have one more line; false when ctx ended first.
-func (f *Feed) throttle(ctx context.Context, userID string) bool {
+// waitForRate waits until the user may have one more line; false when ctx ended first.
+func (f *Feed) waitForRate(ctx context.Context, userID string) bool {
 	for wait := f.allowed.Take(userID); wait > 0; wait = f.allowed.Take(userID) {
 		select {
 		case <-time.After(wait):
@@ -178,8 +177,7 @@ func (f *Feed) throttle(ctx context.Context, userID string) bool {
 	return true
 }
 
-// waitForNewer waits until there is a line after the one with that number; false when ctx ended
-// first.
+// waitForNewer waits until the ledger has a line after number seq; false when ctx ended first.
 func (f *Feed) waitForNewer(ctx context.Context, userID string, seq int64) bool {
 	for {
 		newest, moved := f.newestLine(userID)

@@ -18,7 +18,7 @@ import (
 	"pointcharge/internal/point"
 )
 
-// statements are those that went to the database, in GORM's own account of them.
+// statements are the statements sent to the database, according to GORM.
 type statements struct {
 	gormlogger.Interface
 
@@ -135,8 +135,8 @@ func addLines(t *testing.T, f *Feed, userID string, lines int) {
 	}
 }
 
-// A reader of some lines who takes no more holds no more than one read of them.
-func TestWhoDoesNotReadHoldsABoundedNumberOfLines(t *testing.T) {
+// A reader that stops reading holds no more than one read of lines.
+func TestAReaderThatStopsHoldsABoundedNumberOfLines(t *testing.T) {
 	t.Parallel()
 	f, counted := newFeed(t, databasetest.New(t, databasetest.SQLite), time.Millisecond)
 	addLines(t, f, "minji", 3*readAhead)

@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// addFollower makes sure that the user's ledger, which has come as far as newest, is looked at;
-// false when the feed is closed.
+// addFollower adds the user's ledger to the poll. newest is the number of the ledger's last line.
+// The result is false when the feed is closed.
 func (f *Feed) addFollower(userID string, newest int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -38,13 +38,13 @@ func (f *Feed) removeFollower(userID string) {
 	}
 }
 
-// pollUntilIdle looks at the followed ledgers until nobody follows any.
+// pollUntilIdle polls the followed ledgers until the last follower has left.
 func (f *Feed) pollUntilIdle() {
 	ticker := time.NewTicker(f.Poll)
 	defer ticker.Stop()
 	healthy := true
 	for users := f.followedUsers(); len(users) > 0; users = f.followedUsers() {
-		err := apierror.RecoverPanic(func() error { return f.poll(users) })
+		err := apierror.RecoverPanic(func() error { return f.pollLedgers(users) })
 		if err != nil && healthy && f.life.Err() == nil { // once, not every second
 			f.Log.Error("cannot poll for new lines", "err", err)
 		}
@@ -57,8 +57,8 @@ func (f *Feed) pollUntilIdle() {
 	}
 }
 
-// followedUsers are the users whose ledgers somebody follows. Without any, the poller is over, and
-// the next follower begins another.
+// followedUsers returns the users with a followed ledger. Without any, the poller ends, and the
+// next follower starts a new poller.
 func (f *Feed) followedUsers() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -66,8 +66,8 @@ func (f *Feed) followedUsers() []string {
 	return slices.Collect(maps.Keys(f.ledgers))
 }
 
-// poll wakes the followers of every ledger that has grown.
-func (f *Feed) poll(users []string) error {
+// pollLedgers wakes the followers of every ledger with new lines.
+func (f *Feed) pollLedgers(users []string) error {
 	for some := range slices.Chunk(users, usersPerQuery) {
 		ctx, cancel := context.WithTimeout(f.life, pollTimeout)
 		newest, err := f.Points.NewestSeqs(ctx, some)

@@ -45,7 +45,7 @@ func TestTheStreamsOfAUserBringSoManyLinesASecondTogether(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsForALineCanLeave(t *testing.T) {
+func TestAWaitingReaderCanLeave(t *testing.T) {
 	t.Parallel()
 	f := newSlowFeed(t, ratelimit.Rate{Limit: 0.001, Burst: 1})
 	addLines(t, f, "minji", 2)
@@ -58,7 +58,7 @@ func TestWhoWaitsForALineCanLeave(t *testing.T) {
 	}
 }
 
-func TestABurstHoldsUpNobodyElse(t *testing.T) {
+func TestABurstHoldsUpNoOtherUser(t *testing.T) {
 	t.Parallel()
 	f := newSlowFeed(t, ratelimit.Rate{Limit: 0.001, Burst: 1})
 	addLines(t, f, "minji", 2)

@@ -11,31 +11,39 @@ import (
 // Costs are the costs of a schema's fields. The unit is a field whose value needs no look-up.
 type Costs struct {
 	// Object is the cost of a field that answers with an object, which has to be read. The fields
-	// of a Relay connection cost 1.
+	// of a Relay connection cost 1. A field that costs more than 1 counts as a look-up.
 	Object int
 	// ExpensiveFields have a cost of their own, by coordinate: "Type.field".
 	ExpensiveFields map[string]int
-	// FreeObjects are fields with objects that need no look-up, by coordinate. They cost 1.
-	FreeObjects []string
 	// ListLength is the length that a list without the argument first counts as.
 	ListLength int
+	// Lookup is what each look-up adds to the price of an operation. Limits.Cost counts a look-up for
+	// less, because it counts every list at its longest.
+	Lookup int
 }
 
 // cost walks a valid operation with its fragments put in, and stops as soon as a limit is exceeded.
 // Every list counts at its longest.
+//
+// The price is what the operation costs at least: a list without the argument first counts as one
+// object. It is what a caller pays beforehand. Most such lists are short.
 type cost struct {
-	variables         map[string]any
-	costs             Costs
-	listSizes         listSizes
-	limits            Limits
-	event             bool
-	left              int // of the limit on the cost
-	introspectionLeft int // of the limit on introspection
+	variables      map[string]any
+	costs          Costs
+	listSizes      listSizes
+	limits         Limits
+	event          bool
+	left           int // of the limit on the cost
+	introspected   int // fields that ask for the schema
+	price          int // of what is not introspection
+	lookups        int // at least
+	longestLookups int // with every list at its longest
 }
 
 // objects are the objects that a selection is resolved for.
 type objects struct {
 	count int
+	least int // count, with lists that have no argument first counted as one object
 	// all says that they are all types of the schema, or all fields of all types, count/len times
 	// over.
 	all bool
@@ -62,35 +70,58 @@ func (c *cost) addSelections(set ast.SelectionSet, parents objects) *gqlerror.Er
 func (c *cost) addField(field *ast.Field, parents objects) *gqlerror.Error {
 	const fields = "fields, its lists as long as they may become"
 	if isIntrospection(field) {
-		if c.introspectionLeft -= parents.count; c.introspectionLeft < 0 {
+		c.introspected += parents.count
+		if c.introspected > c.limits.Introspection {
 			return limitError("An introspection", c.limits.Introspection, fields)
 		}
 		return c.addSelections(field.SelectionSet, c.listSizes.children(field, parents))
 	}
-	switch c.left -= parents.count * c.fieldCost(field); {
+	price := c.costs.fieldCost(field)
+	if c.price += parents.least * price; price > 1 {
+		c.price += parents.least * c.costs.Lookup
+		c.lookups += parents.least
+		c.longestLookups += parents.count
+	}
+	switch c.left -= parents.count * price; {
 	case c.left < 0 && c.event:
 		return limitError("An event", c.limits.EventCost, fields)
 	case c.left < 0:
 		return limitError("An answer", c.limits.Cost, fields+" (GRAPHQL_MAX_COST)")
 	}
-	return c.addSelections(field.SelectionSet, objects{count: parents.count * c.listLength(field)})
+	longest, least := c.listLength(field)
+	return c.addSelections(field.SelectionSet, objects{count: parents.count * longest, least: parents.least * least})
+}
+
+// totalPrice adds what the schema costs: it is in memory.
+func (c *cost) totalPrice() int { return c.price + c.introspected/introspectedPerPrice }
+
+// introspectedPerPrice is how many fields of an introspection are as dear as one other field.
+const introspectedPerPrice = 5
+
+// checkLookups refuses an operation whose answer is known to need too many look-ups. Those of a
+// query that turn out to be too many are refused one by one (lookupCounter). A mutation is refused
+// before it has changed anything.
+func (c *cost) checkLookups(operation ast.Operation) *gqlerror.Error {
+	lookups := c.lookups
+	if operation == ast.Mutation {
+		lookups = c.longestLookups
+	}
+	if lookups > c.limits.Lookups {
+		return c.limits.lookupsError()
+	}
+	return nil
 }
 
 // fieldCost is 1 for a value that needs no look-up.
-func (c *cost) fieldCost(field *ast.Field) int {
+func (c Costs) fieldCost(field *ast.Field) int {
 	if len(field.SelectionSet) == 0 || isConnectionField(field) {
 		return 1
 	}
 	coordinate := field.ObjectDefinition.Name + "." + field.Name
-	if expensive, ok := c.costs.ExpensiveFields[coordinate]; ok {
+	if expensive, ok := c.ExpensiveFields[coordinate]; ok {
 		return expensive
 	}
-	for _, free := range c.costs.FreeObjects {
-		if free == coordinate {
-			return 1
-		}
-	}
-	return c.costs.Object
+	return c.Object
 }
 
 func isConnectionField(field *ast.Field) bool {
@@ -102,19 +133,20 @@ func isIntrospection(field *ast.Field) bool {
 	return isMeta || field.ObjectDefinition != nil && strings.HasPrefix(field.ObjectDefinition.Name, "__")
 }
 
-// listLength is the most objects that a field can answer with. A connection has as many edges as
-// its argument first says.
-func (c *cost) listLength(field *ast.Field) int {
+// listLength is the most and the least number of objects that a field counts as. A connection has as
+// many edges as its argument first says.
+func (c *cost) listLength(field *ast.Field) (longest, least int) {
 	if field.Definition.Arguments.ForName("first") != nil {
 		if first, ok := toInt(field.ArgumentMap(c.variables)["first"]); ok && first > 0 {
-			return min(first, c.limits.Cost+1)
+			first = min(first, c.limits.Cost+1)
+			return first, first
 		}
-		return 1 // the resolver refuses it
+		return 1, 1 // the resolver refuses it
 	}
 	if field.Definition.Type.Elem != nil && field.Name != "edges" {
-		return c.costs.ListLength
+		return c.costs.ListLength, 1
 	}
-	return 1
+	return 1, 1
 }
 
 func toInt(value any) (int, bool) {

@@ -6,6 +6,7 @@ package gqlguard
 import (
 	"context"
 	"log/slog"
+	"runtime"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -24,7 +25,12 @@ type Guard struct {
 	Introspection bool
 	// Trusted are the only documents that are answered; nil means all documents are.
 	Trusted *TrustedDocuments
-	Log     *slog.Logger
+	// Admit is told the price of an operation before it is executed, and refuses it with an error; nil
+	// admits every operation. Debit is told what an operation cost beyond its price. Subscriptions
+	// have a price, and no debit.
+	Admit func(ctx context.Context, operation ast.Operation, price int) error
+	Debit func(ctx context.Context, price int)
+	Log   *slog.Logger
 }
 
 // Protect adds the guard's checks to a server, in the order of what each check costs.
@@ -36,7 +42,8 @@ func (g Guard) Protect(server *handler.Server) {
 	server.SetValidationRulesFn(strictRules)
 	server.SetQueryCache(validated)
 	server.Use(trustedOnly{g.Trusted, g.Log})
-	server.Use(limiter{Limits: limits, validated: validated, costs: g.Costs, listSizes: newListSizes(g.Schema)})
+	server.Use(limiter{Limits: limits, validated: validated, costs: g.Costs, listSizes: newListSizes(g.Schema), admit: g.Admit})
+	server.Use(lookupCounter{limits, make(chan struct{}, runtime.GOMAXPROCS(0)), g.Costs, g.Debit})
 	server.Use(strictVariables{g.Schema})
 	if g.Introspection {
 		server.Use(extension.Introspection{})

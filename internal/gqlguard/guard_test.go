@@ -65,7 +65,12 @@ func newServer(t testing.TB, change func(*gqlguard.Guard)) server {
 // ask returns the messages of all errors.
 func (s server) ask(query string, variables map[string]any) []string {
 	s.Helper()
-	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	return s.send(map[string]any{"query": query, "variables": variables})
+}
+
+func (s server) send(parameters map[string]any) []string {
+	s.Helper()
+	body, err := json.Marshal(parameters)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type limiter struct {
 	validated graphql.Cache[*ast.QueryDocument] // documents that passed the checks of their size
 	costs     Costs
 	listSizes listSizes
+	admit     func(context.Context, ast.Operation, int) error // nil for documents that are only checked
 }
 
 func (limiter) ExtensionName() string { return "Limits" }
@@ -58,13 +59,25 @@ func (l limiter) checkTokens(query string) *gqlerror.Error {
 
 // MutateOperationContext refuses an operation whose answer could cost too much. A thousand tokens
 // are enough to ask for a hundred pages of a hundred lines.
-func (l limiter) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (l limiter) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	c := cost{variables: op.Variables, costs: l.costs, listSizes: l.listSizes, limits: l.Limits,
-		left: l.Cost, introspectionLeft: l.Introspection}
+		left: l.Cost}
 	if op.Operation.Operation == ast.Subscription {
 		c.left, c.event = l.EventCost, true
 	}
-	return c.addSelections(op.Operation.SelectionSet, objects{count: 1})
+	if err := c.addSelections(op.Operation.SelectionSet, objects{count: 1, least: 1}); err != nil {
+		return err
+	}
+	if err := c.checkLookups(op.Operation.Operation); err != nil {
+		return err
+	}
+	if l.admit != nil {
+		if err := l.admit(ctx, op.Operation.Operation, c.totalPrice()); err != nil {
+			return gqlerror.Wrap(err)
+		}
+	}
+	op.Stats.SetExtension(lookupsExtension, &lookups{expected: int64(c.lookups)})
+	return nil
 }
 
 // InterceptResponse leaves out the errors over the limit.

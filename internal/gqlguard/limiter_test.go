@@ -162,12 +162,12 @@ func TestASchemaSaysWhatItsFieldsCost(t *testing.T) {
 	s := func(limit int) server {
 		return newServer(t, func(g *gqlguard.Guard) {
 			g.Costs.ExpensiveFields = map[string]int{"ChargeOrder.transaction": 8}
-			g.Costs.FreeObjects = []string{"ChargeOrder.checkout"}
+			g.Costs.ExpensiveFields["ChargeOrder.checkout"] = 2
 			g.Limits.Cost = limit
 		})
 	}
-	s(5 + 8 + 1 + 1 + 1 + 5 + 1).wantAnswer(query)
-	s(5+8+1+1+1+5).wantRefusal(query, "An answer has at most 21 fields")
+	s(5 + 8 + 1 + 2 + 1 + 5 + 1).wantAnswer(query)
+	s(5+8+1+2+1+5).wantRefusal(query, "An answer has at most 22 fields")
 }
 
 func TestErrorsOverTheLimitAreLeftOut(t *testing.T) {

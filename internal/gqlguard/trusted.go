@@ -19,6 +19,8 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"pointcharge/internal/ratelimit"
 )
 
 // TrustedDocuments are the documents of our own front ends. While they are enforced no other
@@ -34,11 +36,14 @@ type TrustedDocuments struct {
 // maxReported bounds the memory and the log that invented documents can use.
 const maxReported = 1000
 
+// hashPrefix stands before a hash in a documentId, and in the files and requests of newer tools.
+const hashPrefix = "sha256:"
+
 var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // ReadTrustedDocuments reads a file as graphql-codegen's client preset writes it
 // (persisted-documents.json, with hashAlgorithm sha256): a JSON object of each document's SHA-256
-// in hex, and its text. The error has a line for each document that is wrong or would be refused,
+// in hex, with or without sha256: before it, and its text. The error has a line for each document that is wrong or would be refused,
 // by the schema or by a limit, as far as the defaults of its variables tell. With reportOnly,
 // documents that are not in the file are answered and logged.
 func (g Guard) ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocuments, error) {
@@ -55,12 +60,15 @@ func (g Guard) ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocum
 	}
 	limits := limiter{Limits: g.Limits.WithDefaults(), validated: graphql.NoCache[*ast.QueryDocument]{}, costs: g.Costs, listSizes: newListSizes(g.Schema)}
 	var wrong []error
-	for _, hash := range slices.Sorted(maps.Keys(texts)) {
-		if err := g.checkTrusted(hash, texts[hash], limits); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: %.100q %w", file, hash, err))
+	byHash := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		hash := strings.TrimPrefix(key, hashPrefix)
+		byHash[hash] = texts[key]
+		if err := g.checkTrusted(hash, texts[key], limits); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %.100q %w", file, key, err))
 		}
 	}
-	return &TrustedDocuments{texts: texts, reportOnly: reportOnly, reported: map[string]bool{}}, errors.Join(wrong...)
+	return &TrustedDocuments{texts: byHash, reportOnly: reportOnly, reported: map[string]bool{}}, errors.Join(wrong...)
 }
 
 func (g Guard) checkTrusted(hash, text string, limits limiter) error {
@@ -111,7 +119,7 @@ func hashDocument(text string) string {
 func DocumentHash(extensions map[string]any) string {
 	persisted, _ := extensions["persistedQuery"].(map[string]any)
 	hash, _ := persisted["sha256Hash"].(string)
-	return hash
+	return strings.TrimPrefix(hash, hashPrefix)
 }
 
 // WithDocument names a document in a request's extensions by its documentId (GraphQL over HTTP,
@@ -120,7 +128,7 @@ func WithDocument(extensions map[string]any, id string) map[string]any {
 	if extensions == nil {
 		extensions = map[string]any{}
 	}
-	extensions["persistedQuery"] = map[string]any{"sha256Hash": strings.TrimPrefix(id, "sha256:")}
+	extensions["persistedQuery"] = map[string]any{"sha256Hash": id}
 	return extensions
 }
 
@@ -154,6 +162,8 @@ func (t trustedOnly) MutateOperationParameters(ctx context.Context, raw *graphql
 	switch {
 	case ok:
 		raw.Query = text
+	case !sent && canSendText(raw.Extensions) && (t.documents == nil || t.documents.reportOnly):
+		return gqlerror.Errorf("%s", sendDocument)
 	case !sent:
 		return gqlerror.Errorf("There is no trusted document sha256:%s.", hash)
 	case t.documents != nil && !t.documents.reportOnly:
@@ -163,6 +173,17 @@ func (t trustedOnly) MutateOperationParameters(ctx context.Context, raw *graphql
 	}
 	return nil
 }
+
+// canSendText tells whether a request without a text speaks the protocol of Apollo's automatic
+// persisted queries, whose clients send the text when they are asked to.
+func canSendText(extensions map[string]any) bool {
+	persisted, _ := extensions["persistedQuery"].(map[string]any)
+	return persisted["version"] != nil
+}
+
+// sendDocument is the text by which the clients of Apollo and urql learn to send the document's text
+// from now on.
+const sendDocument = "PersistedQueryNotSupported"
 
 func (d *TrustedDocuments) text(hash string) (string, bool) {
 	if d == nil {
@@ -180,7 +201,7 @@ func (d *TrustedDocuments) reportUntrusted(ctx context.Context, log *slog.Logger
 		return
 	}
 	d.reported[hash] = true
-	log.WarnContext(ctx, "a document is not trusted", "sha256", hash, "operation", fmt.Sprintf("%.100s", operation))
+	log.WarnContext(ctx, "a document is not trusted", "sha256", hash, "operation", ratelimit.Clean(operation))
 	if len(d.reported) == maxReported {
 		log.WarnContext(ctx, "untrusted documents are no longer reported", "limit", maxReported)
 	}

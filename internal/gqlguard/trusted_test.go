@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pointcharge/internal/gqlguard"
 )
 
 const (
@@ -86,4 +88,41 @@ func TestEveryTrustedDocumentThatWouldBeRefusedIsNamed(t *testing.T) {
 			t.Errorf("%.60s, %s, is not refused with %s:\n%v", text, hash, reason, err)
 		}
 	}
+}
+
+// The files of newer versions of graphql-codegen have keys such as sha256:<hex>.
+func TestTrustedDocumentsAreNamedWithAndWithoutAPrefix(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{sha(trustedQuery), "sha256:" + sha(trustedQuery)} {
+		text, err := json.Marshal(map[string]string{key: trustedQuery})
+		if err != nil {
+			t.Fatal(err)
+		}
+		trusted, err := newGuard(t).ReadTrustedDocuments(trustedFile(t, string(text)), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newServer(t, func(g *gqlguard.Guard) { g.Trusted = trusted })
+		s.wantAnswer(trustedQuery)
+		s.wantRefusal("{ viewer { balance } }", "The document sha256:")
+		for _, hash := range []string{sha(trustedQuery), "sha256:" + sha(trustedQuery)} {
+			if got := s.askFor(hash); len(got) > 0 {
+				t.Errorf("%s, in a file with %s: %q", hash, key, got)
+			}
+		}
+	}
+}
+
+// Without trusted documents the clients of Apollo and urql send the text after this refusal.
+func TestAHashWithoutATextIsAnsweredAsTheClientsExpect(t *testing.T) {
+	t.Parallel()
+	if got := newServer(t, nil).askFor(sha(trustedQuery)); len(got) != 1 || got[0] != "PersistedQueryNotSupported" {
+		t.Errorf("answered with %q", got)
+	}
+}
+
+// askFor names a document by its hash, as Apollo's clients do.
+func (s server) askFor(hash string) []string {
+	s.Helper()
+	return s.send(map[string]any{"extensions": map[string]any{"persistedQuery": map[string]any{"version": 1, "sha256Hash": hash}}})
 }

@@ -36,9 +36,18 @@ func errorList(err error) gqlerror.List {
 // retryAfter, in seconds, is sent as the header Retry-After, too.
 func WriteRefusal(w http.ResponseWriter, status int, shown *gqlerror.Error) {
 	w.Header().Set("Content-Type", plainJSON)
-	if wait, ok := shown.Extensions["retryAfter"].(int); ok {
-		w.Header().Set("Retry-After", strconv.Itoa(wait))
-	}
+	setRetryAfter(w.Header(), status, gqlerror.List{shown})
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"errors": gqlerror.List{shown}})
+}
+
+// setRetryAfter repeats an error's extension retryAfter, in seconds, where HTTP has it. An answer of
+// status 200 says it in the error alone: other fields may have been executed.
+func setRetryAfter(header http.Header, status int, shown gqlerror.List) {
+	if status == http.StatusOK || len(shown) == 0 {
+		return
+	}
+	if wait, ok := shown[0].Extensions["retryAfter"].(int); ok {
+		header.Set("Retry-After", strconv.Itoa(wait))
+	}
 }

@@ -37,9 +37,12 @@ func (a responder) refuse(r *http.Request, err error) {
 }
 
 // failureStatus is the status of a well-formed request whose document, operation or variables are
-// wrong.
+// wrong. A Refusal has a status of its own.
 func (a responder) failureStatus(errs gqlerror.List) int {
+	refused, ok := errors.AsType[Refusal](errs[0].Err)
 	switch {
+	case ok:
+		return refused.Status
 	case a.media == plainJSON:
 		return http.StatusOK
 	case a.FirstEdition && errs[0].Extensions["code"] != errcode.ParseFailed:
@@ -70,6 +73,7 @@ const writeTimeout = 10 * time.Second
 func (a responder) write(status int, response *graphql.Response) {
 	body := encode(response, response.Extensions)
 	a.Header().Set("Content-Type", a.media+"; charset=utf-8")
+	setRetryAfter(a.Header(), status, response.Errors)
 	a.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // servers of net/http support it
 	a.WriteHeader(status)

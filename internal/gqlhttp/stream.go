@@ -12,6 +12,8 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"pointcharge/internal/ratelimit"
 )
 
 // StreamOptions are the times of a stream. A field that is 0 means its default.
@@ -46,11 +48,16 @@ func (f Final) Unwrap() error { return f.Err }
 // deadlines, no end, and no status but 200.
 func StreamHandler(server *handler.Server, o Options, times StreamOptions, open OpenStream) http.Handler {
 	o.Limits = o.Limits.WithDefaults()
-	server.AddTransport(stream{o, times.withDefaults(), open})
+	server.AddTransport(stream{o, times.withDefaults(), open, newSlowLog()})
 	server.Use(subscriptionsOnly{})
+	return uncompressed(server)
+}
+
+// uncompressed forbids proxies to compress the answers of next: one that does holds events back.
+func uncompressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		server.ServeHTTP(w, r)
+		w.Header().Set("Cache-Control", "no-store, no-transform")
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -61,6 +68,7 @@ type stream struct {
 
 	times StreamOptions
 	open  OpenStream
+	slow  *ratelimit.SampledLog
 }
 
 func (stream) Supports(*http.Request) bool { return true }
@@ -168,7 +176,7 @@ func (s stream) limitEventTime(op *graphql.OperationContext, responses graphql.R
 		startTimer = sync.OnceFunc(func() { timer.Reset(limit) })
 		response := responses(ctx)
 		if errors.Is(context.Cause(ctx), errEventTooLong) {
-			s.Log.WarnContext(ctx, "a stream was cut: an event took too long", "limit", limit)
+			s.slow.Sample(s.Log).WarnContext(ctx, "a stream was cut: an event took too long", "limit", limit)
 			return nil
 		}
 		return response

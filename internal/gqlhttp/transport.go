@@ -15,6 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"pointcharge/internal/gqlguard"
+	"pointcharge/internal/ratelimit"
 )
 
 // Options are what both handlers have in common.
@@ -35,17 +36,20 @@ func Handler(server *handler.Server, o Options) http.Handler {
 	server.AddTransport(post{o})
 	server.AddTransport(get{o})
 	server.AddTransport(otherMethods{o})
-	timeout := o.Limits.Time
+	timeout, slow := o.Limits.Time, newSlowLog()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeoutCause(r.Context(), timeout, o.Limits.TimeoutError())
 		defer cancel()
 		w.Header().Set("Cache-Control", "no-store")
 		server.ServeHTTP(w, r.WithContext(ctx))
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			o.Log.WarnContext(ctx, "an operation took too long", "limit", timeout)
+			slow.Sample(o.Log).WarnContext(ctx, "an operation took too long", "limit", timeout)
 		}
 	})
 }
+
+// newSlowLog bounds the lines about operations that take too long: any caller can make them.
+func newSlowLog() *ratelimit.SampledLog { return ratelimit.NewSampledLog(1, 10) }
 
 type (
 	post         struct{ Options }

@@ -38,8 +38,8 @@ func TestConnectionsAreReused(t *testing.T) {
 	wantCount(t, "connections", opened.Load(), 1)
 }
 
-// BenchmarkPayment reads a full payment over loopback. It must stay far below what a charge costs
-// the database (about 110 µs each on two cores).
+// BenchmarkPayment reads a full payment over loopback. The time must stay far below the database's
+// time for a charge (about 110 µs each on two cores).
 func BenchmarkPayment(b *testing.B) {
 	payment, err := os.ReadFile("testdata/full.json")
 	if err != nil {

@@ -125,7 +125,7 @@ func TestBreakerIsNotClosedByCallersWhoLeave(t *testing.T) {
 	})
 }
 
-// unreachable fails as a dial that times out, which calls itself a context.DeadlineExceeded.
+// unreachable fails like a dial with a time-out. Such an error matches context.DeadlineExceeded.
 type unreachable struct{ dials atomic.Int64 }
 
 func (u *unreachable) RoundTrip(*http.Request) (*http.Response, error) {

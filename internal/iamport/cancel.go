@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/charge"
 )
 
@@ -21,9 +22,10 @@ type cancellationRequest struct {
 
 // Cancel gives money back and returns the payment as it is afterwards; a payment without a new
 // entry in Cancellations is still pending at the provider (contract §1.6). It fails with
-// INVALID_ARGUMENT before any call, and with REFUND_NOT_POSSIBLE when Iamport refused: in both
-// cases nothing happened. After GATEWAY_UNAVAILABLE nobody knows: read the payment before trying
-// again. It is never retried here.
+// INVALID_ARGUMENT before any call, and with REFUND_NOT_POSSIBLE and a charge.GatewayRefusal when
+// Iamport refused: in both cases nothing happened, nor after GATEWAY_UNAVAILABLE with
+// charge.ErrNotSent. After any other GATEWAY_UNAVAILABLE the fate of the refund is unknown: read
+// the payment before trying again. It is never retried here.
 func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payment, error) {
 	request, err := cancelRequest(cancel)
 	if err != nil {
@@ -31,9 +33,9 @@ func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payme
 	}
 	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, postCall("/payments/cancel", request))
-	if isDeclined(err) {
-		return charge.Payment{}, declined(err)
+	response, err := c.callWithToken(ctx, postCall("/payments/cancel", request))
+	if isRejected(err) {
+		return charge.Payment{}, rejected(apierror.RefundNotPossible, "The payment provider refused the refund. Ask the shop.", "cancel", err)
 	}
 	if err != nil {
 		return charge.Payment{}, unavailable("cancel", err)
@@ -57,8 +59,8 @@ func cancelRequest(cancel charge.Cancel) (cancellationRequest, error) {
 	}
 	request := cancellationRequest{
 		ImpUID:        cancel.ImpUID,
-		Amount:        m.major(cancel.Amount),
-		Checksum:      m.major(cancel.Checksum),
+		Amount:        m.toMajorUnit(cancel.Amount),
+		Checksum:      m.toMajorUnit(cancel.Checksum),
 		Reason:        cancel.Reason,
 		EnableWebhook: cancel.Notify,
 	}

@@ -1,10 +1,10 @@
-// Package iamport asks Iamport (아임포트, PortOne V1), the payment gateway, what was paid.
+// Package iamport asks Iamport (아임포트, PortOne V1), the payment gateway, about payments.
 //
-// The domain credits money by these answers, so the client hands on only answers it can vouch for:
-// complete, about the payment that was asked for, with amounts read to the last digit. Everything
-// else is GATEWAY_UNAVAILABLE, and the caller may ask again. It protects both sides: calls end in
-// bounded time, reads are retried, a gateway in trouble is left alone for a while, and a call that
-// moves money is never sent twice.
+// The domain credits money by Iamport's answers, so the client returns only trustworthy answers:
+// complete, about the requested payment, with amounts exact to the last digit. All other answers
+// become GATEWAY_UNAVAILABLE, and the caller may ask again. The client protects both sides: calls
+// end in bounded time, reads are retried, a gateway in trouble is left alone for a while, and a
+// call that moves money is never sent twice.
 //
 // "Contract" in the comments is docs/iamport/CONTRACT.md.
 package iamport
@@ -16,41 +16,44 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"pointcharge/internal/charge"
 )
 
-// Config says which Iamport to ask, as whom, and with which timeouts. The zero value of
-// everything but Key and Secret is a sensible default.
+// Config holds Iamport's address, the merchant's credentials and the timeouts. Every field but Key
+// and Secret has a sensible default.
 type Config struct {
 	URL    string // without a path; default https://api.iamport.kr
 	Key    string // imp_key (REST API 키)
 	Secret string // imp_secret
 
-	ChannelKey string // channel_key (채널 키) that virtual accounts are issued through
-	PGAPIKey   string // pg_api_key of KG Inicis, a secret; other providers need none
-	NoticeURL  string // where their deposits are told of; empty leaves it to Iamport's console
+	ChannelKey string // channel_key (채널 키) of the channel that issues virtual accounts
+	PGAPIKey   string // pg_api_key of KG Inicis, a secret; other providers need no key
+	// Address for notices of deposits; empty leaves the address to Iamport's console.
+	NoticeURL string
 
-	// IncludeSandbox lets Payment see payments of test channels, which Iamport hides since
-	// 2026-01-26 (contract §0.1). It follows the server's mode: off in live mode.
+	// IncludeSandbox lets Payment see payments of test channels, hidden by Iamport since 2026-01-26
+	// (contract §0.1). The value follows the server's mode: off in live mode.
 	IncludeSandbox bool
 
 	// Timeout is for one method call, waits and retries included, and for each try of PaymentList;
 	// default 15 s.
 	Timeout        time.Duration
-	AttemptTimeout time.Duration // of one try of a call that may be retried; default 5 s
+	AttemptTimeout time.Duration // for one try of a retryable call; default 5 s
 	RetryDelay     time.Duration // before the second try, then growing, ± half; default 200 ms
-	MaxInFlight    int64         // requests on the wire at once; the others wait; default 64
-	PageSize       int           // payments on a page of PaymentList; default 1,000, Iamport's limit
+	MaxInFlight    int64         // concurrent requests; further calls wait; default 64
+	// Payments on a page of PaymentList; default 1,000, Iamport's limit.
+	PageSize int
 
 	Transport http.RoundTripper // default NewTransport(MaxInFlight)
 	Log       *slog.Logger      // default: discarded
 }
 
-// Client is a charge.Gateway. It is safe for concurrent use, and one is enough for a process: it
-// holds the access token, the connections and the knowledge of how the gateway is doing.
+// Client is a charge.Gateway and safe for concurrent use. One client is enough for a process: the
+// client holds the access token, the connections and the state of the circuit breaker.
 type Client struct {
 	wire           *wire
 	tokens         *tokens
@@ -62,7 +65,7 @@ type Client struct {
 	pageSize       int
 }
 
-// New makes a client. It calls nothing: the first token is asked for by the first call.
+// New makes a client without calling Iamport: the first call asks for the first token.
 func New(cfg Config) *Client {
 	cfg = withDefaults(cfg)
 	wire := newWire(cfg)
@@ -92,9 +95,9 @@ func withDefaults(cfg Config) Config {
 	return cfg
 }
 
-// Payment reads one payment (contract §1.5). It fails with INVALID_ARGUMENT, before any call, for
-// what cannot be an imp_uid; with PAYMENT_NOT_FOUND when Iamport knows no such payment, or only
-// one of a test channel and IncludeSandbox is off; and with GATEWAY_UNAVAILABLE otherwise.
+// Payment reads one payment (contract §1.5). The error is INVALID_ARGUMENT, before any call, for a
+// malformed imp_uid; PAYMENT_NOT_FOUND when Iamport knows no such payment, or only a test channel's
+// payment with IncludeSandbox off; and GATEWAY_UNAVAILABLE otherwise.
 func (c *Client) Payment(ctx context.Context, impUID string) (charge.Payment, error) {
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
 		return charge.Payment{}, err
@@ -105,7 +108,7 @@ func (c *Client) Payment(ctx context.Context, impUID string) (charge.Payment, er
 	if c.includeSandbox {
 		path += "?include_sandbox=true"
 	}
-	response, err := c.do(ctx, getCall(path))
+	response, err := c.callWithToken(ctx, getCall(path))
 	if isNotFound(err) {
 		return charge.Payment{}, charge.UnknownPayment(err)
 	}
@@ -121,45 +124,88 @@ func (c *Client) Payment(ctx context.Context, impUID string) (charge.Payment, er
 
 const (
 	attemptsPage = 100
-	maxPages     = 20 // 2,000 attempts to pay one order: nobody is that patient
+	maxPages     = 5 // of one list of attempts to pay an order
 )
 
-// Payments reads every attempt to pay one order, those of test channels included, whatever
-// IncludeSandbox says (contract §1.5). An order nobody tried to pay has none, which is no error.
-// It fails with INVALID_ARGUMENT, before any call, for what cannot be a merchant_uid, and with
-// GATEWAY_UNAVAILABLE when some attempts could not be read: the others come beside the error.
+// Payments reads the attempts to pay one order, those of test channels included, whatever IncludeSandbox says (contract
+// §1.5): all of them, or of an order with more than 500 the first of them and all that are paid, cancelled or ready. An
+// order nobody tried to pay has none, which is no error. It fails with INVALID_ARGUMENT, before any call, for what cannot
+// be a merchant_uid, and with GATEWAY_UNAVAILABLE when some attempts could not be read: the others come beside the error.
 func (c *Client) Payments(ctx context.Context, merchantUID string) ([]charge.Payment, error) {
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return nil, err
 	}
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
-	var all []charge.Payment
-	var bad error
-	for next := int64(1); next != 0; {
-		p, err := c.page(ctx, merchantUID, next)
-		all, bad = append(all, p.payments...), cmp.Or(bad, p.bad, err)
-		if err == nil && p.next != 0 && (p.next <= next || p.next > maxPages) {
-			bad, p.next = untrustworthy("a list without an end"), 0
+	all := c.readAttempts(ctx, merchantUID, "")
+	if all.err == nil && all.more {
+		for _, status := range []charge.PaymentStatus{charge.Paid, charge.Cancelled, charge.Ready} {
+			all.add(c.readAttempts(ctx, merchantUID, status))
 		}
-		next = p.next
 	}
-	if bad != nil {
-		bad = unavailable("list payments", bad)
+	// A page that is missing says more than an attempt: that an attempt may be missing, too.
+	if err := cmp.Or(all.err, all.unread); err != nil {
+		return all.payments, unavailable("list payments", err)
 	}
-	return all, bad
+	return all.payments, nil
+}
+
+// attempts are payments of one order.
+type attempts struct {
+	payments []charge.Payment
+	more     bool  // there are more pages than are read
+	unread   error // why the first attempt that cannot be vouched for cannot
+	err      error // why a page is missing
+}
+
+// add adds a list that must be complete.
+func (a *attempts) add(list attempts) {
+	if list.more && list.err == nil {
+		list.err = untrustworthy("a list without an end")
+	}
+	for _, p := range list.payments {
+		if !slices.ContainsFunc(a.payments, func(known charge.Payment) bool { return known.ImpUID == p.ImpUID }) {
+			a.payments = append(a.payments, p)
+		}
+	}
+	a.unread, a.err = cmp.Or(a.unread, list.unread), cmp.Or(a.err, list.err)
+}
+
+// readAttempts reads the attempts of a status, or of every status, page by page.
+func (c *Client) readAttempts(ctx context.Context, merchantUID string, status charge.PaymentStatus) (list attempts) {
+	for number := int64(1); ; {
+		p, err := c.page(ctx, merchantUID, status, number)
+		list.payments, list.unread = append(list.payments, p.payments...), cmp.Or(list.unread, p.bad)
+		switch {
+		case err != nil:
+			list.err = err
+			return list
+		case p.next == 0:
+			return list
+		case p.next != number+1:
+			list.err = untrustworthy("a list without an end")
+			return list
+		case p.next > maxPages:
+			list.more = true
+			return list
+		}
+		number = p.next
+	}
 }
 
 // page reads one page, oldest attempt first: an attempt that is made while we read lengthens the
 // last page, and does not push the others from one page to the next.
-func (c *Client) page(ctx context.Context, merchantUID string, number int64) (page, error) {
+func (c *Client) page(ctx context.Context, merchantUID string, status charge.PaymentStatus, number int64) (page, error) {
 	query := url.Values{
 		"page":    {strconv.FormatInt(number, 10)},
 		"limit":   {strconv.Itoa(attemptsPage)},
 		"sorting": {"started"},
 	}
-	path := "/payments/findAll/" + url.PathEscape(merchantUID) + "?" + query.Encode()
-	response, err := c.do(ctx, getCall(path))
+	path := "/payments/findAll/" + url.PathEscape(merchantUID)
+	if status != "" {
+		path += "/" + string(status)
+	}
+	response, err := c.callWithToken(ctx, getCall(path+"?"+query.Encode()))
 	if isNotFound(err) && number == 1 {
 		return page{}, nil
 	}
@@ -169,24 +215,25 @@ func (c *Client) page(ctx context.Context, merchantUID string, number int64) (pa
 	return decodePageOf(merchantUID, response)
 }
 
-// withTimeout gives a method call its end, however patient the caller is.
+// withTimeout bounds a method call, however late the caller's deadline is.
 func (c *Client) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.timeout, errNoAnswer)
 }
 
-// do sends a call with a token. A 401 proves that the call was not executed, so even one that
-// moves money is sent again with a new token, once: a token can expire on its way (contract §1.3).
-func (c *Client) do(ctx context.Context, call call) (json.RawMessage, error) {
+// callWithToken sends a call with a token. A 401 proves that Iamport did not execute the call, so
+// even a call that moves money is sent again with a new token, once: a token can expire on the way
+// (contract §1.3).
+func (c *Client) callWithToken(ctx context.Context, call call) (json.RawMessage, error) {
 	token, err := c.tokens.validToken(ctx)
 	if err != nil {
-		return nil, err
+		return nil, notSent(err)
 	}
-	response, err := c.wire.send(ctx, call.with(token))
+	response, err := c.wire.sendWithRetries(ctx, call.withToken(token))
 	if !isUnauthorized(err) {
 		return response, err
 	}
 	if token, err = c.tokens.replaceToken(ctx, token); err != nil {
-		return nil, err
+		return nil, notSent(err)
 	}
-	return c.wire.send(ctx, call.with(token))
+	return c.wire.sendWithRetries(ctx, call.withToken(token))
 }

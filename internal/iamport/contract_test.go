@@ -114,7 +114,7 @@ func TestRequestsAndAnswersAreAsPortOneDescribesThem(t *testing.T) {
 	}
 }
 
-// useEverything calls every method with everything it can send.
+// useEverything calls every method with every field set.
 func useEverything(t *testing.T, c *iamport.Client, impUID, merchantUID string) {
 	t.Helper()
 	cancel := newRefund()

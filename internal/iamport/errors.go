@@ -2,7 +2,6 @@ package iamport
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,22 +19,25 @@ var (
 
 func untrustworthy(why string) error { return fmt.Errorf("%w: %s", charge.ErrUntrustworthy, why) }
 
-// refusal is an answer that says no: any status but 2xx, or a code but 0 in a 200 (F18).
-type refusal struct {
-	status int
-	code   json.Number // of the envelope; "" when the answer had none, so was not Iamport's own
-	text   string      // Iamport's message, shortened; for the log only, never to branch on
-}
-
-func (r *refusal) Error() string {
-	return fmt.Sprintf("status %d, code %q, message %q", r.status, r.code, r.text)
-}
-
+// refusalStatus returns the HTTP status of an answer that says no, which is any status but 2xx, or a code but 0 in a
+// 200 (F18), and whether Iamport's own envelope was around it.
 func refusalStatus(err error) (status int, iamportsOwn bool) {
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return r.status, r.code != ""
+	if r, ok := errors.AsType[*charge.GatewayRefusal](err); ok {
+		return r.Status, r.Code != ""
 	}
 	return 0, false
+}
+
+// isTurnedAway tells whether an answer means that Iamport has not begun the call: the token is no good, the caller is
+// not allowed, or there were too many calls.
+func isTurnedAway(r *charge.GatewayRefusal) bool {
+	switch r.Status {
+	case http.StatusUnauthorized:
+		return true
+	case http.StatusForbidden, http.StatusTooManyRequests:
+		return r.Code != ""
+	}
+	return false
 }
 
 // isNotFound wants Iamport's own envelope around a 404. Some proxy's 404 page says nothing about
@@ -87,28 +89,28 @@ func isCallersEnd(err error) bool {
 	return ended && !errors.Is(err, errLost)
 }
 
+// unavailable says why no answer can be used, and advises another try only where one may help.
 func unavailable(doing string, err error) error {
-	message := "The payment gateway did not answer. Try again."
-	if errors.Is(err, charge.ErrUntrustworthy) || isDeclined(err) {
-		message = "The payment gateway gave an unusable answer. Try again later."
+	reason, message := charge.ReasonNoAnswer, "The payment gateway did not answer. Try again."
+	status, iamportsOwn := refusalStatus(err)
+	switch {
+	case status == http.StatusUnauthorized, iamportsOwn && status == http.StatusForbidden:
+		reason, message = charge.ReasonGatewayRefused, "The payment gateway refuses this shop's requests. Ask the shop."
+	case errors.Is(err, charge.ErrNotSent):
+		reason, message = charge.ReasonNotSent, "The payment gateway could not be reached. Nothing was done. Try again."
+	case errors.Is(err, charge.ErrUntrustworthy), isDeclined(err):
+		reason, message = charge.ReasonUnusableAnswer, "The payment gateway gave an unusable answer. Try again later."
 	}
-	return &apierror.Error{
-		Code:    apierror.GatewayUnavailable,
-		Message: message,
-		Err:     fmt.Errorf("iamport: %s: %w", doing, err),
-	}
+	return gatewayError(apierror.GatewayUnavailable, reason, message, doing, err)
 }
 
-func declined(err error) error {
-	return &apierror.Error{
-		Code:    apierror.RefundNotPossible,
-		Message: "The payment gateway refused the refund.",
-		Err:     fmt.Errorf("iamport: cancel: %w", err),
-	}
+// rejected says that Iamport refused: nothing happened, and the same request will be refused again.
+func rejected(code apierror.Code, message, doing string, err error) error {
+	return gatewayError(code, charge.ReasonGatewayRefused, message, doing, err)
 }
 
-func rejected(doing, message string, err error) error {
-	return &apierror.Error{Code: apierror.InvalidArgument, Message: message, Err: fmt.Errorf("iamport: %s: %w", doing, err)}
+func gatewayError(code apierror.Code, reason, message, doing string, err error) error {
+	return &apierror.Error{Code: code, Reason: reason, Message: message, Err: fmt.Errorf("iamport: %s: %w", doing, err)}
 }
 
 func invalid(message string) error {

@@ -11,7 +11,7 @@ import (
 	"pointcharge/internal/iamport"
 )
 
-// wanted is what an imp_uid may look like, said another way than the code says it.
+// wanted is the form of an imp_uid, written differently than in the code.
 const wanted = `^[A-Za-z0-9_-]{1,64}$`
 
 // askEverything calls every method that takes an id from outside.
@@ -39,7 +39,8 @@ func TestF1ImpossibleIDsNeverReachIamport(t *testing.T) {
 	wantCount(t, "requests", stub.requests.Load()+stub.getTokens.Load(), 0)
 }
 
-// FuzzPaymentID: whatever the id, either nothing is sent, or exactly that id in one path segment.
+// FuzzPaymentID: for every id, the client sends either no request, or exactly the id in one path
+// segment.
 func FuzzPaymentID(f *testing.F) {
 	for _, seed := range []string{"imp_1", "imp_1?include_sandbox=true", "../x", "%2f", "imp_\x00", "아", ""} {
 		f.Add(seed)

@@ -36,7 +36,7 @@ func TestPaymentsReadsEveryPage(t *testing.T) {
 	}
 }
 
-func TestOrderNobodyTriedToPayHasNoPayments(t *testing.T) {
+func TestAnOrderWithoutAttemptsHasNoPayments(t *testing.T) {
 	t.Parallel()
 	for status, body := range map[int]string{404: `{"code":-1,"message":"없음","response":null}`, 200: listResponse(0)} {
 		payments, err := newStub(respond(status, body)).timeless(iamport.Config{}).Payments(t.Context(), "order-1")
@@ -71,8 +71,8 @@ func TestOneUnreadableAttemptHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestAnUnansweredPageHidesNotTheOnesBefore: the caller knows what it knows, and that it is not
-// all.
+// TestAnUnansweredPageHidesNotTheOnesBefore: the caller gets the pages read so far, and an error
+// about the rest.
 func TestAnUnansweredPageHidesNotTheOnesBefore(t *testing.T) {
 	t.Parallel()
 	stub := newStub(func(w http.ResponseWriter, r *http.Request) {

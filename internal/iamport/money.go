@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/currency"
 )
 
-// money converts between Iamport's amounts, which are decimal numbers of won or dollars, and
-// ours, which are whole numbers of the currency's minor unit (contract §1.4, F24).
+// money converts between Iamport's amounts, which are decimal numbers of won or dollars, and our
+// amounts, which are whole numbers of the currency's minor unit (contract §1.4, F24).
 type money struct {
 	currency string // ISO 4217, upper case
 	scale    int    // decimals of the major unit: KRW, JPY and VND 0, USD 2
@@ -23,9 +23,9 @@ func moneyIn(code string) (money, error) {
 	return money{currency: unit.String(), scale: scale}, nil
 }
 
-// minor reads an amount exactly. An amount below zero, finer than the currency or beyond an int64
-// cannot have been paid, so it is an error rather than rounded.
-func (m money) minor(amount json.Number) (int64, error) {
+// toMinorUnit reads an amount exactly. An amount below zero, finer than the currency or beyond an
+// int64 cannot have been paid, so the result is an error instead of a rounded number.
+func (m money) toMinorUnit(amount json.Number) (int64, error) {
 	n, err := parseScaled(amount, m.scale)
 	if err == nil && n < 0 {
 		err = untrustworthy("an amount below zero")
@@ -33,13 +33,13 @@ func (m money) minor(amount json.Number) (int64, error) {
 	return n, err
 }
 
-// major writes an amount as Iamport wants it: 1050 US cents are 10.50.
-func (m money) major(amount int64) json.Number {
+// toMajorUnit writes an amount in Iamport's unit: 1050 US cents are 10.50.
+func (m money) toMajorUnit(amount int64) json.Number {
 	return json.Number(new(big.Rat).SetFrac(big.NewInt(amount), powerOfTen(m.scale)).FloatString(m.scale))
 }
 
-// parseScaled is exactly n × 10^scale. JSON may spell a whole number 5000, 5000.0 or 5e3, and a
-// float64 would blur it above 2^53.
+// parseScaled returns exactly n × 10^scale. JSON may spell a whole number 5000, 5000.0 or 5e3, and
+// a float64 would lose digits above 2^53.
 func parseScaled(n json.Number, scale int) (int64, error) {
 	if i, err := n.Int64(); err == nil && scale == 0 {
 		return i, nil

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/charge"
 )
 
@@ -28,10 +30,21 @@ type paymentJSON struct {
 	VbankHolder   string             `json:"vbank_holder"`
 	VbankDate     json.Number        `json:"vbank_date"`
 	Sandbox       bool               `json:"sandbox"`
+	Escrow        bool               `json:"escrow"`
+	CustomerUID   string             `json:"customer_uid"`
+	KeyUsage      string             `json:"customer_uid_usage"`
+	Promotion     *promotionJSON     `json:"promotion"`
+	FailedAt      json.Number        `json:"failed_at"`
+	FailReason    string             `json:"fail_reason"`
 	ReceiptURL    string             `json:"receipt_url"`
 	PaidAt        json.Number        `json:"paid_at"`
 	CancelHistory []cancellationJSON `json:"cancel_history"`
 	Deposits      []depositJSON      `json:"deposit_history"`
+}
+
+// promotionJSON is a discount: the part of the amount that the buyer did not pay.
+type promotionJSON struct {
+	Discount json.Number `json:"discount"`
 }
 
 type cancellationJSON struct {
@@ -74,7 +87,11 @@ func (p paymentJSON) payment(raw string) (charge.Payment, error) {
 			Holder: p.VbankHolder,
 		},
 		Sandbox:    p.Sandbox,
+		Escrow:     p.Escrow,
+		BillingKey: p.CustomerUID,
+		KeyUsage:   charge.KeyUsage(p.KeyUsage),
 		ReceiptURL: p.ReceiptURL,
+		FailReason: printable(p.FailReason, maxFailReason),
 		Raw:        raw,
 	}
 	if err := checkID("imp_uid", p.ImpUID, maxImpUID); err != nil {
@@ -107,24 +124,29 @@ func (p paymentJSON) fillAmounts(to *charge.Payment) error {
 		return err
 	}
 	to.Currency = m.currency
-	if to.Amount, err = m.minor(p.Amount); err != nil {
+	if to.Amount, err = m.toMinorUnit(p.Amount); err != nil {
 		return err
 	}
-	if to.CancelledAmount, err = m.minor(p.CancelAmount); err != nil {
+	if to.CancelledAmount, err = m.toMinorUnit(p.CancelAmount); err != nil {
 		return err
 	}
 	if to.CancelledAmount > to.Amount {
 		return untrustworthy("more was cancelled than paid")
 	}
+	if p.Promotion != nil {
+		if to.Discount, err = m.toMinorUnit(p.Promotion.Discount); err != nil {
+			return err
+		}
+	}
 	for _, c := range p.CancelHistory {
-		amount, err := m.minor(c.Amount)
+		amount, err := m.toMinorUnit(c.Amount)
 		if err != nil {
 			return err
 		}
 		to.Cancellations = append(to.Cancellations, charge.Cancellation{ID: c.ID, Amount: amount, Reason: c.Reason})
 	}
 	for _, d := range p.Deposits {
-		deposit, err := m.deposit(d)
+		deposit, err := m.toDeposit(d)
 		if err != nil {
 			return err
 		}
@@ -135,6 +157,9 @@ func (p paymentJSON) fillAmounts(to *charge.Payment) error {
 
 func (p paymentJSON) fillTimes(to *charge.Payment) (err error) {
 	if to.PaidAt, err = parseTime(p.PaidAt); err != nil {
+		return err
+	}
+	if to.FailedAt, err = parseTime(p.FailedAt); err != nil {
 		return err
 	}
 	if to.VirtualAccount.DepositBy, err = parseTime(p.VbankDate); err != nil {
@@ -188,6 +213,20 @@ func storableJSON(raw json.RawMessage) json.RawMessage {
 	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0000`, `\ufffd`).Replace(string(raw)))
 }
 
+// maxFailReason is how many characters of a fail_reason are kept. Providers write a sentence.
+const maxFailReason = 200
+
+// printable returns the text without what does not print, and at most limit characters of it.
+func printable(text string, limit int) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || apierror.HasControl(string(r))
+	}), " ")
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit-1]) + "…"
+	}
+	return text
+}
+
 // page is one page of a paged answer; next is 0 on the last one (contract §1.5).
 type page struct {
 	payments []charge.Payment
@@ -229,7 +268,8 @@ func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 		if err == nil {
 			read.payments = append(read.payments, payment)
 		} else if read.bad == nil {
-			read.bad = fmt.Errorf("attempt %q: %w", readImpUID(raw), err)
+			impUID, _ := idsIn(raw)
+			read.bad = fmt.Errorf("%w: attempt %q: %w", charge.ErrUnreadableAttempt, impUID, err)
 		}
 	}
 	return read, nil

@@ -47,7 +47,7 @@ func TestF27PaymentIsTakenOutOfItsEnvelope(t *testing.T) {
 	want := charge.Payment{
 		ImpUID: "imp_448280090638", MerchantUID: "charge-1", Status: charge.Cancelled,
 		Amount: 25000, CancelledAmount: 3000, Currency: "KRW", PayMethod: "vbank",
-		PGProvider: "html5_inicis", PGTID: "StdpayVBNK0001", Sandbox: true,
+		PGProvider: "html5_inicis", PGTID: "StdpayVBNK0001", Sandbox: true, Discount: 10,
 		VirtualAccount: charge.VirtualAccount{Bank: "국민은행", Number: "110-123-456789", Holder: "포인트", DepositBy: unixTime(1763881200)},
 		ReceiptURL:     "https://receipt.example/1", PaidAt: unixTime(1763795100), Raw: raw,
 		Cancellations: []charge.Cancellation{

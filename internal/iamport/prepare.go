@@ -3,6 +3,8 @@ package iamport
 import (
 	"context"
 	"encoding/json"
+
+	"pointcharge/internal/apierror"
 )
 
 // preparation is the body of POST /payments/prepare. Without a currency Iamport would check the
@@ -16,7 +18,7 @@ type preparation struct {
 // Prepare registers what merchantUID must cost, so that the payment window refuses any other
 // amount (contract §1.7). Amount is in the currency's minor unit: won for KRW. It fails with
 // INVALID_ARGUMENT, before any call, for an impossible merchant_uid, amount or currency, and with
-// GATEWAY_UNAVAILABLE otherwise. It is not retried: what a second POST answers is not documented.
+// GATEWAY_UNAVAILABLE otherwise, also when Iamport refused (charge.ReasonGatewayRefused). It is not retried: what a second POST answers is not documented.
 func (c *Client) Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error {
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return err
@@ -27,7 +29,10 @@ func (c *Client) Prepare(ctx context.Context, merchantUID string, amount int64, 
 	}
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
-	response, err := c.do(ctx, postCall("/payments/prepare", preparation{merchantUID, m.major(amount), m.currency}))
+	response, err := c.callWithToken(ctx, postCall("/payments/prepare", preparation{merchantUID, m.toMajorUnit(amount), m.currency}))
+	if isRejected(err) {
+		return rejected(apierror.GatewayUnavailable, "The payment gateway refused this order. Ask the shop.", "prepare", err)
+	}
 	if err != nil {
 		return unavailable("prepare", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// newSandbox is a client of the sandbox, which reads the contract on its own.
+// newSandbox returns a client of the sandbox. The sandbox implements the contract separately.
 func newSandbox(t *testing.T, cfg iamport.Config) (*sandbox.Sandbox, *iamport.Client) {
 	t.Helper()
 	box := sandbox.New(sandbox.Config{Key: "key", Secret: "a&b=c+d%26"})

@@ -17,7 +17,7 @@ import (
 	"pointcharge/internal/iamport"
 )
 
-// stub is the smallest Iamport that a test can steer. It grants a new token with every getToken.
+// stub is the smallest Iamport under a test's control, with a new token for every getToken.
 type stub struct {
 	grant     http.HandlerFunc // answers getToken
 	answer    http.HandlerFunc // answers everything else
@@ -51,8 +51,8 @@ func (s *stub) client(t testing.TB, cfg iamport.Config) *iamport.Client {
 	return newClient(server.URL, cfg)
 }
 
-// timeless asks the stub without a network, as a synctest bubble needs it: there, time passes only
-// while everybody waits for it.
+// timeless calls the stub without a network, as a synctest bubble needs: in a bubble, time passes
+// only while all goroutines wait for time.
 func (s *stub) timeless(cfg iamport.Config) *iamport.Client {
 	cfg.Transport = inMemory{s}
 	return newClient("http://iamport.test", cfg)

@@ -11,13 +11,15 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"pointcharge/internal/apierror"
+	"pointcharge/internal/charge"
 )
 
-// tokenMargin is how long before its end a token is no longer used. It is less than the last
-// minute, in which Iamport extends the same token by five minutes (contract §1.3).
+// tokenMargin is the rest of a token's life in which the client stops using the token. The margin
+// is shorter than the last minute, in which Iamport extends the same token by five minutes
+// (contract §1.3).
 const tokenMargin = 30 * time.Second
 
-// token is one grant of access. Iamport may grant the same text twice, so grants are told apart by
+// token is one grant of access. Iamport may grant the same text twice, so two grants differ by
 // their address.
 type token struct {
 	text  string
@@ -26,7 +28,7 @@ type token struct {
 
 func (t *token) isFresh() bool { return t != nil && time.Now().Before(t.until) }
 
-// tokens holds the one token that all calls share.
+// tokens holds the one token of all calls.
 type tokens struct {
 	wire        *wire
 	credentials credentials
@@ -46,19 +48,20 @@ func newTokens(wire *wire, key, secret string, timeout time.Duration) *tokens {
 	return &tokens{wire: wire, credentials: credentials{key, secret}, timeout: timeout}
 }
 
-// validToken is the current token, or a new one when there is none or it has run out.
+// validToken returns the current token, or a new token when the current token has expired or is
+// missing.
 func (t *tokens) validToken(ctx context.Context) (*token, error) { return t.replaceToken(ctx, nil) }
 
-// replaceToken is any valid token but the refused one. However many callers ask at once, one
-// request is made for all of them (F25); a caller whose context ends leaves without its result.
+// replaceToken returns any valid token but the refused one. Concurrent callers share one request
+// (F25); a caller leaves without the result when the caller's context ends.
 func (t *tokens) replaceToken(ctx context.Context, refused *token) (*token, error) {
 	t.mu.Lock()
 	if t.current.isFresh() && t.current != refused {
 		defer t.mu.Unlock()
 		return t.current, nil
 	}
-	// Joined under the lock, so that nobody starts a second request between the end of the first
-	// and the look at its result.
+	// Joined under the lock, so that no caller starts a second request between the end of the first
+	// request and reading the result.
 	granted := t.flight.DoChan("", func() (granted any, err error) {
 		err = apierror.RecoverPanic(func() error {
 			granted, err = t.renewToken(ctx)
@@ -76,7 +79,8 @@ func (t *tokens) replaceToken(ctx context.Context, refused *token) (*token, erro
 	}
 }
 
-// renewToken is everybody's, so it goes on when the caller that happened to start it leaves.
+// renewToken is shared by all callers, so renewToken ignores cancellation of the call that started
+// the renewal.
 func (t *tokens) renewToken(ctx context.Context) (*token, error) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), t.timeout, errNoAnswer)
 	defer cancel()
@@ -96,17 +100,17 @@ type grant struct {
 	ExpiredAt   json.Number `json:"expired_at"`
 }
 
-// requestToken asks for a token, which has no side effect and may be retried: until it expires
-// Iamport grants the same one again. Its errors repeat nothing of the answer, which may hold the
-// token or echo the secret, and they are no refusal any more: a 404 here says nothing about a
-// payment.
+// requestToken asks for a token. The request has no side effect and may be retried: until a token
+// expires, Iamport grants the same token again. The errors repeat no part of the answer, because
+// the answer may hold the token or echo the secret. The errors are no refusals either: a 404 here
+// does not concern a payment.
 func (t *tokens) requestToken(ctx context.Context) (*token, error) {
 	call := postCall("/users/getToken", t.credentials)
 	call.safe = true
 	asked := time.Now() // before the request, so that its time on the way shortens the token's life
-	response, err := t.wire.send(ctx, call)
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return nil, fmt.Errorf("getToken: status %d, code %q", r.status, r.code)
+	response, err := t.wire.sendWithRetries(ctx, call)
+	if r, ok := errors.AsType[*charge.GatewayRefusal](err); ok {
+		return nil, fmt.Errorf("getToken: status %d, code %q", r.Status, r.Code)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("getToken: %w", err)
@@ -115,15 +119,16 @@ func (t *tokens) requestToken(ctx context.Context) (*token, error) {
 	if json.Unmarshal(response, &g) != nil || g.AccessToken == "" {
 		return nil, untrustworthy("getToken gave no token")
 	}
-	life, err := g.life()
+	life, err := g.remainingLife()
 	if err != nil {
 		return nil, fmt.Errorf("getToken: %w", err)
 	}
 	return &token{text: g.AccessToken, until: asked.Add(life - tokenMargin)}, nil
 }
 
-// life is measured on the server's clock alone: ours may be wrong (contract §1.3).
-func (g grant) life() (time.Duration, error) {
+// remainingLife is measured by Iamport's clock alone, because our clock may be wrong (contract
+// §1.3).
+func (g grant) remainingLife() (time.Duration, error) {
 	now, err := parseScaled(g.Now, 0)
 	if err != nil {
 		return 0, err

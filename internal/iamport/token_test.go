@@ -41,7 +41,7 @@ func refuseToken(token string, then http.HandlerFunc) http.HandlerFunc {
 func TestF25TokenLivesByTheServersClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stub := newStub(respondPaid) // whose now is 1970: no clock is more wrong than that
+		stub := newStub(respondPaid) // the stub's clock says 1970: no clock is more wrong
 		client := stub.timeless(iamport.Config{})
 		mustPay(t, client)
 		wait(1800*time.Second - 31*time.Second)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// NewTransport is the transport a Client uses by default, for those who want to wrap it. Every
-// phase of a connection has its own end, and maxConns idle connections are kept, so that a burst
-// of calls does not open and close one connection each.
+// NewTransport returns a Client's default transport, for callers that wrap the transport. Every
+// phase of a connection has a timeout. The transport keeps maxConns idle connections, so that a
+// burst of calls does not open and close one connection each.
 func NewTransport(maxConns int) *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{

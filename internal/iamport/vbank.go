@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/charge"
 )
 
@@ -21,10 +22,11 @@ type accountRequest struct {
 	NoticeURL   []string    `json:"notice_url,omitempty"`
 }
 
-// IssueVirtualAccount makes a bank account for one payment and returns that payment, which is ready
-// (contract §1.8). It fails with INVALID_ARGUMENT before any call, or when Iamport refused: in both
-// cases there is no account. After GATEWAY_UNAVAILABLE nobody knows: list the order's payments
-// before trying again. It is never retried here, because every POST makes another account.
+// IssueVirtualAccount makes a bank account for one payment and returns the payment, which is ready
+// (contract §1.8). The error is INVALID_ARGUMENT before any call, or when Iamport refused: in both
+// cases there is no account. After GATEWAY_UNAVAILABLE the outcome is unknown: list the order's
+// payments before trying again. The client never retries the call, because every POST makes another
+// account.
 func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOrder) (charge.Payment, error) {
 	request, err := c.accountRequest(order)
 	if err != nil {
@@ -32,9 +34,9 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOr
 	}
 	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, postCall(c.issuePath(), request))
+	response, err := c.callWithToken(ctx, postCall(c.issuePath(), request))
 	if isRejected(err) {
-		return charge.Payment{}, rejected("issue account", "The payment gateway refused to issue this account.", err)
+		return charge.Payment{}, rejected(apierror.InvalidArgument, "The payment gateway refused to issue this account.", "issue account", err)
 	}
 	if err != nil {
 		return charge.Payment{}, unavailable("issue account", err)
@@ -49,8 +51,8 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOr
 	return payment, nil
 }
 
-// issuePath has the key of KG Inicis in its query, where Iamport wants it (contract §1.8). Nothing
-// logs a call's path.
+// issuePath puts the key of KG Inicis into the query, as Iamport demands (contract §1.8). No log
+// line contains a call's path.
 func (c *Client) issuePath() string {
 	if c.pgAPIKey == "" {
 		return "/vbanks"
@@ -58,14 +60,14 @@ func (c *Client) issuePath() string {
 	return "/vbanks?" + url.Values{"pg_api_key": {c.pgAPIKey}}.Encode()
 }
 
-// accountFits tells whether the payment is an account for just the order. It may be paid already,
-// if its answer took long.
+// accountFits tells whether the payment is an account for the given order. After a slow answer the
+// payment may be paid already.
 func accountFits(p charge.Payment, order charge.AccountOrder) bool {
 	return p.MerchantUID == order.MerchantUID && p.Amount == order.Amount && p.Currency == order.Currency &&
 		p.VirtualAccount.Number != ""
 }
 
-// accountRequest refuses what Iamport would refuse or misread.
+// accountRequest refuses orders that Iamport would refuse or misread.
 func (c *Client) accountRequest(order charge.AccountOrder) (accountRequest, error) {
 	if err := checkID("merchantUid", order.MerchantUID, maxMerchantUID); err != nil {
 		return accountRequest{}, err
@@ -78,7 +80,7 @@ func (c *Client) accountRequest(order charge.AccountOrder) (accountRequest, erro
 		return accountRequest{}, invalid("An account needs a bank, a holder of at most 16 characters and a deadline.")
 	}
 	request := accountRequest{
-		ChannelKey: c.channelKey, MerchantUID: order.MerchantUID, Amount: m.major(order.Amount), Bank: order.Bank,
+		ChannelKey: c.channelKey, MerchantUID: order.MerchantUID, Amount: m.toMajorUnit(order.Amount), Bank: order.Bank,
 		Due: order.DepositBy.Unix(), Holder: order.Holder, Name: order.Name,
 	}
 	if c.noticeURL != "" {
@@ -87,19 +89,20 @@ func (c *Client) accountRequest(order charge.AccountOrder) (accountRequest, erro
 	return request, nil
 }
 
-// RevokeVirtualAccount makes the account of a payment that is ready take no deposit any more, and
-// returns the payment as it is then (contract §1.8). It fails with INVALID_ARGUMENT before any
-// call, or when Iamport refused: the deposit came first, it was revoked before, or its provider
-// cannot revoke. After GATEWAY_UNAVAILABLE nobody knows: read the payment. It is not retried here.
+// RevokeVirtualAccount stops a ready payment's account from taking deposits, and returns the
+// updated payment (contract §1.8). The error is INVALID_ARGUMENT before any call, or when Iamport
+// refused: the deposit came first, the account was revoked before, or the provider cannot revoke.
+// After GATEWAY_UNAVAILABLE the outcome is unknown: read the payment. The client does not retry the
+// call.
 func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (charge.Payment, error) {
 	if err := checkID("impUid", impUID, maxImpUID); err != nil {
 		return charge.Payment{}, err
 	}
 	ctx, stop := c.withTimeout(ctx)
 	defer stop()
-	response, err := c.do(ctx, deleteCall("/vbanks/"+url.PathEscape(impUID)))
+	response, err := c.callWithToken(ctx, deleteCall("/vbanks/"+url.PathEscape(impUID)))
 	if isRejected(err) || isNotFound(err) {
-		return charge.Payment{}, rejected("revoke account", "The payment gateway refused to revoke this account.", err)
+		return charge.Payment{}, rejected(apierror.InvalidArgument, "The payment gateway refused to revoke this account.", "revoke account", err)
 	}
 	if err != nil {
 		return charge.Payment{}, unavailable("revoke account", err)
@@ -116,9 +119,9 @@ type depositJSON struct {
 	At     json.Number `json:"deposited_at"`
 }
 
-// deposit reads an entry of deposit_history (contract §1.4).
-func (m money) deposit(d depositJSON) (charge.Deposit, error) {
-	amount, err := m.minor(d.Amount)
+// toDeposit reads an entry of deposit_history (contract §1.4).
+func (m money) toDeposit(d depositJSON) (charge.Deposit, error) {
+	amount, err := m.toMinorUnit(d.Amount)
 	if err != nil {
 		return charge.Deposit{}, err
 	}

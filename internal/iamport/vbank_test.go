@@ -46,7 +46,7 @@ func TestAnAccountIsAskedForWithEverythingItNeeds(t *testing.T) {
 	}
 }
 
-func TestAnImpossibleAccountReachesNobody(t *testing.T) {
+func TestAnImpossibleAccountIsNotRequested(t *testing.T) {
 	t.Parallel()
 	stub := newStub(respondPaid)
 	client := stub.timeless(iamport.Config{})
@@ -104,7 +104,7 @@ func TestF18RefusedAccountsAreErrors(t *testing.T) {
 	wantCode(t, err, apierror.GatewayUnavailable)
 }
 
-func TestAccountsAreAskedForOnceWhateverHappens(t *testing.T) {
+func TestAccountsAreRequestedOnceAfterAnyFailure(t *testing.T) {
 	t.Parallel()
 	for name, badly := range gatewayFaults() {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestSandboxIssuesAndRevokesAnAccount(t *testing.T) {
 	wantCode(t, err, apierror.InvalidArgument)
 }
 
-func TestInicisIsGivenItsKeyInTheQueryAndNobodyElseSeesIt(t *testing.T) {
+func TestInicisGetsTheKeyInTheQueryAndTheKeyStaysHidden(t *testing.T) {
 	t.Parallel()
 	const key = "a/+&=?%한 secret"
 	var log bytes.Buffer

@@ -9,14 +9,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/semaphore"
 
+	"pointcharge/internal/apierror"
 	"pointcharge/internal/charge"
 	"pointcharge/internal/outgoing"
 )
@@ -24,10 +27,10 @@ import (
 // call is one request to Iamport, ready to be sent more than once.
 type call struct {
 	method string
-	path   string // escaped, with its query
+	path   string // escaped, with the query
 	body   any    // sent as JSON; nil for a GET
-	token  string // "" for getToken, which needs none
-	safe   bool   // repeating it moves no money, so it may be retried
+	token  string // "" for getToken, a call without a token
+	safe   bool   // a repetition moves no money, so the call may be retried
 	large  bool   // the answer may be a thousand payments
 }
 
@@ -37,12 +40,12 @@ func postCall(path string, body any) call {
 }
 func deleteCall(path string) call { return call{method: http.MethodDelete, path: path} }
 
-func (c call) with(t *token) call {
+func (c call) withToken(t *token) call {
 	c.token = t.text
 	return c
 }
 
-func (c call) request(ctx context.Context, base string) (*http.Request, error) {
+func (c call) newRequest(ctx context.Context, base string) (*http.Request, error) {
 	var body io.Reader
 	if c.body != nil {
 		encoded, err := json.Marshal(c.body)
@@ -65,7 +68,7 @@ func (c call) request(ctx context.Context, base string) (*http.Request, error) {
 	return req, nil
 }
 
-// wire carries calls to Iamport and says whether an answer came. It knows nothing of tokens.
+// wire carries calls to Iamport and reports whether an answer arrived. wire does not handle tokens.
 type wire struct {
 	base     string
 	http     *http.Client
@@ -80,7 +83,8 @@ type wire struct {
 func newWire(cfg Config) *wire {
 	return &wire{
 		base: strings.TrimRight(cfg.URL, "/"),
-		// Iamport never redirects. Whoever does would be given the token, and is not followed.
+		// Iamport never redirects. The client follows no redirect, because the target would receive
+		// the token.
 		http:     outgoing.NewClient(cfg.Transport),
 		inFlight: semaphore.NewWeighted(cfg.MaxInFlight),
 		breaker:  newBreaker(cfg.Log),
@@ -91,8 +95,9 @@ func newWire(cfg Config) *wire {
 	}
 }
 
-// newBreaker opens after ten failed tries in half a minute that were at least half of all, and
-// lets three tries through five seconds later to see whether the gateway is well again.
+// newBreaker returns a breaker that opens after ten failed tries within half a minute, if at least
+// half of all tries failed. Five seconds later the breaker lets three tries through to see whether
+// the gateway is well again.
 func newBreaker(log *slog.Logger) *gobreaker.CircuitBreaker[json.RawMessage] {
 	return gobreaker.NewCircuitBreaker[json.RawMessage](gobreaker.Settings{
 		Name:         "iamport",
@@ -114,16 +119,16 @@ func newBreaker(log *slog.Logger) *gobreaker.CircuitBreaker[json.RawMessage] {
 // maxTries is how often a safe call is sent at most.
 const maxTries = 3
 
-// send is the response in Iamport's envelope. Safe calls are retried after trouble, with jitter so
-// that those who failed together do not come back together; others are sent once.
-func (w *wire) send(ctx context.Context, call call) (json.RawMessage, error) {
+// sendWithRetries returns the response in Iamport's envelope. Safe calls are retried after trouble,
+// with jitter so that calls failing together do not return together; other calls are sent once.
+func (w *wire) sendWithRetries(ctx context.Context, call call) (json.RawMessage, error) {
 	if !call.safe {
-		return w.try(ctx, call)
+		return w.tryOnce(ctx, call)
 	}
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval = w.delay
 	return backoff.Retry(ctx, func() (json.RawMessage, error) {
-		response, err := w.try(ctx, call)
+		response, err := w.tryOnce(ctx, call)
 		if err != nil && !isTransient(err) {
 			err = backoff.Permanent(err)
 		}
@@ -133,22 +138,29 @@ func (w *wire) send(ctx context.Context, call call) (json.RawMessage, error) {
 
 func (w *wire) logRetry(call call) backoff.Notify {
 	return func(err error, pause time.Duration) {
-		status, _ := refusalStatus(err) // and not err itself: an answer's text may echo what we sent
+		status, _ := refusalStatus(err) // not err: an answer's text may echo the request
 		w.log.Debug("iamport call failed, retrying", "method", call.method, "status", status, "after", pause)
 	}
 }
 
-// try waits for its turn outside the breaker: when that opens, the queue drains at once.
-func (w *wire) try(ctx context.Context, call call) (json.RawMessage, error) {
+// tryOnce waits for a free place outside the breaker: when the breaker opens, the queue drains at
+// once.
+func (w *wire) tryOnce(ctx context.Context, call call) (json.RawMessage, error) {
 	if err := w.inFlight.Acquire(ctx, 1); err != nil {
-		return nil, context.Cause(ctx)
+		return nil, notSent(context.Cause(ctx))
 	}
 	defer w.inFlight.Release(1)
-	return w.breaker.Execute(func() (json.RawMessage, error) { return w.exchange(ctx, call) })
+	response, err := w.breaker.Execute(func() (json.RawMessage, error) { return w.exchangeOnce(ctx, call) })
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		err = notSent(err)
+	}
+	return response, err
 }
 
-func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error) {
-	timeout, limit := w.timeout, int64(maxBody)
+func notSent(err error) error { return fmt.Errorf("%w: %w", charge.ErrNotSent, err) }
+
+func (w *wire) exchangeOnce(ctx context.Context, call call) (json.RawMessage, error) {
+	timeout, limit := w.timeout, maxBody
 	switch {
 	case call.large:
 		limit = maxListBody
@@ -157,11 +169,18 @@ func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNoAnswer)
 	defer cancel()
-	req, err := call.request(ctx, w.base)
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, notSent(cause)
+	}
+	var way connection
+	req, err := call.newRequest(way.traced(ctx), w.base)
 	if err != nil {
-		return nil, err
+		return nil, notSent(err)
 	}
 	res, err := w.http.Do(req)
+	if err != nil && !way.mayHaveCarried() {
+		return nil, notSent(connectionError(ctx, err))
+	}
 	if err != nil {
 		return nil, connectionError(ctx, err)
 	}
@@ -173,8 +192,21 @@ func (w *wire) exchange(ctx context.Context, call call) (json.RawMessage, error)
 	return openEnvelope(res.StatusCode, body)
 }
 
-// connectionError tells who ended a call that brought no answer: the caller, our own timeout or the
-// network.
+// connection follows the search for a connection to send a request on. Its hooks may run after the request has ended.
+type connection struct{ wanted, got atomic.Bool }
+
+func (c *connection) traced(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { c.wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+	})
+}
+
+// mayHaveCarried is false only when the search is known to have failed: no address, no answer, no handshake, or no
+// time. A transport that does not tell of its search may have sent the request.
+func (c *connection) mayHaveCarried() bool { return c.got.Load() || !c.wanted.Load() }
+
+// connectionError tells who ended a call that brought no answer: the caller, our own timeout or the network.
 func connectionError(ctx context.Context, err error) error {
 	if errors.Is(err, charge.ErrUntrustworthy) {
 		return err
@@ -183,31 +215,9 @@ func connectionError(ctx context.Context, err error) error {
 		return cause
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // without the URL, which only says again what was asked
+		err = wrapped.Err // without the URL, which only repeats the request
 	}
 	return fmt.Errorf("%w: %w", errLost, err)
-}
-
-// What bounds an answer. A page of a thousand payments is 1.1 MB from the sandbox, and 7 MB where
-// each has 6 KB of custom_data, which the browser fills.
-const (
-	maxBody     = 4 << 20
-	maxListBody = 10 * maxBody
-)
-
-// readBody reads the body to its end, which also frees the connection for the next call.
-func readBody(res *http.Response, limit int64) ([]byte, error) {
-	var body bytes.Buffer
-	if 0 < res.ContentLength && res.ContentLength <= limit {
-		body.Grow(int(res.ContentLength) + bytes.MinRead)
-	}
-	if _, err := body.ReadFrom(io.LimitReader(res.Body, limit+1)); err != nil {
-		return nil, err
-	}
-	if int64(body.Len()) > limit {
-		return nil, untrustworthy("larger than any answer of Iamport")
-	}
-	return body.Bytes(), nil
 }
 
 // envelope is around every answer of Iamport (contract §1.2, F27).
@@ -217,25 +227,24 @@ type envelope struct {
 	Response json.RawMessage `json:"response"`
 }
 
-// openEnvelope takes the response out of its envelope. A 200 is no success by itself (contract
-// §0.2).
+// openEnvelope takes the response out of the envelope. A 200 alone is no success (contract §0.2).
 func openEnvelope(status int, body []byte) (json.RawMessage, error) {
 	var e envelope
 	err := json.Unmarshal(body, &e)
 	switch {
 	case status < 200 || status > 299:
-		return nil, &refusal{status: status, code: e.Code, text: shortenText(e.Message)}
+		refusal := &charge.GatewayRefusal{Status: status, Code: e.Code.String(), Message: apierror.Printable(e.Message, maxMessage)}
+		if isTurnedAway(refusal) {
+			return nil, notSent(refusal)
+		}
+		return nil, refusal
 	case err != nil || e.Code == "":
 		return nil, fmt.Errorf("%w: status %d without Iamport's envelope", errLost, status)
 	case e.Code != "0":
-		return nil, &refusal{status: http.StatusOK, code: e.Code, text: shortenText(e.Message)}
+		return nil, &charge.GatewayRefusal{Status: http.StatusOK, Code: e.Code.String(), Message: apierror.Printable(e.Message, maxMessage)}
 	}
 	return e.Response, nil
 }
 
-func shortenText(text string) string {
-	if runes := []rune(text); len(runes) > 200 {
-		return string(runes[:200]) + "…"
-	}
-	return text
-}
+// maxMessage bounds a message of Iamport's, which may be the payment provider's or some proxy's.
+const maxMessage = 200

@@ -1,7 +1,8 @@
 package layout
 
-// arrows are the imports that ARCHITECTURE.md allows: who may import what of ours. A folder below
-// one of these belongs to it; a new room gets a line here. "." is server.go.
+// arrows are the imports allowed by ARCHITECTURE.md: importing folder → imported folders of this
+// module. A folder below a listed folder belongs to the listed one; a new room gets a line here.
+// "." is server.go.
 func arrows() map[string][]string {
 	return map[string][]string{
 		".":            {"internal/cli"},
@@ -12,8 +13,8 @@ func arrows() map[string][]string {
 			"internal/point", "internal/charge", "internal/reconcile"},
 		"graph": {"internal/point", "internal/charge", "internal/reconcile", "internal/page", "internal/feed", "internal/auth",
 			"internal/middleware", "internal/ratelimit", "internal/gqlhttp", "internal/gqlguard"},
-		"internal/gqlhttp":  {"internal/gqlguard"},
-		"internal/gqlguard": {},
+		"internal/gqlhttp":  {"internal/gqlguard", "internal/ratelimit"},
+		"internal/gqlguard": {"internal/ratelimit"},
 		"internal/web":      {"internal/charge", "internal/point", "internal/middleware", "internal/ratelimit"},
 		"internal/console":  {"internal/point", "internal/charge", "internal/reconcile", "internal/page", "internal/auth"},
 
@@ -26,20 +27,22 @@ func arrows() map[string][]string {
 
 		"internal/iamport":    {"internal/charge", "internal/outgoing"}, // it implements charge.Gateway
 		"internal/portone":    {"internal/charge"},
-		"internal/sandbox":    {}, // nothing of ours: it is there to test the others
+		"internal/sandbox":    {}, // none of ours: the sandbox tests the other rooms
 		"internal/storefront": {},
 		"internal/feed":       {"internal/point", "internal/ratelimit"},
 		"internal/schedule":   {},
 		"internal/auth":       {"internal/outgoing", "internal/ratelimit"},
 		"internal/outgoing":   {},
-		"internal/middleware": {},
+		"internal/middleware": {"internal/ratelimit"},
 		"internal/ratelimit":  {},
 		"internal/config":     {},
 		"internal/database":   {"internal/ratelimit"},
 		databasetest:          {"internal/database"},
-		// The world that the tests of the domains, and of what maps to them, share.
+		// The shared world for tests of the domains, and of the rooms that map to the domains.
 		domaintest: {databasetest, "internal/database", "internal/audit", "internal/point", "internal/charge", "internal/reconcile",
 			"internal/iamport", "internal/sandbox"},
+
+		longtest: {}, // the size of random tests; any test may import it
 
 		"internal/e2e":     {},
 		"internal/torture": {},
@@ -49,8 +52,8 @@ func arrows() map[string][]string {
 	}
 }
 
-// testArrows are what tests may import besides. A domain and the packages that map to it are tested
-// against the pretend Iamport, through the real client.
+// testArrows are additional imports allowed in tests. A domain and the packages that map to the
+// domain are tested against the pretend Iamport, through the real client.
 func testArrows() map[string][]string {
 	return map[string][]string{
 		"internal/point":     {domaintest, "internal/charge"}, // points to spend are charged first
@@ -60,9 +63,9 @@ func testArrows() map[string][]string {
 		"internal/feed":      {domaintest},
 		"internal/web":       {domaintest, "internal/audit", "internal/iamport", "internal/sandbox"},
 		"graph":              {domaintest, "internal/audit", "internal/iamport", "internal/sandbox"},
-		// It runs the whole program, and reads its books.
+		// e2e runs the whole program, and reads the program's books.
 		"internal/e2e": {domaintest, "internal/audit", "internal/cli", "internal/server", "internal/config", "internal/sandbox", "internal/point", "internal/charge", "internal/reconcile"},
-		// It starts the program as a process, and reads its books.
+		// torture starts the program as a process, and reads the program's books.
 		"internal/torture": {domaintest, "internal/audit", "internal/auth", "internal/database", "internal/sandbox", "internal/point", "internal/charge", "internal/reconcile"},
 	}
 }

@@ -1,3 +1,3 @@
-// Package layout tests the source tree itself: which package may import which, how long files and
-// functions are, and what no package may have, such as global state.
+// Package layout tests the source tree: allowed imports between packages, the length of files and
+// functions, and forbidden constructs such as global state.
 package layout

@@ -1,33 +1,102 @@
 package middleware
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/rs/cors"
+
+	"pointcharge/internal/ratelimit"
 )
 
-// AllowOrigins lets pages of the given origins call next. The refuse handler answers writes from
-// the pages of every other site. Reads from other sites reach next, because they change nothing,
-// but the page gets no permission to look at the answer. Origins are compared with the Origin
-// header byte by byte; "*" allows every origin.
-func AllowOrigins(origins []string, refuse, next http.Handler) http.Handler {
+// CORS says which pages may call, and what they may send.
+type CORS struct {
+	// Origins are compared with the Origin header byte by byte; "*" allows every origin.
+	Origins []string
+	// Headers may be sent beside those that common clients add (commonHeaders).
+	Headers []string
+	// Log gets a line about pages that are refused, a few at most.
+	Log *slog.Logger
+}
+
+// commonHeaders are what clients of GraphQL, error trackers and tracers add by themselves. A
+// preflight that asks for one unknown header is refused as a whole. The server reads none of them
+// but Authorization and Content-Type.
+func commonHeaders() []string {
+	return []string{
+		"Authorization", "Content-Type", "Accept", "Accept-Language", "Cache-Control", "X-Requested-With", "X-Request-Id",
+		"Apollographql-Client-Name", "Apollographql-Client-Version", "Apollo-Require-Preflight", "X-Apollo-Operation-Name",
+		"X-Apollo-Operation-Id", "X-Apollo-Operation-Type", "X-Apollo-Cache-Fetch-Strategy", "GraphQL-Preflight",
+		"Sentry-Trace", "Baggage", "Traceparent", "Tracestate", "X-Datadog-Trace-Id", "X-Datadog-Parent-Id", "X-Datadog-Origin",
+		"X-Datadog-Sampling-Priority", "Newrelic", "B3", "X-B3-Traceid", "X-B3-Spanid", "X-B3-Sampled", "Last-Event-Id",
+	}
+}
+
+// Allow lets pages of the origins call next. The refuse handler answers writes from the pages of
+// every other site. Reads from other sites reach next, because they change nothing, but the page
+// gets no permission to look at the answer. Credentials are allowed, because some clients ask for
+// them by default; the server has no cookies.
+func (c CORS) Allow(refuse, next http.Handler) http.Handler {
+	sampled := ratelimit.NewSampledLog(1.0/60, 3)
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(refuse)
-	for _, origin := range origins {
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.logRefusal(sampled, r, "the origin is not in CORS_ORIGINS")
+		refuse.ServeHTTP(w, r)
+	}))
+	for _, origin := range c.Origins {
 		_ = protection.AddTrustedOrigin(origin) // the configuration has checked them
 	}
 	guarded := protection.Handler(next)
-	allowAll := slices.Contains(origins, "*")
-	if allowAll { // the protection knows no such origin
+	if c.allows("") { // the protection knows no "*"
 		guarded = next
 	}
-	return cors.New(cors.Options{
+	headers := append(commonHeaders(), c.Headers...)
+	handler := cors.New(cors.Options{
 		// An empty AllowedOrigins would allow every origin.
-		AllowOriginFunc: func(origin string) bool { return allowAll || slices.Contains(origins, origin) },
-		AllowedMethods:  []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:  []string{"Authorization", "Content-Type"},
-		ExposedHeaders:  []string{"Retry-After"},
-		MaxAge:          600,
+		AllowOriginFunc:  c.allows,
+		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:   headers,
+		AllowCredentials: true,
+		ExposedHeaders:   []string{"Retry-After"},
+		MaxAge:           600,
 	}).Handler(guarded)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if reason := c.preflightProblem(r, headers); reason != "" {
+			c.logRefusal(sampled, r, reason)
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+func (c CORS) allows(origin string) bool {
+	return slices.Contains(c.Origins, "*") || slices.Contains(c.Origins, origin)
+}
+
+// preflightProblem returns why a preflight is refused, or an empty string.
+func (c CORS) preflightProblem(r *http.Request, headers []string) string {
+	method := r.Header.Get("Access-Control-Request-Method")
+	if r.Method != http.MethodOptions || method == "" {
+		return ""
+	}
+	if !c.allows(r.Header.Get("Origin")) {
+		return "the origin is not in CORS_ORIGINS"
+	}
+	if method != http.MethodGet && method != http.MethodPost {
+		return "only GET and POST are supported"
+	}
+	for _, name := range strings.Split(r.Header.Get("Access-Control-Request-Headers"), ",") {
+		name = strings.TrimSpace(name)
+		if name != "" && !slices.ContainsFunc(headers, func(known string) bool { return strings.EqualFold(known, name) }) {
+			return "the header " + name + " is not in CORS_HEADERS"
+		}
+	}
+	return ""
+}
+
+func (c CORS) logRefusal(sampled *ratelimit.SampledLog, r *http.Request, reason string) {
+	if c.Log != nil {
+		sampled.Sample(c.Log).WarnContext(r.Context(), "a page may not call", "origin", r.Header.Get("Origin"), "reason", reason)
+	}
 }

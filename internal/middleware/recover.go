@@ -5,32 +5,37 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+
+	"pointcharge/internal/ratelimit"
 )
 
 // RecoverPanics logs a panic of next once, with the innermost part of its stack, and breaks the
 // answer off. net/http would close the same connection, but it would log the panic to its own log,
-// which callers can fill.
+// which callers can fill. A caller who has found a panic gets ten lines at once and one a second.
 func RecoverPanics(log *slog.Logger, next http.Handler) http.Handler {
+	sampled := ratelimit.NewSampledLog(1, 10)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() { abortAfterPanic(log, r, recover()) }()
+		defer func() { abortAfterPanic(log, sampled, r, recover()) }()
 		next.ServeHTTP(w, r)
 	})
 }
 
 // abortAfterPanic does nothing for a nil cause. http.ErrAbortHandler is a handler's own wish to
 // break off, so it is not logged.
-func abortAfterPanic(log *slog.Logger, r *http.Request, cause any) {
+func abortAfterPanic(log *slog.Logger, sampled *ratelimit.SampledLog, r *http.Request, cause any) {
 	switch cause {
 	case nil:
 		return
 	case http.ErrAbortHandler:
 	default:
-		logPanic(log, r, cause)
+		if leftOut, ok := sampled.Allow(); ok { // not cleaned: the stack has lines
+			logPanic(log, r, cause, leftOut)
+		}
 	}
 	panic(http.ErrAbortHandler)
 }
 
-func logPanic(log *slog.Logger, r *http.Request, cause any) {
+func logPanic(log *slog.Logger, r *http.Request, cause any, leftOut int64) {
 	log.ErrorContext(r.Context(), "panic", "route", r.Pattern,
-		"cause", fmt.Sprintf("%.1000v", cause), "stack", fmt.Sprintf("%.8000s", debug.Stack()))
+		"cause", fmt.Sprintf("%.1000v", cause), "stack", fmt.Sprintf("%.8000s", debug.Stack()), "left_out", leftOut)
 }

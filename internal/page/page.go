@@ -1,16 +1,19 @@
+// Package page has the pages of the API: Relay connections and their cursors.
 package page
 
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 
 	"pointcharge/internal/apierror"
 )
 
-// maxPage is the longest page anybody may ask for.
+// maxPage is the largest page that a caller may ask for.
 const maxPage = 100
 
 // Request asks for a part of a list: the First so many after the cursor After, or from the start.
@@ -25,7 +28,7 @@ type Connection[T any] struct {
 	PageInfo Info
 }
 
-// Edge is a node and its place in the list.
+// Edge is a node with a cursor.
 type Edge[T any] struct {
 	Cursor string
 	Node   T
@@ -56,14 +59,23 @@ func Read[T any](ctx context.Context, q gorm.ChainInterface[T], page Request, ke
 	return c, nil
 }
 
-// Cursors are opaque: clients must not build them.
+// EncodeCursor makes an opaque cursor: clients must not build cursors.
 func EncodeCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
-// DecodeCursor is empty for what is no cursor.
+// DecodeCursor returns the key of a cursor, or an empty string for malformed text.
 func DecodeCursor(cursor string) string {
 	key, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
 		return ""
 	}
 	return string(key)
+}
+
+// CutCursor returns the two parts of a cursor that was made of them with a space between.
+func CutCursor(cursor string) (before, after string, err error) {
+	before, after, found := strings.Cut(DecodeCursor(cursor), " ")
+	if !found {
+		return "", "", errors.New("a cursor without two parts")
+	}
+	return before, after, nil
 }

@@ -26,8 +26,16 @@ func (a Actor) IsOperator() bool { return a.Kind == ActorAdmin || a.Kind == Acto
 
 // Validate returns an Error InvalidArgument unless the actor has a kind and an id that can be stored.
 func (a Actor) Validate() error {
-	if a.Kind == "" || a.ID == "" || len(a.ID) > 128 || apierror.HasControl(a.ID) {
-		return apierror.New(apierror.InvalidArgument, "An actor has an id of 1 to 128 printable characters.")
+	if a.Kind == "" {
+		return apierror.Invalid("actor", "An actor has a kind.")
 	}
-	return nil
+	return apierror.CheckText("actor", a.ID, 1, 128)
+}
+
+// service returns the sub of a calling service, whose references are its own, and "" for every other actor.
+func (a Actor) service() string {
+	if a.Kind == ActorService {
+		return a.ID
+	}
+	return ""
 }

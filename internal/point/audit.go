@@ -28,18 +28,18 @@ func lineInvariants() []audit.Invariant {
 			WHERE balance_after <> before + amount OR seq <> place`},
 		{Name: "every line's kind and sign agree", Broken: `
 			SELECT id AS found FROM point_transactions
-			WHERE (kind IN ('CHARGE', 'BONUS', 'SPEND_CANCEL') AND amount <= 0)
-				OR (kind IN ('SPEND', 'CHARGE_CANCEL', 'EXPIRE') AND amount >= 0)`},
+			WHERE (kind IN ('CHARGE', 'BONUS', 'SPEND_CANCEL', 'EXPIRE_CANCEL') AND amount <= 0)
+				OR (kind IN ('SPEND', 'CHARGE_CANCEL', 'CLAWBACK', 'EXPIRE') AND amount >= 0)`},
 		{Name: "every credit has lots of its amount, or gave it back to some", Broken: `
 			SELECT t.id AS found FROM point_transactions t WHERE t.amount > 0 AND t.amount <>
 				COALESCE((SELECT SUM(l.initial) FROM point_lots l WHERE l.transaction_id = t.id), 0) -
 				COALESCE((SELECT SUM(u.amount) FROM lot_uses u WHERE u.transaction_id = t.id AND u.reason = 'RETURN'), 0)`},
-		{Name: "every debit took its amount from lots; only a clawback may find less", Broken: `
+		{Name: "every debit took its amount from lots; only what takes points back may find less", Broken: `
 			SELECT t.id AS found FROM point_transactions t
 				LEFT JOIN lot_uses u ON u.transaction_id = t.id AND u.reason = 'USE'
 			WHERE t.amount < 0 GROUP BY t.id, t.kind, t.amount
 			HAVING COALESCE(SUM(u.amount), 0) > -t.amount
-				OR (t.kind <> 'CHARGE_CANCEL' AND COALESCE(SUM(u.amount), 0) < -t.amount)`},
+				OR (t.kind NOT IN ('CHARGE_CANCEL', 'CLAWBACK', 'ADJUST_CANCEL') AND COALESCE(SUM(u.amount), 0) < -t.amount)`},
 	}
 }
 
@@ -55,7 +55,7 @@ func lotInvariants() []audit.Invariant {
 		{Name: "no lot expires before its time", Broken: `
 			SELECT l.id AS found FROM lot_uses u JOIN point_lots l ON l.id = u.lot_id
 				JOIN point_transactions t ON t.id = u.transaction_id
-			WHERE t.kind = 'EXPIRE' AND t.created_at < l.expires_at`},
+			WHERE t.kind = 'EXPIRE' AND t.created_at < COALESCE(l.first_expires_at, l.expires_at)`},
 		{Name: "a lot, its uses and their lines are of one user", Broken: `
 			SELECT l.id AS found FROM point_lots l JOIN point_transactions t ON t.id = l.transaction_id
 			WHERE t.user_id <> l.user_id UNION ALL
@@ -69,5 +69,22 @@ func lotInvariants() []audit.Invariant {
 			SELECT s.id AS found FROM point_transactions s JOIN point_transactions c ON c.reverses_id = s.id
 			WHERE s.kind = 'SPEND' AND c.kind = 'SPEND_CANCEL'
 			GROUP BY s.id, s.amount HAVING SUM(c.amount) > -s.amount`},
+		{Name: "an undone line is undone once, by its own kind, by an operator", Broken: `
+			SELECT c.id AS found FROM point_transactions c LEFT JOIN point_transactions t ON t.id = c.reverses_id
+			WHERE c.kind IN ('EXPIRE_CANCEL', 'ADJUST_CANCEL') AND (t.id IS NULL OR t.user_id <> c.user_id
+				OR c.actor_kind NOT IN ('ADMIN', 'COMMAND') OR c.kind <> t.kind || '_CANCEL'
+				OR (SELECT COUNT(*) FROM point_transactions o WHERE o.reverses_id = t.id AND o.kind = c.kind) > 1)`},
+		{Name: "what is undone is the whole line, less what has expired of an adjustment", Broken: `
+			SELECT c.id AS found FROM point_transactions c JOIN point_transactions t ON t.id = c.reverses_id
+			WHERE c.kind IN ('EXPIRE_CANCEL', 'ADJUST_CANCEL') AND c.amount <> -t.amount
+				AND (t.amount < 0 OR c.amount < -t.amount OR c.amount >= 0)`},
+		{Name: "a clawback by hand is an operator's, and of the user's own charge if it names one", Broken: `
+			SELECT c.id AS found FROM point_transactions c LEFT JOIN point_transactions t ON t.id = c.reverses_id
+			WHERE c.kind = 'CLAWBACK' AND (c.actor_kind NOT IN ('ADMIN', 'COMMAND')
+				OR (c.reverses_id IS NOT NULL AND (t.id IS NULL OR t.kind <> 'CHARGE' OR t.user_id <> c.user_id)))`},
+		{Name: "a reference is a service's own only if a service wrote the line", Broken: `
+			SELECT id AS found FROM point_transactions
+			WHERE service <> CASE WHEN actor_kind = 'SERVICE' AND kind NOT IN ('CHARGE', 'BONUS', 'CHARGE_CANCEL', 'EXPIRE')
+				THEN actor_id ELSE '' END`},
 	}
 }

@@ -130,7 +130,7 @@ func TestCancelSpendOfExpiredPointsMakesANewLot(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		clock := w.StopClock()
-		w.Lifetimes = point.Lifetimes{Bonus: 10 * domaintest.Day}
+		w.Lifetimes = point.Lifetimes{Bonus: point.Days(10)}
 		credited := w.Charged()
 		w.MustSpend(700, "order-1")
 		clock.Pass(10 * domaintest.Day)
@@ -152,7 +152,7 @@ func TestCancelSpendOfAReplacedLot(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		clock := w.StopClock()
-		w.Lifetimes = point.Lifetimes{Bonus: 10 * domaintest.Day, Returned: 5 * domaintest.Day}
+		w.Lifetimes = point.Lifetimes{Bonus: point.Days(10), Returned: point.Days(5)}
 		w.Charged()
 		w.MustSpend(500, "order-1")
 		clock.Pass(10 * domaintest.Day)
@@ -192,7 +192,7 @@ func TestCancelSpendRepaysDebtFromANewLot(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		clock := w.StopClock()
-		w.Lifetimes = point.Lifetimes{Paid: 10 * domaintest.Day, Bonus: 10 * domaintest.Day}
+		w.Lifetimes = point.Lifetimes{Paid: point.Days(10), Bonus: point.Days(10)}
 		credited := w.Charged()
 		w.MustSpend(domaintest.Full, "order-1")
 		w.CancelAtConsole(*credited.ImpUID, 1000)
@@ -206,8 +206,8 @@ func TestCancelSpendRepaysDebtFromANewLot(t *testing.T) {
 func TestCancelSpendRepaysAPointOfDebt(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		credited := w.Charged()
-		w.MustSpend(domaintest.Full, "order-1")
+		credited := w.ChargeFor(5000, 5000, 0) // of bonus, a part would be owed, too
+		w.MustSpend(5000, "order-1")
 		w.CancelAtConsole(*credited.ImpUID, 1)
 		_, err := w.GiveBack("order-1", 100, "c-1")
 		w.Must(err)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"pointcharge/internal/database"
 )
@@ -22,6 +21,9 @@ const (
 	KindChargeCancel Kind = "CHARGE_CANCEL" // 회수, 환불
 	KindExpire       Kind = "EXPIRE"        // 소멸
 	KindAdjust       Kind = "ADJUST"        // 조정
+	KindClawback     Kind = "CLAWBACK"      // 수기 회수: points that an operator takes back, into debt if need be
+	KindExpireCancel Kind = "EXPIRE_CANCEL" // 소멸취소: an EXPIRE line that an operator undid
+	KindAdjustCancel Kind = "ADJUST_CANCEL" // 조정취소: an ADJUST line that an operator undid
 )
 
 // Transaction is one immutable line of the ledger (포인트 거래내역).
@@ -36,6 +38,7 @@ type Transaction struct {
 	CancellationID *string // of a CHARGE_CANCEL: Iamport's id of the cancellation
 	Reference      *string // what it is for: the order's merchant_uid, or the caller's own word
 	ReversesID     *string // the line that this one takes back, as far as it goes
+	Service        string  // the calling service's sub, whose word the reference is; empty for other actors
 	Actor          Actor   `gorm:"embedded;embeddedPrefix:actor_"` // who caused it
 	Description    string
 	CreatedAt      time.Time
@@ -44,40 +47,13 @@ type Transaction struct {
 // TableName is the table's name in SQL.
 func (Transaction) TableName() string { return "point_transactions" }
 
-// Wallet is what a user has.
-type Wallet struct {
-	UserID    string `gorm:"primaryKey"`
-	Balance   int64  // 잔액, in points; negative is debt (미회수 잔액)
-	Seq       int64  // of the newest line
-	Spendable int64  `gorm:"->"` // what of the balance is neither expired nor held by a refund
+// mayLeaveDebt tells whether a line of the kind may take more points than there are.
+func (k Kind) mayLeaveDebt() bool {
+	return k == KindChargeCancel || k == KindClawback || k == KindAdjustCancel
 }
 
-// TableName is the table's name in SQL.
-func (Wallet) TableName() string { return "wallets" }
-
-// Debt (미회수 잔액) is what the next credits repay before anything becomes spendable, in points.
-func (w Wallet) Debt() int64 { return max(0, -w.Balance) }
-
-// LockWallet keeps every other writer from the user's wallet and lots until the transaction ends. A new
-// user's wallet is made on the way, so that there is something to lock.
-func LockWallet(tx *gorm.DB, userID string) error {
-	lock := func() *gorm.DB {
-		return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
-			Select("user_id").Where("user_id = ?", userID).Limit(1).Find(&Wallet{})
-	}
-	if found := lock(); found.Error != nil || found.RowsAffected == 1 {
-		return found.Error
-	}
-	err := tx.Exec("INSERT INTO wallets (user_id, balance, seq) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", userID).Error
-	if err != nil {
-		return err
-	}
-	return lock().Error
-}
-
-// appendLine writes a line. The balance is only ever changed relative to itself, in one statement that also
-// gives the line its number (contract §5, F5). Only a clawback may leave a debt. An order's lock, if the
-// caller has one, comes before the wallet's.
+// appendLine writes a line. The balance changes relative to itself, in one statement that also gives the line its
+// number (contract §5, F5). An order's lock, if the caller has one, comes before the wallet's.
 func appendLine(tx *gorm.DB, line *Transaction) (err error) {
 	if line.ID, err = database.NewID(); err != nil {
 		return err
@@ -89,8 +65,8 @@ func appendLine(tx *gorm.DB, line *Transaction) (err error) {
 			RETURNING user_id, balance, seq`, line.UserID, line.Amount).Take(&w).Error
 	} else {
 		err = tx.Raw(`UPDATE wallets SET balance = balance + ?, seq = seq + 1
-			WHERE user_id = ? AND (balance + ? >= 0 OR ? = 'CHARGE_CANCEL')
-			RETURNING user_id, balance, seq`, line.Amount, line.UserID, line.Amount, line.Kind).Take(&w).Error
+			WHERE user_id = ? AND (balance + ? >= 0 OR ?)
+			RETURNING user_id, balance, seq`, line.Amount, line.UserID, line.Amount, line.Kind.mayLeaveDebt()).Take(&w).Error
 	}
 	if err != nil {
 		return fmt.Errorf("move the balance: %w", err)
@@ -102,7 +78,7 @@ func appendLine(tx *gorm.DB, line *Transaction) (err error) {
 	return nil
 }
 
-// debtRepaid is how much of a credit's points repays debt: what the balance was below zero before it.
+// debtRepaid returns how much of a credit's points repays debt: what the balance was below zero before the line.
 func (t Transaction) debtRepaid() int64 {
 	return min(t.Amount, max(0, t.Amount-t.BalanceAfter))
 }

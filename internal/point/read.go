@@ -3,7 +3,9 @@ package point
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -28,24 +30,6 @@ type (
 	LotEdge = page.Edge[Lot]
 )
 
-// Wallet is what userID has at this moment: expired points count as gone, also before their EXPIRE line is
-// written. It is empty until the first line.
-func (s *Service) Wallet(ctx context.Context, userID string) (Wallet, error) {
-	if err := apierror.CheckUserID(userID); err != nil {
-		return Wallet{}, err
-	}
-	w, now := Wallet{UserID: userID}, s.CurrentTime()
-	err := s.db.WithContext(ctx).Raw(`SELECT w.user_id, w.seq,
-			w.balance - COALESCE(SUM(CASE WHEN l.expires_at <= ? AND l.held = 0 THEN l.remaining ELSE 0 END), 0) AS balance,
-			COALESCE(SUM(CASE WHEN l.expires_at > ? THEN l.remaining - l.held ELSE 0 END), 0) AS spendable
-		FROM wallets w LEFT JOIN point_lots l ON l.user_id = w.user_id AND l.remaining > 0
-		WHERE w.user_id = ? GROUP BY w.user_id, w.balance, w.seq`, now, now, userID).Scan(&w).Error
-	if err != nil {
-		return Wallet{}, fmt.Errorf("read wallet: %w", err)
-	}
-	return w, nil
-}
-
 // ExpiringLots are userID's lots that will expire within so many days from now, soonest first; at most 50.
 func (s *Service) ExpiringLots(ctx context.Context, userID string, days int) ([]Lot, error) {
 	if days < 1 || days > 3650 {
@@ -60,31 +44,33 @@ func (s *Service) ExpiringLots(ctx context.Context, userID string, days int) ([]
 	return found, nil
 }
 
-// Lots is a page of all of userID's lots, the newest first: where each point of the wallet came from.
+// Lots returns a page of all of userID's lots, the newest first: where each point of the wallet came from.
 func (s *Service) Lots(ctx context.Context, userID string, request page.Request) (LotConnection, error) {
-	q := gorm.G[Lot](s.db).Where("user_id = ?", userID).Order("id DESC")
+	// A range of one user, in the order of (user_id, id), leaves PostgreSQL only the index of just that. Told that the user
+	// equals userID, it may walk the newest lots of all users instead.
+	q := gorm.G[Lot](s.db).Where("user_id BETWEEN ? AND ?", userID, userID).Order("user_id DESC, id DESC")
 	if request.After != nil {
 		id := page.DecodeCursor(*request.After)
 		if apierror.CheckID("cursor", id) != nil {
-			return LotConnection{}, apierror.New(apierror.InvalidArgument, "after is not a cursor of this list.")
+			return LotConnection{}, apierror.Invalid("after", "after is not a cursor of this list.")
 		}
-		q = q.Where("id < ?", id)
+		q = q.Where("(user_id, id) < (?, ?)", userID, id)
 	}
 	return page.Read(ctx, q, request, func(l Lot) string { return l.ID })
 }
 
 // LotUses are what lines took from a lot or gave back to it, in their order; at most 50.
 func (s *Service) LotUses(ctx context.Context, lot Lot) ([]LotUse, error) {
-	return s.uses(ctx, "lot_id = ?", lot.ID)
+	return s.uses(ctx, "lot_id = ?", lot.ID, usesOfLotOrder)
 }
 
 // TransactionUses are the lots that a line took from or gave back to; at most 50.
 func (s *Service) TransactionUses(ctx context.Context, line Transaction) ([]LotUse, error) {
-	return s.uses(ctx, "transaction_id = ?", line.ID)
+	return s.uses(ctx, "transaction_id = ?", line.ID, usesOfLineOrder)
 }
 
-func (s *Service) uses(ctx context.Context, where, id string) ([]LotUse, error) {
-	uses, err := gorm.G[LotUse](s.db).Where(where, id).Order("transaction_id, reason, lot_id").Limit(maxList).Find(ctx)
+func (s *Service) uses(ctx context.Context, where, id, order string) ([]LotUse, error) {
+	uses, err := gorm.G[LotUse](s.db).Where(where, id).Order(order).Limit(maxList).Find(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read lot uses: %w", err)
 	}
@@ -110,23 +96,38 @@ func (s *Service) Transaction(ctx context.Context, userID, id string) (Transacti
 }
 
 // maxKinds is how many kinds of lines there are: nobody needs to name more, and each is a parameter of the statement.
-const maxKinds = 7
+const maxKinds = 10
 
 // Transactions is a page of userID's ledger, newest line first; of the given kinds only, if there are any.
 func (s *Service) Transactions(ctx context.Context, userID string, request page.Request, kinds []Kind) (TransactionConnection, error) {
 	if len(kinds) > maxKinds {
-		return TransactionConnection{}, apierror.New(apierror.InvalidArgument, "kinds are at most %d.", maxKinds)
+		return TransactionConnection{}, apierror.Invalid("kinds", "kinds are at most %d.", maxKinds)
 	}
 	q := gorm.G[Transaction](s.db).Where("user_id = ?", userID).Order("seq DESC")
+	before := int64(math.MaxInt64)
 	if request.After != nil {
 		seq, err := strconv.ParseInt(page.DecodeCursor(*request.After), 10, 64)
 		if err != nil {
 			return TransactionConnection{}, apierror.New(apierror.InvalidArgument, "after is not a cursor of this list.")
 		}
+		before = seq
 		q = q.Where("seq < ?", seq)
 	}
 	if len(kinds) > 0 {
-		q = q.Where("kind IN ?", kinds)
+		q = q.Where("id IN (?)", s.newestOfKinds(userID, kinds, before, request.First+1))
 	}
 	return page.Read(ctx, q, request, func(t Transaction) string { return strconv.FormatInt(t.Seq, 10) })
+}
+
+// newestOfKinds is a query for the ids of the newest lines of each kind. One condition for all kinds would read a long
+// history to its end to find the lines of a rare one.
+func (s *Service) newestOfKinds(userID string, kinds []Kind, before int64, limit int) *gorm.DB {
+	var queries []string
+	var parameters []any
+	for _, kind := range kinds {
+		queries = append(queries, `SELECT id FROM (SELECT id FROM point_transactions
+			WHERE user_id = ? AND kind = ? AND seq < ? ORDER BY seq DESC LIMIT ?) newest`)
+		parameters = append(parameters, userID, kind, before, limit)
+	}
+	return s.db.Raw(strings.Join(queries, " UNION ALL "), parameters...)
 }

@@ -1,12 +1,10 @@
-// Package point sells points (포인트) and keeps their books.
+// Package point keeps the ledger of points (포인트): wallets, lines and lots.
 //
-// A person opens a charge order (충전 주문) for a product, pays at the gateway, and the payment becomes
-// points exactly once, whoever reports it: the browser with Charge; the webhook, the mobile redirect,
-// the sweep, the operator and the command line with Sync. All of them ask the gateway what was really
-// paid and merge the answer into the books with one function, apply, in charge.go. Start there.
+// A wallet has a balance and immutable lines. Each credit makes a lot, whose points expire together; each debit takes
+// from lots, the soonest expiry first, and lot_uses says which line took what from which lot. Every writer locks the
+// wallet first (LockWallet), so the lots of a wallet change one line at a time.
 //
-// Points and won are whole numbers, one point is one won, and all times are UTC with microseconds from
-// the one clock Service.Now.
+// Points are whole numbers and one point is one won. Times are UTC with microseconds, from Service.Now.
 package point
 
 import (
@@ -21,9 +19,11 @@ type Service struct {
 	Lifetimes Lifetimes
 	// Now is the server's one clock; time.Now when nil.
 	Now func() time.Time
+	// DatabaseClock is the second clock that is asked before points expire; the database's when nil.
+	DatabaseClock func(tx *gorm.DB) (time.Time, error)
 }
 
-// NewLedger returns the ledger in db.
+// New returns the ledger in db.
 func New(db *gorm.DB) *Service { return &Service{db: db} }
 
 // CurrentTime returns the moment that is written: UTC, with the microseconds that both databases can keep.

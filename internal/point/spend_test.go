@@ -1,7 +1,6 @@
 package point_test
 
 import (
-	"errors"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -16,7 +15,7 @@ import (
 func TestSpendTakesTheSoonestExpiryFirst(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		w.Lifetimes = point.Lifetimes{Paid: 10 * domaintest.Day, Bonus: 20 * domaintest.Day}
+		w.Lifetimes = point.Lifetimes{Paid: point.Days(10), Bonus: point.Days(20)}
 		credited := w.Charged()
 		line := w.MustSpend(5100, "order-1")
 		w.wantUses(line, map[string]int64{w.LotWhere("transaction_id = ?", credited.ID).ID + " USE": 5000, w.BonusLot(credited).ID + " USE": 100})
@@ -28,7 +27,7 @@ func TestSpendTakesBonusBeforePaidAtTheSameExpiry(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		w.StopClock()
-		w.Lifetimes = point.Lifetimes{Paid: 10 * domaintest.Day, Bonus: 10 * domaintest.Day}
+		w.Lifetimes = point.Lifetimes{Paid: point.Days(10), Bonus: point.Days(10)}
 		credited := w.Charged()
 		line := w.MustSpend(600, "order-1")
 		w.wantUses(line, map[string]int64{w.BonusLot(credited).ID + " USE": 500, w.LotWhere("transaction_id = ?", credited.ID).ID + " USE": 100})
@@ -52,8 +51,8 @@ func TestSpendIsAllOrNothing(t *testing.T) {
 		w.Charged()
 		_, err := w.Spend(w.Context(), point.SpendInput{UserID: "minji", Amount: domaintest.Full + 1, Reference: "order-1", Actor: domaintest.Minji()})
 		w.WantCode(err, apierror.InsufficientPoints)
-		if refusal, _ := errors.AsType[*apierror.Error](err); refusal.Balance == nil || *refusal.Balance != domaintest.Full {
-			w.Fatalf("the refusal names %v points, want %d", refusal.Balance, domaintest.Full)
+		if n, ok := apierror.Param[int64](err, apierror.ParamBalance); !ok || n != domaintest.Full {
+			w.Fatalf("the refusal names %d points, want %d", n, domaintest.Full)
 		}
 		w.WantHistory("CHARGE 5000", "BONUS 500")
 		w.MustSpend(domaintest.Full, "order-1") // all of it, by the same reference: nothing was written
@@ -183,7 +182,7 @@ func TestSpendOfExpiredPointsIsRefusedBeforeTheJobRan(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		clock := w.StopClock()
-		w.Lifetimes = point.Lifetimes{Bonus: 10 * domaintest.Day}
+		w.Lifetimes = point.Lifetimes{Bonus: point.Days(10)}
 		w.Charged()
 		clock.Pass(10*domaintest.Day - time.Microsecond)
 		w.MustSpend(100, "order-1")

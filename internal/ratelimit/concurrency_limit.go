@@ -22,6 +22,12 @@ type ConcurrencyLimit struct {
 // caller must call release when the call has ended. Calls are counted by user and address as in
 // Limit.Take.
 func (l *ConcurrencyLimit) Acquire(user string, address netip.Addr) (release func(), ok bool) {
+	return l.AcquireN(user, address, 1)
+}
+
+// AcquireN lets a call begin that is as dear as n calls. One that is dearer than the limit begins
+// when nothing else is under way.
+func (l *ConcurrencyLimit) AcquireN(user string, address netip.Addr, n int) (release func(), ok bool) {
 	if l == nil {
 		return func() {}, true
 	}
@@ -29,18 +35,18 @@ func (l *ConcurrencyLimit) Acquire(user string, address netip.Addr) (release fun
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, limit := range limits {
-		if l.underWay[key] >= limit {
+		if underWay := l.underWay[key]; underWay > 0 && underWay+n > limit {
 			return nil, false
 		}
 	}
 	if l.underWay == nil {
 		l.underWay = map[any]int{}
 	}
-	l.addUnderWay(limits, 1)
+	l.addUnderWay(limits, n)
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.addUnderWay(limits, -1)
+		l.addUnderWay(limits, -n)
 	}, true
 }
 

@@ -45,3 +45,26 @@ func TestConcurrencyLimitCountsUsersAndAddresses(t *testing.T) {
 		})
 	}
 }
+
+func TestConcurrencyLimitCountsWhatCallsCost(t *testing.T) {
+	t.Parallel()
+	here := netip.MustParseAddr("203.0.113.5")
+	limit := &ratelimit.ConcurrencyLimit{User: 10, Address: 100}
+	release, ok := limit.AcquireN("minji", here, 25)
+	if !ok {
+		t.Fatal("a call that is dearer than the limit never begins")
+	}
+	if _, ok := limit.Acquire("minji", here); ok {
+		t.Error("a call began beside one that is dearer than the limit")
+	}
+	release()
+	if _, ok := limit.AcquireN("minji", here, 6); !ok {
+		t.Error("refused after release")
+	}
+	if _, ok := limit.AcquireN("minji", here, 5); ok {
+		t.Error("11 are under way")
+	}
+	if _, ok := limit.AcquireN("minji", here, 4); !ok {
+		t.Error("10 are not allowed")
+	}
+}

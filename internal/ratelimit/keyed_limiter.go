@@ -35,23 +35,44 @@ func NewKeyedLimiter[K comparable](limit rate.Limit, burst int) *KeyedLimiter[K]
 
 // Take takes a token from the key's bucket and returns 0. If the bucket is empty, Take takes
 // nothing and returns how long it is until there is a token.
-func (l *KeyedLimiter[K]) Take(key K) (wait time.Duration) {
+func (l *KeyedLimiter[K]) Take(key K) (wait time.Duration) { return l.TakeN(key, 1) }
+
+// TakeN takes n tokens from the key's bucket and returns 0. If the bucket has fewer, TakeN takes
+// nothing and returns how long it is until there are enough. More than half of what a bucket holds
+// may be taken from one that is half full, which owes the rest: every n is affordable, also after a
+// few other calls, and none is cheaper than it says.
+func (l *KeyedLimiter[K]) TakeN(key K, n int) (wait time.Duration) {
+	l.update(key, func(b *bucket[K], now time.Time) {
+		first := min(n, max(1, l.burst/2))
+		tokens := b.ReserveN(now, first)
+		if wait = tokens.DelayFrom(now); wait > 0 {
+			tokens.CancelAt(now)
+			return
+		}
+		b.owe(now, n-first)
+	})
+	return wait
+}
+
+// Debit takes n tokens from the key's bucket, which owes those that it does not have.
+func (l *KeyedLimiter[K]) Debit(key K, n int) {
+	l.update(key, func(b *bucket[K], now time.Time) { b.owe(now, n) })
+}
+
+// update changes the key's bucket.
+func (l *KeyedLimiter[K]) update(key K, change func(*bucket[K], time.Time)) {
 	if l == nil || l.limit == rate.Inf {
-		return 0
+		return
 	}
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucketOf(key)
-	token := b.ReserveN(now, 1)
-	if wait = token.DelayFrom(now); wait > 0 {
-		token.CancelAt(now)
-	}
+	change(b, now)
 	missing := float64(l.burst) - b.TokensAt(now)
 	b.fullAt = now.Add(time.Duration(missing / float64(l.limit) * float64(time.Second)))
 	heap.Fix(&l.queue, b.index)
 	l.evict(now)
-	return wait
 }
 
 // bucketOf returns the key's bucket. A new key gets a full one.
@@ -82,6 +103,15 @@ type bucket[K comparable] struct {
 	key    K
 	fullAt time.Time // if no more tokens are taken
 	index  int       // in the queue
+}
+
+// owe takes n tokens, also those that the bucket has not gained yet.
+func (b *bucket[K]) owe(now time.Time, n int) {
+	for n > 0 { // the library takes no more at a time than a bucket holds
+		part := min(n, b.Burst())
+		b.ReserveN(now, part)
+		n -= part
+	}
 }
 
 // bucketQueue implements heap.Interface.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"pointcharge/internal/longtest"
 )
 
 // size returns the number of buckets.
@@ -69,12 +71,11 @@ func TestFullBucketsAreDeleted(t *testing.T) {
 	})
 }
 
+// TestAMillionKeysAreBoundedAndChangeNothingForOtherKeys takes three times as many keys as are kept,
+// and a million with LONG=1.
 func TestAMillionKeysAreBoundedAndChangeNothingForOtherKeys(t *testing.T) {
 	t.Parallel()
-	keys := 1_000_000
-	if testing.Short() {
-		keys = 3 * maxKeys
-	}
+	keys := longtest.Size(3*maxKeys, 1_000_000)
 	synctest.Test(t, func(t *testing.T) {
 		l := NewKeyedLimiter[int](1, 5)
 		const greedy, victim = -1, -2
@@ -117,4 +118,31 @@ func TestConcurrentCallsGetNoMoreThanTheBurst(t *testing.T) {
 	if allowed.Load() != 50 {
 		t.Errorf("%d calls were allowed, want 50", allowed.Load())
 	}
+}
+
+func TestDearCallsTakeWhatTheyCost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := NewKeyedLimiter[string](2, 10)
+		want := func(n int, wait time.Duration) {
+			t.Helper()
+			if got := l.TakeN("minji", n); got != wait {
+				t.Errorf("%d tokens: wait %s, want %s", n, got, wait)
+			}
+		}
+		want(4, 0)
+		want(4, 0)
+		want(4, time.Second) // two are missing, and none is taken
+		want(2, 0)
+		advance(2500 * time.Millisecond)
+		want(20, 0) // a bucket that is half full owes fifteen
+		want(1, 8*time.Second)
+		want(25, 10*time.Second)
+		advance(8 * time.Second)
+		want(1, 0)
+		l.Debit("junho", 31)
+		if got := l.Take("junho"); got != 11*time.Second {
+			t.Errorf("after a debit of 31 junho waits %s", got)
+		}
+	})
 }

@@ -40,16 +40,36 @@ func NewLimit(user, address Rate) *Limit {
 // a user (the empty string) is counted by its address only. A call without an address, or a user's
 // call from a Shared address, is counted by its user only. IPv6 is counted by networks of 64 bits.
 func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
+	return l.TakeN(user, address, 1)
+}
+
+// TakeN counts a call that is as dear as n calls. The user comes first: what a user is refused must
+// not use up what others at the same address have.
+func (l *Limit) TakeN(user string, address netip.Addr, n int) (wait time.Duration) {
 	if l == nil {
 		return 0
 	}
-	if countsAddress(user, address, l.Shared) {
-		wait = l.addresses.Take(networkOf(address))
+	if user != "" {
+		wait = l.users.TakeN(user, n)
 	}
-	if wait == 0 && user != "" {
-		wait = l.users.Take(user)
+	if wait == 0 && countsAddress(user, address, l.Shared) {
+		wait = l.addresses.TakeN(networkOf(address), n)
 	}
 	return wait
+}
+
+// Debit counts n calls that were made already, whether or not they exceed the limit. The next calls
+// wait for them.
+func (l *Limit) Debit(user string, address netip.Addr, n int) {
+	if l == nil {
+		return
+	}
+	if user != "" {
+		l.users.Debit(user, n)
+	}
+	if countsAddress(user, address, l.Shared) {
+		l.addresses.Debit(networkOf(address), n)
+	}
 }
 
 // countsAddress reports whether a call is counted by its address.

@@ -60,3 +60,18 @@ func TestLimitCountsUsersAndAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusedUserTakesNothingFromTheAddress(t *testing.T) {
+	t.Parallel()
+	here := netip.MustParseAddr("192.0.2.1")
+	limit := NewLimit(Rate{Limit: rate.Every(time.Hour), Burst: 5}, Rate{Limit: rate.Every(time.Hour), Burst: 10})
+	for range 50 {
+		limit.TakeN("minji", here, 5)
+	}
+	if limit.TakeN("junho", here, 5) != 0 {
+		t.Error("minji's refused calls used up junho's")
+	}
+	if limit.Take("seoyeon", here) == 0 {
+		t.Error("the address has more calls than its limit")
+	}
+}

@@ -31,11 +31,12 @@ func (l *SampledLog) Allow() (leftOut int64, ok bool) {
 }
 
 // Sample returns log with the attribute left_out, or a logger that discards everything if too many
-// lines were written lately. The logger is for exactly one line.
+// lines were written lately. The logger is for exactly one line, whose texts are cleaned (Clean);
+// what log has been given by With is not.
 func (l *SampledLog) Sample(log *slog.Logger) *slog.Logger {
 	leftOut, ok := l.Allow()
 	if !ok {
 		return slog.New(slog.DiscardHandler)
 	}
-	return log.With("left_out", leftOut)
+	return slog.New(cleanHandler{log.Handler()}).With("left_out", leftOut)
 }

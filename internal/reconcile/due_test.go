@@ -44,7 +44,7 @@ func TestTheNextReconciliationOverlapsTheLast(t *testing.T) {
 	})
 }
 
-// TestOnceADayAReconciliationGoesFarBack, and the run after one that failed does so again.
+// TestOnceADayAReconciliationGoesFarBack: when such a run fails, a short one comes before the next.
 func TestOnceADayAReconciliationGoesFarBack(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -62,6 +62,7 @@ func TestOnceADayAReconciliationGoesFarBack(t *testing.T) {
 		_, err := w.ReconcileDue(w.Context())
 		w.WantCode(err, apierror.GatewayUnavailable)
 		f.Say(f.Sandbox.ServeHTTP)
+		w.due(time.Hour + time.Minute)
 		w.due(90 * domaintest.Day)
 	})
 }
@@ -90,7 +91,7 @@ func TestAFailedReconciliationMovesNoWatermark(t *testing.T) {
 		w.WantCode(err, apierror.GatewayUnavailable)
 		f.Say(f.Sandbox.ServeHTTP)
 		clock.Pass(10 * time.Hour)
-		w.Must(w.DB.Exec(`INSERT INTO reconciliations SELECT 'died', scheduled, from_at, ?, started_at, NULL, 0, 0, 0, 0, '', ''
+		w.Must(w.DB.Exec(`INSERT INTO reconciliations SELECT 'died', scheduled, from_at, ?, started_at, NULL, 0, 0, 0, 0, '', '', 0, 0
 			FROM reconciliations WHERE error <> ''`, clock.Now()).Error)
 		w.due(21 * time.Hour)
 	})
@@ -141,25 +142,33 @@ func TestACancellationBeforeAWatermarkFromTheFutureIsSeen(t *testing.T) {
 	})
 }
 
-// TestTheDatabaseItselfRefusesAReconciliationThatCannotBe breaks each constraint of 00004_reconcile.sql.
+// TestTheDatabaseItselfRefusesAReconciliationThatCannotBe breaks each constraint of their tables.
 func TestTheDatabaseItselfRefusesAReconciliationThatCannotBe(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
-		w.Charged()
-		w.Pay(w.OpenOrder("minji"))
+		wrong, _ := w.Mispaid()
 		w.reconcile()
+		_, err := w.IgnoreDiscrepancy(w.Context(), domaintest.Sora(), wrong, "고객 문의")
+		w.Must(err)
 		for name, sql := range map[string]string{
-			"an empty period":            "UPDATE reconciliations SET to_at = from_at",
-			"fewer than none listed":     "UPDATE reconciliations SET listed = -1",
-			"fewer than none compared":   "UPDATE reconciliations SET compared = -1",
-			"fewer than none healed":     "UPDATE reconciliations SET healed = -1",
-			"fewer than none different":  "UPDATE reconciliations SET differences = -1",
-			"a failure that goes on":     "UPDATE reconciliations SET error = 'x', finished_at = NULL",
-			"a run twice":                "INSERT INTO reconciliations SELECT * FROM reconciliations",
-			"a difference twice":         "INSERT INTO reconciliation_differences SELECT * FROM reconciliation_differences",
-			"a difference of no run":     "UPDATE reconciliation_differences SET reconciliation_id = 'none'",
-			"a difference of some kind":  "UPDATE reconciliation_differences SET kind = 'FUN'",
-			"a difference before others": "UPDATE reconciliation_differences SET position = 0",
+			"an empty period":             "UPDATE reconciliations SET to_at = from_at",
+			"fewer than none listed":      "UPDATE reconciliations SET listed = -1",
+			"fewer than none compared":    "UPDATE reconciliations SET compared = -1",
+			"fewer than none repaired":    "UPDATE reconciliations SET healed = -1",
+			"fewer than none different":   "UPDATE reconciliations SET differences = -1",
+			"a failure that goes on":      "UPDATE reconciliations SET error = 'x', finished_at = NULL",
+			"a run twice":                 "INSERT INTO reconciliations SELECT * FROM reconciliations",
+			"fewer than none foreign":     "UPDATE reconciliations SET foreign_listed = -1",
+			"fewer than none of a mode":   "UPDATE reconciliations SET other_mode = -1",
+			"a discrepancy twice":         "INSERT INTO discrepancies SELECT * FROM discrepancies",
+			"two of one payment":          "INSERT INTO discrepancies SELECT 'x', imp_uid, merchant_uid, kind, ours, theirs, 'OPEN', has_problem, last_run_id, first_seen, last_seen, checks, check_at, NULL FROM discrepancies",
+			"a discrepancy of some kind":  "UPDATE discrepancies SET kind = 'FUN'",
+			"a discrepancy of no state":   "UPDATE discrepancies SET state = 'DONE'",
+			"an open one that is closed":  "UPDATE discrepancies SET state = 'OPEN'",
+			"a closed one without a time": "UPDATE discrepancies SET closed_at = NULL",
+			"a look-up less than one":     "UPDATE discrepancies SET checks = 0",
+			"a decision that changes":     "UPDATE discrepancy_decisions SET reason = 'x'",
+			"a decision that is lost":     "DELETE FROM discrepancy_decisions",
 		} {
 			if err := w.QuietDB().Exec(sql).Error; err == nil {
 				w.Errorf("%s was accepted", name)
@@ -168,20 +177,21 @@ func TestTheDatabaseItselfRefusesAReconciliationThatCannotBe(t *testing.T) {
 	})
 }
 
-// TestReconcileReportsAPaymentForNoOrderOfOursOnce: another system of the merchant's may have thousands. It stays on the
-// list of problems, and what changes about it is looked up.
-func TestReconcileReportsAPaymentForNoOrderOfOursOnce(t *testing.T) {
+// TestReconcileCountsForeignPayments: another system of the merchant's may have thousands. One that a notice brought into
+// our books is looked up when it changes.
+func TestReconcileCountsForeignPayments(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		strange := w.Sandbox.Put(sandbox.Payment{MerchantUID: "strange", Amount: "5000", Sandbox: true}).ImpUID
-		w.wantDifferences(w.reconcile(), "MISSING_HERE "+strange)
 		run := w.reconcile()
-		w.wantDifferences(run)
-		if n := w.lookups(); n != 1 || run.Note != "1 payments for no order of ours were reported before." {
-			w.Errorf("%d look-ups, want 1; note %q", n, run.Note)
+		w.wantDiscrepancies(run)
+		if w.lookups() != 0 || run.Foreign != 1 || run.Listed != 1 || run.Compared != 0 {
+			w.Errorf("%d look-ups; %+v", w.lookups(), run)
 		}
-		if n, err := w.ProblemCount(w.Context()); n != 1 || err != nil {
-			w.Errorf("%d problems, %v", n, err)
+		w.MustSync(strange)
+		w.wantDiscrepancies(w.reconcile())
+		if w.lookups() != 1 {
+			w.Errorf("%d look-ups, want that of the notice", w.lookups())
 		}
 		w.Must(w.Sandbox.Cancel(strange, "1000"))
 		w.reconcile()
@@ -211,7 +221,7 @@ func TestReconcileMarksNothingThatWasSyncedMeanwhile(t *testing.T) {
 			rw.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(rw, `{"code":1,"response":null}`)
 		})
-		w.wantDifferences(w.reconcile(), "MISSING_AT_GATEWAY "+*credited.ImpUID)
+		w.wantDiscrepancies(w.reconcile(), "MISSING_AT_GATEWAY "+*credited.ImpUID)
 		w.WantProblem(*credited.ImpUID, charge.NoProblem)
 	})
 }

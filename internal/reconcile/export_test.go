@@ -9,3 +9,10 @@ func Periods(from, to, now time.Time) (cut [][2]time.Time) {
 	}
 	return cut
 }
+
+// The parts of statements that a test explains.
+const (
+	SelectDue         = selectDue
+	IsCurrent         = isCurrent
+	IsOnOperatorsList = isOnOperatorsList
+)

@@ -6,7 +6,7 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// splitListing cut the period in two.
+// splitListing cuts the period in two.
 func splitListing(l charge.Listing) (first, second charge.Listing) {
 	first, second = l, l
 	first.To = l.From.Add(l.To.Sub(l.From) / 2).Truncate(time.Second)

@@ -7,14 +7,15 @@ import (
 	"pointcharge/internal/domaintest"
 )
 
-// TestAnAcceptedPaymentIsNoDifference: an operator has made the books agree by hand.
-func TestAnAcceptedPaymentIsNoDifference(t *testing.T) {
+// TestAnAcceptedPaymentIsNoDiscrepancy: an operator has made the books agree by hand.
+func TestAnAcceptedPaymentIsNoDiscrepancy(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
 		wrong, _ := w.Mispaid()
-		w.wantDifferences(w.reconcile(), "AMOUNT "+wrong)
+		w.wantDiscrepancies(w.reconcile(), "AMOUNT "+wrong)
 		w.MustResolve(domaintest.Decision(wrong, charge.Accept))
-		w.wantDifferences(w.reconcile())
+		w.wantDiscrepancies(w.reconcile(), "AMOUNT "+wrong+" repaired") // it is closed
+		w.wantDiscrepancies(w.reconcile())
 	})
 }
 
@@ -26,10 +27,10 @@ func TestReconcileFindsASecondDepositThatNobodyToldUsOf(t *testing.T) {
 		w.Must(w.Sandbox.Deposit(impUID, "5000"))
 		_, err := w.Charge(w.Context(), "minji", impUID)
 		w.Must(err)
-		w.wantDifferences(w.reconcile())
+		w.wantDiscrepancies(w.reconcile())
 		w.Must(w.Sandbox.ForceDeposit(impUID, "5000"))
 		for range 2 { // found by the first, and no less a difference for the second
-			w.wantDifferences(w.reconcile(), "AMOUNT "+impUID)
+			w.wantDiscrepancies(w.reconcile(), "AMOUNT "+impUID)
 			w.WantProblem(impUID, charge.WrongDeposit)
 		}
 		w.WantBalance("minji", domaintest.Full)

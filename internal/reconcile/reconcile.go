@@ -1,11 +1,9 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 
@@ -25,9 +23,11 @@ type Run struct {
 	StartedAt     time.Time
 	FinishedAt    *time.Time // nil while it runs, and for ever if its process died
 	Listed        int64      // payments in the gateway's lists, each counted once
-	Compared      int64      // payments, theirs and ours; not those of the other mode
-	Repaired      int64      `gorm:"column:healed"`      // that differed and agree now
-	Discrepancies int64      `gorm:"column:differences"` // that differ still
+	Compared      int64      // payments of ours, theirs and ours; not those of the other mode
+	Repaired      int64      `gorm:"column:healed"`         // that differed and agree now
+	Discrepancies int64      `gorm:"column:differences"`    // that differ still, of those that were looked up
+	Foreign       int64      `gorm:"column:foreign_listed"` // listed payments for no order of ours
+	OtherMode     int64      // listed payments of the other mode for orders of ours
 	Note          string     // what the operator should know of the run
 	Error         string     // why it failed; empty if it did not
 }
@@ -35,73 +35,92 @@ type Run struct {
 // TableName is the table's name in SQL.
 func (Run) TableName() string { return "reconciliations" }
 
-// Schedule says how ReconcileDue picks its period. The zero value means the defaults.
-type Schedule struct {
-	// Overlap is how far a run goes back behind the end of the last one, for what the gateway learnt late; 1 hour.
-	Overlap time.Duration
-	// LookBack is how far the first run goes back, and then one each day, for what no list shows as new: a payment that
-	// was cancelled in part and is still called paid (contract §0.3), a second deposit; 90 days.
-	LookBack time.Duration
-}
-
 // Reconcile (대조) compares what the gateway says was paid or cancelled between from and to with our books, in both
-// directions, and syncs what differs: the lists only raise doubts, a look-up decides. What differs still is kept with
-// the run for the operator; so is what was healed. A time to in the future means now. Runs may overlap each other.
+// directions, and syncs what differs: the lists only name candidates, a look-up decides. What differs still is kept as a
+// Discrepancy for the operator; so is what was repaired. A time to in the future means now. Runs may overlap each other.
 //
 // It refuses with InvalidArgument when from is not before to. When the gateway or the database fails, the run is kept
-// with what it found and its Error, which is returned too; what it healed until then stays healed.
+// with what it found and its Error, which is returned too; what it repaired until then stays repaired.
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Run, error) {
-	return s.execute(ctx, Run{FromAt: from, ToAt: to}, nil)
+	return s.execute(ctx, Run{FromAt: from, ToAt: to})
 }
 
 // ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now; once
-// a day it goes back by Reconciling.LookBack at least. What
-// that run and those since could not heal is looked up again, however old it is, on the list of problems or not.
+// a day it goes back by Reconciling.LookBack at least. After the comparison it looks up known discrepancies that are due,
+// however old they are, within bounds, and deletes runs that are older than Reconciling.Retention.
 func (s *Service) ReconcileDue(ctx context.Context) (Run, error) {
 	run := Run{Scheduled: true, ToAt: s.points.CurrentTime()}
 	voided, err := s.voidFutureRuns(ctx)
 	if err != nil {
 		return Run{}, err
 	}
-	long := run.ToAt.Add(-cmp.Or(s.Reconciling.LookBack, 90*day))
-	lastLong, err := s.readWatermark(ctx, long)
-	if err != nil {
+	if run.FromAt, err = s.beginOfPeriod(ctx, run.ToAt); err != nil {
 		return Run{}, err
-	}
-	last, err := s.readWatermark(ctx, run.ToAt)
-	if err != nil {
-		return Run{}, err
-	}
-	doubts, err := s.readCandidates(ctx, last)
-	if err != nil {
-		return Run{}, err
-	}
-	run.FromAt = last.Add(-cmp.Or(s.Reconciling.Overlap, time.Hour))
-	if last.IsZero() || long.Before(run.FromAt) && lastLong.Before(run.ToAt.Add(-day)) {
-		run.FromAt = long
 	}
 	if voided > 0 {
 		run.addNote("%d runs before it ended in the future and do not count.", voided)
 	}
-	return s.execute(ctx, run, doubts)
+	run, err = s.execute(ctx, run)
+	if ctx.Err() == nil {
+		err = errors.Join(err, s.deleteOld(ctx))
+	}
+	return run, err
 }
 
-// readWatermark is where the last scheduled run ended that succeeded and went back to from, if one did.
-func (s *Service) readWatermark(ctx context.Context, from time.Time) (time.Time, error) {
+// beginOfPeriod returns where the period of a scheduled run until now begins.
+func (s *Service) beginOfPeriod(ctx context.Context, now time.Time) (time.Time, error) {
+	long := now.Add(-s.Reconciling.lookBack())
+	lastLong, err := s.readLastRun(ctx, long)
+	if err != nil {
+		return time.Time{}, err
+	}
+	last, err := s.readLastRun(ctx, now)
+	if err != nil {
+		return time.Time{}, err
+	}
+	failedLong, err := s.lastLongFailed(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	short := last.ToAt.Add(-s.Reconciling.overlap())
+	isLongDue := long.Before(short) && lastLong.ToAt.Before(now.Add(-day))
+	if last.ID == "" || isLongDue && !failedLong {
+		return long, nil
+	}
+	return short, nil
+}
+
+// lastLongFailed tells whether the newest scheduled run went far back and failed. Then a short one comes first: a long
+// one that never reaches its end must not keep new payments from being compared.
+func (s *Service) lastLongFailed(ctx context.Context) (bool, error) {
+	found, err := gorm.G[Run](s.db).Where("scheduled").Order("id DESC").Limit(1).Find(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read the newest reconciliation: %w", err)
+	}
+	if len(found) == 0 {
+		return false, nil
+	}
+	run := found[0]
+	return (run.Error != "" || run.FinishedAt == nil) && run.ToAt.Sub(run.FromAt) >= s.Reconciling.lookBack()-time.Second, nil
+}
+
+// readLastRun returns the last scheduled run that succeeded and went back to from; a zero one if there is none. Its end
+// is the watermark of the next run.
+func (s *Service) readLastRun(ctx context.Context, from time.Time) (Run, error) {
 	found, err := gorm.G[Run](s.db).
 		Where("scheduled AND finished_at IS NOT NULL AND error = '' AND to_at <= ? AND from_at <= ?", s.points.CurrentTime(), from).
 		Order("to_at DESC").Limit(1).Find(ctx)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read the last reconciliation: %w", err)
+		return Run{}, fmt.Errorf("read the last reconciliation: %w", err)
 	}
 	if len(found) == 0 {
-		return time.Time{}, nil
+		return Run{}, nil
 	}
-	return found[0].ToAt, nil
+	return found[0], nil
 }
 
-// voidFutureRuns makes failures of the runs that ended in the future, and says how many there were. A clock that went wrong
-// made them: they say nothing of what was compared, and must not be believed once their time has come.
+// voidFutureRuns makes failures of the runs that ended in the future, and says how many there were. A clock that was
+// wrong made them: they say nothing of what was compared, and must not be believed once their time has come.
 func (s *Service) voidFutureRuns(ctx context.Context) (n int64, err error) {
 	err = database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		done := tx.Exec(`UPDATE reconciliations SET error = 'ended in the future'
@@ -115,7 +134,7 @@ func (s *Service) voidFutureRuns(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-func (s *Service) execute(ctx context.Context, run Run, doubts []string) (Run, error) {
+func (s *Service) execute(ctx context.Context, run Run) (Run, error) {
 	run.StartedAt = s.points.CurrentTime()
 	run.FromAt = run.FromAt.UTC().Truncate(time.Second)
 	run.ToAt = earlierOf(run.ToAt.UTC(), run.StartedAt).Truncate(time.Second)
@@ -130,8 +149,11 @@ func (s *Service) execute(ctx context.Context, run Run, doubts []string) (Run, e
 	if err := database.Transact(ctx, s.db, begin); err != nil {
 		return Run{}, fmt.Errorf("begin reconciliation: %w", err)
 	}
-	c := activeRun{Service: s, record: &run, seen: map[string]bool{}, reported: map[string]bool{}, unmatched: map[string]bool{}, candidates: doubts}
+	c := newActiveRun(s, &run)
 	err = c.compare(ctx)
+	if run.Scheduled && ctx.Err() == nil {
+		c.recheckOpen(ctx)
+	}
 	if len(c.broken) > 0 { // one payment must not stop the watermark
 		run.addNote("%d payments could not be looked into.", len(c.broken))
 	}
@@ -146,8 +168,8 @@ func (s *Service) finishRun(ctx context.Context, run *Run, failure error) error 
 	}
 	err := database.Transact(context.WithoutCancel(ctx), s.db, func(tx *gorm.DB) error {
 		return database.ExactlyOne(tx.Exec(`UPDATE reconciliations SET finished_at = ?, listed = ?, compared = ?, healed = ?,
-			differences = ?, note = ?, error = ? WHERE id = ?`, run.FinishedAt, run.Listed, run.Compared, run.Repaired,
-			run.Discrepancies, run.Note, run.Error, run.ID))
+			differences = ?, foreign_listed = ?, other_mode = ?, note = ?, error = ? WHERE id = ?`, run.FinishedAt, run.Listed,
+			run.Compared, run.Repaired, run.Discrepancies, run.Foreign, run.OtherMode, run.Note, run.Error, run.ID))
 	})
 	if err != nil {
 		return fmt.Errorf("keep reconciliation %s: %w", run.ID, err)
@@ -167,34 +189,14 @@ func describeError(err error) string {
 	return string(apierror.Internal)
 }
 
-// Runs are the newest runs, at most 50.
+// maxRuns is the longest list of runs.
+const maxRuns = 50
+
+// Runs returns the newest runs, at most 50.
 func (s *Service) Runs(ctx context.Context) ([]Run, error) {
-	runs, err := gorm.G[Run](s.db).Order("id DESC").Limit(maxReconciliations).Find(ctx)
+	runs, err := gorm.G[Run](s.db).Order("id DESC").Limit(maxRuns).Find(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read reconciliations: %w", err)
 	}
 	return runs, nil
-}
-
-// Discrepancies reads what the run found, the healed ones included, in the order in which it was found. There may be
-// many, so they come in batches; the last pair has the error that ended them, if one did.
-func (s *Service) Discrepancies(ctx context.Context, reconciliationID string) iter.Seq2[Discrepancy, error] {
-	return func(yield func(Discrepancy, error) bool) {
-		for last := int64(0); ; {
-			batch, err := gorm.G[Discrepancy](s.db).Where("reconciliation_id = ? AND position > ?", reconciliationID, last).
-				Order("position").Limit(batchSize).Find(ctx)
-			if err != nil {
-				yield(Discrepancy{}, fmt.Errorf("read differences: %w", err))
-				return
-			}
-			for _, d := range batch {
-				if last = d.Position; !yield(d, nil) {
-					return
-				}
-			}
-			if len(batch) < batchSize {
-				return
-			}
-		}
-	}
 }

@@ -30,11 +30,6 @@ func eachBehindFront(t *testing.T, test func(w *world, f *domaintest.Front)) {
 	domaintest.EachBehindFront(t, func(w *domaintest.World, f *domaintest.Front) { test(&world{w}, f) })
 }
 
-func newWorld(t *testing.T, db *gorm.DB, mode string) *world {
-	t.Helper()
-	return &world{domaintest.NewWorld(t, db, mode)}
-}
-
 func newWorldBehind(t *testing.T, db *gorm.DB, mode string, gateway *sandbox.Sandbox, front http.Handler) *world {
 	t.Helper()
 	return &world{domaintest.NewWorldBehind(t, db, mode, gateway, front)}

@@ -15,13 +15,13 @@ type cancelRequest struct {
 	ImpUID      string
 	MerchantUID string      // used only without an ImpUID
 	Amount      json.Number // empty or 0 is the whole rest
-	Checksum    json.Number // the rest as the caller believes it to be; empty is unchecked
+	Checksum    json.Number // the rest as the caller believes; empty is unchecked
 	Reason      string
 	Notify      bool // send the webhook
 }
 
-// postCancel answers POST /payments/cancel (contract §1.6). It sends no webhook unless
-// enable_webhook says so.
+// postCancel answers POST /payments/cancel (contract §1.6). Only enable_webhook makes the
+// cancellation send a webhook.
 func (s *Sandbox) postCancel(w http.ResponseWriter, r *http.Request) {
 	if c, ok := s.readCancellation(w, r); ok {
 		cancelled, err := s.cancelPayment(c)
@@ -29,15 +29,15 @@ func (s *Sandbox) postCancel(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postCancelPending is postCancel as some providers do it: the cancellation is accepted without a
-// trace in the answer, and happens later and with a webhook (contract §1.6), unless it has become
-// impossible.
+// postCancelPending imitates providers with slow cancellations: the cancellation is accepted
+// without a trace in the answer, and happens later and with a webhook (contract §1.6), unless the
+// cancellation has become impossible.
 func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 	c, ok := s.readCancellation(w, r)
 	if !ok {
 		return
 	}
-	accepted, found := s.store.get(s.impUIDToCancel(c))
+	accepted, found := s.store.findRecord(s.impUIDToCancel(c))
 	if !found {
 		s.answerCancel(w, nil, errNothingToCancel)
 		return
@@ -45,7 +45,7 @@ func (s *Sandbox) postCancelPending(w http.ResponseWriter, r *http.Request) {
 	_, err := c.amountToCancel(accepted.Payment)
 	if err == nil {
 		c.Notify = true
-		s.scheduler.schedule(pendingCancelDelay, func() {
+		s.scheduler.scheduleTask(pendingCancelDelay, func() {
 			if _, err := s.cancelPayment(c); err != nil {
 				s.log.Info("sandbox: cannot make the pending cancellation", "imp_uid", c.ImpUID, "err", err)
 			}
@@ -84,18 +84,18 @@ func (s *Sandbox) answerCancel(w http.ResponseWriter, r *record, err error) {
 
 func (s *Sandbox) cancelPayment(c cancelRequest) (*record, error) {
 	now := s.now().Unix()
-	cancelled, err := s.store.update(s.impUIDToCancel(c), now, func(r *record) error {
+	cancelled, err := s.store.updatePayment(s.impUIDToCancel(c), now, func(r *record) error {
 		amount, err := c.amountToCancel(r.Payment)
 		if err != nil {
 			return err
 		}
-		return r.addCancellation(newCancellation(amount.number(), c.Reason, now), amount)
+		return r.addCancellation(newCancellation(amount.toNumber(), c.Reason, now), amount)
 	})
 	if errors.Is(err, errPaymentNotFound) {
 		return nil, errNothingToCancel
 	}
 	if err == nil && c.Notify {
-		s.notify(cancelled)
+		s.notifyMerchant(cancelled)
 	}
 	return cancelled, err
 }
@@ -106,7 +106,7 @@ func (s *Sandbox) impUIDToCancel(c cancelRequest) string {
 	if c.ImpUID != "" {
 		return c.ImpUID
 	}
-	attempts := s.store.attempts(c.MerchantUID)
+	attempts := s.store.listAttempts(c.MerchantUID)
 	if i := slices.IndexFunc(attempts, func(r *record) bool { return r.PaidAt != 0 }); i >= 0 {
 		return attempts[i].ImpUID
 	}
@@ -145,8 +145,7 @@ func (c cancelRequest) amountToCancel(p Payment) (money, error) {
 	return amount, nil
 }
 
-// cancellableAmount returns the rest that can still be cancelled, which is more than 0, or a
-// refusal.
+// cancellableAmount returns the cancellable rest, more than 0, or a refusal.
 func (p Payment) cancellableAmount() (money, error) {
 	if p.Status != Paid && p.Status != Cancelled {
 		return 0, errNotPaid
@@ -173,7 +172,8 @@ func (r *record) addCancellation(c Cancellation, amount money) error {
 		return err
 	}
 	r.Status, r.CancelledAt, r.CancelReason = Cancelled, c.CancelledAt, Text(c.Reason)
-	r.CancelAmount = (before + amount).number()
-	r.CancelHistory = append(slices.Clip(r.CancelHistory), c) // a copy: readers hold the shorter history
+	r.CancelAmount = (before + amount).toNumber()
+	// A copy: readers hold the shorter history.
+	r.CancelHistory = append(slices.Clip(r.CancelHistory), c)
 	return nil
 }

@@ -16,12 +16,13 @@ import (
 //go:embed assets pages
 var files embed.FS
 
-// session (결제창) is one payment window: an order, and its outcome once the window has ended.
+// session (결제창) is one payment window: an order, and the outcome once the window has ended.
 type session struct {
 	id, impUID string
 	order      order
-	overlay    bool   // an iframe over the shop's page, not a page in its place
-	shopOrigin string // of the page that asked: it alone hears of the outcome and may frame the window
+	overlay    bool // an iframe over the shop's page, not a page in its place
+	// Of the page that asked: only this origin hears of the outcome and may frame the window.
+	shopOrigin string
 
 	mu      sync.Mutex
 	outcome *outcome
@@ -70,7 +71,7 @@ func (s *Sandbox) openCheckout(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) openSession(window *session, userAgent, channel string) {
 	now := s.now().Unix()
 	notices := slices.Compact(slices.Sorted(slices.Values(window.order.NoticeURL)))
-	window.impUID = s.store.put(window.order.newPayment(userAgent, channel, now), notices, now).ImpUID
+	window.impUID = s.store.putPayment(window.order.newPayment(userAgent, channel, now), notices, now).ImpUID
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions.put(window.id, window)
@@ -90,7 +91,8 @@ func allowAnyShop(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 }
 
-// shopOrigin returns the Origin header, or "" for one that a Content-Security-Policy cannot carry.
+// shopOrigin returns the Origin header, or "" for an origin that a Content-Security-Policy cannot
+// carry.
 func shopOrigin(r *http.Request) string {
 	origin := r.Header.Get("Origin")
 	u, err := url.Parse(origin)
@@ -105,7 +107,7 @@ func shopOrigin(r *http.Request) string {
 func (s *Sandbox) showCheckout(w http.ResponseWriter, r *http.Request) {
 	window, ok := s.findSession(r)
 	if !ok {
-		s.render(w, http.StatusNotFound, "", "gone.html", nil)
+		s.renderPage(w, http.StatusNotFound, "", "gone.html", nil)
 		return
 	}
 	ancestors := ""
@@ -113,16 +115,16 @@ func (s *Sandbox) showCheckout(w http.ResponseWriter, r *http.Request) {
 		ancestors = window.shopOrigin
 	}
 	o := window.order
-	amount, _ := o.amount()
-	s.render(w, http.StatusOK, ancestors, "checkout.html", map[string]any{
+	amount, _ := o.parseAmount()
+	s.renderPage(w, http.StatusOK, ancestors, "checkout.html", map[string]any{
 		"Shop": ancestors, "Name": cmp.Or(o.Name, "주문"), "MerchantUID": o.MerchantUID, "ImpUID": window.impUID,
 		"Buyer": o.BuyerName, "PayMethod": cmp.Or(o.PayMethod, "card"), "Vbank": o.PayMethod == "vbank", "IssuesKey": o.CustomerUID != "",
-		"Amount": amount.number(), "Grouped": groupThousands(string(amount.number())), "Currency": o.currency(),
+		"Amount": amount.toNumber(), "Grouped": groupThousands(string(amount.toNumber())), "Currency": o.currencyOrWon(),
 	})
 }
 
-// render writes a page that runs only the sandbox's scripts, and that only ancestors may frame.
-func (s *Sandbox) render(w http.ResponseWriter, status int, ancestors, name string, data any) {
+// renderPage writes a page that runs only the sandbox's scripts. Only ancestors may frame the page.
+func (s *Sandbox) renderPage(w http.ResponseWriter, status int, ancestors, name string, data any) {
 	var page bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&page, name, data); err != nil {
 		s.log.Error("sandbox: cannot render", "page", name, "err", err)

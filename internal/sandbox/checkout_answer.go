@@ -11,7 +11,7 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// ending is a button of the checkout page: how the payment ends, and who hears of it.
+// ending is a button of the checkout page: the payment's end, and the parties that hear of the end.
 type ending struct {
 	refusal      *refusal // nil pays
 	notices      int      // webhooks
@@ -43,7 +43,7 @@ type outcome struct {
 }
 
 // rsp is the argument of request_pay's callback (contract §4). Current SDKs give the first four
-// fields, older ones the rest too. Success says nothing about money: it is true for a virtual
+// fields, older SDKs the rest too. Success does not mean money: Success is true for a virtual
 // account that was only issued.
 type rsp struct {
 	ImpUID      Text            `json:"imp_uid"`
@@ -80,8 +80,8 @@ type rsp struct {
 	VbankDate   int64           `json:"vbank_date"`
 }
 
-// decision is the body that the checkout page posts: a button, the amount and currency to pay instead
-// of the order's, and the discount of a promotion.
+// decision is the body posted by the checkout page: a button, the amount and currency to pay
+// instead of the order's, and the discount of a promotion.
 type decision struct {
 	Action   string      `json:"action"`
 	Amount   json.Number `json:"amount"`
@@ -102,23 +102,23 @@ func (s *Sandbox) answerCheckout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	chosen, ok := endingOf(in.Action)
-	if !ok || !in.valid() {
+	if !ok || !in.isValid() {
 		s.writeFailure(w, http.StatusBadRequest, -1, "action, amount, currency, discount를 확인하세요.")
 		return
 	}
 	s.writeJSON(w, http.StatusOK, s.endWindow(window, chosen, in))
 }
 
-func (d decision) valid() bool {
-	amount, err := d.amount()
-	discount, discountErr := d.discount()
+func (d decision) isValid() bool {
+	amount, err := d.parseAmount()
+	discount, discountErr := d.parseDiscount()
 	return err == nil && discountErr == nil && amount >= 0 && discount >= 0 && len(d.Currency) <= 3
 }
 
-// amount returns the amount to pay instead of the order's; 0 keeps the order's.
-func (d decision) amount() (money, error) { return parseMoney(cmp.Or(string(d.Amount), "0")) }
+// parseAmount returns the amount to pay instead of the order's; 0 keeps the order's.
+func (d decision) parseAmount() (money, error) { return parseMoney(cmp.Or(string(d.Amount), "0")) }
 
-func (d decision) discount() (money, error) { return parseMoney(cmp.Or(string(d.Discount), "0")) }
+func (d decision) parseDiscount() (money, error) { return parseMoney(cmp.Or(string(d.Discount), "0")) }
 
 func (s *Sandbox) endWindow(window *session, chosen ending, in decision) *outcome {
 	window.mu.Lock()
@@ -148,11 +148,11 @@ func (s *Sandbox) endWindow(window *session, chosen ending, in decision) *outcom
 func (s *Sandbox) settlePayment(impUID string, chosen ending, in decision) (*record, *refusal) {
 	now, why := s.now().Unix(), chosen.refusal
 	var f fault.Fault
-	settled, err := s.store.update(impUID, now, func(r *record) error {
+	settled, err := s.store.updatePayment(impUID, now, func(r *record) error {
 		if why == nil && s.store.everPaidLocked(r.MerchantUID) {
 			why = errAlreadyPaid
 		}
-		r.settle(why, in, now)
+		r.applyDecision(why, in, now)
 		if r.Status == Paid {
 			f = s.injectPaymentFault(r)
 		}
@@ -168,22 +168,22 @@ func (s *Sandbox) settlePayment(impUID string, chosen ending, in decision) (*rec
 	return settled, why
 }
 
-func (r *record) settle(why *refusal, in decision, now int64) {
+func (r *record) applyDecision(why *refusal, in decision, now int64) {
 	if why != nil {
 		r.Status, r.FailReason = Failed, Text(why.message)
 		r.Payment = r.withStatusTime(now)
 		return
 	}
-	if amount, _ := in.amount(); amount > 0 {
-		r.Amount = amount.number()
+	if amount, _ := in.parseAmount(); amount > 0 {
+		r.Amount = amount.toNumber()
 	}
 	if in.Currency != "" {
 		r.Currency = in.Currency
 	}
-	if discount, _ := in.discount(); discount > 0 {
+	if discount, _ := in.parseDiscount(); discount > 0 {
 		r.Promotion = newPromotion(discount)
 	}
-	if r.PayMethod != "vbank" { // its money comes later, or never
+	if r.PayMethod != "vbank" { // the money comes later, or never
 		r.Status = Paid
 	}
 	r.Payment = r.withMethodDetails(now).withStatusTime(now)
@@ -202,19 +202,17 @@ func successRsp(p Payment, o order) *rsp {
 	}
 }
 
-// refusedOutcome is the outcome of a window that did not open, which has no imp_uid, or did not
-// pay.
+// refusedOutcome is the outcome of a window that did not open (without an imp_uid) or did not pay.
 func (s *session) refusedOutcome(why *refusal) *outcome {
 	return s.outcomeOf(&rsp{
 		ImpUID: Text(s.impUID), MerchantUID: s.order.MerchantUID,
 		ErrorCode: Text(why.code), ErrorMsg: Text(why.message),
-		Status: Failed, PGType: "payment", PaidAmount: "0", Currency: s.order.currency(),
+		Status: Failed, PGType: "payment", PaidAmount: "0", Currency: s.order.currencyOrWon(),
 		PayMethod: s.order.PayMethod, Name: s.order.Name, CustomData: s.order.CustomData,
 	})
 }
 
-// outcomeOf adds the address that the browser goes to with the answer in the redirect flow
-// (contract §4).
+// outcomeOf adds the browser's next address to the answer, for the redirect flow (contract §4).
 func (s *session) outcomeOf(answer *rsp) *outcome {
 	ended := &outcome{Rsp: answer}
 	u, err := url.Parse(s.order.MRedirectURL)

@@ -21,8 +21,8 @@ func (g *gateway) answerCheckout(window checkoutAnswer, decision string) outcome
 	return decodeBody[outcome](g, got)
 }
 
-// payWith opens a window for plainOrder and presses a button. It returns what the browser, the
-// gateway and the merchant got.
+// payWith opens a window for plainOrder and presses a button. The results are the browser's
+// outcome, the gateway's payment and the merchant's webhooks.
 func payWith(t *testing.T, decision string) (outcome, sandbox.Payment, []webhook) {
 	t.Helper()
 	g := newGateway(t)

@@ -9,16 +9,16 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// faultsPath is the address of the fault plan. A sandbox that is mounted at /sandbox and one that
-// stands alone both answer /sandbox/faults.
+// faultsPath is the address of the fault plan. A sandbox mounted at /sandbox and a standalone
+// sandbox both answer /sandbox/faults.
 const faultsPath = "/faults"
 
 func (s *Sandbox) controlRoutes() {
 	for _, mount := range []string{"", "/sandbox"} {
-		s.handle("GET "+mount+faultsPath, s.getFaults)
-		s.handle("PUT "+mount+faultsPath, s.putFaults)
-		s.handle("DELETE "+mount+faultsPath, s.deleteFaults)
-		s.handle("POST "+mount+faultsPath+"/flush", s.flushFaults)
+		s.handleRoute("GET "+mount+faultsPath, s.getFaults)
+		s.handleRoute("PUT "+mount+faultsPath, s.putFaults)
+		s.handleRoute("DELETE "+mount+faultsPath, s.deleteFaults)
+		s.handleRoute("POST "+mount+faultsPath+"/flush", s.flushFaults)
 	}
 }
 
@@ -58,14 +58,14 @@ func decodePlan(text []byte) (fault.Plan, error) {
 	return p, err
 }
 
-// deleteFaults answers DELETE /faults: the plan is empty and the sandbox up again. What faults have
-// put off still happens.
+// deleteFaults answers DELETE /faults: the plan is empty and the sandbox up again. Postponed
+// effects of faults still happen.
 func (s *Sandbox) deleteFaults(w http.ResponseWriter, r *http.Request) {
 	s.faults.Replace(fault.Plan{})
 	s.getFaults(w, r)
 }
 
-// flushFaults answers POST /faults/flush, which is Flush, with its count.
+// flushFaults answers POST /faults/flush with the count of Flush.
 func (s *Sandbox) flushFaults(w http.ResponseWriter, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, map[string]int{"flushed": s.Flush()})
 }

@@ -12,22 +12,22 @@ import (
 
 const (
 	maxImpUID     = 32       // characters (contract §1.4)
-	maxCustomData = 16 << 20 // bytes that custom_data_bytes can ask for
+	maxCustomData = 16 << 20 // bytes; the limit of custom_data_bytes
 )
 
-// postSandboxPayment answers POST /sandbox-payments, which Iamport does not have: it creates a
-// payment without a browser, for benchmarks and for tests in other languages. The body is a payment
-// object of which only merchant_uid and amount are required; status defaults to paid and sandbox to
+// postSandboxPayment answers POST /sandbox-payments, a route unknown to Iamport: the route creates
+// a payment without a browser, for benchmarks and for tests in other languages. The body is a
+// payment object; only merchant_uid and amount are required; status defaults to paid and sandbox to
 // true. A payment with the same imp_uid is replaced. "webhook": true sends the webhook.
-// "custom_data_bytes" fills custom_data with JSON text of that many bytes, 16 MiB at most. No token
-// is required.
+// "custom_data_bytes" fills custom_data with JSON text of the given length, 16 MiB at most. No
+// token is required.
 func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Payment
 		Sandbox *bool `json:"sandbox"` // nil is true
 		Webhook bool  `json:"webhook"`
-		// CustomDataBytes is for payments whose answer is larger than any body that the sandbox
-		// takes.
+		// CustomDataBytes makes a payment with an answer larger than the sandbox's largest accepted
+		// body.
 		CustomDataBytes int `json:"custom_data_bytes"`
 	}
 	if !s.readJSON(w, r, &in) {
@@ -38,7 +38,7 @@ func (s *Sandbox) postSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	if in.CustomDataBytes > 0 {
 		p.CustomData = largeCustomData(min(in.CustomDataBytes, maxCustomData))
 	}
-	if in.CustomDataBytes > maxCustomData || !p.valid() {
+	if in.CustomDataBytes > maxCustomData || !p.isValid() {
 		s.writeFailure(w, http.StatusBadRequest, -1,
 			"merchant_uid, amount, status, imp_uid, customer_uid, customer_uid_usage, promotion, custom_data_bytes를 확인하세요.")
 		return
@@ -55,7 +55,7 @@ func largeCustomData(bytes int) Text { return Text(`"` + strings.Repeat("x", max
 
 // createPayment is Put with faults. A payment appears as paid only after its fault was injected.
 func (s *Sandbox) createPayment(p Payment) Payment {
-	old, known := s.store.get(p.ImpUID)
+	old, known := s.store.findRecord(p.ImpUID)
 	if !s.faults.Active() || cmp.Or(p.Status, Paid) != Paid || known && old.PaidAt != 0 {
 		return s.Put(p)
 	}
@@ -64,7 +64,7 @@ func (s *Sandbox) createPayment(p Payment) Payment {
 	p.ImpUID = s.Put(unpaid).ImpUID
 	now := s.now().Unix()
 	var f fault.Fault
-	r, err := s.store.update(p.ImpUID, now, func(r *record) error {
+	r, err := s.store.updatePayment(p.ImpUID, now, func(r *record) error {
 		r.Payment = p.withDefaults(now)
 		f = s.injectPaymentFault(r)
 		return nil
@@ -76,8 +76,8 @@ func (s *Sandbox) createPayment(p Payment) Payment {
 	return r.Payment
 }
 
-// paySandboxPayment answers POST /sandbox-payments/{imp_uid}/pay, which is Pay over HTTP: 404 for
-// an unknown payment, 409 for one that was already paid.
+// paySandboxPayment answers POST /sandbox-payments/{imp_uid}/pay, Pay over HTTP: 404 for an unknown
+// payment, 409 for a paid payment.
 func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("imp_uid")
 	switch err := s.Pay(id); {
@@ -91,8 +91,8 @@ func (s *Sandbox) paySandboxPayment(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// valid tells whether such a payment could exist at Iamport.
-func (p Payment) valid() bool {
+// isValid tells whether such a payment could exist at Iamport.
+func (p Payment) isValid() bool {
 	amount, err := parseMoney(string(p.Amount))
 	_, known := timeColumn(p.Status)
 	return err == nil && amount >= 0 && validMerchantUID(p.MerchantUID) && p.validUsage() && p.validPromotion() &&
@@ -124,5 +124,5 @@ func (p Payment) validUsage() bool {
 // listSandboxPayments answers GET /sandbox-payments, which is All over HTTP, a page at a time. No
 // token is required.
 func (s *Sandbox) listSandboxPayments(w http.ResponseWriter, r *http.Request) {
-	s.writePage(w, r, s.store.created)
+	s.writePage(w, r, s.store.listCreated)
 }

@@ -8,16 +8,16 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// unknownCurrencyMark before a currency makes it one that does not exist.
+// unknownCurrencyMark before a currency makes a currency that does not exist.
 const unknownCurrencyMark = "?"
 
-// injectPaymentFault changes a payment that becomes paid as at most one fault wants it, and returns
-// the fault for scheduleFollowUp. The caller holds the store's lock.
+// injectPaymentFault applies at most one fault to a payment that becomes paid, and returns the
+// fault for scheduleFollowUp. The caller holds the store's lock.
 func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
-	if skew := int64(s.faults.Skew(r.identity()) / time.Second); skew != 0 {
+	if skew := int64(s.faults.Skew(r.stableIdentity()) / time.Second); skew != 0 {
 		r.StartedAt, r.PaidAt = r.StartedAt+skew, r.PaidAt+skew
 	}
-	f := s.faults.Draw(fault.OnPayment, r.identity(), func(rule fault.Rule) bool {
+	f := s.faults.Draw(fault.OnPayment, r.stableIdentity(), func(rule fault.Rule) bool {
 		return rule.Name != fault.SecondDeposit || r.PayMethod == "vbank"
 	})
 	switch f.Name {
@@ -26,7 +26,7 @@ func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
 		if amount -= moneyUnit; amount <= 0 {
 			amount += 2 * moneyUnit
 		}
-		r.Amount = amount.number()
+		r.Amount = amount.toNumber()
 	case fault.WrongCurrency:
 		if r.Currency == "KRW" {
 			r.Currency = "USD"
@@ -41,55 +41,55 @@ func (s *Sandbox) injectPaymentFault(r *record) fault.Fault {
 	return f
 }
 
-// scheduleFollowUp schedules what the fault does to the payment later. When the scheduler is full,
-// the payment stays as it is.
+// scheduleFollowUp schedules the fault's later effect on the payment. When the scheduler is full,
+// the payment stays unchanged.
 func (s *Sandbox) scheduleFollowUp(r *record, f fault.Fault) {
 	id := r.ImpUID
 	switch f.Name {
 	case fault.FailedThenPaid:
 		notify := f.Random.IntN(2) == 0
-		s.scheduler.schedule(approvalDelay, func() { s.approveLate(id, notify) })
+		s.scheduler.scheduleTask(approvalDelay, func() { s.approveLate(id, notify) })
 	case fault.ConsoleCancel:
 		amount, err := parseMoney(string(r.Amount))
 		if half := amount / moneyUnit / 2 * moneyUnit; err == nil && half > 0 {
-			s.scheduler.schedule(firstCancelDelay, func() { s.cancelAtConsole(id, half) })
+			s.scheduler.scheduleTask(firstCancelDelay, func() { s.cancelAtConsole(id, half) })
 		}
-		s.scheduler.schedule(secondCancelDelay, func() { s.cancelAtConsole(id, 0) })
+		s.scheduler.scheduleTask(secondCancelDelay, func() { s.cancelAtConsole(id, 0) })
 	case fault.SecondDeposit:
-		s.scheduler.schedule(secondDepositDelay, func() { s.repeatDeposit(id) })
+		s.scheduler.scheduleTask(secondDepositDelay, func() { s.repeatDeposit(id) })
 	case fault.Unreadable:
-		s.scheduler.schedule(unreadableFor, func() { s.restoreCurrency(id) })
+		s.scheduler.scheduleTask(unreadableFor, func() { s.restoreCurrency(id) })
 	}
 }
 
-// restoreCurrency makes an unreadable payment readable again. It sends no webhook.
+// restoreCurrency makes an unreadable payment readable again, without a webhook.
 func (s *Sandbox) restoreCurrency(impUID string) {
-	_, _ = s.store.update(impUID, s.now().Unix(), func(r *record) error {
+	_, _ = s.store.updatePayment(impUID, s.now().Unix(), func(r *record) error {
 		r.Currency = strings.TrimPrefix(r.Currency, unknownCurrencyMark)
 		return nil
 	})
 }
 
-// approveLate pays a payment that failed. If the buyer has paid in another window since, the order
-// is paid twice, as it happens at Iamport.
+// approveLate pays a failed payment. If the buyer has paid in another window since, the order is
+// paid twice, as at Iamport.
 func (s *Sandbox) approveLate(impUID string, notify bool) {
 	noFault := func(*record) fault.Fault { return fault.Fault{} }
-	if r, _, err := s.pay(impUID, noFault); err == nil && notify {
-		s.notify(r)
+	if r, _, err := s.markPaid(impUID, noFault); err == nil && notify {
+		s.notifyMerchant(r)
 	}
 }
 
 func (s *Sandbox) cancelAtConsole(impUID string, amount money) {
-	if err := s.Cancel(impUID, amount.number()); err != nil {
+	if err := s.Cancel(impUID, amount.toNumber()); err != nil {
 		s.log.Info("sandbox: cannot cancel at the console", "imp_uid", impUID, "err", err)
 	}
 }
 
-// repeatDeposit puts the payment's amount into its virtual account once more. Only deposit_history
-// shows it: the payment's amount stays (contract §1.4).
+// repeatDeposit puts the payment's amount into the virtual account once more. Only deposit_history
+// shows the deposit: the payment's amount stays (contract §1.4).
 func (s *Sandbox) repeatDeposit(impUID string) {
 	now := s.now().Unix()
-	r, err := s.store.update(impUID, now, func(r *record) error {
+	r, err := s.store.updatePayment(impUID, now, func(r *record) error {
 		if len(r.DepositHistory) == 0 {
 			r.DepositHistory = []Deposit{r.newDeposit(r.PaidAt)}
 		}
@@ -98,7 +98,7 @@ func (s *Sandbox) repeatDeposit(impUID string) {
 		return nil
 	})
 	if err == nil {
-		s.notify(r)
+		s.notifyMerchant(r)
 	}
 }
 

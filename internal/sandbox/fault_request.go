@@ -16,7 +16,7 @@ import (
 
 const (
 	maxLatency = 500 * time.Millisecond
-	maxHang    = 30 * time.Second // less than the timeout that the server gives an answer
+	maxHang    = 30 * time.Second // less than the server's timeout for an answer
 )
 
 // withRequestFaults lets faults happen to requests of the route, and calls answer for the others.
@@ -30,7 +30,7 @@ func (s *Sandbox) withRequestFaults(route string, answer http.HandlerFunc) http.
 			answer(w, r)
 			return
 		}
-		// While the body is unread, the server does not notice that the caller leaves.
+		// While the body is unread, the server does not notice a leaving caller.
 		body, ok := s.readBody(w, r)
 		if !ok {
 			return
@@ -113,7 +113,7 @@ func waitUnlessOver(f fault.Fault, r *http.Request, limit time.Duration) {
 }
 
 // resetConnection closes the connection without an answer. HTTP/1 gets a TCP reset; a connection
-// that other requests share gets an aborted stream.
+// shared with other requests gets an aborted stream.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil { // HTTP/2, or no real connection: the server ends the stream
@@ -125,7 +125,7 @@ func resetConnection(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// heldAnswer is a ResponseWriter that keeps the answer instead of sending it.
+// heldAnswer is a ResponseWriter that keeps the answer back.
 type heldAnswer struct {
 	header http.Header
 	status int
@@ -158,11 +158,11 @@ func (k *heldAnswer) sendHalf(w http.ResponseWriter) {
 // requestIdentity names the request for the draw: by its route and ids.
 func (s *Sandbox) requestIdentity(route string, r *http.Request) string {
 	payment, order := r.PathValue("imp_uid"), r.PathValue("merchant_uid")
-	if p, ok := s.store.get(payment); ok {
-		payment = p.identity()
+	if p, ok := s.store.findRecord(payment); ok {
+		payment = p.stableIdentity()
 	}
-	if attempts := s.store.attempts(order); len(attempts) > 0 {
-		order = attempts[0].identity()
+	if attempts := s.store.listAttempts(order); len(attempts) > 0 {
+		order = attempts[0].stableIdentity()
 	}
 	return fmt.Sprintf("%s %s%s", route, payment, order)
 }

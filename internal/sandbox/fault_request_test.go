@@ -32,8 +32,8 @@ func (g *gateway) expectInjected(name string, times int) {
 	equal(g.t, g.Faults().Injected[name], times)
 }
 
-// send sends a request on a connection of its own: the client would repeat a request that was reset
-// on a kept one.
+// send sends a request on a new connection: on a kept connection the client would repeat a reset
+// request.
 func (g *gateway) send(ctx context.Context, token, method, path, body string) (status int, text string, err error) {
 	g.t.Helper()
 	request, err := http.NewRequestWithContext(ctx, method, g.url+path, strings.NewReader(body))

@@ -6,20 +6,21 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// sendWithFaults sends the notice to its addresses, changed by at most one fault. windowWaits says
-// that the payment window waits, so that its answer can be held until the webhook is answered.
+// sendWithFaults sends the notice to all addresses, changed by at most one fault. windowWaits is
+// set when the payment window waits, so that the window's answer can be held until the webhook is
+// answered.
 func (s *Sandbox) sendWithFaults(r *record, n notice, to []string, windowWaits bool) {
 	applies := func(rule fault.Rule) bool {
 		return len(to) > 0 && (rule.Name != fault.WebhookFirst || windowWaits)
 	}
-	switch s.faults.Draw(fault.OnWebhook, r.identity()+" "+n.Status, applies).Name {
+	switch s.faults.Draw(fault.OnWebhook, r.stableIdentity()+" "+n.Status, applies).Name {
 	case fault.WebhookNever:
 		return
 	case fault.WebhookFirst:
 		s.sendAllNow(n, to)
 		return
 	case fault.WebhookLate:
-		if s.scheduler.schedule(webhookDelay, func() { s.sendAll(n, to) }) {
+		if s.scheduler.scheduleTask(webhookDelay, func() { s.sendAll(n, to) }) {
 			return
 		}
 	case fault.WebhookTwice:
@@ -40,7 +41,7 @@ func (s *Sandbox) sendAll(n notice, to []string) {
 	}
 }
 
-// sendAllNow returns when every address has answered, or its delivery has failed.
+// sendAllNow returns when every address has answered, or the delivery has failed.
 func (s *Sandbox) sendAllNow(n notice, to []string) {
 	var deliveries sync.WaitGroup
 	for _, address := range to {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// column is a time of a payment that lists filter or sort by.
+// column is a time of a payment, used by lists as filter or sort key.
 type column string
 
 const (
@@ -18,7 +18,7 @@ const (
 	updatedAt   column = "updated"
 )
 
-func (c column) of(r *record) int64 {
+func (c column) readTime(r *record) int64 {
 	switch c {
 	case startedAt:
 		return r.StartedAt
@@ -50,15 +50,15 @@ func parseSorting(name string) (sorting, bool) {
 	return sorting{}, false
 }
 
-func (s sorting) compare(a, b *record) int {
+func (s sorting) compareRecords(a, b *record) int {
 	if s.descending {
 		a, b = b, a
 	}
-	return cmp.Or(cmp.Compare(s.by.of(a), s.by.of(b)), cmp.Compare(a.seq, b.seq))
+	return cmp.Or(cmp.Compare(s.by.readTime(a), s.by.readTime(b)), cmp.Compare(a.seq, b.seq))
 }
 
-// listQuery selects the payments of a status whose time in the column lies from from to to, both
-// included.
+// listQuery selects the payments of a status whose time in the column lies between from and to,
+// both included.
 type listQuery struct {
 	status   string // "all" is every status
 	column   column
@@ -72,63 +72,64 @@ type timelineKey struct {
 	by     column
 }
 
-func (k timelineKey) has(r *record) bool { return k.status == "all" || k.status == r.Status }
+func (k timelineKey) matchesRecord(r *record) bool { return k.status == "all" || k.status == r.Status }
 
-// sortedList is the result of the last query that needed a sort. It is good until the store changes.
+// sortedList is the result of the last query with a sort, valid until the store changes.
 type sortedList struct {
 	query   listQuery
 	version int64
 	records []*record
 }
 
-// list returns a page of the query's payments, and how many there are on all pages. The page comes from
-// a timeline, unless the query filters by one time and sorts by another and excludes some payments: then
-// the payments of the period are sorted once, for all pages that are read before the next change.
-func (s *store) list(q listQuery, p pageRequest) (page []*record, total int) {
+// listPage returns a page of the query's payments, and the number of payments on all pages. The
+// page comes from a timeline, unless the query filters by one time and sorts by another and
+// excludes some payments: then the payments of the period are sorted once, for all pages read
+// before the next change.
+func (s *store) listPage(q listQuery, p pageRequest) (page []*record, total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	source := s.timeline(timelineKey{q.status, q.column})
-	first, end := source.rank(entry{at: q.from}), source.rank(entry{at: q.to, seq: math.MaxInt64})
+	source := s.timelineFor(timelineKey{q.status, q.column})
+	first, end := source.rankOf(entry{at: q.from}), source.rankOf(entry{at: q.to, seq: math.MaxInt64})
 	total = end - first
 	if q.column != q.sorting.by {
 		if total < source.length {
-			start, end := p.bounds(total)
-			return s.sorted(q, source, first, total)[start:end], total
+			start, end := p.sliceBounds(total)
+			return s.sortedRange(q, source, first, total)[start:end], total
 		}
-		source = s.timeline(timelineKey{q.status, q.sorting.by})
+		source = s.timelineFor(timelineKey{q.status, q.sorting.by})
 	}
-	start, stop := p.bounds(total)
+	start, stop := p.sliceBounds(total)
 	if !q.sorting.descending {
-		return source.slice(first+start, first+stop), total
+		return source.sliceRecords(first+start, first+stop), total
 	}
-	page = source.slice(end-stop, end-start)
+	page = source.sliceRecords(end-stop, end-start)
 	slices.Reverse(page)
 	return page, total
 }
 
-// timeline returns the timeline of that name. The first call builds it; later changes of the store keep
-// it up to date. The caller holds the lock.
-func (s *store) timeline(key timelineKey) *timeline {
+// timelineFor returns the timeline of the key. The first call builds the timeline; later changes of
+// the store update the timeline. The caller holds the lock.
+func (s *store) timelineFor(key timelineKey) *timeline {
 	t, ok := s.timelines[key]
 	if ok {
 		return t
 	}
 	var records []*record
 	for _, r := range s.byID.items {
-		if key.has(r) {
+		if key.matchesRecord(r) {
 			records = append(records, r)
 		}
 	}
-	t = newTimeline(key.by.of, records)
+	t = newTimeline(key.by.readTime, records)
 	s.timelines[key] = t
 	return t
 }
 
-// sorted returns count records of the timeline from rank first on, in the query's order.
-func (s *store) sorted(q listQuery, source *timeline, first, count int) []*record {
+// sortedRange returns count records of the timeline from rank first on, in the query's order.
+func (s *store) sortedRange(q listQuery, source *timeline, first, count int) []*record {
 	if s.lastSorted.query != q || s.lastSorted.version != s.version {
-		records := source.slice(first, first+count)
-		slices.SortFunc(records, q.sorting.compare)
+		records := source.sliceRecords(first, first+count)
+		slices.SortFunc(records, q.sorting.compareRecords)
 		s.lastSorted = sortedList{q, s.version, records}
 	}
 	return s.lastSorted.records
@@ -138,21 +139,21 @@ func (s *store) sorted(q listQuery, source *timeline, first, count int) []*recor
 func (s *store) moveInTimelines(old, updated *record) {
 	s.version++
 	for key, t := range s.timelines {
-		if old != nil && key.has(old) {
-			t.remove(old)
+		if old != nil && key.matchesRecord(old) {
+			t.removeRecord(old)
 		}
-		if updated != nil && key.has(updated) {
-			t.add(updated)
+		if updated != nil && key.matchesRecord(updated) {
+			t.addRecord(updated)
 		}
 	}
 }
 
-// created returns a page of all payments in order of creation, and how many there are.
-func (s *store) created(p pageRequest) (page []*record, total int) {
+// listCreated returns a page of all payments in order of creation, and how many there are.
+func (s *store) listCreated(p pageRequest) (page []*record, total int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	total = len(s.byID.keys)
-	start, end := p.bounds(total)
+	start, end := p.sliceBounds(total)
 	for _, id := range s.byID.keys[start:end] {
 		page = append(page, s.byID.items[id])
 	}

@@ -47,8 +47,8 @@ func expectedList(all []sandbox.Payment, status, sorting string, from, to int64)
 	return impUIDs(found)
 }
 
-// putRandomPayments puts payments with times in a narrow period, so that many are equal, some of
-// them in the place of earlier ones.
+// putRandomPayments puts payments with times in a narrow period, so that many times are equal. Some
+// payments replace earlier payments.
 func putRandomPayments(g *gateway, random *rand.Rand, count int) {
 	now := g.clock.Now().Unix()
 	at := func() int64 { return now - random.Int64N(300) }
@@ -66,7 +66,7 @@ func putRandomPayments(g *gateway, random *rand.Rand, count int) {
 func TestListsAgreeWithASort(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *sandbox.Config) { c.MaxPayments = 1500 })
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that repeats
+	random := rand.New(rand.NewPCG(1, 2))
 	now := g.clock.Now().Unix()
 	for round := range 3 {
 		putRandomPayments(g, random, 1000)

@@ -8,10 +8,10 @@ import (
 
 const maxLookupIDs = 100 // ids in one GET /payments (contract §1.5)
 
-// getPayment answers GET /payments/{imp_uid}. Since 2026-01-26 it alone hides the payments of test
-// channels, unless include_sandbox is set (contract §0.1).
+// getPayment answers GET /payments/{imp_uid}. Since 2026-01-26 only this route hides the payments
+// of test channels, unless include_sandbox is set (contract §0.1).
 func (s *Sandbox) getPayment(w http.ResponseWriter, r *http.Request) {
-	found, ok := s.store.get(r.PathValue("imp_uid"))
+	found, ok := s.store.findRecord(r.PathValue("imp_uid"))
 	if included, _ := strconv.ParseBool(r.URL.Query().Get("include_sandbox")); ok && found.Sandbox && !included {
 		ok = false
 	}
@@ -37,9 +37,9 @@ func (s *Sandbox) listPayments(w http.ResponseWriter, r *http.Request) {
 	case len(found) == 0:
 		s.writeFailure(w, http.StatusNotFound, 1, errPaymentNotFound.message)
 	case missing:
-		s.writeResponse(w, http.StatusMultiStatus, payments(found))
+		s.writeResponse(w, http.StatusMultiStatus, paymentsOf(found))
 	default:
-		s.writeResponse(w, http.StatusOK, payments(found))
+		s.writeResponse(w, http.StatusOK, paymentsOf(found))
 	}
 }
 
@@ -51,15 +51,15 @@ func (s *Sandbox) collectPayments(byID, byOrder []string) (found []*record, miss
 		}
 	}
 	for _, id := range byID {
-		add(s.store.get(id))
+		add(s.store.findRecord(id))
 	}
 	for _, order := range byOrder {
-		attempts := s.store.attempts(order)
+		attempts := s.store.listAttempts(order)
 		if len(attempts) == 0 {
 			missing = true
 			continue
 		}
-		add(slices.MinFunc(attempts, sorting{startedAt, true}.compare), true)
+		add(slices.MinFunc(attempts, sorting{startedAt, true}.compareRecords), true)
 	}
 	return found, missing
 }
@@ -78,21 +78,21 @@ func (s *Sandbox) findAllPayments(w http.ResponseWriter, r *http.Request) {
 	found, ok := s.findAttempts(w, r)
 	if ok {
 		s.writePage(w, r, func(p pageRequest) ([]*record, int) {
-			start, end := p.bounds(len(found))
+			start, end := p.sliceBounds(len(found))
 			return found[start:end], len(found)
 		})
 	}
 }
 
-// findAttempts returns the sorted attempts that path and query name, at least one. Otherwise it
-// answers and returns false.
+// findAttempts returns the sorted attempts named by path and query, at least one. Otherwise
+// findAttempts answers the request and returns false.
 func (s *Sandbox) findAttempts(w http.ResponseWriter, r *http.Request) ([]*record, bool) {
 	order, ok := parseSorting(r.URL.Query().Get("sorting"))
 	if !ok {
 		s.writeFailure(w, http.StatusBadRequest, 1, "sorting이 올바르지 않습니다.")
 		return nil, false
 	}
-	found := s.store.attempts(r.PathValue("merchant_uid"))
+	found := s.store.listAttempts(r.PathValue("merchant_uid"))
 	if status := r.PathValue("status"); status != "" {
 		found = slices.DeleteFunc(found, func(p *record) bool { return p.Status != status })
 	}
@@ -100,11 +100,11 @@ func (s *Sandbox) findAttempts(w http.ResponseWriter, r *http.Request) ([]*recor
 		s.writeFailure(w, http.StatusNotFound, 1, errPaymentNotFound.message)
 		return nil, false
 	}
-	slices.SortFunc(found, order.compare)
+	slices.SortFunc(found, order.compareRecords)
 	return found, true
 }
 
-func payments(records []*record) []*Payment {
+func paymentsOf(records []*record) []*Payment {
 	list := make([]*Payment, len(records))
 	for i, r := range records {
 		list[i] = &r.Payment

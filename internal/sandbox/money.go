@@ -21,7 +21,7 @@ const (
 // Won writes an amount of won for Payment.Amount and Cancel.
 func Won(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }
 
-// parseMoney reads plain decimals such as 1000, -5 and 12.50. It refuses exponents: 1e3 is no
+// parseMoney reads plain decimals such as 1000, -5 and 12.50, and refuses exponents: 1e3 is no
 // price.
 func parseMoney(text string) (money, error) {
 	digits, negative := strings.CutPrefix(text, "-")
@@ -42,8 +42,8 @@ func parseMoney(text string) (money, error) {
 	return sum, nil
 }
 
-// number writes the amount without needless zeros.
-func (m money) number() json.Number {
+// toNumber writes the amount without needless zeros.
+func (m money) toNumber() json.Number {
 	text := new(big.Rat).SetFrac64(int64(m), int64(moneyUnit)).FloatString(moneyDecimals)
 	return json.Number(strings.TrimRight(strings.TrimRight(text, "0"), "."))
 }

@@ -14,8 +14,8 @@ const (
 	maxCustomerUID = 80 // characters (contract §1.9)
 )
 
-// order is the argument of IMP.request_pay (contract §4). The browser supplies all of it. The
-// sandbox ignores the fields that it has no use for.
+// order is the argument of IMP.request_pay (contract §4), supplied by the browser alone. The
+// sandbox ignores unused fields.
 type order struct {
 	PG            string          `json:"pg"`
 	ChannelKey    string          `json:"channelKey"`
@@ -54,7 +54,7 @@ func (a *addresses) UnmarshalJSON(text []byte) error {
 
 // checkOrder returns why the window does not open for the order, or nil.
 func (s *Sandbox) checkOrder(o order) *refusal {
-	amount, err := o.amount()
+	amount, err := o.parseAmount()
 	switch {
 	case !validMerchantUID(o.MerchantUID):
 		return errMerchantUID
@@ -70,23 +70,23 @@ func (s *Sandbox) checkOrder(o order) *refusal {
 		return errAlreadyPaid
 	}
 	// A registered order opens only for its amount (contract §1.7).
-	if p, ok := s.findPreparation(o.MerchantUID); ok && !p.matches(amount, o.currency()) {
+	if p, ok := s.findPreparation(o.MerchantUID); ok && !p.matchesOrder(amount, o.currencyOrWon()) {
 		return errPrepared
 	}
 	return nil
 }
 
-// amount returns the price. Iamport wants a number, so the text "1000" is a mistake that must fail
-// here.
-func (o order) amount() (money, error) { return parseMoney(string(o.Amount)) }
+// parseAmount returns the price. Iamport wants a number, so the text "1000" is a mistake and must
+// fail here.
+func (o order) parseAmount() (money, error) { return parseMoney(string(o.Amount)) }
 
-func (o order) currency() string { return cmp.Or(o.Currency, "KRW") }
+func (o order) currencyOrWon() string { return cmp.Or(o.Currency, "KRW") }
 
-// newPayment returns the unpaid payment that exists from the moment the window opens. With a
-// customer_uid it issues a billing key, and its amount need not be charged: the browser decides that,
-// so a merchant must not take every paid payment for a purchase.
+// newPayment returns the unpaid payment of a newly opened window. With a customer_uid the payment
+// issues a billing key, and the amount need not be charged: the browser decides, so a merchant must
+// not take every paid payment for a purchase.
 func (o order) newPayment(userAgent, channel string, now int64) Payment {
-	amount, _ := o.amount() // checkOrder has accepted it
+	amount, _ := o.parseAmount() // checkOrder has accepted the amount
 	provider, _, _ := bytes.Cut([]byte(o.PG), []byte("."))
 	usage := Text("")
 	if o.CustomerUID != "" {
@@ -94,13 +94,13 @@ func (o order) newPayment(userAgent, channel string, now int64) Payment {
 	}
 	return Payment{
 		MerchantUID: o.MerchantUID, Sandbox: true, Status: Ready,
-		Amount: amount.number(), Currency: o.currency(), PayMethod: truncate(o.PayMethod, 20),
-		PGProvider: truncate(Text(provider), 16), Channel: Text(channel), Name: truncate(o.Name, 40),
-		BuyerName: truncate(o.BuyerName, 16), BuyerEmail: truncate(o.BuyerEmail, 64),
-		BuyerTel:  truncate(o.BuyerTel, 16),
-		BuyerAddr: truncate(o.BuyerAddr, 128), BuyerPostcode: truncate(o.BuyerPostcode, 8),
+		Amount: amount.toNumber(), Currency: o.currencyOrWon(), PayMethod: truncateText(o.PayMethod, 20),
+		PGProvider: truncateText(Text(provider), 16), Channel: Text(channel), Name: truncateText(o.Name, 40),
+		BuyerName: truncateText(o.BuyerName, 16), BuyerEmail: truncateText(o.BuyerEmail, 64),
+		BuyerTel:  truncateText(o.BuyerTel, 16),
+		BuyerAddr: truncateText(o.BuyerAddr, 128), BuyerPostcode: truncateText(o.BuyerPostcode, 8),
 		CustomData: o.customData(), CustomerUID: o.CustomerUID, CustomerUIDUsage: usage,
-		Escrow: o.Escrow, UserAgent: truncate(Text(userAgent), 512),
+		Escrow: o.Escrow, UserAgent: truncateText(Text(userAgent), 512),
 	}.withDefaults(now)
 }
 
@@ -113,8 +113,8 @@ func (o order) customData() Text {
 	return Text(text.String())
 }
 
-// truncate shortens the text to Iamport's maximum, in characters.
-func truncate(t Text, limit int) Text {
+// truncateText shortens the text to Iamport's maximum, in characters.
+func truncateText(t Text, limit int) Text {
 	if utf8.RuneCountInString(string(t)) <= limit {
 		return t
 	}

@@ -12,8 +12,8 @@ const (
 	maxPeriod    = 90 * 24 * 60 * 60 // seconds between from and to (contract §1.5)
 )
 
-// statusPayments answers GET /payments/status/{status}: the payments whose time of that status lies
-// between from and to, both included (contract §1.5). Payments of test channels are among them.
+// statusPayments answers GET /payments/status/{status}: the payments whose time of the status lies
+// between from and to, both included (contract §1.5). Payments of test channels are included.
 func (s *Sandbox) statusPayments(w http.ResponseWriter, r *http.Request) {
 	status, query := r.PathValue("status"), r.URL.Query()
 	column, ok := timeColumn(status)
@@ -32,10 +32,10 @@ func (s *Sandbox) statusPayments(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := listQuery{status: status, column: column, from: from, to: to, sorting: order}
-	s.writePage(w, r, func(p pageRequest) ([]*record, int) { return s.store.list(list, p) })
+	s.writePage(w, r, func(p pageRequest) ([]*record, int) { return s.store.listPage(list, p) })
 }
 
-// timeColumn returns the time that a list of that status filters by.
+// timeColumn returns the time by which a list of the status filters.
 func timeColumn(status string) (c column, ok bool) {
 	switch status {
 	case "all", Ready:
@@ -60,19 +60,20 @@ func parsePeriod(query url.Values, now int64) (from, to int64, ok bool) {
 // pageRequest is the page and limit of a request. Pages count from 1.
 type pageRequest struct{ page, limit int64 }
 
-// bounds returns the indexes of the page among total items; start == end for a page beyond the last.
-func (p pageRequest) bounds(total int) (start, end int) {
-	if p.page > p.last(total) {
+// sliceBounds returns the indexes of the page among total items; start == end for a page beyond the
+// last.
+func (p pageRequest) sliceBounds(total int) (start, end int) {
+	if p.page > p.lastPage(total) {
 		return 0, 0
 	}
 	start = int((p.page - 1) * p.limit)
 	return start, min(start+int(p.limit), total)
 }
 
-func (p pageRequest) last(total int) int64 { return (int64(total)-1)/p.limit + 1 }
+func (p pageRequest) lastPage(total int) int64 { return (int64(total)-1)/p.limit + 1 }
 
-// writePage answers with the page that the query asks for, or 400 for a page that does not exist. load
-// returns the records of a page and the total.
+// writePage answers with the requested page, or 400 for a page beyond the last. load returns the
+// records of a page and the total.
 func (s *Sandbox) writePage(w http.ResponseWriter, r *http.Request, load func(pageRequest) ([]*record, int)) {
 	page, pageOK := intParam(r.URL.Query(), "page", 1)
 	limit, limitOK := intParam(r.URL.Query(), "limit", defaultLimit)
@@ -86,7 +87,7 @@ func (s *Sandbox) writePage(w http.ResponseWriter, r *http.Request, load func(pa
 	if pageOK = pageOK && page >= 1; pageOK {
 		found, total = load(p)
 	}
-	last := p.last(total)
+	last := p.lastPage(total)
 	if !pageOK || page > last {
 		s.writeFailure(w, http.StatusBadRequest, 1, "데이터 범위를 넘어선 page입니다.")
 		return
@@ -96,7 +97,7 @@ func (s *Sandbox) writePage(w http.ResponseWriter, r *http.Request, load func(pa
 		next = 0
 	}
 	s.writeResponse(w, http.StatusOK, map[string]any{
-		"total": total, "previous": page - 1, "next": next, "list": payments(found),
+		"total": total, "previous": page - 1, "next": next, "list": paymentsOf(found),
 	})
 }
 

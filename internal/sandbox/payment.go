@@ -13,14 +13,14 @@ const (
 	Failed    = "failed"    // 실패
 )
 
-// What a payment used its customer_uid for (contract §1.4). An ordinary payment has none.
+// The purposes of a payment's customer_uid (contract §1.4). An ordinary payment has no purpose.
 const (
 	UsageIssue     Text = "issue"             // the payment window issued a billing key (빌링키)
 	UsagePayment   Text = "payment"           // the server paid with the key
 	UsageScheduled Text = "payment.scheduled" // the server scheduled the payment
 )
 
-// Text is a string that Iamport sends as null when it is empty.
+// Text is a string whose empty value Iamport sends as null.
 type Text string
 
 // MarshalJSON writes null for the empty text.
@@ -32,13 +32,14 @@ func (t Text) MarshalJSON() ([]byte, error) {
 }
 
 // Payment is one attempt to pay, in the shape of Iamport's PaymentAnnotation (contract §1.4).
-// Amounts are decimal numbers of the currency itself (won, dollars) and keep the digits they were
-// given with. Times are UNIX seconds, 0 when the event has not happened.
+// Amounts are decimal numbers of the currency itself (won, dollars) with the original digits. Times
+// are UNIX seconds, 0 when the event has not happened.
 type Payment struct {
-	ImpUID            string         `json:"imp_uid"`
-	MerchantUID       string         `json:"merchant_uid"`
-	PayMethod         Text           `json:"pay_method"`
-	Channel           Text           `json:"channel"` // pc, mobile or api; says nothing about test or live
+	ImpUID      string `json:"imp_uid"`
+	MerchantUID string `json:"merchant_uid"`
+	PayMethod   Text   `json:"pay_method"`
+	// One of pc, mobile and api; independent of test or live.
+	Channel           Text           `json:"channel"`
 	PGProvider        Text           `json:"pg_provider"`
 	EmbPGProvider     Text           `json:"emb_pg_provider"`
 	PGTID             Text           `json:"pg_tid"`
@@ -101,8 +102,8 @@ type Cancellation struct {
 	ReceiptURL     Text        `json:"receipt_url"`
 }
 
-// Deposit is one item of deposit_history. Iamport fills it for fixed unlimited virtual accounts
-// only; the sandbox shows every deposit that was made with Deposit or ForceDeposit.
+// Deposit is one item of deposit_history. Iamport fills deposit_history for fixed unlimited virtual
+// accounts only; the sandbox shows every deposit by Deposit or ForceDeposit.
 type Deposit struct {
 	PGTID         string      `json:"pg_tid"`
 	Amount        json.Number `json:"amount"`
@@ -110,21 +111,20 @@ type Deposit struct {
 	DepositedAt   int64       `json:"deposited_at"` // UNIX seconds
 }
 
-// Promotion is a discount that a card company or Iamport gave the buyer. The payment's amount stays
-// the full amount of the order: discount is the part of it that the buyer did not pay.
+// Promotion is a discount given by a card company or Iamport. The payment's amount stays the full
+// amount of the order; the discount is the buyer's unpaid part.
 type Promotion struct {
 	ID       string      `json:"id"`
 	Discount json.Number `json:"discount"` // in the payment's currency
 }
 
 func newPromotion(discount money) *Promotion {
-	return &Promotion{ID: "promotion-id-" + randomDigits(12), Discount: discount.number()}
+	return &Promotion{ID: "promotion-id-" + randomDigits(12), Discount: discount.toNumber()}
 }
 
-// withDefaults completes the fields that the caller left empty, so that a test says only what it is
-// about. A cancelled payment without a history gets one of a single item, over CancelAmount or in
-// full; an empty history that is not nil stays empty, as after an asynchronous cancel (contract
-// §1.6).
+// withDefaults completes empty fields, so that a test sets only relevant fields. A cancelled
+// payment without a history gets a history of one item, over CancelAmount or in full; an empty
+// history that is not nil stays empty, as after an asynchronous cancel (contract §1.6).
 func (p Payment) withDefaults(now int64) Payment {
 	p.Status = cmp.Or(p.Status, Paid)
 	p.Currency = cmp.Or(p.Currency, "KRW")
@@ -139,14 +139,15 @@ func (p Payment) withDefaults(now int64) Payment {
 		p.CancelHistory = []Cancellation{newCancellation(cmp.Or(p.CancelAmount, p.Amount), "", p.CancelledAt)}
 	}
 	p.CancelAmount = cmp.Or(p.CancelAmount, sumCancelled(p.CancelHistory))
-	// Iamport sends empty lists, not null. Copies, so that the caller cannot change ours.
+	// Iamport sends empty lists, not null. Copies, so that the caller cannot change the stored
+	// payment.
 	p.CancelHistory = append([]Cancellation{}, p.CancelHistory...)
 	p.DepositHistory = append([]Deposit{}, p.DepositHistory...)
 	p.CancelReceiptURLs = append([]string{}, p.CancelReceiptURLs...)
 	return p
 }
 
-// withStatusTime sets the time of the status, unless it is set already.
+// withStatusTime sets the time of the status, unless the time is set already.
 func (p Payment) withStatusTime(now int64) Payment {
 	switch p.Status {
 	case Paid:
@@ -187,8 +188,8 @@ func newCancellation(amount json.Number, reason string, at int64) Cancellation {
 func sumCancelled(history []Cancellation) json.Number {
 	var sum money
 	for _, c := range history {
-		amount, _ := parseMoney(string(c.Amount)) // a test may put nonsense, which counts as 0
+		amount, _ := parseMoney(string(c.Amount)) // nonsense from a test counts as 0
 		sum += amount
 	}
-	return sum.number()
+	return sum.toNumber()
 }

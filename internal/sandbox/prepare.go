@@ -9,7 +9,7 @@ import (
 
 const maxMerchantUID = 40 // characters (contract §1.4)
 
-// preparation (사전등록) is the amount that an order must have for its payment window to open
+// preparation (사전등록) is an order's registered amount; the payment window opens for no other amount
 // (contract §1.7).
 type preparation struct {
 	MerchantUID string      `json:"merchant_uid"`
@@ -82,11 +82,11 @@ func (s *Sandbox) readPreparation(w http.ResponseWriter, r *http.Request) (prepa
 		s.writeFailure(w, http.StatusBadRequest, -1, "merchant_uid와 amount를 확인하세요.")
 		return preparation{}, false
 	}
-	return preparation{MerchantUID: in["merchant_uid"], Amount: amount.number(), Currency: Text(in["currency"])}, true
+	return preparation{MerchantUID: in["merchant_uid"], Amount: amount.toNumber(), Currency: Text(in["currency"])}, true
 }
 
-// matches tells whether the window may open for the amount and currency.
-func (p preparation) matches(amount money, currency string) bool {
+// matchesOrder tells whether the window may open for the amount and currency.
+func (p preparation) matchesOrder(amount money, currency string) bool {
 	registered, err := parseMoney(string(p.Amount))
 	return err == nil && registered == amount && cmp.Or(string(p.Currency), currency) == currency
 }

@@ -10,13 +10,14 @@ import (
 	"net/url"
 )
 
-const maxBody = 64 << 10 // bytes; Iamport documents no limit, and none of its requests is longer
+const maxBody = 64 << 10 // bytes; Iamport documents no limit, and no request to Iamport is longer
 
 // fields is a flat body, JSON or form: every POST and PUT takes both (contract §1.1). A null counts
-// as absent. Numbers and booleans keep their JSON text, so that no digit is lost.
+// as absent. Numbers and booleans keep the JSON text, so that no digit is lost.
 type fields map[string]string
 
-// readFields decodes the body, or answers why it cannot and returns false.
+// readFields decodes the body. For an unreadable body readFields answers the reason and returns
+// false.
 func (s *Sandbox) readFields(w http.ResponseWriter, r *http.Request) (fields, bool) {
 	body, ok := s.readBody(w, r)
 	if !ok {
@@ -47,8 +48,9 @@ func (s *Sandbox) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool
 	return body, true
 }
 
-// readJSON decodes a body of the sandbox's own routes into v, or answers why it cannot and returns
-// false. It requires the content type, so that a plain form of another site cannot pay.
+// readJSON decodes a body of the sandbox's own routes into v. For an unreadable body readJSON
+// answers the reason and returns false. The content type is required, so that a plain form of
+// another site cannot pay.
 func (s *Sandbox) readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		s.writeFailure(w, http.StatusUnsupportedMediaType, -1, "Content-Type은 application/json이어야 합니다.")

@@ -11,39 +11,39 @@ import (
 func (s *Sandbox) registerRoutes() {
 	s.mux, s.requests = http.NewServeMux(), map[string]*atomic.Int64{}
 
-	s.handle("POST /users/getToken", s.getToken)
-	s.handle("GET /payments", s.requireToken(s.listPayments))
-	s.handle("GET /payments/{imp_uid}", s.requireToken(s.getPayment))
-	s.handle("GET /payments/find/{merchant_uid}", s.requireToken(s.findPayment))
-	s.handle("GET /payments/find/{merchant_uid}/{status}", s.requireToken(s.findPayment))
-	s.handle("GET /payments/findAll/{merchant_uid}", s.requireToken(s.findAllPayments))
-	s.handle("GET /payments/findAll/{merchant_uid}/{status}", s.requireToken(s.findAllPayments))
-	s.handle("GET /payments/status/{status}", s.requireToken(s.statusPayments))
-	s.handle("POST /payments/prepare", s.requireToken(s.createPreparation))
-	s.handle("PUT /payments/prepare", s.requireToken(s.replacePreparation))
-	s.handle("GET /payments/prepare/{merchant_uid}", s.requireToken(s.getPreparation))
-	s.handle("POST /payments/cancel", s.requireToken(s.postCancel))
-	s.handle("POST /vbanks", s.requireToken(s.postVbank))
-	s.handle("DELETE /vbanks/{imp_uid}", s.requireToken(s.deleteVbank))
+	s.handleRoute("POST /users/getToken", s.getToken)
+	s.handleRoute("GET /payments", s.requireToken(s.listPayments))
+	s.handleRoute("GET /payments/{imp_uid}", s.requireToken(s.getPayment))
+	s.handleRoute("GET /payments/find/{merchant_uid}", s.requireToken(s.findPayment))
+	s.handleRoute("GET /payments/find/{merchant_uid}/{status}", s.requireToken(s.findPayment))
+	s.handleRoute("GET /payments/findAll/{merchant_uid}", s.requireToken(s.findAllPayments))
+	s.handleRoute("GET /payments/findAll/{merchant_uid}/{status}", s.requireToken(s.findAllPayments))
+	s.handleRoute("GET /payments/status/{status}", s.requireToken(s.statusPayments))
+	s.handleRoute("POST /payments/prepare", s.requireToken(s.createPreparation))
+	s.handleRoute("PUT /payments/prepare", s.requireToken(s.replacePreparation))
+	s.handleRoute("GET /payments/prepare/{merchant_uid}", s.requireToken(s.getPreparation))
+	s.handleRoute("POST /payments/cancel", s.requireToken(s.postCancel))
+	s.handleRoute("POST /vbanks", s.requireToken(s.postVbank))
+	s.handleRoute("DELETE /vbanks/{imp_uid}", s.requireToken(s.deleteVbank))
 
 	s.controlRoutes()
-	s.handle("GET /sandbox-payments", s.listSandboxPayments)
-	s.handle("POST /sandbox-payments", s.postSandboxPayment)
-	s.handle("POST /sandbox-payments/{imp_uid}/pay", s.paySandboxPayment)
-	s.handle("POST /sandbox-payments/{imp_uid}/deposit", s.depositSandboxPayment)
-	s.handle("GET /iamport.js", s.getSDK)
-	s.handle("GET /assets/{file}", s.getAsset)
-	s.handle("POST /checkout", s.openCheckout)
-	s.handle("OPTIONS /checkout", s.allowCheckout)
-	s.handle("GET /checkout/{session}", s.showCheckout)
-	s.handle("POST /checkout/{session}/answer", s.answerCheckout)
+	s.handleRoute("GET /sandbox-payments", s.listSandboxPayments)
+	s.handleRoute("POST /sandbox-payments", s.postSandboxPayment)
+	s.handleRoute("POST /sandbox-payments/{imp_uid}/pay", s.paySandboxPayment)
+	s.handleRoute("POST /sandbox-payments/{imp_uid}/deposit", s.depositSandboxPayment)
+	s.handleRoute("GET /iamport.js", s.getSDK)
+	s.handleRoute("GET /assets/{file}", s.getAsset)
+	s.handleRoute("POST /checkout", s.openCheckout)
+	s.handleRoute("OPTIONS /checkout", s.allowCheckout)
+	s.handleRoute("GET /checkout/{session}", s.showCheckout)
+	s.handleRoute("POST /checkout/{session}/answer", s.answerCheckout)
 
-	s.handle("/", func(w http.ResponseWriter, _ *http.Request) {
+	s.handleRoute("/", func(w http.ResponseWriter, _ *http.Request) {
 		s.writeFailure(w, http.StatusNotFound, -1, "존재하지 않는 API입니다.")
 	})
 }
 
-func (s *Sandbox) handle(pattern string, answer http.HandlerFunc) {
+func (s *Sandbox) handleRoute(pattern string, answer http.HandlerFunc) {
 	asked, answer := new(atomic.Int64), s.withRequestFaults(pattern, answer)
 	s.requests[pattern] = asked
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

@@ -1,9 +1,9 @@
-// Package sandbox is a pretend Iamport (아임포트): the REST interface, the webhooks, the browser's
-// iamport.js and a checkout page where a developer chooses how a payment ends. It is for
-// development and tests. It moves no money and keeps everything in memory. Every caller can make
-// payments, and can make it send webhooks to any address. It implements the wire contract
-// (docs/iamport/CONTRACT.md, quoted as "contract §") on its own, and shares no code with the client
-// that is tested against it.
+// Package sandbox is a pretend Iamport (아임포트) for development and tests: the REST interface, the
+// webhooks, the browser's iamport.js and a checkout page where a developer chooses the end of a
+// payment. The sandbox moves no money and keeps all data in memory. Every caller can make payments
+// and can have webhooks sent to any address. The package implements the wire contract
+// (docs/iamport/CONTRACT.md, quoted as "contract §") separately, and shares no code with the client
+// under test.
 //
 // Mount a Sandbox at a path with http.StripPrefix, alone on a port, or with httptest. routes.go
 // lists the routes beyond Iamport's own.
@@ -24,14 +24,15 @@ import (
 // Config sets how the pretend Iamport behaves. The zero value accepts every merchant and sends no
 // webhooks.
 type Config struct {
-	Key, Secret string           // imp_key, imp_secret; empty accepts any that are not empty
+	Key, Secret string           // imp_key, imp_secret; empty accepts any non-empty text
 	UserCode    string           // the argument that IMP.init needs; empty accepts any
 	WebhookURL  string           // the address of webhooks; empty sends none
 	WebhookForm bool             // webhooks as application/x-www-form-urlencoded instead of JSON
 	MaxPayments int              // the oldest payment beyond it is forgotten; 0 means 100,000
 	Now         func() time.Time // nil means time.Now
 	Log         *slog.Logger     // nil discards
-	Client      *http.Client     // delivers webhooks; nil means one with Iamport's timeouts (contract §2.3)
+	// Delivers webhooks; nil means one with Iamport's timeouts (contract §2.3).
+	Client *http.Client
 }
 
 const (
@@ -39,13 +40,13 @@ const (
 	maxSessions        = 10_000
 )
 
-// Sandbox is the pretend Iamport. It is an http.Handler and safe for concurrent use.
+// Sandbox is the pretend Iamport: an http.Handler, safe for concurrent use.
 type Sandbox struct {
 	config    Config
 	log       *slog.Logger
 	now       func() time.Time
 	mux       *http.ServeMux
-	requests  map[string]*atomic.Int64 // fixed after New; the counters in it are not
+	requests  map[string]*atomic.Int64 // fixed after New, except for the counts
 	pages     *template.Template
 	tokens    tokens
 	store     *store
@@ -95,40 +96,40 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// Put creates the payment, or replaces the one with its ImpUID, and returns it completed: a missing
-// ImpUID, status (paid), currency (KRW), pay method (card) and times are filled in, and a cancelled
-// payment without a history counts as cancelled once, over CancelAmount or in full. The field
-// Sandbox stays as given, so a plain Payment is a live one. Put sends no webhook and meets no
-// fault.
+// Put creates the payment, or replaces the payment with the same ImpUID, and returns the completed
+// payment. A missing ImpUID, status (paid), currency (KRW), pay method (card) and times are filled
+// in, and a cancelled payment without a history counts as cancelled once, over CancelAmount or in
+// full. The field Sandbox stays as given, so a plain Payment is a live payment. Put sends no
+// webhook and meets no fault.
 func (s *Sandbox) Put(p Payment) Payment {
 	now := s.now().Unix()
-	return s.store.put(p.withDefaults(now), nil, now).Payment
+	return s.store.putPayment(p.withDefaults(now), nil, now).Payment
 }
 
 // Payment returns the payment in its present state.
 func (s *Sandbox) Payment(impUID string) (Payment, bool) {
-	r, ok := s.store.get(impUID)
+	r, ok := s.store.findRecord(impUID)
 	if !ok {
 		return Payment{}, false
 	}
 	return r.Payment, true
 }
 
-// All returns every payment that the sandbox knows, in order of creation. Tests compare books with
-// it.
+// All returns every payment in the sandbox, in order of creation, for the comparison with a
+// server's books.
 func (s *Sandbox) All() []Payment {
 	all := []Payment{}
-	for _, r := range s.store.all() {
+	for _, r := range s.store.allRecords() {
 		all = append(all, r.Payment)
 	}
 	return all
 }
 
-// Notify sends the webhook for the payment's present status, once and asynchronously, as the
-// console's resend button does. For an unknown payment it does nothing.
+// Notify sends the webhook for the payment's present status, once and asynchronously, like the
+// console's resend button. An unknown payment is ignored.
 func (s *Sandbox) Notify(impUID string) {
-	if r, ok := s.store.get(impUID); ok {
-		s.notify(r)
+	if r, ok := s.store.findRecord(impUID); ok {
+		s.notifyMerchant(r)
 	}
 }
 
@@ -144,21 +145,21 @@ func (s *Sandbox) Cancel(impUID string, amount json.Number) error {
 // virtual account, or the late approval of a failed payment (contract §1.4). The error is Iamport's
 // refusal.
 func (s *Sandbox) Pay(impUID string) error {
-	r, f, err := s.pay(impUID, s.injectPaymentFault)
+	r, f, err := s.markPaid(impUID, s.injectPaymentFault)
 	if err != nil {
 		return err
 	}
 	s.scheduleFollowUp(r, f)
 	if r.Status == Paid { // a failure sends no webhook (contract §2.2)
-		s.notify(r)
+		s.notifyMerchant(r)
 	}
 	return nil
 }
 
-// pay makes the payment paid and lets inject change it before readers see it.
-func (s *Sandbox) pay(impUID string, inject func(*record) fault.Fault) (r *record, f fault.Fault, err error) {
+// markPaid makes the payment paid. inject may change the payment before readers see the payment.
+func (s *Sandbox) markPaid(impUID string, inject func(*record) fault.Fault) (r *record, f fault.Fault, err error) {
 	now := s.now().Unix()
-	r, err = s.store.update(impUID, now, func(r *record) error {
+	r, err = s.store.updatePayment(impUID, now, func(r *record) error {
 		if r.PaidAt != 0 {
 			return errAlreadyPaid
 		}
@@ -170,7 +171,7 @@ func (s *Sandbox) pay(impUID string, inject func(*record) fault.Fault) (r *recor
 }
 
 // ExpireToken makes the present token invalid at once. The next getToken issues a new one.
-func (s *Sandbox) ExpireToken() { s.tokens.expire() }
+func (s *Sandbox) ExpireToken() { s.tokens.expireToken() }
 
 // Requests returns the number of requests per route pattern, such as "GET /payments/{imp_uid}". A
 // route without requests is absent.
@@ -185,10 +186,10 @@ func (s *Sandbox) Requests() map[string]int {
 }
 
 // Wait returns when no webhook is being delivered.
-func (s *Sandbox) Wait() { s.sender.wait() }
+func (s *Sandbox) Wait() { s.sender.waitForDeliveries() }
 
-// Close switches the faults off, drops what they have put off, and waits at most five seconds for
-// the webhooks being delivered. Afterwards no webhook is sent. The routes keep answering.
+// Close switches the faults off, drops postponed effects, and waits at most five seconds for
+// webhooks under way. Afterwards no webhook is sent. The routes keep answering.
 func (s *Sandbox) Close() {
 	s.faults.Replace(fault.Plan{})
 	s.scheduler.close()

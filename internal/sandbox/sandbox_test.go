@@ -17,7 +17,7 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// gateway is a sandbox behind HTTP, with a clock that stands still and a merchant that listens.
+// gateway is a sandbox behind HTTP, with a stopped clock and a listening merchant.
 type gateway struct {
 	*sandbox.Sandbox
 	t        testing.TB
@@ -128,8 +128,7 @@ func (g *gateway) token() string {
 	}](g, got).AccessToken
 }
 
-// receivedWebhooks waits for the webhooks under way, and returns those that came since the last
-// call.
+// receivedWebhooks waits for the webhooks under way, and returns the webhooks since the last call.
 func (g *gateway) receivedWebhooks() []webhook {
 	g.Wait()
 	got := []webhook{}

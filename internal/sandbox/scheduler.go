@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Delays of what faults put off, by the sandbox's clock.
+// Delays of postponed effects, by the sandbox's clock.
 const (
 	webhookDelay       = time.Hour
 	approvalDelay      = 5 * time.Minute
@@ -19,7 +19,7 @@ const (
 
 const maxTasks = 10_000
 
-// scheduler runs tasks at their time.
+// scheduler runs tasks at given times.
 type scheduler struct {
 	now func() time.Time
 
@@ -34,8 +34,8 @@ type task struct {
 	run func()
 }
 
-// schedule adds a task. It refuses and returns false when maxTasks wait, or after close.
-func (s *scheduler) schedule(in time.Duration, run func()) bool {
+// scheduleTask adds a task. The result is false when maxTasks wait, or after close.
+func (s *scheduler) scheduleTask(in time.Duration, run func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.tasks) >= maxTasks {
@@ -53,8 +53,8 @@ func (s *scheduler) schedule(in time.Duration, run func()) bool {
 	return true
 }
 
-// resetTimer sets the timer for the soonest task. The timer measures real time, whatever the
-// sandbox's clock does: while a test holds that clock still, the timer finds nothing to do.
+// resetTimer sets the timer for the soonest task. The timer measures real time, independent of the
+// sandbox's clock: under a test's stopped clock, the timer finds no due task.
 func (s *scheduler) resetTimer() {
 	if s.timer != nil {
 		s.timer.Stop()
@@ -90,7 +90,7 @@ func (s *scheduler) takeNext(due func(time.Time) bool) (func(), bool) {
 	return first, true
 }
 
-func (s *scheduler) pending() int {
+func (s *scheduler) countPending() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.tasks)
@@ -103,10 +103,11 @@ func (s *scheduler) close() {
 	s.resetTimer()
 }
 
-// Deliver runs what faults have put off and what is due by the sandbox's clock: late webhooks, late
-// payments, cancellations at the console, second deposits. It returns how many; webhooks among them
-// may still be under way (see Wait). On a real clock this happens by itself.
+// Deliver runs the postponed effects due by the sandbox's clock: late webhooks, late payments,
+// cancellations at the console, second deposits. Deliver returns the number of effects; some
+// webhooks may still be under way (see Wait). On a real clock effects run without Deliver.
 func (s *Sandbox) Deliver() int { return s.scheduler.runDue(s.scheduler.isDue) }
 
-// Flush is Deliver for everything that faults have put off, due or not, in the order of time.
+// Flush runs all postponed effects, due or not, in the order of time, and returns the number of
+// effects.
 func (s *Sandbox) Flush() int { return s.scheduler.runDue(func(time.Time) bool { return true }) }

@@ -6,24 +6,25 @@ import (
 	"sync"
 )
 
-// record is a payment as the sandbox keeps it. A record never changes once it is stored: a change
-// stores a new one. So readers take a pointer under the lock and encode it after.
+// record is a stored payment. A stored record never changes: a change stores a new record. So
+// readers take a pointer under the lock and encode the record after.
 type record struct {
 	Payment
-	seq         int64    // order of creation; settles ties that whole seconds leave open
-	updated     int64    // UNIX seconds
-	generatedID bool     // the sandbox chose its imp_uid
-	notices     []string // the notice_url of request_pay, which replaces the configured one (contract §2.2)
+	seq         int64 // order of creation; settles ties between equal whole seconds
+	updated     int64 // UNIX seconds
+	generatedID bool  // the sandbox chose its imp_uid
+	// The notice_url of request_pay, which replaces the configured one (contract §2.2).
+	notices []string
 }
 
-// store holds all payments up to a limit, beyond which it forgets the oldest.
+// store holds all payments up to a limit; a full store forgets the oldest.
 type store struct {
 	mu      sync.RWMutex
 	byID    *bounded[*record]
 	byOrder map[string][]string // merchant_uid → imp_uid, in order of creation
 	seq     int64
 
-	timelines  map[timelineKey]*timeline // those that a list has asked for
+	timelines  map[timelineKey]*timeline // timelines used by lists so far
 	version    int64                     // counts the changes
 	lastSorted sortedList
 }
@@ -34,7 +35,7 @@ func newStore(limit int) *store {
 	}
 }
 
-func (s *store) get(impUID string) (*record, bool) {
+func (s *store) findRecord(impUID string) (*record, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.byID.get(impUID)
@@ -50,8 +51,8 @@ func (s *store) otherPayment(impUID string) string {
 	return "imp_" + randomDigits(12)
 }
 
-// attempts returns all payments of one order, in order of creation.
-func (s *store) attempts(merchantUID string) []*record {
+// listAttempts returns all payments of one order, in order of creation.
+func (s *store) listAttempts(merchantUID string) []*record {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var found []*record
@@ -63,14 +64,15 @@ func (s *store) attempts(merchantUID string) []*record {
 	return found
 }
 
-// all returns all payments in order of creation.
-func (s *store) all() []*record {
-	everything, _ := s.created(pageRequest{1, math.MaxInt64})
+// allRecords returns all payments in order of creation.
+func (s *store) allRecords() []*record {
+	everything, _ := s.listCreated(pageRequest{1, math.MaxInt64})
 	return everything
 }
 
-// put creates the payment, under a new imp_uid if it has none, or replaces it.
-func (s *store) put(p Payment, notices []string, now int64) *record {
+// putPayment creates the payment, under a new imp_uid if the imp_uid is missing, or replaces the
+// payment.
+func (s *store) putPayment(p Payment, notices []string, now int64) *record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	made := p.ImpUID == ""
@@ -87,12 +89,12 @@ func (s *store) put(p Payment, notices []string, now int64) *record {
 		s.seq++
 		r.seq = s.seq
 	}
-	s.save(r)
+	s.saveRecord(r)
 	return r
 }
 
-// update stores what change makes of a copy of the payment, unless change refuses.
-func (s *store) update(impUID string, now int64, change func(*record) error) (*record, error) {
+// updatePayment stores a copy of the payment changed by change, unless change refuses.
+func (s *store) updatePayment(impUID string, now int64, change func(*record) error) (*record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, ok := s.byID.get(impUID)
@@ -104,11 +106,11 @@ func (s *store) update(impUID string, now int64, change func(*record) error) (*r
 	if err := change(&changed); err != nil {
 		return nil, err
 	}
-	s.save(&changed)
+	s.saveRecord(&changed)
 	return &changed, nil
 }
 
-// everPaid tells whether the order was paid before, also when it was cancelled since.
+// everPaid tells whether the order was ever paid, even if cancelled since.
 func (s *store) everPaid(merchantUID string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -122,7 +124,7 @@ func (s *store) everPaidLocked(merchantUID string) bool {
 	})
 }
 
-func (s *store) save(r *record) {
+func (s *store) saveRecord(r *record) {
 	old, known := s.byID.get(r.ImpUID)
 	if dropped, ok := s.byID.put(r.ImpUID, r); ok {
 		s.removeFromOrder(dropped)
@@ -150,7 +152,7 @@ func (s *store) removeFromOrder(r *record) {
 	s.byOrder[r.MerchantUID] = ids
 }
 
-// bounded is a map that forgets its oldest key when it is full. It does not lock.
+// bounded is a map with a limit: a full map forgets the oldest key. bounded does not lock.
 type bounded[V any] struct {
 	limit int
 	items map[string]V
@@ -166,7 +168,7 @@ func (b *bounded[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
-// put stores v and returns the value that had to go for it, if one had to.
+// put stores v and returns the value dropped for v, if there is one.
 func (b *bounded[V]) put(key string, v V) (dropped V, ok bool) {
 	if _, known := b.items[key]; !known {
 		if len(b.keys) >= b.limit {

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// maxChunk bounds the entries that one insertion moves.
+// maxChunk bounds the entries moved by one insertion.
 const maxChunk = 1024
 
-// timeline holds records in the order of one time, then of creation. It finds a record by its rank, so
-// that a page in the middle of a million payments costs no sort. It does not lock.
+// timeline holds records in the order of one time, then of creation. A timeline finds a record by
+// rank, so a page in the middle of a million payments costs no sort. timeline does not lock.
 type timeline struct {
 	at     func(*record) int64
-	chunks [][]entry // in order; none is empty
+	chunks [][]entry // in order, without empty chunks
 	length int
 }
 
@@ -30,7 +30,7 @@ func newTimeline(at func(*record) int64, records []*record) *timeline {
 	t := &timeline{at: at, length: len(records)}
 	entries := make([]entry, len(records))
 	for i, r := range records {
-		entries[i] = t.entry(r)
+		entries[i] = t.newEntry(r)
 	}
 	slices.SortFunc(entries, compareEntries)
 	for chunk := range slices.Chunk(entries, maxChunk/2) {
@@ -39,10 +39,10 @@ func newTimeline(at func(*record) int64, records []*record) *timeline {
 	return t
 }
 
-func (t *timeline) entry(r *record) entry { return entry{t.at(r), r.seq, r} }
+func (t *timeline) newEntry(r *record) entry { return entry{t.at(r), r.seq, r} }
 
-// find returns the chunk and the place in it where the entry is, or belongs.
-func (t *timeline) find(e entry) (chunk, place int) {
+// findEntry returns the chunk and the place of the entry, or the place for a new entry.
+func (t *timeline) findEntry(e entry) (chunk, place int) {
 	chunk, _ = slices.BinarySearchFunc(t.chunks, e, func(c []entry, e entry) int {
 		return compareEntries(c[len(c)-1], e)
 	})
@@ -53,9 +53,9 @@ func (t *timeline) find(e entry) (chunk, place int) {
 	return chunk, place
 }
 
-func (t *timeline) add(r *record) {
-	e := t.entry(r)
-	i, place := t.find(e)
+func (t *timeline) addRecord(r *record) {
+	e := t.newEntry(r)
+	i, place := t.findEntry(e)
 	t.length++
 	switch {
 	case len(t.chunks) == 0:
@@ -76,9 +76,9 @@ func (t *timeline) add(r *record) {
 	}
 }
 
-// remove removes a record that add or newTimeline has put in.
-func (t *timeline) remove(r *record) {
-	i, place := t.find(t.entry(r))
+// removeRecord removes a record of the timeline.
+func (t *timeline) removeRecord(r *record) {
+	i, place := t.findEntry(t.newEntry(r))
 	t.chunks[i] = slices.Delete(t.chunks[i], place, place+1)
 	if len(t.chunks[i]) == 0 {
 		t.chunks = slices.Delete(t.chunks, i, i+1)
@@ -86,17 +86,17 @@ func (t *timeline) remove(r *record) {
 	t.length--
 }
 
-// rank returns how many records come before the entry.
-func (t *timeline) rank(e entry) int {
-	i, place := t.find(e)
+// rankOf returns how many records come before the entry.
+func (t *timeline) rankOf(e entry) int {
+	i, place := t.findEntry(e)
 	for _, c := range t.chunks[:i] {
 		place += len(c)
 	}
 	return place
 }
 
-// slice returns the records from rank start up to, but without, rank end.
-func (t *timeline) slice(start, end int) []*record {
+// sliceRecords returns the records from rank start up to, but without, rank end.
+func (t *timeline) sliceRecords(start, end int) []*record {
 	found := make([]*record, 0, end-start)
 	for _, c := range t.chunks {
 		if len(found) == cap(found) {

@@ -15,17 +15,17 @@ const (
 	tokenExtension       = 5 * time.Minute
 )
 
-// tokens issues the merchant's one access token. All its servers share the token, so that
-// concurrent calls do not invalidate each other's (contract §1.3).
+// tokens issues the merchant's one access token. All servers of the merchant share the token, so
+// that concurrent calls do not invalidate each other's token (contract §1.3).
 type tokens struct {
 	mu        sync.RWMutex
 	current   string
 	expiresAt time.Time
 }
 
-// issue returns the same token with the same expiry while it is valid, extends it by five minutes
-// in its last minute, and creates a new one afterwards.
-func (t *tokens) issue(now time.Time) (token string, expiresAt time.Time) {
+// issueToken returns the same token with the same expiry while the token is valid, extends the
+// token by five minutes in the last minute, and creates a new token afterwards.
+func (t *tokens) issueToken(now time.Time) (token string, expiresAt time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch left := t.expiresAt.Sub(now); {
@@ -37,13 +37,13 @@ func (t *tokens) issue(now time.Time) (token string, expiresAt time.Time) {
 	return t.current, t.expiresAt
 }
 
-func (t *tokens) valid(token string, now time.Time) bool {
+func (t *tokens) isValid(token string, now time.Time) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return now.Before(t.expiresAt) && subtle.ConstantTimeCompare([]byte(token), []byte(t.current)) == 1
 }
 
-func (t *tokens) expire() {
+func (t *tokens) expireToken() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expiresAt = time.Time{}
@@ -60,7 +60,7 @@ func (s *Sandbox) getToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.now()
-	token, expiresAt := s.tokens.issue(now)
+	token, expiresAt := s.tokens.issueToken(now)
 	off := s.faults.Skew("POST /users/getToken")
 	s.writeResponse(w, http.StatusOK, map[string]any{
 		"access_token": token, "now": now.Add(off).Unix(), "expired_at": expiresAt.Add(off).Unix(),
@@ -74,15 +74,15 @@ func (s *Sandbox) hasCredentials(key, secret string) bool {
 	return matches(s.config.Key, key) && matches(s.config.Secret, secret)
 }
 
-// requireToken answers 401 to requests without the token, which may come as Bearer or raw: both are
-// in use (contract §1.1).
+// requireToken answers 401 to requests without the token. The token may come as Bearer or raw: both
+// are in use (contract §1.1).
 func (s *Sandbox) requireToken(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Get("Authorization")
 		if len(header) > len("Bearer ") && strings.EqualFold(header[:len("Bearer ")], "Bearer ") {
 			header = header[len("Bearer "):]
 		}
-		if !s.tokens.valid(strings.TrimSpace(header), s.now()) {
+		if !s.tokens.isValid(strings.TrimSpace(header), s.now()) {
 			s.writeFailure(w, http.StatusUnauthorized, -1, "Unauthorized")
 			return
 		}

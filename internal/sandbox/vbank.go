@@ -15,10 +15,10 @@ import (
 const maxVbankHolder = 16 // characters (contract §1.8)
 
 // postVbank answers POST /vbanks, where a merchant's server issues a virtual account (contract
-// §1.8). The account waits for its deposit like one from the payment window, and the webhook for
-// ready is sent. An order may have several accounts; an order that was paid before is refused with
-// a code, in HTTP 200. A channel_key with "inicis" in it belongs to KG Inicis, which needs
-// pg_api_key in the query.
+// §1.8). The account waits for a deposit like an account from the payment window, and the webhook
+// for ready is sent. An order may have several accounts; a previously paid order is refused with a
+// code, in HTTP 200. A channel_key with "inicis" inside belongs to KG Inicis, where pg_api_key is
+// required in the query.
 func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 	in, ok := s.readFields(w, r)
 	if !ok {
@@ -38,12 +38,12 @@ func (s *Sandbox) postVbank(w http.ResponseWriter, r *http.Request) {
 		s.writeFailure(w, http.StatusOK, 1, errAlreadyPaid.message)
 		return
 	}
-	issued := s.store.put(p.withDefaults(now), notices, now)
-	s.notify(issued)
+	issued := s.store.putPayment(p.withDefaults(now), notices, now)
+	s.notifyMerchant(issued)
 	s.writeResponse(w, http.StatusOK, &issued.Payment)
 }
 
-// vbankPayment returns the payment that the fields ask for, or false when one is missing or
+// vbankPayment returns the payment described by the fields, or false when a field is missing or
 // invalid.
 func (in fields) vbankPayment(now int64) (p Payment, notices addresses, ok bool) {
 	amount, err := parseMoney(in["amount"])
@@ -53,9 +53,9 @@ func (in fields) vbankPayment(now int64) (p Payment, notices addresses, ok bool)
 		in["channel_key"] != "" && in["vbank_code"] != "" && validMerchantUID(in["merchant_uid"]) &&
 		utf8.RuneCountInString(in["vbank_holder"]) <= maxVbankHolder
 	p = Payment{
-		MerchantUID: in["merchant_uid"], Amount: amount.number(), Status: Ready,
+		MerchantUID: in["merchant_uid"], Amount: amount.toNumber(), Status: Ready,
 		PayMethod: "vbank", Channel: "api", Sandbox: true,
-		Name: truncate(Text(in["name"]), 40), CustomData: Text(in["custom_data"]),
+		Name: truncateText(Text(in["name"]), 40), CustomData: Text(in["custom_data"]),
 		VbankCode: Text(in["vbank_code"]), VbankName: bankName(in["vbank_code"]),
 		VbankHolder: Text(in["vbank_holder"]), VbankNum: Text(randomDigits(14)), VbankIssuedAt: now, VbankDate: due,
 	}
@@ -91,10 +91,11 @@ func bankName(code string) Text {
 }
 
 // deleteVbank answers DELETE /vbanks/{imp_uid}: the account takes no deposit any more (contract
-// §1.8). The status of a revoked account is not documented; here it is failed. No webhook is sent.
+// §1.8). The status of a revoked account is not documented; the sandbox says failed. No webhook is
+// sent.
 func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 	now := s.now().Unix()
-	revoked, err := s.store.update(r.PathValue("imp_uid"), now, func(p *record) error {
+	revoked, err := s.store.updatePayment(r.PathValue("imp_uid"), now, func(p *record) error {
 		if p.PayMethod != "vbank" || p.Status != Ready {
 			return errNoOpenAccount
 		}
@@ -113,24 +114,25 @@ func (s *Sandbox) deleteVbank(w http.ResponseWriter, r *http.Request) {
 }
 
 // Deposit puts the amount into a payment's virtual account, with a webhook. As at a bank, an
-// account takes exactly its amount, once, also after its deadline. The error is the refusal.
+// account takes exactly the account's amount, once, also after the deadline. The error is the
+// refusal.
 func (s *Sandbox) Deposit(impUID string, amount json.Number) error {
-	return s.deposit(impUID, amount, false)
+	return s.acceptDeposit(impUID, amount, false)
 }
 
 // ForceDeposit is Deposit for a deposit that a bank should refuse: another amount, a second
-// deposit, a revoked account. It shows in deposit_history; the payment's amount stays.
+// deposit, a revoked account. deposit_history shows the deposit; the payment's amount stays.
 func (s *Sandbox) ForceDeposit(impUID string, amount json.Number) error {
-	return s.deposit(impUID, amount, true)
+	return s.acceptDeposit(impUID, amount, true)
 }
 
-func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error {
+func (s *Sandbox) acceptDeposit(impUID string, amount json.Number, forced bool) error {
 	sum, err := parseMoney(string(amount))
 	if err != nil || sum <= 0 {
 		return errInvalidAmount
 	}
 	now, f := s.now().Unix(), fault.Fault{}
-	paid, err := s.store.update(impUID, now, func(r *record) error {
+	paid, err := s.store.updatePayment(impUID, now, func(r *record) error {
 		wanted, err := parseMoney(string(r.Amount))
 		switch {
 		case r.PayMethod != "vbank":
@@ -141,7 +143,7 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 			return errWrongDeposit
 		}
 		r.DepositHistory = append(slices.Clip(r.DepositHistory), Deposit{ // a copy: readers hold the shorter one
-			PGTID: "D" + randomDigits(20), Amount: sum.number(), DepositorName: "입금자", DepositedAt: now})
+			PGTID: "D" + randomDigits(20), Amount: sum.toNumber(), DepositorName: "입금자", DepositedAt: now})
 		if r.Status != Cancelled {
 			r.Status, r.FailedAt, r.FailReason = Paid, 0, ""
 			r.Payment = r.withStatusTime(now)
@@ -152,15 +154,15 @@ func (s *Sandbox) deposit(impUID string, amount json.Number, forced bool) error 
 		return nil
 	})
 	if err == nil {
-		s.notify(paid)
+		s.notifyMerchant(paid)
 		s.scheduleFollowUp(paid, f)
 	}
 	return err
 }
 
-// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit, which is Deposit over
-// HTTP, or ForceDeposit with "force": true. 404 for an unknown payment, 409 for a deposit that a
-// bank would refuse.
+// depositSandboxPayment answers POST /sandbox-payments/{imp_uid}/deposit: Deposit over HTTP, or
+// ForceDeposit with "force": true. The answer is 404 for an unknown payment, 409 for a deposit that
+// a bank would refuse.
 func (s *Sandbox) depositSandboxPayment(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Amount json.Number `json:"amount"`
@@ -170,7 +172,7 @@ func (s *Sandbox) depositSandboxPayment(w http.ResponseWriter, r *http.Request) 
 		return
 	}
 	id := r.PathValue("imp_uid")
-	switch err := s.deposit(id, in.Amount, in.Force); {
+	switch err := s.acceptDeposit(id, in.Amount, in.Force); {
 	case errors.Is(err, errPaymentNotFound):
 		s.writeFailure(w, http.StatusNotFound, 1, err.Error())
 	case errors.Is(err, errInvalidAmount):

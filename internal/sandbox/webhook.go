@@ -25,21 +25,22 @@ const (
 // closeTimeout is how long Close waits for addresses that do not answer.
 const closeTimeout = 5 * time.Second
 
-// notice is the body of a webhook (contract §2.1). Like Iamport's it has no signature.
+// notice is the body of a webhook (contract §2.1), without a signature, as at Iamport.
 type notice struct {
 	ImpUID         string `json:"imp_uid"`
 	MerchantUID    string `json:"merchant_uid"`
 	Status         string `json:"status"`
 	CancellationID string `json:"cancellation_id,omitempty"`
 
-	form bool // sent as a form, whatever is configured
+	form bool // sent as a form, despite the configuration
 }
 
-// notify sends the webhook for the payment's present status without waiting for its delivery.
-func (s *Sandbox) notify(r *record) { s.sendWebhook(r, false) }
+// notifyMerchant sends the webhook for the payment's present status without waiting for the
+// delivery.
+func (s *Sandbox) notifyMerchant(r *record) { s.sendWebhook(r, false) }
 
-// sendWebhook is notify. windowWaits says that a browser waits for the payment's outcome, whose
-// answer a fault may hold.
+// sendWebhook sends the webhook like notifyMerchant. windowWaits is set when a browser waits for
+// the payment's outcome, whose answer a fault may hold.
 func (s *Sandbox) sendWebhook(r *record, windowWaits bool) {
 	n := notice{ImpUID: r.ImpUID, MerchantUID: r.MerchantUID, Status: r.Status}
 	if r.Status == Cancelled && len(r.CancelHistory) > 0 {
@@ -97,14 +98,14 @@ func newWebhookClient() *http.Client {
 // startSend delivers the notice without waiting.
 func (w *webhookSender) startSend(address string, n notice) {
 	if w.startDelivery(n) {
-		go w.deliver(address, n)
+		go w.deliverNotice(address, n)
 	}
 }
 
 // sendNow returns when the merchant has answered the notice, or delivery has failed.
 func (w *webhookSender) sendNow(address string, n notice) {
 	if w.startDelivery(n) {
-		w.deliver(address, n)
+		w.deliverNotice(address, n)
 	}
 }
 
@@ -119,10 +120,10 @@ func (w *webhookSender) startDelivery(n notice) bool {
 	return true
 }
 
-func (w *webhookSender) deliver(address string, n notice) {
+func (w *webhookSender) deliverNotice(address string, n notice) {
 	w.slots <- struct{}{}
 	defer w.endDelivery()
-	if err := w.post(w.life, address, n); err != nil {
+	if err := w.postNotice(w.life, address, n); err != nil {
 		w.log.Warn("sandbox: webhook failed", "url", address, "imp_uid", n.ImpUID, "status", n.Status, "err", err)
 	}
 }
@@ -135,8 +136,8 @@ func (w *webhookSender) endDelivery() {
 	w.idle.Broadcast()
 }
 
-func (w *webhookSender) post(ctx context.Context, address string, n notice) error {
-	contentType, body := n.encode(w.form || n.form)
+func (w *webhookSender) postNotice(ctx context.Context, address string, n notice) error {
+	contentType, body := n.encodeBody(w.form || n.form)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -148,7 +149,7 @@ func (w *webhookSender) post(ctx context.Context, address string, n notice) erro
 		return err
 	}
 	defer response.Body.Close()
-	// The answer's body means nothing (contract §2.3). It is read so that the connection can be
+	// The answer's body has no meaning (contract §2.3), and is read so that the connection can be
 	// reused.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
 	if response.StatusCode >= 300 {
@@ -157,7 +158,7 @@ func (w *webhookSender) post(ctx context.Context, address string, n notice) erro
 	return nil
 }
 
-func (n notice) encode(form bool) (contentType string, body []byte) {
+func (n notice) encodeBody(form bool) (contentType string, body []byte) {
 	if !form {
 		body, _ = json.Marshal(n) // four strings
 		return "application/json", body
@@ -169,7 +170,7 @@ func (n notice) encode(form bool) (contentType string, body []byte) {
 	return "application/x-www-form-urlencoded", []byte(values.Encode())
 }
 
-func (w *webhookSender) wait() {
+func (w *webhookSender) waitForDeliveries() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.inFlight > 0 {
@@ -182,7 +183,7 @@ func (w *webhookSender) close() {
 	w.closed = true
 	w.mu.Unlock()
 	timeout := time.AfterFunc(closeTimeout, w.end)
-	w.wait()
+	w.waitForDeliveries()
 	timeout.Stop()
 	w.end()
 	w.client.CloseIdleConnections()

@@ -56,7 +56,7 @@ func TestNotifyDoesNotWaitForTheMerchant(t *testing.T) {
 	g := newGateway(t, func(c *sandbox.Config) { c.WebhookURL = slow.URL })
 	g.Put(sandbox.Payment{ImpUID: "imp_1"})
 	g.Notify("imp_1")
-	<-arrived // and here we are, while it still waits
+	<-arrived // reached while the webhook still waits
 	close(release)
 }
 

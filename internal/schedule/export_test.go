@@ -6,10 +6,10 @@ import (
 )
 
 // Prepare returns a Schedule whose ticks come from the test.
-var Prepare = prepare
+var Prepare = newSchedule
 
 // Repeat is the loop of one job.
-var Repeat = repeat
+var Repeat = repeatEvery
 
 // Tick is one tick of every job.
 func (s *Schedule) Tick(ctx context.Context) {

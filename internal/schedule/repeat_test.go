@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/schedule"
 )
 
-// runsFor returns when a job that recurs every minute began, in the time given, if its runs take so
-// long, one by one.
+// runsFor returns the start times of a job that recurs every minute, within total. runs are the
+// lengths of the runs, one by one.
 func runsFor(t *testing.T, total time.Duration, runs ...time.Duration) (began []time.Duration) {
 	t.Helper()
 	start := time.Now()

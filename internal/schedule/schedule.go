@@ -1,7 +1,7 @@
 // Package schedule runs recurring jobs such as the sweep: each on one server of many at a time,
-// without a leader. A job is due when its row in the table jobs says so, and belongs to the server
-// that moves that time on. A server that stops gives its job back; when a server dies, the job is
-// due again one interval later. So a job must tolerate to be run twice at once.
+// without a leader. The table jobs has the due time of each job; the server that moves the due time
+// on runs the job. A stopping server gives a job back. After a crash the job is due again one
+// interval later, so a job must tolerate two runs at once.
 package schedule
 
 import (
@@ -17,23 +17,24 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Job is work that recurs.
+// Job is recurring work.
 type Job struct {
 	Name  string
-	Every time.Duration // zero: not on this server
+	Every time.Duration // zero: no runs on this server
 	Run   func(context.Context) error
 }
 
 const (
 	// runTimeout is how long a run may take: enough for days of reconciliation, and never for ever.
 	runTimeout = time.Hour
-	// closeTimeout is how long Close waits for runs under way, whose context has ended.
+	// closeTimeout is how long Close waits for cancelled runs to end.
 	closeTimeout = 10 * time.Second
-	// recordTimeout is how long it may take to record how a run ended, whose own time may be over.
+	// recordTimeout bounds the statement that records the end of a run. The run's own time may be
+	// over.
 	recordTimeout = 5 * time.Second
 )
 
-// State tells how a job is doing, whichever server ran it. Times are UTC.
+// State is the state of a job on all servers together. Times are UTC.
 type State struct {
 	Name        string `gorm:"primaryKey"`
 	CreatedAt   time.Time
@@ -48,8 +49,8 @@ type State struct {
 // TableName is the table's name in SQL.
 func (State) TableName() string { return "jobs" }
 
-// Lag returns how much longer ago than its interval the job last succeeded; zero when it is on
-// time.
+// Lag returns by how much the time since the job's last success exceeds the interval; zero for a
+// punctual job.
 func (s State) Lag(now time.Time) time.Duration {
 	last := s.CreatedAt
 	if s.SucceededAt != nil {
@@ -58,12 +59,12 @@ func (s State) Lag(now time.Time) time.Duration {
 	return max(0, now.Sub(last)-s.Every)
 }
 
-// Failing tells whether the last run that ended failed.
+// Failing tells whether the last finished run failed.
 func (s State) Failing() bool {
 	return s.FailedAt != nil && (s.SucceededAt == nil || s.FailedAt.After(*s.SucceededAt))
 }
 
-// Schedule is a set of jobs that run.
+// Schedule is a set of running jobs.
 type Schedule struct {
 	db         *gorm.DB
 	jobs       []Job
@@ -74,39 +75,39 @@ type Schedule struct {
 	running    sync.WaitGroup     // one goroutine for each job
 }
 
-// Start runs each job at once, if it is due, and then at its intervals. The end of ctx does not
-// stop the jobs: Close does, and must be called.
+// Start runs each due job at once, and then all jobs at their intervals. The end of ctx does not
+// stop the jobs; the caller must call Close.
 func Start(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger) (*Schedule, error) {
-	s, err := prepare(ctx, db, jobs, log, time.Now)
+	s, err := newSchedule(ctx, db, jobs, log, time.Now)
 	if err != nil {
 		return nil, err
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, job := range s.jobs {
-		s.running.Go(func() { repeat(ctx, job.Every, func() { s.runIfDue(ctx, job) }) })
+		s.running.Go(func() { repeatEvery(ctx, job.Every, func() { s.runIfDue(ctx, job) }) })
 	}
 	return s, nil
 }
 
-// prepare returns a Schedule whose jobs have their rows, and that does nothing yet.
-func prepare(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger, clock func() time.Time) (*Schedule, error) {
+// newSchedule returns a Schedule with all rows inserted and no job started.
+func newSchedule(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger, clock func() time.Time) (*Schedule, error) {
 	s := &Schedule{db: db, log: log, clock: clock, runTimeout: runTimeout}
 	for _, job := range jobs {
 		if job.Every > 0 {
 			s.jobs = append(s.jobs, job)
 		}
 	}
-	return s, s.register(ctx)
+	return s, s.registerJobs(ctx)
 }
 
-// repeat calls do at once and at every interval until ctx ends. Ticks that fall into a call are
-// left out, so that a call longer than the interval is followed by a pause.
-func repeat(ctx context.Context, interval time.Duration, do func()) {
+// repeatEvery calls do at once and at every interval until ctx ends. Ticks during a call are
+// dropped, so a pause follows a call longer than the interval.
+func repeatEvery(ctx context.Context, interval time.Duration, do func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		do()
-		select { // drop the tick that came during the call
+		select { // drop the tick of the time during the call
 		case <-ticker.C:
 		default:
 		}
@@ -117,7 +118,7 @@ func repeat(ctx context.Context, interval time.Duration, do func()) {
 	}
 }
 
-// Close ends the runs under way and waits for them, ten seconds at most.
+// Close cancels the runs under way and waits at most ten seconds for the runs to end.
 func (s *Schedule) Close() error {
 	s.stop()
 	ended := make(chan struct{})
@@ -149,8 +150,8 @@ func (s *Schedule) States(ctx context.Context) ([]State, error) {
 
 func (s *Schedule) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
-// register inserts the rows of jobs that have none yet.
-func (s *Schedule) register(ctx context.Context) error {
+// registerJobs inserts the missing rows of jobs.
+func (s *Schedule) registerJobs(ctx context.Context) error {
 	now := s.now()
 	for _, job := range s.jobs {
 		row := State{Name: job.Name, CreatedAt: now, DueAt: now}
@@ -161,10 +162,11 @@ func (s *Schedule) register(ctx context.Context) error {
 	return nil
 }
 
-// runIfDue runs the job if it is due and no other server has claimed it, and records how it ended.
+// runIfDue claims and runs a due job, and records the end of the run. A job claimed by another
+// server is left alone.
 func (s *Schedule) runIfDue(ctx context.Context, job Job) {
 	started := s.now()
-	claimed, err := s.claim(ctx, job, started)
+	claimed, err := s.claimRun(ctx, job, started)
 	if err == nil && !claimed {
 		return
 	}
@@ -178,8 +180,8 @@ func (s *Schedule) runIfDue(ctx context.Context, job Job) {
 	}
 }
 
-// recordEnd records how the run ended. A run that was cut short because the server stops is no
-// failure of the job's.
+// recordEnd records the end of the run. A run cut short by a stopping server does not count as a
+// failure.
 func (s *Schedule) recordEnd(ctx context.Context, job Job, started time.Time, failure error, stopping bool) error {
 	var returned error
 	if stopping && failure != nil {
@@ -194,11 +196,11 @@ func (s *Schedule) recordEnd(ctx context.Context, job Job, started time.Time, fa
 	return errors.Join(returned, s.recordResult(ctx, job, failure))
 }
 
-// claim moves on the time at which the job is due, if that time has come, and tells whether this
-// server may run it. It adds a little less than the interval, because the next tick may come a
-// little early. A due time more than one interval ahead was written by a server with a wrong clock,
-// and is ignored. The same goes for ends of runs that lie in the future: they count as of now.
-func (s *Schedule) claim(ctx context.Context, job Job, now time.Time) (claimed bool, err error) {
+// claimRun moves a due job's time on by one interval, and tells whether this server may run the
+// job. The step is a little shorter than the interval, because the next tick may come a little
+// early. A due time more than one interval ahead comes from a server with a wrong clock, and is
+// ignored. Ends of runs in the future count as now for the same reason.
+func (s *Schedule) claimRun(ctx context.Context, job Job, now time.Time) (claimed bool, err error) {
 	done := s.db.WithContext(ctx).Exec(`UPDATE jobs SET due_at = ?, started_at = ?,
 			succeeded_at = CASE WHEN succeeded_at > ? THEN ? ELSE succeeded_at END,
 			failed_at = CASE WHEN failed_at > ? THEN ? ELSE failed_at END
@@ -207,7 +209,7 @@ func (s *Schedule) claim(ctx context.Context, job Job, now time.Time) (claimed b
 	return done.RowsAffected == 1, done.Error
 }
 
-// giveBack makes the job due at once, unless another server has begun it since.
+// giveBack makes the job due at once, unless another server has begun the job since.
 func (s *Schedule) giveBack(ctx context.Context, job Job, started time.Time) error {
 	return s.db.WithContext(ctx).Exec("UPDATE jobs SET due_at = ? WHERE name = ? AND started_at = ?", s.now(), job.Name, started).Error
 }
@@ -221,8 +223,8 @@ func (s *Schedule) recordResult(ctx context.Context, job Job, failure error) err
 		s.now(), fmt.Sprintf("%.500q", failure), job.Name).Error
 }
 
-// runRecovered runs the job for as long as it may, and makes an error of a panic, which must not
-// end the server.
+// runRecovered runs the job within the job's time limit, and turns a panic into an error, because a
+// panic must not end the server.
 func (s *Schedule) runRecovered(ctx context.Context, job Job) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.runTimeout)
 	defer cancel()

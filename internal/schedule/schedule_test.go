@@ -19,7 +19,7 @@ import (
 	"pointcharge/internal/schedule"
 )
 
-// fleet is servers that share a database and a clock that stands still.
+// fleet is a group of servers with a common database and a stopped clock.
 type fleet struct {
 	*testing.T
 	db  *gorm.DB
@@ -38,7 +38,7 @@ func eachFleet(t *testing.T, test func(f *fleet)) {
 
 func (f *fleet) pass(d time.Duration) { f.at.Add(int64(d / time.Second)) }
 
-// server is one that runs job every minute, whenever the test ticks it.
+// server returns a server that runs job every minute, at the test's ticks.
 func (f *fleet) server(job func(context.Context) error) *schedule.Schedule {
 	f.Helper()
 	clock := func() time.Time { return time.Unix(f.at.Load(), 0) }
@@ -86,7 +86,7 @@ func TestAJobRunsOnOneServerOnceInItsInterval(t *testing.T) {
 func TestAJobWhoseServerDiedIsDueAgain(t *testing.T) {
 	t.Parallel()
 	eachFleet(t, func(f *fleet) {
-		dying := f.server(func(context.Context) error { runtime.Goexit(); return nil }) // nothing after it is done
+		dying := f.server(func(context.Context) error { runtime.Goexit(); return nil }) // the goroutine ends without any later step
 		var dead sync.WaitGroup
 		dead.Go(func() { dying.Tick(f.Context()) })
 		dead.Wait()
@@ -119,8 +119,8 @@ func TestAStoppedServersJobIsDueAtOnce(t *testing.T) {
 	})
 }
 
-// TestAStoppedServerGivesBackOnlyItsOwnRun: its job took so long that another server has begun the
-// next run.
+// TestAStoppedServerGivesBackOnlyItsOwnRun: the first server's job took so long that another server
+// has begun the next run.
 func TestAStoppedServerGivesBackOnlyItsOwnRun(t *testing.T) {
 	t.Parallel()
 	eachFleet(t, func(f *fleet) {

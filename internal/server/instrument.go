@@ -8,9 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// instrument counts requests and their time by route and status. The route is the router's own name
-// for it, never text that a client sent.
-func instrument(registry prometheus.Registerer, next http.Handler) http.Handler {
+// measureRequests counts requests and response times by route and status. The route label is the
+// router's pattern, never text from a client.
+func measureRequests(registry prometheus.Registerer, next http.Handler) http.Handler {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "pointcharge_http_request_seconds",
 		Help: "Time of HTTP requests by route and status."}, []string{"route", "status"})
 	registry.MustRegister(seconds)

@@ -16,11 +16,10 @@ import (
 	"pointcharge/internal/reconcile"
 )
 
-// metricsTimeout is how long a scrape may take; most of it waits for the database.
+// metricsTimeout bounds a scrape, which mostly waits for the database.
 const metricsTimeout = 5 * time.Second
 
-// serveMetrics serves /metrics on a listener of its own, if the configuration names one, until stop
-// is called.
+// serveMetrics serves /metrics on a separate listener, if one is configured, until stop is called.
 func serveMetrics(p *parts) (stop func(), err error) {
 	if p.cfg.MetricsAddr == "" {
 		return func() {}, nil
@@ -54,7 +53,8 @@ func serveMetrics(p *parts) (stop func(), err error) {
 // stateCollector reads the books and the jobs' states from the database at every scrape.
 type stateCollector struct{ *parts }
 
-// Describe implements prometheus.Collector; the metrics are checked as they come.
+// Describe implements prometheus.Collector and describes nothing: Prometheus checks the collected
+// metrics.
 func (*stateCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
@@ -67,14 +67,13 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	} else {
 		sendGauge(out, "pointcharge_problems", "Payments that an operator has to look at.", float64(problems))
 	}
-	open, err := c.services.Reconcile.OpenDiscrepancies(ctx)
+	open, err := c.services.Reconcile.CountOpenDiscrepancies(ctx)
 	if err != nil {
 		c.log.Error("cannot count discrepancies for metrics", "err", err)
 	} else {
-		counts := countByKind(open)
 		for _, kind := range reconcile.DiscrepancyKinds() {
 			sendGauge(out, "pointcharge_discrepancies", "Payments about which scheduled reconciliations found the books and Iamport to disagree, "+
-				"and that are no problem.", float64(counts[kind]), "kind", string(kind))
+				"and that are no problem.", float64(open.ByKind[kind]), "kind", string(kind))
 		}
 	}
 	c.collectJobs(ctx, out)

@@ -14,36 +14,37 @@ import (
 	"pointcharge/internal/ratelimit"
 )
 
-// wrapper puts something around a handler.
+// wrapper adds behaviour around a handler.
 type wrapper = func(http.Handler) http.Handler
 
-// wrap puts the chain around a handler. The first entry is the outermost.
-func wrap(handler http.Handler, chain []wrapper) http.Handler {
+// wrapInChain puts the chain around a handler. The first entry is the outermost.
+func wrapInChain(handler http.Handler, chain []wrapper) http.Handler {
 	for _, around := range slices.Backward(chain) {
 		handler = around(handler)
 	}
 	return handler
 }
 
-// middleware is the chain in front of every route, in the order in which a request passes it.
-func (p *parts) middleware(mux *http.ServeMux) []wrapper {
+// middlewareChain returns the chain in front of every route, in the order in which a request passes it.
+func (p *parts) middlewareChain(mux *http.ServeMux) []wrapper {
 	return []wrapper{
-		// Adds the security headers. First, so that refusals of the other entries carry them.
+		// Adds the security headers. First, so that refusals of the other entries carry the
+		// headers, too.
 		func(next http.Handler) http.Handler {
 			return middleware.SecurityHeaders(strings.HasPrefix(p.cfg.PublicURL, "https://"), next)
 		},
-		// Finds the client's address behind TRUSTED_PROXIES. Before all that limits or logs by
-		// address.
+		// Finds the client's address behind TRUSTED_PROXIES. Before all entries that limit or log
+		// by address.
 		middleware.Proxies(p.cfg.TrustedProxies).Identify,
 		// Takes the path of PUBLIC_URL off. Before all that reads the path.
 		func(next http.Handler) http.Handler { return stripPublicPath(p.cfg.PublicPath(), mux, next) },
 		// Measures time by route and status. After identify and stripPublicPath, which pass a
 		// request of their own on, because the router writes the route's name into the request
 		// that it gets; before recoverPanics, to count its answers.
-		func(next http.Handler) http.Handler { return instrument(p.registry, next) },
-		// Logs requests that no route answers. Next to instrument, for the same reason.
+		func(next http.Handler) http.Handler { return measureRequests(p.registry, next) },
+		// Logs requests that no route answers. Next to measureRequests, for the same reason.
 		func(next http.Handler) http.Handler { return logUnknownRoutes(p.log, next) },
-		// Logs a panic and answers for it. Inside instrument, outside all that may panic.
+		// Logs a panic and answers for it. Inside measureRequests, outside all that may panic.
 		func(next http.Handler) http.Handler { return middleware.RecoverPanics(p.log, next) },
 		// Keeps pages of other sites away from a local sandbox. Last before the router.
 		func(next http.Handler) http.Handler { return restrictHosts(p.cfg, next) },
@@ -51,14 +52,15 @@ func (p *parts) middleware(mux *http.ServeMux) []wrapper {
 }
 
 // apiMiddleware is the chain in front of the GraphQL API, behind the one of all routes.
-func apiMiddleware(cfg config.Config, verifier *auth.Verifier, limit *ratelimit.Limit) []wrapper {
+func apiMiddleware(cfg config.Config, log *slog.Logger, verifier *auth.Verifier, limit *ratelimit.Limit) []wrapper {
 	return []wrapper{
 		// Answers preflights and refuses other origins. First, so that a page may read the refusals
-		// that follow.
+		// of the following entries.
 		func(next http.Handler) http.Handler {
-			return middleware.AllowOrigins(cfg.CORSOrigins, http.HandlerFunc(graph.WriteOriginRefusal), next)
+			cors := middleware.CORS{Origins: cfg.CORSOrigins, Headers: cfg.CORSHeaders, Log: log}
+			return cors.Allow(http.HandlerFunc(graph.WriteOriginRefusal), next)
 		},
-		// Verifies the token, if there is one. Before the limits, which count by user.
+		// Verifies the token of a request. Before the limits, which count by user.
 		verifier.Middleware,
 		// Counts requests by user or address. Last, so that only readable requests of known callers
 		// are counted.
@@ -110,7 +112,7 @@ func restrictHosts(cfg config.Config, next http.Handler) http.Handler {
 	if cfg.Mode != config.Sandbox || cfg.SandboxRemote {
 		return next
 	}
-	public, _ := url.Parse(cfg.PublicURL) // the configuration has checked it
+	public, _ := url.Parse(cfg.PublicURL) // config has checked the URL
 	mux := http.NewServeMux()
 	mux.Handle(WebhookPath, next)
 	mux.Handle(WebhookPath+"/{$}", next)

@@ -35,8 +35,8 @@ type parts struct {
 	schedule *schedule.Schedule // nil until startJobs
 }
 
-// assemble makes the parts and the handler in front of them. The caller must close the parts.
-func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlguard.TrustedDocuments, log *slog.Logger) (*parts, error) {
+// assembleParts makes the parts and the handler in front of them. The caller must close the parts.
+func assembleParts(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlguard.TrustedDocuments, log *slog.Logger) (*parts, error) {
 	verifier, err := NewVerifier(ctx, cfg, log)
 	if err != nil {
 		return nil, err
@@ -65,12 +65,13 @@ func assemble(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlg
 	if cfg.Mode == config.Live && len(cfg.TrustedProxies) == 0 {
 		log.Warn("TRUSTED_PROXIES is not set: callers who are not signed in are limited as if they were one (RATE_LIMIT_ADDRESS)")
 	}
-	p.handler = wrap(mux, p.middleware(mux))
+	p.handler = wrapInChain(mux, p.middlewareChain(mux))
 	return p, nil
 }
 
-// newWeb makes the plain HTTP routes. Their callers are not signed in, so they are limited only where
-// the proxies are known: otherwise a flood from behind a proxy would keep Iamport's webhooks out.
+// newWeb makes the plain HTTP routes. Callers are not signed in, so the routes are limited only
+// where the proxies are known: otherwise a flood from behind a proxy would keep Iamport's webhooks
+// out.
 func (p *parts) newWeb(frontend *url.URL, limit *ratelimit.Limit) *web.Server {
 	if isAddressShared(p.cfg) {
 		limit = nil
@@ -96,13 +97,13 @@ func NewVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*aut
 	return verifier, nil
 }
 
-// startJobs starts the jobs that run beside the requests.
+// startJobs starts the jobs beside the requests.
 func (p *parts) startJobs(ctx context.Context) (err error) {
-	p.schedule, err = schedule.Start(ctx, p.db, jobs(p.cfg, p.services, p.log), p.log)
+	p.schedule, err = schedule.Start(ctx, p.db, scheduledJobs(p.cfg, p.services, p.log), p.log)
 	return err
 }
 
-// close ends the jobs, streams and look-ups. It must be called after the last request has ended.
+// close ends the jobs, streams and look-ups. The caller must wait for the last request to end.
 func (p *parts) close() {
 	if p.schedule != nil {
 		if err := p.schedule.Close(); err != nil {

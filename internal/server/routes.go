@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"pointcharge/graph"
 	"pointcharge/graph/playground"
@@ -18,6 +19,8 @@ import (
 const (
 	// WebhookPath is where internal/web takes Iamport's notices.
 	WebhookPath = "/webhooks/iamport"
+	// productCacheTime is how late the other servers learn of a changed product.
+	productCacheTime = 2 * time.Second
 	// iamportSDK is the script of Iamport's payment window (contract §4).
 	iamportSDK = "https://cdn.iamport.kr/v1/iamport.js"
 )
@@ -27,17 +30,17 @@ func (p *parts) addAPI(mux *http.ServeMux, verifier *auth.Verifier, limit *ratel
 	resolver := &graph.Resolver{Points: p.services.Points, Charges: p.services.Charges, Shop: checkoutDefaults(p.cfg), Channels: channels(p.cfg),
 		Log: p.log, Feed: p.feed,
 		Introspection: p.cfg.Introspection, Limits: graphLimits(p.cfg.GraphQL), FirstEdition: p.cfg.HTTPDraft,
-		GatewayLimit: newGatewayLimit(p.cfg), Trusted: trusted}
-	chain := apiMiddleware(p.cfg, verifier, limit)
-	operations := wrap(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain)
-	streams := wrap(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain)
+		GatewayLimit: newGatewayLimit(p.cfg), ProductCacheTime: productCacheTime, RequestLimit: limit, CostLimit: newCostLimit(p.cfg), Trusted: trusted}
+	chain := apiMiddleware(p.cfg, p.log, verifier, limit)
+	operations := wrapInChain(graph.LimitConcurrency(newOperationLimit(p.cfg), resolver.Handler()), chain)
+	streams := wrapInChain(resolver.StreamHandler(gqlhttp.StreamOptions{}), chain)
 	for _, end := range []string{"", "/{$}"} { // people type these addresses
 		mux.Handle("/graphql"+end, operations)
 		mux.Handle("/graphql/stream"+end, streams)
 	}
 }
 
-// addPlayground adds the GraphQL playground, if it is configured.
+// addPlayground adds the GraphQL playground, if the playground is configured.
 func (p *parts) addPlayground(mux *http.ServeMux) error {
 	if !p.cfg.Playground {
 		return nil
@@ -52,7 +55,7 @@ func (p *parts) addPlayground(mux *http.ServeMux) error {
 	return nil
 }
 
-// checkoutDefaults are the fields that all checkouts have in common.
+// checkoutDefaults returns the fields common to all checkouts.
 func checkoutDefaults(cfg config.Config) graph.Checkout {
 	return graph.Checkout{
 		SDKURL:      sdkURL(cfg),
@@ -75,7 +78,7 @@ func channels(cfg config.Config) graph.Channels {
 // sdkURL is the address of the script that the browser loads: Iamport's own, or the pretend one.
 func sdkURL(cfg config.Config) string {
 	switch gateway, _ := url.Parse(cfg.IamportURL); {
-	case cfg.Mode == config.Live: // IAMPORT_URL may be a proxy with a fixed address; browsers need none
+	case cfg.Mode == config.Live: // IAMPORT_URL may be a proxy with a fixed address; browsers need no proxy
 		return iamportSDK
 	case cfg.IamportURL == "":
 		return cfg.PublicURL + sandboxPath + "/iamport.js"

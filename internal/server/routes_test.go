@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"pointcharge/graph"
 	"pointcharge/internal/charge"
 	"pointcharge/internal/config"
 )
@@ -14,7 +13,7 @@ import (
 func TestEveryWayToPayCanHaveAChannel(t *testing.T) {
 	t.Parallel()
 	var env string
-	for _, method := range graph.PayMethods() {
+	for _, method := range charge.AllPayMethods() {
 		env += string(method) + "=key-" + string(method) + ","
 	}
 	cfg, err := config.Load(func(name string) string { return map[string]string{"IAMPORT_CHANNELS": env}[name] })
@@ -22,7 +21,7 @@ func TestEveryWayToPayCanHaveAChannel(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := slices.Collect(maps.Keys(channels(cfg)))
-	if len(got) != len(graph.PayMethods()) || channels(cfg)[charge.PayByPayco] != "key-PAYCO" {
+	if len(got) != len(charge.AllPayMethods()) || channels(cfg)[charge.PayByPayco] != "key-PAYCO" {
 		t.Errorf("channels for %v", got)
 	}
 }

@@ -21,12 +21,12 @@ import (
 // sandboxPath is where the server mounts the pretend Iamport in sandbox mode.
 const sandboxPath = "/sandbox"
 
-// demoTokenLife is how long the development tokens that the server prints and its storefront
-// carries are valid.
+// demoTokenLife is the life of the development tokens that the server prints and the storefront
+// carries.
 const demoTokenLife = 24 * time.Hour
 
-// addSandbox adds what only sandbox mode has: the pretend Iamport, five products, the storefront
-// and its users' tokens.
+// addSandbox adds the parts of sandbox mode: the pretend Iamport, five products, the storefront and
+// the demo users' tokens.
 func (p *parts) addSandbox(ctx context.Context, mux *http.ServeMux) error {
 	if err := installProducts(ctx, p.services.Charges); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (p *parts) addSandbox(ctx context.Context, mux *http.ServeMux) error {
 			return err
 		}
 	}
-	if p.cfg.AuthHS256Secret.IsZero() { // tokens come from elsewhere, so the demo users have none
+	if p.cfg.AuthHS256Secret.IsZero() { // another issuer signs the tokens, so the demo users have none
 		return nil
 	}
 	users, err := demoUsers(p.cfg)
@@ -88,7 +88,7 @@ func demoUsers(cfg config.Config) ([]storefront.DemoUser, error) {
 	return users, nil
 }
 
-// installProducts gives an empty shop its five products.
+// installProducts gives an empty shop the five demo products.
 func installProducts(ctx context.Context, charges *charge.Service) error {
 	existing, err := charges.Products(ctx, true)
 	if err != nil || len(existing) > 0 {
@@ -135,7 +135,7 @@ func ServeSandbox(ctx context.Context, gateway *sandbox.Sandbox, addr string, lo
 	return serveUntilDone(ctx, server, listener)
 }
 
-// SetFaults has the pretend Iamport fail as the text says, which fault.Parse describes.
+// SetFaults makes the pretend Iamport fail as described by text, in the syntax of fault.Parse.
 func SetFaults(gateway *sandbox.Sandbox, text string) error {
 	plan, err := fault.Parse(text)
 	if err != nil {
@@ -144,7 +144,7 @@ func SetFaults(gateway *sandbox.Sandbox, text string) error {
 	return gateway.SetFaults(plan)
 }
 
-// releaseFaults ends hangs, for which a server that shuts down would wait.
+// releaseFaults ends hanging requests, because a server waits for open requests when shutting down.
 func releaseFaults(gateway *sandbox.Sandbox) {
 	_ = gateway.SetFaults(fault.Plan{}) // the empty plan is valid
 }

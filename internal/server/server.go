@@ -1,5 +1,5 @@
-// Package server puts the parts of the program together and runs them: routes, middleware, jobs,
-// metrics, and in sandbox mode the pretend Iamport.
+// Package server puts the parts of the program together and runs the result: routes, middleware,
+// jobs, metrics, and in sandbox mode the pretend Iamport.
 package server
 
 import (
@@ -15,14 +15,14 @@ import (
 	"pointcharge/internal/database"
 )
 
-// shutdownTimeout is how long requests in flight may take once the server was asked to stop. It is
-// longer than the longest of them: an operation or a webhook ends within 30 seconds.
+// shutdownTimeout is the time for requests in flight after the signal to stop. The longest request,
+// an operation or a webhook, ends within 30 seconds, and so within shutdownTimeout.
 const shutdownTimeout = 35 * time.Second
 
-// Serve runs the server: it listens, migrates and serves. When ctx ends it stops accepting, waits
-// for the requests in flight, stops what runs beside them and closes the database. In sandbox mode
-// the pretend Iamport goes down with the listener: a charge that has not asked it by then is told
-// to try again, as with the real one down. An error is a config.Errors if a setting is wrong.
+// Serve listens, migrates the database and serves requests. When ctx ends, Serve stops accepting,
+// waits for the requests in flight, stops the jobs and streams and closes the database. In sandbox
+// mode the pretend Iamport stops with the listener: a charge without an answer by then is told to
+// try again, as with the real Iamport down. The error is a config.Errors if a setting is wrong.
 func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log := NewLog(cfg, stdout)
 	trusted, err := readTrustedDocuments(cfg.GraphQL) //nolint:contextcheck // it reads a file
@@ -40,7 +40,7 @@ func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		return err
 	}
 	defer database.Close(db)
-	p, err := assemble(ctx, cfg, db, trusted, log)
+	p, err := assembleParts(ctx, cfg, db, trusted, log)
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,14 @@ func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	}
 	defer stopMetrics()
 	server := newHTTPServer(p.handler, log)
-	// In sandbox mode the gateway is this very server, which would wait five seconds for
-	// connections to itself that were opened and never used.
+	// In sandbox mode the gateway is this server. Shutdown would wait five seconds for the server's
+	// unused connections to itself.
 	server.RegisterOnShutdown(p.services.CloseIdleConnections)
 	server.RegisterOnShutdown(p.feed.Close)
 	return serveUntilDone(ctx, server, listener)
 }
 
-// newHTTPServer returns a server with the timeouts and limits that all our listeners share.
+// newHTTPServer returns a server with the timeouts and limits of all our listeners.
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

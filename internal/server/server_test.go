@@ -26,7 +26,7 @@ func TestTheFirstMiddlewareIsTheOutermost(t *testing.T) {
 			})
 		}
 	}
-	handler := wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed += "handler" }), []wrapper{named("a "), named("b ")})
+	handler := wrapInChain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed += "handler" }), []wrapper{named("a "), named("b ")})
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	if passed != "a b handler" {
 		t.Errorf("a request passed %s", passed)

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -19,11 +18,11 @@ import (
 	"pointcharge/internal/reconcile"
 )
 
-// gatewayCalls is how many calls to Iamport are under way at most; the others wait.
+// gatewayCalls is the largest number of concurrent calls to Iamport; further calls wait.
 const gatewayCalls = 64
 
-// OpenDatabase opens the configured database, has prepare migrate its schema or check its version,
-// and makes sure that the database belongs to the configured mode.
+// OpenDatabase opens the configured database, has prepare migrate or check the schema, and refuses
+// a database of the other mode.
 func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	prepare func(context.Context, *gorm.DB) error) (*gorm.DB, error) {
 	db, err := database.Open(ctx, cfg.DatabaseURL.Reveal(), log)
@@ -31,7 +30,7 @@ func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 		return nil, err
 	}
 	if err = prepare(ctx, db); err == nil {
-		err = database.Stamp(ctx, db, string(cfg.Mode))
+		err = stampDatabase(ctx, cfg, db)
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close(db))
@@ -39,12 +38,23 @@ func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	return db, nil
 }
 
-// Services are the domains on one database, with Iamport behind them.
+// stampDatabase refuses a database of the other mode, and in live mode one that serves another account of
+// Iamport: every payment would look lost there.
+func stampDatabase(ctx context.Context, cfg config.Config, db *gorm.DB) error {
+	if err := database.Stamp(ctx, db, string(cfg.Mode)); err != nil || cfg.Mode != config.Live {
+		return err
+	}
+	gateway, closeIdleConnections := NewGateway(cfg, slog.New(slog.DiscardHandler))
+	defer closeIdleConnections()
+	return database.StampAccount(ctx, db, gateway.Account())
+}
+
+// Services are the domains on one database, with Iamport as their gateway.
 type Services struct {
 	Points    *point.Service
 	Charges   *charge.Service
 	Reconcile *reconcile.Service
-	// CloseIdleConnections closes the connections to Iamport that wait for the next call.
+	// CloseIdleConnections closes the idle connections to Iamport.
 	CloseIdleConnections func()
 }
 
@@ -69,19 +79,35 @@ func NewGateway(cfg config.Config, log *slog.Logger) (gateway *iamport.Client, c
 // NewServices returns the domains as they are configured.
 func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
 	gateway, closeIdleConnections := NewGateway(cfg, log)
-	const day = 24 * time.Hour
 	points := point.New(db)
-	points.Lifetimes = point.Lifetimes{Paid: time.Duration(cfg.PaidPointsDays) * day, Bonus: time.Duration(cfg.BonusPointsDays) * day}
+	points.Lifetimes = lifetimes(cfg)
 	charges := charge.New(db, points, gateway)
 	charges.Live, charges.Grace = cfg.Mode == config.Live, cfg.SweepGrace
+	charges.MaxOrderAge, charges.AcceptDiscounts = cfg.MaxOrderAge, cfg.AcceptDiscounts
+	charges.PayMethods = payMethods(cfg)
 	return Services{points, charges, reconcile.New(db, points, charges), closeIdleConnections}
 }
 
-// Invariants returns what must be true of the books of all domains.
+func lifetimes(cfg config.Config) point.Lifetimes {
+	paid, _ := point.ParseLifetime(string(cfg.PaidPointsLife)) // config has checked the texts
+	bonus, _ := point.ParseLifetime(string(cfg.BonusPointsLife))
+	return point.Lifetimes{Paid: paid, Bonus: bonus}
+}
+
+// payMethods returns the ways to pay that have a channel of their own; nil, which means all, if none has.
+func payMethods(cfg config.Config) []charge.PayMethod {
+	var methods []charge.PayMethod
+	for method := range cfg.IamportChannels {
+		methods = append(methods, charge.PayMethod(method))
+	}
+	return methods
+}
+
+// Invariants returns the invariants of all domains.
 func Invariants() []audit.Invariant { return slices.Concat(point.Invariants(), charge.Invariants()) }
 
-// gatewayURL is Iamport's address; in sandbox mode by default this server, where the pretend one is
-// mounted.
+// gatewayURL returns Iamport's address. In sandbox mode the default is this server, with the
+// pretend Iamport mounted.
 func gatewayURL(cfg config.Config) string {
 	if cfg.IamportURL != "" {
 		return cfg.IamportURL
@@ -89,7 +115,7 @@ func gatewayURL(cfg config.Config) string {
 	return LocalURL(cfg) + sandboxPath
 }
 
-// LocalURL is the address at which this machine reaches the server, whatever its public address is.
+// LocalURL returns the server's address on this machine, independent of the public address.
 func LocalURL(cfg config.Config) string {
 	host, port, _ := net.SplitHostPort(cfg.Addr)
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {

@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/config"
 )
 
-// SignToken returns a token signed with the secret that the server verifies with. It refuses
-// unknown roles, and configurations in which another party signs.
+// SignToken returns a token signed with the server's own secret. SignToken refuses unknown roles,
+// and configurations in which another party signs.
 func SignToken(cfg config.Config, user string, role auth.Role, life time.Duration) (string, error) {
 	if cfg.AuthHS256Secret.IsZero() {
 		return "", errors.New("tokens are signed by the issuer of AUTH_JWKS_URL, not here")

@@ -46,8 +46,8 @@ func (r *run) killServers(ctx context.Context, random *rand.Rand) {
 	}
 }
 
-// breakByProgress ties each incident to the progress, so that it happens while people pay, at any
-// speed.
+// breakByProgress ties each incident to the progress, so that incidents happen while people pay, at
+// any speed.
 func (r *run) breakByProgress(ctx context.Context) {
 	for _, step := range []struct {
 		percent int
@@ -74,7 +74,7 @@ func (r *run) takeGatewayDown(ctx context.Context) {
 	r.counts.down += time.Since(began)
 }
 
-// flushGateway makes everything that faults have put off happen, again and again.
+// flushGateway runs the postponed effects of faults, again and again.
 func (r *run) flushGateway(ctx context.Context) {
 	for pause(ctx, min(5*time.Second, time.Duration(r.orders)*20*time.Millisecond)) {
 		r.counts.flushedTasks += r.gateway.Flush()

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// callTimeout is how long a client waits for an answer. It is less than the longest time that the
-// server takes, so some calls give up first.
+// callTimeout is a client's longest wait for an answer. The server's longest answer takes more
+// time, so some calls give up first.
 const callTimeout = 12 * time.Second
 
 // client is all browsers and backends together, and counts their answers.

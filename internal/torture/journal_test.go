@@ -10,8 +10,7 @@ import (
 	"sync"
 )
 
-// journal records what the clients asked for and which answers they got: promises that the books
-// must keep.
+// journal records the clients' requests and the answers: promises that the books must keep.
 type journal struct {
 	mu      sync.Mutex
 	orders  map[string]purchase // by merchant_uid; only orders whose answer arrived
@@ -83,7 +82,7 @@ func (j *journal) recordDecision(d decision) {
 	}
 }
 
-// logBuffer is a log that finds lines by a word in them.
+// logBuffer is a log that finds lines by a word.
 type logBuffer struct {
 	mu   sync.Mutex
 	text []byte

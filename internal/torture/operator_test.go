@@ -85,8 +85,8 @@ func (r *run) listProblems(ctx context.Context) (listed []listedProblem) {
 	return listed
 }
 
-// acceptedPoints returns the points that an operator gives for an accepted payment: none for one
-// that may have been credited.
+// acceptedPoints returns the points that an operator gives for an accepted payment: none for a
+// payment that may have been credited.
 func (p listedProblem) acceptedPoints(random *rand.Rand) (user string, points int64) {
 	contradictory := slices.Contains([]string{"CANCELLED_AMOUNT", "ACCEPTED_CANCELLED"}, p.Problem)
 	if contradictory || p.Problem == "DEPOSIT" && random.IntN(2) == 0 {
@@ -144,8 +144,8 @@ func (r *run) expectDecisions(b books) {
 	}
 }
 
-// releaseHeldRefunds releases refunds that can no longer succeed, as operators do: nothing is under
-// way at Iamport. Refunds of cards must end by themselves.
+// releaseHeldRefunds releases refunds that can no longer succeed, as operators do: no refund is
+// under way at Iamport. Refunds of cards must end without an operator.
 func (r *run) releaseHeldRefunds(ctx context.Context) error {
 	text, err := r.servers[0].command(ctx, "refunds")
 	if err != nil {

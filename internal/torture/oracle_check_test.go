@@ -8,8 +8,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// TestOracleFindsWrongBooks shows that the torture can fail. Each case is a book that is wrong in
-// one way, or right.
+// TestOracleFindsWrongBooks shows that the torture can fail. Each case is a book with one fault, or
+// a correct book.
 func TestOracleFindsWrongBooks(t *testing.T) {
 	t.Parallel()
 	o := offers()[1]

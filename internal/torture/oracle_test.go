@@ -10,8 +10,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// The oracle says what must stand in the books, from what the pretend Iamport says and the shop's
-// offers alone. It is written a second time on purpose, and shares nothing with internal/point.
+// The oracle computes the right books from the pretend Iamport's payments and the shop's offers
+// alone. The oracle is a second implementation on purpose, and shares no code with the domains.
 
 // credited is the ledger's record of one payment.
 type credited struct {
@@ -22,7 +22,7 @@ type credited struct {
 
 // judgeOrder compares the attempts to pay one order with the books. known is false for an order
 // that was never opened. listed holds the reasons on the operator's list of problems and decided
-// the operators' decisions, both by imp_uid. It returns the differences by imp_uid.
+// the operators' decisions, both by imp_uid. The result has the differences by imp_uid.
 func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, booked map[string]credited,
 	listed map[string]string, decided map[string][]decision,
 ) map[string]string {
@@ -106,9 +106,9 @@ func (t truth) uncredited() string {
 	return "credited"
 }
 
-// listing returns the reason that must be on the list after the operators' decisions. A payment
-// that was accepted by hand is listed again when something is cancelled or deposited later. Any
-// decision but a refund holds until either changes.
+// listing returns the reason required on the list after the operators' decisions. A payment
+// accepted by hand is listed again after a later cancellation or deposit. Any decision but a refund
+// holds until either changes.
 func (t truth) listing(reason string) string {
 	i := slices.IndexFunc(t.decided, decision.hasPoints)
 	switch {
@@ -142,7 +142,7 @@ func (t truth) misfit() string {
 	return ""
 }
 
-// odd returns why an operator must look at a payment that fits its order.
+// odd returns why an operator must look at a payment with the order's price and currency.
 func (t truth) odd() string {
 	switch {
 	case t.explained() != won(t.CancelAmount):

@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// The ways to pay. Each returns the imp_uids that the browser gets. The server must find the others
-// by itself.
+// The ways to pay. Each returns the browser's imp_uids. The server must find all other payments
+// without the browser.
 
 // useWindow ends a payment window with the decision. It returns the imp_uid, or "" when the browser
 // gets no answer.
@@ -101,7 +101,7 @@ func (s *shopper) payUnknownOrder() []string {
 	return knownIDs(s.createPayment("stray" + s.merchantUID[5:]))
 }
 
-// payWithBrokenHistory makes a payment with a cancelled amount that its history does not explain.
+// payWithBrokenHistory makes a payment whose cancelled amount differs from the history.
 func (s *shopper) payWithBrokenHistory() []string {
 	p := s.gateway.Put(sandbox.Payment{MerchantUID: s.merchantUID, Amount: sandbox.Won(s.offer.price), Sandbox: true,
 		Status: sandbox.Cancelled, CancelAmount: "1000", CancelHistory: []sandbox.Cancellation{}})

@@ -13,8 +13,9 @@ import (
 	"sync/atomic"
 )
 
-// relay is the webhook address that Iamport knows. It passes each webhook to a random server. A
-// webhook for a dead server is lost, because Iamport sends each once (contract §0.4).
+// relay is the webhook address configured at Iamport. The relay passes each webhook to a random
+// server. A webhook for a dead server is lost, because Iamport sends each webhook once (contract
+// §0.4).
 type relay struct {
 	*httptest.Server
 

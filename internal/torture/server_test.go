@@ -30,8 +30,7 @@ func buildServer(t *testing.T) string {
 	return binary
 }
 
-// server is a server process that is restarted whenever it ends, as a supervisor does. It keeps its
-// address.
+// server is a server process under a supervisor, restarted after every end, at the same address.
 type server struct {
 	binary  string
 	env     []string
@@ -41,7 +40,7 @@ type server struct {
 
 	mu    sync.Mutex
 	pids  []int
-	exits int   // by itself, as when it cannot start without a database
+	exits int   // exits without a signal, as of a server that cannot start without a database
 	err   error // of the requested stop
 }
 
@@ -66,8 +65,8 @@ func (s *server) supervise(ctx context.Context) {
 	}
 }
 
-// runOnce runs the server until it ends, is killed or is stopped. It returns whether to start it
-// again.
+// runOnce runs the server until the server ends, is killed or is stopped. The result tells whether
+// to start the server again.
 func (s *server) runOnce(ctx context.Context) bool {
 	cmd := exec.Command(s.binary)
 	cmd.Env = s.env

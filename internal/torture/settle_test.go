@@ -25,8 +25,8 @@ const booksFingerprint = `SELECT (SELECT COUNT(*) FROM point_transactions) || ' 
 	COALESCE((SELECT md5(string_agg(concat_ws(':', imp_uid, status, amount, cancelled_amount, problem), ',' ORDER BY imp_uid))
 		FROM payments), '') || ' ' || (SELECT COUNT(*) FROM refunds WHERE status IN ('HELD', 'ACCEPTED'))`
 
-// settle runs the operator's commands until the books stop changing and are right, and returns how
-// long that took. After settleTimeout it reports the differences.
+// settle runs the operator's commands until the books stop changing and are right, and returns the
+// time taken. After settleTimeout settle reports the differences.
 func (r *run) settle(ctx context.Context) time.Duration {
 	began := time.Now()
 	db, err := database.Open(ctx, r.postgres.URL, slog.New(slog.DiscardHandler))
@@ -61,8 +61,8 @@ func (r *run) settle(ctx context.Context) time.Duration {
 	}
 }
 
-// settleTimeout is how long the books may take to be right. When Iamport's clock is fast, a payment
-// is on no list until the minute at which it says it was paid.
+// settleTimeout is the time allowed until the books are right. When Iamport's clock is fast, a
+// payment is on no list until the payment's stated minute.
 func (r *run) settleTimeout() time.Duration {
 	enough := 90*time.Second + time.Duration(r.orders)*30*time.Millisecond
 	if *ordersFlag == 0 || r.seed/15%2 == 1 {
@@ -124,8 +124,8 @@ func (r *run) reportDifferences(v verdict) {
 	}
 }
 
-// expectNoSession waits until PostgreSQL has ended the sessions of all servers, also of those that
-// were killed.
+// expectNoSession waits until PostgreSQL has ended the sessions of all servers, killed servers
+// included.
 func (r *run) expectNoSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -36,8 +36,7 @@ func offerOf(product string) (o offer, ok bool) {
 	return offer{}, false
 }
 
-// shopper is one person who buys one thing. The seed and the order's number decide everything they
-// do.
+// shopper is one person buying once. The seed and the order's number decide every step.
 type shopper struct {
 	*run
 
@@ -66,7 +65,7 @@ func (s *shopper) pauseRandomly(most time.Duration) {
 	pause(s.ctx, time.Duration(s.random.Int64N(int64(most))))
 }
 
-// buyPoints is everything that happens to an order.
+// buyPoints is the whole life of an order.
 func (s *shopper) buyPoints() {
 	ways := []struct {
 		percent   int
@@ -196,8 +195,8 @@ func (s *shopper) spendOnce() {
 	})
 }
 
-// refundOnce requests the same refund from two servers. The reason names the request, so that it is
-// found again among Iamport's cancellations.
+// refundOnce requests the same refund from two servers. The reason names the request, to find the
+// refund among Iamport's cancellations.
 func (s *shopper) refundOnce(impUID, line, payMethod string) {
 	reference := fmt.Sprintf("refund-%d", s.number)
 	amount := s.offer.price

@@ -24,13 +24,14 @@ import (
 
 	"pointcharge/internal/auth"
 	"pointcharge/internal/database/databasetest"
+	"pointcharge/internal/longtest"
 	"pointcharge/internal/sandbox"
 	"pointcharge/internal/sandbox/fault"
 )
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "of all that is random; 0 draws one")
-	ordersFlag = flag.Int("n", 0, "orders; 0 is a short run")
+	ordersFlag = flag.Int("n", 0, "orders; 0 is a short run of 40, or 160 with LONG=1")
 	rateFlag   = flag.String("rate", "0.3", "the share of requests, webhooks and payments at Iamport that meet a fault")
 )
 
@@ -69,10 +70,7 @@ func TestNoPointIsLostDoubledOrForged(t *testing.T) {
 	}
 	r.visitTimeout = time.Minute
 	if r.orders == 0 {
-		r.orders, r.visitTimeout = 80, 6*time.Second
-		if testing.Short() {
-			r.orders = 40
-		}
+		r.orders, r.visitTimeout = longtest.Size(40, 160), 6*time.Second
 	}
 	r.users = min(500, r.orders/5+5)
 	r.dropLateWebhooks = r.seed%2 == 1
@@ -87,7 +85,7 @@ func TestNoPointIsLostDoubledOrForged(t *testing.T) {
 	r.expectNoGoroutine(label)
 }
 
-// runAll starts everything, runs the orders and the chaos, and ends everything.
+// runAll starts all parts, runs the orders and the chaos, and ends all parts.
 func (r *run) runAll(ctx context.Context, binary string) {
 	began := time.Now()
 	r.relay = newRelay()
@@ -115,8 +113,8 @@ func (r *run) runAll(ctx context.Context, binary string) {
 	r.saveLog("servers.log", r.serverLog)
 }
 
-// startServers starts three servers. stop stops them, and fails the test if they leave anything
-// behind.
+// startServers starts three servers. stop stops the servers, and fails the test if a process or
+// goroutine is left behind.
 func (r *run) startServers(binary string) (stop func()) {
 	env := []string{
 		"MODE=sandbox", "DATABASE_URL=" + r.postgres.URL, "IAMPORT_URL=" + r.gatewayURL, "PUBLIC_URL=" + r.relay.URL,
@@ -193,9 +191,8 @@ func (r *run) shopUnderChaos(ctx context.Context) {
 	broken.Wait()
 }
 
-// faultSeed returns the seed. A short run gets one under which Iamport's clock is not fast: it
-// cannot wait some minutes for payments that are on no list before the time they say they were
-// paid.
+// faultSeed returns the seed. A short run gets a seed under which Iamport's clock is not fast: a
+// short run cannot wait some minutes for payments that no list shows before their stated time.
 func (r *run) faultSeed() uint64 {
 	if *ordersFlag == 0 && r.seed/15%2 == 0 {
 		return r.seed + 15
@@ -203,7 +200,7 @@ func (r *run) faultSeed() uint64 {
 	return r.seed
 }
 
-// endChaos ends the faults. What they have put off happens now; with dropLateWebhooks its webhooks
+// endChaos ends the faults. Postponed effects happen now; with dropLateWebhooks the late webhooks
 // are lost.
 func (r *run) endChaos(ctx context.Context) {
 	if err := r.gateway.SetFaults(fault.Plan{}); err != nil {
@@ -251,7 +248,7 @@ func (r *run) expectNoGoroutine(label string) {
 }
 
 // stacksWithLabel returns the stacks of goroutines with the label, which a goroutine inherits from
-// its parent.
+// the parent.
 func stacksWithLabel(label string) string {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {

@@ -34,7 +34,7 @@ type refundRow struct {
 	CreatedAt              time.Time
 }
 
-// books is everything that the verdict reads from the database. The torture never writes there.
+// books is all data that the verdict reads from the database. The torture never writes there.
 type books struct {
 	orders  map[string]orderRow
 	lines   []lineRow
@@ -146,7 +146,7 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	return v
 }
 
-// judgeOrders requires every order that a client opened, and each as it was offered.
+// judgeOrders requires every opened order, with the offered price and points.
 func (b books) judgeOrders(v verdict, j *journal) {
 	for merchantUID, p := range j.orders {
 		if o, ok := b.orders[merchantUID]; !ok || o.UserID != p.user || o.ProductID != p.product {
@@ -160,7 +160,7 @@ func (b books) judgeOrders(v verdict, j *journal) {
 	}
 }
 
-// judgeCharges requires every line that a call returned, and that only one call returned it.
+// judgeCharges requires every returned line, returned by only one call.
 func (b books) judgeCharges(v verdict, j *journal) {
 	booked := b.credited()
 	for impUID, given := range j.charges {
@@ -190,9 +190,9 @@ func (b books) judgeSpends(v verdict, j *journal) {
 }
 
 // judgeRefunds compares refunds with Iamport's cancellations. A refund gives money back once at
-// most, and never after it was released. A refund that is done gave the money back itself, or the
-// console was faster and cancelled as much, or everything. In the end only refunds of cards may be
-// under way, and those not for long.
+// most, and never after the release. A completed refund gave the money back, or the console was
+// faster and cancelled as much, or everything. In the end only refunds of cards may be under way,
+// and only for a short time.
 func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now time.Time) {
 	payments := map[string]sandbox.Payment{}
 	given := map[string][]int64{}

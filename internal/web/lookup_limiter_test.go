@@ -1,34 +1,57 @@
 package web
 
 import (
-	"context"
+	"net/netip"
 	"testing"
 	"time"
 
 	"pointcharge/internal/apierror"
 )
 
-func TestLookupLimiterBoundsTheQueue(t *testing.T) {
+func TestLookupLimiterBoundsWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	l, over := newLookupLimiter(nil, 1), make(chan struct{})
-	ended := make(chan error, maxQueue+1)
-	for range maxQueue + 1 {
-		go func() {
-			_, err := l.read(context.Background(), notice{}, func() (bool, error) { <-over; return true, nil })
-			ended <- err
-		}()
-	}
-	if err := <-ended; apierror.CodeOf(err) != apierror.RateLimited { // all others run or wait
-		t.Errorf("the first query to end was not refused: %v", err)
-	}
-	close(over)
-	for range maxQueue {
-		if err := <-ended; err != nil {
-			t.Error(err)
+	l := newLookupLimiter(nil, 1)
+	here, there := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	leave := map[netip.Addr][]func(){}
+	for _, source := range []netip.Addr{here, there} {
+		for {
+			release, err := l.enter(notice{source: source})
+			if err != nil {
+				if apierror.CodeOf(err) != apierror.RateLimited {
+					t.Fatal(err)
+				}
+				break
+			}
+			leave[source] = append(leave[source], release)
 		}
 	}
-	if ok, err := l.read(t.Context(), notice{}, func() (bool, error) { return true, nil }); !ok || err != nil {
-		t.Errorf("the limiter refuses when no query runs: %v", err)
+	if len(leave[here]) != sourceUnderWay || len(leave[there]) != maxUnderWay-sourceUnderWay {
+		t.Errorf("%d and %d of two addresses are under way", len(leave[here]), len(leave[there]))
+	}
+	release, err := l.enter(notice{source: here, fromPayer: true})
+	if err != nil {
+		t.Fatalf("webhooks keep payers out: %v", err) // of one address with both
+	}
+	release()
+	leave[there][0]()
+	if _, err := l.enter(notice{}); err != nil {
+		t.Errorf("refused when one had left: %v", err)
+	}
+}
+
+func TestLookupLimiterBoundsTheWaitersOfAnOwner(t *testing.T) {
+	t.Parallel()
+	l := newLookupLimiter(nil, 1)
+	for range ownerUnderWay {
+		if _, err := l.wait("mallory"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.wait("mallory"); apierror.CodeOf(err) != apierror.RateLimited {
+		t.Errorf("one more is answered with %v", err)
+	}
+	if _, err := l.wait("minji"); err != nil {
+		t.Errorf("another owner is refused: %v", err)
 	}
 }
 

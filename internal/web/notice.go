@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/netip"
 	"strings"
 	"unicode"
 
 	"pointcharge/internal/apierror"
 	"pointcharge/internal/point"
+	"pointcharge/internal/ratelimit"
 )
 
 // maxNoticeBytes bounds a webhook's body; Iamport's have some hundred bytes (contract §2.1).
@@ -26,7 +28,8 @@ type notice struct {
 	Status         string `json:"status"`
 	CancellationID string `json:"cancellation_id"`
 
-	fromPayer bool // a payment return, where the payer waits at a screen
+	fromPayer bool       // a payment return, where the payer waits at a screen
+	source    netip.Addr // the zero Addr where it is not known, or is Iamport's
 }
 
 // readNotice reads a webhook's body: JSON or a form, as the merchant chose in Iamport's console
@@ -91,7 +94,7 @@ func (n notice) key() string {
 
 // logTo returns log with the notice's content as attributes.
 func (n notice) logTo(log *slog.Logger) *slog.Logger {
-	return log.With("imp_uid", n.ImpUID, "merchant_uid", n.MerchantUID, "status", n.Status)
+	return log.With("imp_uid", ratelimit.Clean(n.ImpUID), "merchant_uid", ratelimit.Clean(n.MerchantUID), "status", ratelimit.Clean(n.Status))
 }
 
 // actor returns who caused the look-up: Iamport with a webhook, or the payer's browser with a payment return.

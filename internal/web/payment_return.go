@@ -19,7 +19,7 @@ import (
 func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"),
-		Status: "return", fromPayer: true}
+		Status: "return", fromPayer: true, source: s.source(r)}
 	status := "unavailable"
 	if s.takeRate(r) == 0 {
 		status = s.returnStatus(r.Context(), n)

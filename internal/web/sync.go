@@ -15,22 +15,33 @@ import (
 func (s *Server) syncPayment(ctx context.Context, n notice) (charge.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	if err := s.lookups.checkOrder(ctx, n); err != nil {
+	leave, err := s.lookups.enter(n)
+	if err != nil {
 		return charge.Payment{}, err
 	}
+	defer leave()
+	owner, err := s.lookups.owner(ctx, n)
+	if err != nil {
+		return charge.Payment{}, err
+	}
+	stopWaiting, err := s.lookups.wait(owner)
+	if err != nil {
+		return charge.Payment{}, err
+	}
+	defer stopWaiting()
 	shared := context.WithoutCancel(ctx) // one caller that hangs up must not end the others' look-up
 	done := s.syncs.DoChan(n.key(), func() (result any, err error) {
 		ctx, cancel := context.WithTimeout(shared, s.cfg.Timeout)
 		defer cancel()
 		err = apierror.RecoverPanic(func() error { // a panic on this goroutine would end the process
-			release, err := s.lookups.acquire(ctx, n)
+			release, err := s.lookups.acquire(ctx, n, owner)
 			if err != nil {
 				return err
 			}
 			defer release()
 			payment, err := s.cfg.Charges.Sync(ctx, n.actor(), n.ImpUID)
 			if err == nil {
-				n.logTo(s.cfg.Log).Info("notice synced", "payment", payment.Status, "problem", payment.Problem)
+				s.syncedLog.Sample(n.logTo(s.cfg.Log)).Info("notice synced", "payment", payment.Status, "problem", payment.Problem)
 			}
 			result = payment
 			return err

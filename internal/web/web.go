@@ -58,6 +58,7 @@ type Server struct {
 	lookups     *lookupLimiter
 	outsiderLog *ratelimit.SampledLog // what callers make us log
 	faultLog    *ratelimit.SampledLog // our own faults
+	syncedLog   *ratelimit.SampledLog // notices that were synced: anybody can send one again
 	syncs       singleflight.Group    // by notice.key
 	pings       singleflight.Group
 	abandoned   sync.WaitGroup // syncs whose callers hung up
@@ -72,6 +73,7 @@ func New(cfg Config) *Server {
 		lookups:     newLookupLimiter(cfg.Charges, cfg.MaxLookups),
 		outsiderLog: ratelimit.NewSampledLog(5, 20),
 		faultLog:    ratelimit.NewSampledLog(5, 20),
+		syncedLog:   ratelimit.NewSampledLog(10, 50),
 	}
 }
 
@@ -108,11 +110,15 @@ func (s *Server) limitRate(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // takeRate counts a request and returns 0, or how long its address has to wait.
-func (s *Server) takeRate(r *http.Request) time.Duration {
-	if len(s.cfg.WebhookSenders) > 0 && s.isAllowedSender(r) {
-		return 0
+func (s *Server) takeRate(r *http.Request) time.Duration { return s.cfg.Limit.Take("", s.source(r)) }
+
+// source returns the address that a request is counted by: none for WebhookSenders, nor where the
+// address may be a proxy's.
+func (s *Server) source(r *http.Request) netip.Addr {
+	if s.cfg.Limit == nil || len(s.cfg.WebhookSenders) > 0 && s.isAllowedSender(r) {
+		return netip.Addr{}
 	}
-	return s.cfg.Limit.Take("", middleware.ClientAddress(r.Context()))
+	return middleware.ClientAddress(r.Context())
 }
 
 // isAllowedSender reports whether the request's address may send webhooks.

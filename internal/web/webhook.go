@@ -29,6 +29,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		s.outsiderLog.Sample(log).Info("webhook ignored: special event", "event", n.Event)
 		return
 	}
+	n.source = s.source(r)
 	_, err = s.syncPayment(r.Context(), n)
 	if r.Context().Err() != nil { // the caller hung up
 		return

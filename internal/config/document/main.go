@@ -9,7 +9,7 @@ import (
 	"pointcharge/internal/config"
 )
 
-// main runs in internal/config, where go generate starts it.
+// main runs in internal/config, started by go generate.
 func main() {
 	err := errors.Join(
 		os.WriteFile("../../docs/configuration.md", []byte(config.Document()), 0o644),

@@ -16,16 +16,17 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// cluster is a PostgreSQL server in which each test gets a database.
+// cluster is a PostgreSQL server with a database for each test.
 type cluster struct {
-	url      string
-	admin    *sql.DB
-	template string // a migrated database to copy; empty in a server that is not ours to litter
+	url   string
+	admin *sql.DB
+	// A migrated database to copy; empty in an external server, which stays free of our templates.
+	template string
 }
 
-// startClusterOnce is shared by all tests of a binary: starting a server takes seconds, a database
-// in it milliseconds. It is a global because nothing else lives as long as the binary, unless every
-// package that uses databases had a TestMain.
+// startClusterOnce is shared by all tests of a binary: starting a server takes seconds, creating a
+// database milliseconds. The variable is a global because only a global lives as long as the
+// binary, unless every package with databases had a TestMain.
 var startClusterOnce = sync.OnceValues(startCluster)
 
 func startCluster() (*cluster, error) {
@@ -35,11 +36,12 @@ func startCluster() (*cluster, error) {
 	if _, err := postgresBinaries(); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "pointcharge")
+	dir, err := os.MkdirTemp(memoryFolder(), "pointcharge")
 	if err != nil {
 		return nil, err
 	}
-	// Never stopped by us: the cluster notices when this process is gone, however it went.
+	// The tests never stop the cluster: the cluster notices the end of this process, whatever the
+	// cause.
 	url, _, err := StartPostgres(dir, fastSettings()...)
 	if err != nil {
 		return nil, err
@@ -51,12 +53,12 @@ func startCluster() (*cluster, error) {
 	return c, c.createTemplate()
 }
 
-// fastSettings gives up what only matters when the power fails, or on a second day.
+// fastSettings gives up guarantees that only matter after a power failure, or on a second day.
 func fastSettings() []string {
 	var args []string
 	for _, setting := range []string{
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
-		"autovacuum=off", "checkpoint_timeout=1h", "max_connections=400", "shared_buffers=64MB",
+		"autovacuum=off", "checkpoint_timeout=1h", "max_connections=400", "shared_buffers=64MB", "max_wal_size=128MB",
 	} {
 		args = append(args, "-c", setting)
 	}
@@ -75,7 +77,7 @@ func connectCluster(url string) (*cluster, error) {
 
 func (c *cluster) createTemplate() error {
 	ctx := context.Background()
-	if err := c.create(ctx, "pointcharge_template"); err != nil {
+	if err := c.createDatabase(ctx, "pointcharge_template"); err != nil {
 		return err
 	}
 	if err := migrateURL(ctx, c.databaseURL("pointcharge_template")); err != nil {
@@ -85,7 +87,7 @@ func (c *cluster) createTemplate() error {
 	return nil
 }
 
-func (c *cluster) create(ctx context.Context, name string) error {
+func (c *cluster) createDatabase(ctx context.Context, name string) error {
 	statement := "CREATE DATABASE " + name
 	if c.template != "" {
 		statement += " TEMPLATE " + c.template
@@ -94,9 +96,8 @@ func (c *cluster) create(ctx context.Context, name string) error {
 	return err
 }
 
-// databaseURL is the address of the cluster's database with that name. Its waits are longer than
-// production's: on a busy test machine three seconds for a lock are soon over, and nothing is wrong
-// then.
+// databaseURL returns the address of the named database in the cluster. The timeouts are longer
+// than in production: on a busy test machine three seconds for a lock pass without any fault.
 func (c *cluster) databaseURL(name string) string {
 	address, err := url.Parse(c.url)
 	if err != nil {
@@ -111,13 +112,13 @@ func (c *cluster) databaseURL(name string) string {
 	return address.String()
 }
 
-// postgresURL is the address of a migrated database that lives as long as the test.
+// postgresURL returns the address of a migrated database with the lifetime of the test.
 func postgresURL(t testing.TB) string {
 	t.Helper()
 	c := sharedCluster(t)
 	url := c.createForTest(t)
 	if c.template == "" {
-		migrate(t, url)
+		migrateDatabase(t, url)
 	}
 	return url
 }
@@ -144,7 +145,7 @@ func sharedCluster(t testing.TB) *cluster {
 func (c *cluster) createForTest(t testing.TB) string {
 	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
-	if err := c.create(t.Context(), name); err != nil {
+	if err := c.createDatabase(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -1,10 +1,9 @@
-// Package databasetest gives a test a database of its own, fresh and migrated, on SQLite and on
-// PostgreSQL.
+// Package databasetest gives each test a fresh, migrated database, on SQLite and on PostgreSQL.
 //
-// PostgreSQL is the server at TEST_DATABASE_URL, or else a throwaway cluster that starts with the
-// first test that needs it and ends with the test binary, made from PostgreSQL binaries found on
-// the machine. Without either, the tests named "postgres" are skipped; REQUIRE_POSTGRES=1 makes
-// them fail instead.
+// PostgreSQL is the server at TEST_DATABASE_URL, or else a throwaway cluster made from PostgreSQL
+// binaries on the machine. The cluster starts with the first test in need of PostgreSQL and ends
+// with the test binary. Without either, the tests named "postgres" are skipped; REQUIRE_POSTGRES=1
+// makes such tests fail instead.
 package databasetest
 
 import (
@@ -14,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"gorm.io/gorm"
@@ -21,7 +21,7 @@ import (
 	"pointcharge/internal/database"
 )
 
-// The dialects of New, URL and Each, as GORM names them.
+// The dialects for New, URL and Each, in GORM's spelling.
 const (
 	SQLite   = "sqlite"
 	Postgres = "postgres"
@@ -38,14 +38,14 @@ func Each(t *testing.T, fn func(t *testing.T, db *gorm.DB)) {
 	}
 }
 
-// New opens a fresh, migrated database, which is closed and removed when the test ends. Statements
-// that fail or are slow stand in the test's output.
+// New opens a fresh, migrated database, and removes the database when the test ends. Failing and
+// slow statements appear in the test's output.
 func New(t testing.TB, dialect string) *gorm.DB {
 	t.Helper()
 	return Open(t, URL(t, dialect))
 }
 
-// Open opens the database at url and closes it when the test ends.
+// Open opens the database at url and closes the database when the test ends.
 func Open(t testing.TB, url string) *gorm.DB {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -61,16 +61,22 @@ func Open(t testing.TB, url string) *gorm.DB {
 	return db
 }
 
-// URL is the address of a fresh, migrated database, for tests that start the whole server. It is
-// removed when the test ends, even from under connections that are still open.
+// URL returns the address of a fresh, migrated database, for tests that start the whole server. The
+// database is removed when the test ends, even with open connections.
 func URL(t testing.TB, dialect string) string {
 	t.Helper()
 	if dialect == Postgres {
 		return postgresURL(t)
 	}
-	url := EmptyURL(t, dialect)
-	migrate(t, url)
-	return url
+	template, err := sqliteTemplateOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), sqliteFile)
+	if err := os.WriteFile(file, template, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return sqliteURL(file)
 }
 
 // EmptyURL is the address of a fresh database without any table, for tests of the first start.
@@ -79,13 +85,36 @@ func EmptyURL(t testing.TB, dialect string) string {
 	if dialect == Postgres {
 		return emptyPostgresURL(t)
 	}
-	// A subtest that runs twice has a # in its name, and so in its folder's; the file is an address
-	// here. And a test's file need not outlive a power cut.
-	escaped := strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(filepath.ToSlash(t.TempDir()))
-	return "file:" + escaped + "/test.db?_pragma=synchronous(OFF)"
+	return sqliteURL(filepath.Join(t.TempDir(), sqliteFile))
 }
 
-func migrate(t testing.TB, url string) {
+const sqliteFile = "test.db"
+
+func sqliteURL(file string) string {
+	// A subtest that runs twice has a # in its name, and so in its folder's; the file is an address
+	// here. And a test's file need not outlive a power cut.
+	escaped := strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(filepath.ToSlash(file))
+	return "file:" + escaped + "?_pragma=synchronous(OFF)"
+}
+
+// sqliteTemplateOnce returns the bytes of a migrated database, which all tests of a binary copy:
+// the migrations cost more than most tests. It is a global for the reason of startClusterOnce.
+var sqliteTemplateOnce = sync.OnceValues(createSQLiteTemplate)
+
+func createSQLiteTemplate() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "pointcharge")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, sqliteFile)
+	if err := migrateURL(context.Background(), sqliteURL(file)); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file) // complete: closing the last connection has emptied the write-ahead log
+}
+
+func migrateDatabase(t testing.TB, url string) {
 	t.Helper()
 	if err := migrateURL(t.Context(), url); err != nil {
 		t.Fatal(err)
@@ -100,7 +129,7 @@ func migrateURL(ctx context.Context, url string) error {
 	return errors.Join(database.Migrate(ctx, db), database.Close(db))
 }
 
-// skipOrFail ends a test that found no PostgreSQL.
+// skipOrFail ends a test on a machine without PostgreSQL.
 func skipOrFail(t testing.TB) {
 	t.Helper()
 	const message = "no PostgreSQL: set TEST_DATABASE_URL, or install its server binaries (Debian: apt install postgresql)"

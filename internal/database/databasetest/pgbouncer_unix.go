@@ -15,21 +15,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The pool modes of PgBouncer that pointcharge works behind.
+// The pool modes of PgBouncer supported by pointcharge.
 const (
 	SessionPooling     = "session"
 	TransactionPooling = "transaction"
 )
 
 // PoolerURL starts a PgBouncer in front of the database at databaseURL and returns the database's
-// address through it. PgBouncer gives at most four sessions of the server to all its clients. It
-// ends with the test, or with this process, however that ends. Without PgBouncer the test is
-// skipped, or fails with REQUIRE_PGBOUNCER=1.
+// address through PgBouncer. PgBouncer shares at most four sessions of the server among all
+// clients. PgBouncer ends with the test, or with this process, whatever ends the process. Without
+// PgBouncer on the machine the test is skipped, or fails with REQUIRE_PGBOUNCER=1.
 func PoolerURL(t testing.TB, databaseURL, mode string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
-		program, err = exec.LookPath("/usr/sbin/pgbouncer") // Debian's place, which is not in every PATH
+		// Debian's folder, missing in some PATHs.
+		program, err = exec.LookPath("/usr/sbin/pgbouncer")
 	}
 	if err != nil {
 		skipOrFailWithoutPgBouncer(t)
@@ -45,7 +46,7 @@ func PoolerURL(t testing.TB, databaseURL, mode string) string {
 	t.Cleanup(pooler.stop)
 	through := socketAddress(t, databaseURL, dir)
 	if err := waitUntilAnswering(through); err != nil {
-		t.Fatalf("start PgBouncer: %v\n%s", err, pooler.log())
+		t.Fatalf("start PgBouncer: %v\n%s", err, pooler.readLog())
 	}
 	return through
 }
@@ -70,7 +71,7 @@ func startPgBouncer(program, dir, databaseURL, mode string) (*server, error) {
 		return nil, err
 	}
 	pooler := &server{dir: dir, owner: owner, ended: make(chan struct{})}
-	return pooler, pooler.run("TERM", program, "pgbouncer.ini")
+	return pooler, pooler.runUnderWatchdog("TERM", program, "pgbouncer.ini")
 }
 
 func pgBouncerConfig(dir, databaseURL, mode string) (string, error) {
@@ -101,14 +102,14 @@ func socketAddress(t testing.TB, databaseURL, dir string) string {
 	query := address.Query()
 	query.Set("host", dir)
 	query.Set("port", "6432")
-	for _, name := range []string{"lock_timeout", "statement_timeout"} { // for pgx itself, in waitUntilAnswering
+	for _, name := range []string{"lock_timeout", "statement_timeout"} { // for the connection of waitUntilAnswering
 		query.Del(name)
 	}
 	address.Host, address.RawQuery = "", query.Encode()
 	return address.String()
 }
 
-// skipOrFailWithoutPgBouncer ends a test that found no PgBouncer.
+// skipOrFailWithoutPgBouncer ends a test on a machine without PgBouncer.
 func skipOrFailWithoutPgBouncer(t testing.TB) {
 	t.Helper()
 	const message = "no PgBouncer: install it (Debian: apt install pgbouncer)"

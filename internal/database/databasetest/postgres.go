@@ -20,13 +20,13 @@ import (
 
 var errNoPostgres = errors.New("no PostgreSQL server binaries (postgres, initdb) found")
 
-// StartPostgres creates a PostgreSQL cluster in dir, starts it on a Unix socket there and waits
-// until it answers. The further args go to the postgres command, such as "-c", "fsync=off"; without
-// any, what is committed is on disk.
+// StartPostgres creates a PostgreSQL cluster in dir, starts the server on a Unix socket in dir and
+// waits until the server answers. Further args go to the postgres command, such as "-c",
+// "fsync=off"; without args, committed data is on disk.
 //
-// stop ends the server and removes dir. So does the end of this process, in whatever way it ends:
-// SIGKILL, panic, os.Exit. As root, the server runs as the user postgres or nobody, because it
-// refuses to run as root.
+// stop ends the server and removes dir. The end of this process has the same effect, be the cause
+// SIGKILL, a panic or os.Exit. Under root, the server runs as the user postgres or nobody, because
+// PostgreSQL refuses to run as root.
 func StartPostgres(dir string, args ...string) (url string, stop func(), err error) {
 	i, err := startInstance(dir, args)
 	if err != nil {
@@ -35,20 +35,19 @@ func StartPostgres(dir string, args ...string) (url string, stop func(), err err
 	return i.URL, i.server.stop, nil
 }
 
-// Instance is a PostgreSQL server of a test's own, which can be restarted: its address and its data
-// stay.
+// Instance is a PostgreSQL server for one test. A restart keeps the address and the data.
 type Instance struct {
 	URL string
 
 	server *server
 }
 
-// NewInstance starts PostgreSQL with further args for the postgres command, and stops it when the
-// test ends. Without its binaries the test is skipped, or fails with REQUIRE_POSTGRES=1, also where
-// TEST_DATABASE_URL is set.
+// NewInstance starts PostgreSQL with further args for the postgres command, and stops the server
+// when the test ends. Without PostgreSQL's binaries the test is skipped, or fails with
+// REQUIRE_POSTGRES=1, also where TEST_DATABASE_URL is set.
 func NewInstance(t testing.TB, args ...string) *Instance {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pointcharge") //nolint:usetesting // t.TempDir is too long for a socket's address
+	dir, err := os.MkdirTemp(memoryFolder(), "pointcharge") //nolint:usetesting // t.TempDir is too long for a socket's address
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,23 +81,23 @@ func startInstance(dir string, args []string) (*Instance, error) {
 	}
 	i := &Instance{socketURL(dir), server}
 	if err := waitUntilAnswering(i.URL); err != nil {
-		err = fmt.Errorf("%w\n%s", err, server.log())
+		err = fmt.Errorf("%w\n%s", err, server.readLog())
 		server.stop()
 		return nil, err
 	}
 	return i, nil
 }
 
-// Crash ends the server without any preparation ("immediate"), as when its process is killed, and
-// returns when it has started and recovered. What was committed is still there, also with
-// fsync=off: the machine itself did not crash.
-func (i *Instance) Crash() error { return i.restart("QUIT") }
+// Crash ends the server without any preparation ("immediate"), like a killed process, and returns
+// after restart and recovery. Committed data survives, also with fsync=off: the machine did not
+// crash.
+func (i *Instance) Crash() error { return i.restartWithSignal("QUIT") }
 
-// Restart ends the server in order ("fast"), which breaks off the transactions under way, and
-// returns when it has started.
-func (i *Instance) Restart() error { return i.restart("INT") }
+// Restart ends the server in order ("fast"), breaking off running transactions, and returns after
+// the start.
+func (i *Instance) Restart() error { return i.restartWithSignal("INT") }
 
-func (i *Instance) restart(signal string) error {
+func (i *Instance) restartWithSignal(signal string) error {
 	before, err := startedAt(i.URL)
 	if err != nil {
 		return err
@@ -116,12 +115,12 @@ func (i *Instance) restart(signal string) error {
 		return struct{}{}, err
 	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)))
 	if err != nil {
-		err = fmt.Errorf("restart PostgreSQL: %w\n%s", err, i.server.log())
+		err = fmt.Errorf("restart PostgreSQL: %w\n%s", err, i.server.readLog())
 	}
 	return err
 }
 
-// startedAt is when the server that answers at url was started.
+// startedAt returns the start time of the server at url.
 func startedAt(url string) (at time.Time, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -153,7 +152,7 @@ func waitUntilAnswering(url string) error {
 	return err
 }
 
-func (s *server) log() []byte {
+func (s *server) readLog() []byte {
 	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
 	if err != nil {
 		return []byte(err.Error())

@@ -77,8 +77,8 @@ func TestHelperHoldsACluster(t *testing.T) {
 	select {} // until killed
 }
 
-// makeShortFolder is a folder whose path leaves room for a socket's name, and that an unprivileged
-// server can reach.
+// makeShortFolder returns a folder with a path short enough for a socket's name, and open to an
+// unprivileged server.
 func makeShortFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // t.TempDir is too long, and closed to other users
@@ -102,8 +102,8 @@ func showSetting(t *testing.T, url, setting string) (value string) {
 	return value
 }
 
-// wantFolderGone looks again and again, because the processes that remove dir are nobody's children
-// any more.
+// wantFolderGone polls, because the processes that remove dir are not children of the test any
+// more.
 func wantFolderGone(t *testing.T, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

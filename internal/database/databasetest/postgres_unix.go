@@ -14,17 +14,18 @@ import (
 	"syscall"
 )
 
-// server is a cluster on disk and, once started, the processes that serve it.
+// server is a cluster on disk and, once started, the cluster's processes.
 type server struct {
 	bin, dir string
 	owner    *syscall.Credential // nil for ourselves
 	watchdog *exec.Cmd
-	alive    *os.File // the watchdog's standard input: closed when this process ends, whatever ends it
+	// The watchdog's standard input: closed at the end of this process, whatever the cause.
+	alive    *os.File
 	ended    chan struct{}
 	stopOnce sync.Once
 }
 
-// createCluster makes dir a folder that holds an empty cluster and belongs to who will serve it.
+// createCluster creates an empty cluster in the folder dir, owned by the server's user.
 func createCluster(bin, dir string) (*server, error) {
 	owner, err := serverOwner()
 	if err != nil {
@@ -39,7 +40,7 @@ func createCluster(bin, dir string) (*server, error) {
 		}
 	}
 	s := &server{bin: bin, dir: dir, owner: owner, ended: make(chan struct{})}
-	initdb := s.command(filepath.Join(bin, "initdb"), "--pgdata=data", "--username=postgres", "--auth=trust",
+	initdb := s.newCommand(filepath.Join(bin, "initdb"), "--pgdata=data", "--username=postgres", "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, output)
@@ -47,17 +48,19 @@ func createCluster(bin, dir string) (*server, error) {
 	return s, nil
 }
 
-// command runs in the cluster's folder, because its owner may not even look at ours.
-func (s *server) command(name string, args ...string) *exec.Cmd {
+// newCommand runs a program in the cluster's folder, because the server's user may not have access
+// to our folder.
+func (s *server) newCommand(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = s.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner, Setsid: true} // out of reach of the terminal's Ctrl-C
+	// Out of reach of the terminal's Ctrl-C.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner, Setsid: true}
 	return cmd
 }
 
-// watch starts the server, restarts it after each signal that it reads, and, when its standard
-// input ends, kills it and removes the folder. PostgreSQL cannot do that for us, and nobody else is
-// left after a SIGKILL.
+// watch starts the server, restarts the server after each signal on standard input, and, when
+// standard input ends, kills the server and removes the folder. PostgreSQL has no such feature, and
+// after a SIGKILL only a separate process can clean up.
 const watch = `
 run() {
 	"$@" >>log 2>&1 </dev/null &
@@ -76,12 +79,13 @@ cd / && rm -rf "$DIR"
 
 func (s *server) start(args []string) error {
 	postgres := []string{"-D", "data", "-c", "listen_addresses=", "-c", "unix_socket_directories=" + s.dir}
-	return s.run("QUIT", filepath.Join(s.bin, "postgres"), append(postgres, args...)...)
+	return s.runUnderWatchdog("QUIT", filepath.Join(s.bin, "postgres"), append(postgres, args...)...)
 }
 
-// run starts a program under the watchdog, which ends it with the signal end.
-func (s *server) run(end, program string, args ...string) error {
-	s.watchdog = s.command("/bin/sh", append([]string{"-c", watch, "watchdog", program}, args...)...)
+// runUnderWatchdog starts a program under the watchdog. The watchdog ends the program with the
+// signal end.
+func (s *server) runUnderWatchdog(end, program string, args ...string) error {
+	s.watchdog = s.newCommand("/bin/sh", append([]string{"-c", watch, "watchdog", program}, args...)...)
 	s.watchdog.Env = append(os.Environ(), "DIR="+s.dir, "END="+end)
 
 	stdin, alive, err := os.Pipe()
@@ -100,7 +104,7 @@ func (s *server) run(end, program string, args ...string) error {
 	return nil
 }
 
-// restart ends the server with a signal and starts it again. It returns at once.
+// restart ends the server with a signal and starts the server again. The call returns at once.
 func (s *server) restart(signal string) error {
 	_, err := s.alive.WriteString(signal + "\n")
 	return err
@@ -111,7 +115,7 @@ func (s *server) stop() {
 	<-s.ended
 }
 
-// serverOwner is who runs the server: ourselves, or an unprivileged user if we are root.
+// serverOwner returns the server's user: the present user, or an unprivileged user under root.
 func serverOwner() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -10,7 +10,7 @@ import (
 )
 
 // Proxy stands between pgx and a PostgreSQL server, and can hold or cut the connection around a
-// COMMIT, the one statement whose outcome a client may never learn.
+// COMMIT, the one statement with an outcome that a client may never learn.
 type Proxy struct {
 	URL string // the database through the proxy
 
@@ -23,21 +23,23 @@ type Proxy struct {
 	conns  map[*proxyConn]struct{}
 }
 
-// Fault is what happens to one COMMIT. It is armed by a method of Proxy and strikes the next COMMIT
-// of any connection; several strike in the order they were armed.
+// Fault is an accident of one COMMIT. A method of Proxy arms a fault for the next COMMIT of any
+// connection; several faults strike in the order of arming.
 type Fault struct {
-	Reached <-chan struct{} // closed when the COMMIT is there: before the server got it, or after it answered
+	// Closed when the COMMIT has arrived: before the server got the COMMIT, or after the server's
+	// answer.
+	Reached <-chan struct{}
 
 	afterServer, cut bool
 	reached, release chan struct{}
 	once             sync.Once
 }
 
-// Release lets a held COMMIT, or its answer, go on.
+// Release lets a held COMMIT, or a held answer, go on.
 func (f *Fault) Release() { f.once.Do(func() { close(f.release) }) }
 
-// NewProxy starts a proxy to the database at databaseURL. It ends with the test, and everything it
-// holds with it.
+// NewProxy starts a proxy to the database at databaseURL. Proxy and held connections end with the
+// test.
 func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	t.Helper()
 	server, err := pgconn.ParseConfig(databaseURL)
@@ -57,7 +59,7 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	p.network, p.address = pgconn.NetworkAddress(server.Host, server.Port)
 
 	var running sync.WaitGroup
-	running.Go(func() { p.accept(&running) })
+	running.Go(func() { p.acceptConnections(&running) })
 	t.Cleanup(func() {
 		close(p.closed)
 		_ = listener.Close()
@@ -67,8 +69,8 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	return p
 }
 
-// replaceAddress replaces the server's address in databaseURL. TLS would hide from the proxy what
-// is said.
+// replaceAddress replaces the server's address in databaseURL, and switches TLS off, because TLS
+// would hide the messages from the proxy.
 func replaceAddress(t testing.TB, databaseURL, address string) string {
 	t.Helper()
 	parsed, err := url.Parse(databaseURL)
@@ -83,21 +85,22 @@ func replaceAddress(t testing.TB, databaseURL, address string) string {
 	return parsed.String()
 }
 
-// CutBeforeCommit cuts the connection that sends the next COMMIT, before the server sees it:
-// nothing is written.
+// CutBeforeCommit cuts the connection with the next COMMIT before the server sees the COMMIT: the
+// server writes no row.
 func (p *Proxy) CutBeforeCommit() *Fault { return p.armFault(&Fault{cut: true}) }
 
-// CutAfterCommit cuts the connection after the server has committed, before the client hears of it.
+// CutAfterCommit cuts the connection after the server has committed, before the client receives the
+// answer.
 func (p *Proxy) CutAfterCommit() *Fault { return p.armFault(&Fault{cut: true, afterServer: true}) }
 
-// HoldCommit keeps the next COMMIT from the server until it is released.
+// HoldCommit keeps the next COMMIT from the server until Release.
 func (p *Proxy) HoldCommit() *Fault { return p.armFault(&Fault{}) }
 
-// HoldAnswer keeps the server's answer to the next COMMIT from the client until it is released.
+// HoldAnswer keeps the server's answer to the next COMMIT from the client until Release.
 func (p *Proxy) HoldAnswer() *Fault { return p.armFault(&Fault{afterServer: true}) }
 
-// Cut cuts every open connection, as a restart of the server or of a load balancer does. New ones
-// are accepted.
+// Cut cuts every open connection, like a restart of the server or of a load balancer. New
+// connections are accepted.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +121,7 @@ func (p *Proxy) armFault(f *Fault) *Fault {
 	return f
 }
 
-// takeFault is the fault for a COMMIT that has just come, nil if there is none.
+// takeFault returns the fault for an arriving COMMIT, or nil.
 func (p *Proxy) takeFault() *Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +133,7 @@ func (p *Proxy) takeFault() *Fault {
 	return f
 }
 
-// applyFault tells the test and waits for its release. It reports whether the connection lives on.
+// applyFault tells the test, waits for the release, and reports whether the connection stays open.
 func (p *Proxy) applyFault(f *Fault) bool {
 	close(f.reached)
 	select {
@@ -141,7 +144,7 @@ func (p *Proxy) applyFault(f *Fault) bool {
 	}
 }
 
-func (p *Proxy) accept(running *sync.WaitGroup) {
+func (p *Proxy) acceptConnections(running *sync.WaitGroup) {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
@@ -153,13 +156,13 @@ func (p *Proxy) accept(running *sync.WaitGroup) {
 			continue
 		}
 		conn := &proxyConn{proxy: p, client: client, server: server}
-		p.track(conn)
+		p.trackConnection(conn)
 		running.Go(conn.fromClient)
 		running.Go(conn.fromServer)
 	}
 }
 
-func (p *Proxy) track(conn *proxyConn) {
+func (p *Proxy) trackConnection(conn *proxyConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns[conn] = struct{}{}
@@ -170,7 +173,7 @@ func (p *Proxy) track(conn *proxyConn) {
 	}
 }
 
-func (p *Proxy) forget(conn *proxyConn) {
+func (p *Proxy) forgetConnection(conn *proxyConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, conn)

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// proxyConn is one connection through the proxy. PostgreSQL's messages are a type byte, a length
-// that counts itself, and a body; only the client's first message has no type.
+// proxyConn is one connection through the proxy. A PostgreSQL message is a type byte, a length
+// (including the length field) and a body; only the client's first message has no type.
 type proxyConn struct {
 	proxy          *Proxy
 	client, server net.Conn
@@ -24,14 +24,14 @@ func (c *proxyConn) close() {
 }
 
 func (c *proxyConn) fromClient() {
-	defer c.proxy.forget(c)
+	defer c.proxy.forgetConnection(c)
 	defer c.close()
 	for typed := false; ; typed = true {
 		message, err := readMessage(c.client, typed)
 		if err != nil {
 			return
 		}
-		if typed && isCommit(message) && !c.commit() {
+		if typed && isCommit(message) && !c.admitCommit() {
 			return
 		}
 		if _, err := c.server.Write(message); err != nil {
@@ -40,8 +40,8 @@ func (c *proxyConn) fromClient() {
 	}
 }
 
-// commit reports whether the COMMIT may go on to the server.
-func (c *proxyConn) commit() bool {
+// admitCommit reports whether the COMMIT may go on to the server.
+func (c *proxyConn) admitCommit() bool {
 	fault := c.proxy.takeFault()
 	if fault == nil {
 		return true

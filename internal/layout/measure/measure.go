@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// measures are the figures of a tree. Generated files are left out of all of them; tests only where
-// a field says so.
+// measures are the figures of a tree. All figures leave out generated files, and leave out tests
+// unless a field says otherwise.
 type measures struct {
 	functions     []int // lines of each function
 	testFunctions []int // lines of each function of the tests
@@ -26,9 +26,9 @@ type measures struct {
 	readmes       map[string]int // bytes
 }
 
-// measure reads all Go files and READMEs below the root of a tree, except in folders that the go
-// command ignores.
-func measure(tree fs.FS) (*measures, error) {
+// measureTree reads all Go files and READMEs below the root of a tree, except in folders ignored by
+// the go command.
+func measureTree(tree fs.FS) (*measures, error) {
 	m := &measures{files: map[string]int{}, packages: map[string]int{}, readmes: map[string]int{}}
 	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -105,9 +105,9 @@ func (m *measures) addComments(fset *token.FileSet, file *ast.File, lines []stri
 			for i, line := range strings.Split(c.Text, "\n") {
 				column := 0
 				if i == 0 {
-					column = columns(lines[first.Line-1][:first.Column-1])
+					column = countColumns(lines[first.Line-1][:first.Column-1])
 				}
-				m.widths = append(m.widths, column+columns(line))
+				m.widths = append(m.widths, column+countColumns(line))
 			}
 		}
 	}
@@ -117,5 +117,5 @@ func isDirective(comment string) bool {
 	return strings.HasPrefix(comment, "//go:") || strings.HasPrefix(comment, "//nolint")
 }
 
-// columns is the width of a text in which a tab is four columns wide.
-func columns(text string) int { return utf8.RuneCountInString(text) + 3*strings.Count(text, "\t") }
+// countColumns returns the width of a text; a tab is four columns wide.
+func countColumns(text string) int { return utf8.RuneCountInString(text) + 3*strings.Count(text, "\t") }

@@ -31,7 +31,7 @@ func TestATreeIsMeasured(t *testing.T) {
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	m, err := measure(files)
+	m, err := measureTree(files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestATreeIsMeasured(t *testing.T) {
 		t.Errorf("packages %v, files %v, READMEs %v", m.packages, m.files, m.readmes)
 	}
 	var out strings.Builder
-	m.print(&out)
+	m.printTable(&out)
 	for _, want := range []string{"1 of 2, 50 %", "words per such name", "1.5", "7, 285", "4  README.md"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())

@@ -9,15 +9,15 @@ import (
 	"text/tabwriter"
 )
 
-// maxWidth is the width at which comments wrap.
+// maxWidth is the widest allowed comment line, in columns.
 const maxWidth = 100
 
-// print writes the figures as a table.
-func (m *measures) print(w io.Writer) {
+// printTable writes the figures as a table.
+func (m *measures) printTable(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer t.Flush()
-	fmt.Fprintf(t, "functions, lines: half, nine in ten, longest\t%s\n", quantiles(m.functions))
-	fmt.Fprintf(t, "functions of tests, lines\t%s\n", quantiles(m.testFunctions))
+	fmt.Fprintf(t, "functions, lines: half, nine in ten, longest\t%s\n", formatQuantiles(m.functions))
+	fmt.Fprintf(t, "functions of tests, lines\t%s\n", formatQuantiles(m.testFunctions))
 	one, words := 0, 0
 	for _, name := range m.names {
 		n := len(splitName(name))
@@ -26,10 +26,10 @@ func (m *measures) print(w io.Writer) {
 			one++
 		}
 	}
-	fmt.Fprintf(t, "unexported functions and methods with a one-word name\t%d of %d, %d %%\n", one, len(m.names), percent(one, len(m.names)))
-	fmt.Fprintf(t, "words per such name\t%s\n", tenths(words, len(m.names)))
+	fmt.Fprintf(t, "unexported functions and methods with a one-word name\t%d of %d, %d %%\n", one, len(m.names), roundedPercent(one, len(m.names)))
+	fmt.Fprintf(t, "words per such name\t%s\n", formatTenths(words, len(m.names)))
 	fmt.Fprintf(t, "words of comments, pronouns per 1,000\t%d, %d\n", m.words, 1000*m.pronouns/max(1, m.words))
-	fmt.Fprintf(t, "comment lines, columns: half, nine in ten, widest\t%s\n", quantiles(m.widths))
+	fmt.Fprintf(t, "comment lines, columns: half, nine in ten, widest\t%s\n", formatQuantiles(m.widths))
 	wide := 0
 	for _, width := range m.widths {
 		if width > maxWidth {
@@ -52,8 +52,8 @@ func printLargest(w io.Writer, title string, sizes map[string]int) {
 	}
 }
 
-// quantiles returns the median, the value that nine in ten do not exceed, and the largest value.
-func quantiles(values []int) string {
+// formatQuantiles returns the median, the 90th percentile and the largest value.
+func formatQuantiles(values []int) string {
 	if len(values) == 0 {
 		return "-"
 	}
@@ -61,10 +61,10 @@ func quantiles(values []int) string {
 	return fmt.Sprintf("%d, %d, %d", values[(len(values)-1)/2], values[(len(values)*9+9)/10-1], values[len(values)-1])
 }
 
-func percent(part, whole int) int { return (200*part + whole) / max(1, 2*whole) }
+func roundedPercent(part, whole int) int { return (200*part + whole) / max(1, 2*whole) }
 
-// tenths returns a ratio with one digit after the point.
-func tenths(a, b int) string {
+// formatTenths returns a ratio with one digit after the point.
+func formatTenths(a, b int) string {
 	n := (20*a + b) / max(1, 2*b)
 	return fmt.Sprintf("%d.%d", n/10, n%10)
 }

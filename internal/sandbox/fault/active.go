@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	rateUnit  = 100 * wholeShare // fine enough for a rate that many faults share
-	maxEvents = 100_000          // that a plan remembers; beyond it the oldest counts as new
+	rateUnit  = 100 * wholeShare // fine enough for a rate shared by many faults
+	maxEvents = 100_000          // remembered by a plan; beyond the limit the oldest counts as new
 )
 
 // activePlan is a plan at work.
 type activePlan struct {
 	plan  Plan
 	rules []*activeRule
-	over  chan struct{} // closed when another plan replaces this one
+	over  chan struct{} // closed when another plan replaces the plan
 
 	mu    sync.Mutex       // guards the rest, and left in the rules
 	turns *bounded[uint64] // how often each event happened before
-	owed  *bounded[bool]   // requests that failed with 500 and succeed next time
+	owed  *bounded[bool]   // requests that failed with 500 and will succeed next time
 }
 
 // activeRule is a rule with its numbers parsed.
@@ -30,17 +30,17 @@ type activeRule struct {
 	Rule
 	event Event
 	share int64 // of rateUnit
-	left  int   // how often it may still happen; negative is without end
+	left  int   // remaining occurrences; negative is unlimited
 }
 
-// activate parses the plan's rules and spreads its rate over all faults.
-func activate(p Plan) *activePlan {
+// newActivePlan parses the plan's rules and spreads its rate over all faults.
+func newActivePlan(p Plan) *activePlan {
 	a := &activePlan{
 		plan: p, over: make(chan struct{}),
 		turns: newBounded[uint64](maxEvents), owed: newBounded[bool](maxEvents),
 	}
 	for _, r := range p.Rules {
-		share, _ := parseShare(r.Rate, wholeShare) // Check has accepted it
+		share, _ := parseShare(r.Rate, wholeShare) // Check has accepted the rate
 		left := r.Count
 		if left == 0 {
 			left = -1
@@ -53,9 +53,9 @@ func activate(p Plan) *activePlan {
 	return a
 }
 
-// addAll adds every fault, so that those of one event share the rate.
+// addAll adds every fault, so that the faults of one event share the rate.
 func (a *activePlan) addAll(rate int64) {
-	for _, e := range events() {
+	for _, e := range allEvents() {
 		names := slices.DeleteFunc(namesOf(e), onlyByRule)
 		share := rate * (rateUnit / wholeShare) / int64(len(names))
 		for _, name := range names {
@@ -64,8 +64,8 @@ func (a *activePlan) addAll(rate int64) {
 	}
 }
 
-// random returns the generator of this event's next turn.
-func (a *activePlan) random(e Event, about string) *rand.Rand {
+// newGenerator returns the generator of this event's next turn.
+func (a *activePlan) newGenerator(e Event, about string) *rand.Rand {
 	key := string(e) + " " + about
 	a.mu.Lock()
 	turn, _ := a.turns.get(key)
@@ -77,8 +77,8 @@ func (a *activePlan) random(e Event, about string) *rand.Rand {
 	return rand.New(pcg) //nolint:gosec // a fault is no secret, and must be repeatable
 }
 
-// pick returns the rule that owns the drawn number, or one without a name.
-func (a *activePlan) pick(e Event, drawn int64, applies func(Rule) bool) Rule {
+// pickRule returns the rule that owns the drawn number, or one without a name.
+func (a *activePlan) pickRule(e Event, drawn int64, applies func(Rule) bool) Rule {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range a.rules {

@@ -1,6 +1,6 @@
 package fault
 
-// bounded is a map that forgets its oldest key when it is full. It does not lock.
+// bounded is a map with a limit: a full map forgets the oldest key. bounded does not lock.
 type bounded[V any] struct {
 	limit int
 	items map[string]V

@@ -9,31 +9,31 @@ import (
 	"time"
 )
 
-// Injector draws the faults of a plan, and counts those that happened. It is safe for concurrent
+// Injector draws the faults of a plan, and counts the faults drawn. Injector is safe for concurrent
 // use.
 //
-// Of the faults that can happen to an event at most one does. One number is drawn for the event;
-// the rules take their shares of it in the order of the plan, so that a rate is exact as long as
-// the rates add up to 1 at most.
+// At most one fault happens to an event. One number is drawn for the event; the rules take shares
+// of the number's range in the order of the plan, so a rate is exact as long as all rates add up to
+// 1 at most.
 //
-// The seed, the event and how often it happened before decide, and nothing else: concurrent events
-// change nothing. So the same events one after another meet the same faults again, under the same
-// seed.
+// Only the seed, the event and the number of earlier occurrences of the event decide: concurrent
+// events change no decision. So the same sequence of events meets the same faults again, under the
+// same seed.
 type Injector struct {
 	log    *slog.Logger
 	down   atomic.Bool
-	active atomic.Pointer[activePlan] // nil while nothing goes wrong
+	active atomic.Pointer[activePlan] // nil without faults
 
 	mu       sync.Mutex // orders changes of active; guards injected
 	injected map[string]int
 }
 
-// NewInjector returns an Injector with an empty plan, which logs every fault that happens.
+// NewInjector returns an Injector with an empty plan. The Injector logs every fault.
 func NewInjector(log *slog.Logger) *Injector {
 	return &Injector{log: log, injected: map[string]int{}}
 }
 
-// Fault is one that happens. The zero value is none.
+// Fault is a drawn fault. The zero value means no fault.
 type Fault struct {
 	Name    string
 	Message string          // of the answer; empty is the fault's own
@@ -41,11 +41,12 @@ type Fault struct {
 	Over    <-chan struct{} // closed when another plan replaces the fault's
 }
 
-// Replace puts the plan, which Check has accepted, in place of the former one and ends its hangs.
+// Replace puts the plan in place of the former plan and ends the former plan's hangs. Check must
+// have accepted the plan.
 func (i *Injector) Replace(p Plan) {
 	var next *activePlan
 	p.Rules = append([]Rule{}, p.Rules...)
-	if active := activate(p); len(active.rules) > 0 {
+	if active := newActivePlan(p); len(active.rules) > 0 {
 		next = active
 	}
 	i.mu.Lock()
@@ -56,7 +57,7 @@ func (i *Injector) Replace(p Plan) {
 	}
 }
 
-// SetDown closes every connection without an answer, or ends that.
+// SetDown starts or ends closing every connection without an answer.
 func (i *Injector) SetDown(down bool) { i.down.Store(down) }
 
 // Down tells whether every connection is to be closed without an answer.
@@ -65,7 +66,7 @@ func (i *Injector) Down() bool { return i.down.Load() }
 // Active tells whether the plan has a rule or a rate.
 func (i *Injector) Active() bool { return i.active.Load() != nil }
 
-// Report returns the present plan, and how often each fault happened, by its name.
+// Report returns the present plan and the count of each fault by name.
 func (i *Injector) Report() (Plan, map[string]int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -77,7 +78,7 @@ func (i *Injector) Report() (Plan, map[string]int) {
 	return plan, maps.Clone(i.injected)
 }
 
-// Count records that the named fault happened. about names the event in the log.
+// Count records one occurrence of the named fault. about names the event in the log.
 func (i *Injector) Count(name, about string) {
 	i.mu.Lock()
 	i.injected[name]++
@@ -85,15 +86,15 @@ func (i *Injector) Count(name, about string) {
 	i.log.Info("sandbox: fault", "fault", name, "about", about)
 }
 
-// Draw decides which of the faults that apply happens to the event, and counts it. about tells
-// events of a kind apart; the same text means the same event again.
+// Draw decides which of the applicable faults happens to the event, and counts the fault. about
+// distinguishes events of one kind; the same text means the same event again.
 func (i *Injector) Draw(e Event, about string, applies func(Rule) bool) Fault {
 	a := i.active.Load()
 	if a == nil {
 		return Fault{}
 	}
-	random := a.random(e, about)
-	rule := a.pick(e, random.Int64N(rateUnit), applies)
+	random := a.newGenerator(e, about)
+	rule := a.pickRule(e, random.Int64N(rateUnit), applies)
 	if rule.Name == "" {
 		return Fault{}
 	}
@@ -101,7 +102,7 @@ func (i *Injector) Draw(e Event, about string, applies func(Rule) bool) Fault {
 	return Fault{rule.Name, rule.Message, random, a.over}
 }
 
-// Skew returns how far the clock that the outside sees is off for this event, to either side.
+// Skew returns the error of the visible clock for the event, positive or negative.
 func (i *Injector) Skew(about string) time.Duration {
 	a := i.active.Load()
 	if a == nil || i.Draw(OnClock, about, func(Rule) bool { return true }).Name == "" {
@@ -123,7 +124,7 @@ func (i *Injector) OweSuccess(request string) {
 	}
 }
 
-// TakeSuccess tells whether OweSuccess was called for this request since it was taken last.
+// TakeSuccess tells whether OweSuccess was called for the request since the last TakeSuccess.
 func (i *Injector) TakeSuccess(request string) bool {
 	a := i.active.Load()
 	if a == nil {

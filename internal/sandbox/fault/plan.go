@@ -1,5 +1,5 @@
-// Package fault decides what goes wrong at the pretend Iamport: the names of the faults, the plan
-// that switches them on, and which fault happens to which event. The sandbox acts the faults out.
+// Package fault decides about faults at the pretend Iamport: the names of the faults, the plan with
+// the enabled faults, and the assignment of faults to events. The sandbox carries the faults out.
 package fault
 
 import (
@@ -11,25 +11,27 @@ import (
 	"strings"
 )
 
-// Plan says what goes wrong. The zero value is nothing.
+// Plan lists the enabled faults. The zero value enables no fault.
 type Plan struct {
 	// Seed makes a run repeatable; see Injector.
 	Seed uint64 `json:"seed"`
-	// Rate, from 0 to 1, is the share of requests, of webhooks and of payments that meet some
-	// fault, each fault of the event as likely as the others. Faults of a rule come before.
+	// Rate, from 0 to 1, is the share of requests, of webhooks and of payments with a fault. All
+	// faults of an event are equally likely. Faults of a rule come first.
 	Rate  json.Number `json:"rate,omitempty"`
 	Down  bool        `json:"down"` // every connection is closed without an answer
 	Rules []Rule      `json:"faults"`
 }
 
-// Rule switches one fault on, and says how often it happens.
+// Rule enables one fault, and sets the fault's frequency.
 type Rule struct {
-	Name  string      `json:"name"`
-	Rate  json.Number `json:"rate,omitempty"`  // share of events, from 0 to 1, up to four decimals; empty is 1
+	Name string `json:"name"`
+	// Share of events, from 0 to 1, up to four decimals; empty is 1.
+	Rate  json.Number `json:"rate,omitempty"`
 	Count int         `json:"count,omitempty"` // how often at most; 0 is without end
 	// Message replaces the answer's message, for 429 and the gateway's own refusals.
 	Message string `json:"message,omitempty"`
-	Route   string `json:"route,omitempty"` // a route's pattern, or the beginning of some and "*"; empty is all
+	// A route's pattern, or the beginning of some and "*"; empty is all.
+	Route string `json:"route,omitempty"`
 }
 
 const (
@@ -37,7 +39,7 @@ const (
 	maxCount = 1_000_000
 )
 
-// Check returns the plan's first mistake. routes are the patterns that a rule can name.
+// Check returns the plan's first mistake. routes are the patterns allowed in a rule.
 func (p Plan) Check(routes []string) error {
 	if _, err := parseShare(p.Rate, 0); err != nil {
 		return err
@@ -46,24 +48,24 @@ func (p Plan) Check(routes []string) error {
 		return fmt.Errorf("there are %d faults, more than %d", len(p.Rules), maxRules)
 	}
 	for _, r := range p.Rules {
-		if err := r.check(routes); err != nil {
+		if err := r.checkFields(routes); err != nil {
 			return fmt.Errorf("fault %q: %w", r.Name, err)
 		}
 	}
 	return nil
 }
 
-func (r Rule) check(routes []string) error {
+func (r Rule) checkFields(routes []string) error {
 	if err := r.checkWithoutRoute(); err != nil {
 		return err
 	}
 	if e := eventOf(r.Name); r.Route != "" && e != OnRequest {
 		return fmt.Errorf("it happens to a %s, which has no route", e)
 	}
-	if r.Name == CancelPending && !r.matches(cancelRoute) {
+	if r.Name == CancelPending && !r.matchesRoute(cancelRoute) {
 		return errors.New("it happens to " + cancelRoute + " only")
 	}
-	if r.Route != "" && !slices.ContainsFunc(routes, r.matches) {
+	if r.Route != "" && !slices.ContainsFunc(routes, r.matchesRoute) {
 		return fmt.Errorf("no route is %q; there are %s", r.Route, strings.Join(routes, ", "))
 	}
 	return nil
@@ -90,21 +92,22 @@ func (r Rule) checkWithoutRoute() error {
 func (r Rule) Covers(route string) bool {
 	switch r.Name {
 	case Unauthorized:
-		return r.matches(route) && route != tokenRoute
+		return r.matchesRoute(route) && route != tokenRoute
 	case CancelPending:
-		return r.matches(route) && route == cancelRoute
+		return r.matchesRoute(route) && route == cancelRoute
 	}
-	return r.matches(route)
+	return r.matchesRoute(route)
 }
 
-func (r Rule) matches(route string) bool {
+func (r Rule) matchesRoute(route string) bool {
 	if beginning, ok := strings.CutSuffix(r.Route, "*"); ok {
 		return strings.HasPrefix(route, beginning)
 	}
 	return r.Route == "" || r.Route == route
 }
 
-// Parse reads a plan as a flag or a setting has it, with settings and faults separated by commas:
+// Parse reads a plan in the syntax of flags and settings, with settings and faults separated by
+// commas:
 //
 //	seed=7,rate=0.3
 //	hang=0.1,429=1:2,reset=1:1@POST /payments/prepare,webhook-late,down=1
@@ -151,7 +154,7 @@ func parseRule(name, value string) (Rule, error) {
 	return r, r.checkWithoutRoute()
 }
 
-// A share is part of a whole, in ten-thousandths, so that a rate is kept exactly.
+// A share is part of a whole, in ten-thousandths, so that rates stay exact.
 const (
 	wholeShare    = int64(10_000)
 	shareDecimals = 4

@@ -2,7 +2,10 @@ package charge
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -89,15 +92,15 @@ func (p Payment) refundTimeout() time.Duration {
 	return 3 * day
 }
 
-// setStatus writes the status of a refund that is open still. One that ends lets go of what it held. The caller holds
-// the wallet's lock.
+// setStatus writes the status of a refund, if it is open still, and why the gateway refused it. One that ends lets go of
+// what it held. The caller holds the wallet's lock.
 func (r Refund) setStatus(tx *gorm.DB, status RefundStatus, now time.Time) error {
 	var ended *time.Time
 	if status != RefundAccepted {
 		ended = &now
 	}
-	done := tx.Exec("UPDATE refunds SET status = ?, ended_at = ? WHERE id = ? AND status IN ('HELD', 'ACCEPTED')",
-		status, ended, r.ID)
+	done := tx.Exec("UPDATE refunds SET status = ?, ended_at = ?, refusal = ?, never_sent = ? WHERE id = ? AND status IN ('HELD', 'ACCEPTED')",
+		status, ended, r.Refusal, r.NeverSent, r.ID)
 	if done.Error != nil || done.RowsAffected == 0 || ended == nil {
 		return done.Error
 	}
@@ -110,7 +113,7 @@ func (r Refund) setStatus(tx *gorm.DB, status RefundStatus, now time.Time) error
 func (b *paymentState) completeLateRefund(tx *gorm.DB, c Cancellation, before int64, now time.Time) error {
 	refunds, err := readRefunds(tx, b.payment.ImpUID)
 	refunds = slices.DeleteFunc(refunds, func(r Refund) bool {
-		return r.isOpen() || r.Amount != c.Amount || r.Reason != c.Reason || r.CancelledBefore != before
+		return r.isOpen() || r.NeverSent || r.Amount != c.Amount || r.Reason != c.Reason || r.CancelledBefore != before
 	})
 	happened := slices.ContainsFunc(refunds, func(r Refund) bool { return r.Status == RefundDone })
 	if err != nil || happened || len(refunds) == 0 {
@@ -120,53 +123,62 @@ func (b *paymentState) completeLateRefund(tx *gorm.DB, c Cancellation, before in
 		RefundDone, now, refunds[0].ID, RefundReleased).Error
 }
 
-// OpenRefunds are those under way, the oldest first. Whoever syncs their payments ends those whose time has come.
+// OpenRefunds returns the refunds under way, the oldest first. A sync of their payments ends those whose time has come.
 func (s *Service) OpenRefunds(ctx context.Context) ([]Refund, error) {
 	return gorm.G[Refund](s.db).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Find(ctx)
 }
 
-// releaseAfter is longer than a refund's request may be on its way: askWithin, and then the gateway's timeout.
-const releaseAfter = time.Minute
-
-// ReleaseRefund lets go of what a refund holds, on an operator's word that it will never come: the provider dropped
-// it, or nobody knows of it. It syncs first, and refuses with RefundNotPossible if the refund has ended by then, was
-// asked for less than a minute ago, or something of a charge was cancelled that is not in the books.
-func (s *Service) ReleaseRefund(ctx context.Context, actor point.Actor, id string) (Refund, error) {
-	r, err := database.FindOne[Refund](ctx, s.db, "refund", "id = ?", id)
-	if err != nil {
-		return Refund{}, err
+// OldestOpenRefund returns when the oldest refund under way was asked for, and the zero time when there is none.
+func (s *Service) OldestOpenRefund(ctx context.Context) (time.Time, error) {
+	oldest, err := gorm.G[Refund](s.db).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Limit(1).Find(ctx)
+	if err != nil || len(oldest) == 0 {
+		return time.Time{}, err
 	}
-	payment, err := s.Sync(ctx, actor, r.ImpUID)
-	if apierror.CodeOf(err) == apierror.PaymentNotFound { // then nobody will ever hear of it again
-		payment, err = database.FindOne[Payment](ctx, s.db, "payment", "imp_uid = ?", r.ImpUID)
-	}
-	if err != nil {
-		return Refund{}, err
-	}
-	if r, err = database.FindOne[Refund](ctx, s.db, "refund", "id = ?", id); err != nil {
-		return Refund{}, err
-	}
-	credited, err := s.isCredited(ctx, r.ImpUID)
-	if err != nil {
-		return Refund{}, err
-	}
-	if !r.isOpen() || credited && payment.Problem == WrongCancellations {
-		return Refund{}, apierror.New(apierror.RefundNotPossible, "This refund is %s, its payment's problem %q.", r.Status, payment.Problem)
-	}
-	if r.Status == RefundHeld && s.points.CurrentTime().Sub(r.CreatedAt) < releaseAfter {
-		return Refund{}, apierror.New(apierror.RefundNotPossible, "This refund may be on its way to the gateway still.")
-	}
-	if err := s.transition(ctx, r, RefundReleased); err != nil {
-		return Refund{}, err
-	}
-	return database.FindOne[Refund](ctx, s.db, "refund", "id = ?", id)
+	return oldest[0].CreatedAt, nil
 }
 
-// isCredited tells whether an order was paid by the payment.
-func (s *Service) isCredited(ctx context.Context, impUID string) (bool, error) {
-	_, err := database.FindOne[Order](ctx, s.db, "order", "imp_uid = ?", impUID)
-	if apierror.CodeOf(err) == apierror.NotFound {
-		return false, nil
+// RefundReport says how far a round of SyncRefunds came.
+type RefundReport struct {
+	Checked int
+	Failed  int   // of them
+	Err     error // one of the failures, for the log; nil when nothing failed
+}
+
+// SyncRefunds (환불 확인) asks the gateway what became of every refund under way, and lets the books follow. The one whose
+// payment was looked up longest ago comes first: so none waits for ever, should there be more than ctx has time for.
+//
+// A refund that fails is counted in the report, and OldestOpenRefund tells of it. The round fails only if nothing at all
+// could be asked: when every look-up failed, and at least one for another cause than its own payment.
+func (s *Service) SyncRefunds(ctx context.Context) (RefundReport, error) {
+	var impUIDs []string
+	err := s.db.WithContext(ctx).Raw(`SELECT r.imp_uid FROM refunds r JOIN payments p ON p.imp_uid = r.imp_uid
+		WHERE r.status IN ('HELD', 'ACCEPTED') ORDER BY p.synced_at, r.id`).Scan(&impUIDs).Error
+	if err != nil {
+		return RefundReport{}, fmt.Errorf("read open refunds: %w", err)
 	}
-	return err == nil, err
+	var mu sync.Mutex
+	var failures []error
+	_ = forEach("refunds", impUIDs, func(impUID string) error { // what fails is in failures
+		err := apierror.RecoverPanic(func() error {
+			_, err := s.Sync(ctx, point.Actor{Kind: point.ActorJob, ID: "refunds"}, impUID)
+			return err
+		})
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			failures = append(failures, fmt.Errorf("refund of payment %s: %w", impUID, err))
+		}
+		return nil
+	})
+	report := RefundReport{Checked: len(impUIDs), Failed: len(failures), Err: apierror.Summarize("refunds", failures)}
+	if report.Failed == report.Checked && slices.ContainsFunc(failures, isNotOfItsPayment) {
+		return report, report.Err
+	}
+	return report, nil
+}
+
+// isNotOfItsPayment tells whether a look-up failed for a cause that other payments share: the gateway is down, or our
+// own database or code is at fault.
+func isNotOfItsPayment(err error) bool {
+	return apierror.CodeOf(err) != apierror.PaymentNotFound && !errors.Is(err, ErrUntrustworthy)
 }

@@ -114,13 +114,13 @@ func TestAnOperatorReleasesARefundThatNeverComes(t *testing.T) {
 		credited := w.Charged()
 		pending(w, f, *credited.ImpUID, "0")
 		refund := w.MustRefund(domaintest.RefundOf(credited, 1000, "r-1"))
-		released, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID)
+		released, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID, "결제사 확인")
 		w.Must(err)
 		if released.Status != charge.RefundReleased {
 			w.Fatalf("unexpected refund %+v", released)
 		}
 		w.WantSpendable(domaintest.Full)
-		_, err = w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID)
+		_, err = w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID, "결제사 확인")
 		w.WantCode(err, apierror.RefundNotPossible)
 	})
 }
@@ -133,10 +133,10 @@ func TestARefundThatMayBeOnItsWayIsNotReleased(t *testing.T) {
 		f.OnCancel(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) })
 		refund := w.MustRefund(domaintest.RefundOf(credited, 1000, "r-1"))
 		clock.Pass(59 * time.Second)
-		_, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID)
+		_, err := w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID, "결제사 확인")
 		w.WantCode(err, apierror.RefundNotPossible)
 		clock.Pass(time.Second)
-		_, err = w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID)
+		_, err = w.ReleaseRefund(w.Context(), domaintest.Sora(), refund.ID, "결제사 확인")
 		w.Must(err)
 		w.WantSpendable(domaintest.Full)
 	})

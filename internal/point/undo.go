@@ -1,0 +1,137 @@
+package point
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"pointcharge/internal/apierror"
+	"pointcharge/internal/database"
+)
+
+// UndoExpiryInput says which expiry an operator undoes, and why.
+type UndoExpiryInput struct {
+	TransactionID string // the EXPIRE line
+	// ExpiresAt is until when the points live now. A lot whose own time is later keeps it. Zero: as long as returned
+	// points live (Lifetimes.Returned).
+	ExpiresAt time.Time
+	Reason    string // for people, 1 to 200 characters
+	Actor     Actor  // an operator
+}
+
+func (in UndoExpiryInput) validate(now time.Time) error {
+	if err := checkUndo(in.TransactionID, in.Reason, in.Actor); err != nil {
+		return err
+	}
+	return checkNewExpiry(in.ExpiresAt, now)
+}
+
+func checkNewExpiry(expiresAt, now time.Time) error {
+	if expiresAt.IsZero() || (expiresAt.After(now) && expiresAt.Before(now.AddDate(maxLifeYears, 0, 0))) {
+		return nil
+	}
+	return apierror.Invalid("expiresAt", "expiresAt must be in the future, and less than %d years away.", maxLifeYears)
+}
+
+// UndoExpiry (소멸취소) gives the points of an EXPIRE line back to their own lots, with a later expiry, once, and returns
+// the EXPIRE_CANCEL line. What the user owes is repaid from them at once. It refuses with InvalidArgument, Forbidden
+// and NotFound.
+func (s *Service) UndoExpiry(ctx context.Context, in UndoExpiryInput) (Transaction, error) {
+	now := s.CurrentTime()
+	if err := in.validate(now); err != nil {
+		return Transaction{}, err
+	}
+	expired, err := database.FindOne[Transaction](ctx, s.db, "expiry", "id = ? AND kind = ?", in.TransactionID, KindExpire)
+	if err != nil {
+		return Transaction{}, err
+	}
+	return s.undoExpiry(ctx, in, expired, now)
+}
+
+func (s *Service) undoExpiry(ctx context.Context, in UndoExpiryInput, expired Transaction, now time.Time) (Transaction, error) {
+	line := expired.newUndo(KindExpireCancel, in.Actor, in.Reason)
+	line.CreatedAt = now
+	expiresAt := in.ExpiresAt.UTC().Truncate(time.Microsecond)
+	if in.ExpiresAt.IsZero() {
+		expiresAt = s.Lifetimes.ofReturned().From(now)
+	}
+	return s.recordOnce(ctx, line, func(tx *gorm.DB, line *Transaction, _ Wallet) error {
+		return reviveLots(tx, line, expiresAt)
+	})
+}
+
+// reviveLots writes line, which reverses an EXPIRE line, and gives its lots their points and a later expiry.
+func reviveLots(tx *gorm.DB, line *Transaction, expiresAt time.Time) error {
+	taken, err := readTakenLots(tx, *line.ReversesID)
+	if err != nil {
+		return err
+	}
+	if err := appendLine(tx, line); err != nil {
+		return err
+	}
+	parts := make([]lotPart, len(taken))
+	for i, lot := range taken {
+		parts[i] = lotPart{lot.ID, lot.Taken}
+	}
+	err = tx.Exec(`UPDATE point_lots SET first_expires_at = COALESCE(first_expires_at, expires_at), expires_at = ?
+		WHERE expires_at < ? AND id IN (SELECT lot_id FROM lot_uses WHERE transaction_id = ? AND reason = 'USE')`,
+		expiresAt, expiresAt, *line.ReversesID).Error
+	if err != nil {
+		return fmt.Errorf("set the new expiry: %w", err)
+	}
+	if err := refillLots(tx, *line, parts); err != nil {
+		return err
+	}
+	return consumeLots(tx, *line, Repaid, firstPoints(parts, line.debtRepaid()))
+}
+
+// UndoExpiriesInput says which expiries an operator undoes, and why.
+type UndoExpiriesInput struct {
+	From, To  time.Time // of the EXPIRE lines' times: From is included, To is not
+	ExpiresAt time.Time // as in UndoExpiryInput
+	Reason    string    // for people, 1 to 200 characters
+	Actor     Actor     // an operator
+}
+
+func (in UndoExpiriesInput) validate(now time.Time) error {
+	if err := checkOperator(in.Actor); err != nil {
+		return err
+	}
+	if !in.From.Before(in.To) {
+		return apierror.Invalid("from", "from must be before to.")
+	}
+	if err := apierror.CheckText("reason", in.Reason, 1, maxText); err != nil {
+		return err
+	}
+	return checkNewExpiry(in.ExpiresAt, now)
+}
+
+// UndoExpiries does what UndoExpiry does for at most limit EXPIRE lines of a period that are not undone yet, and returns
+// how many it undid; fewer than limit means that none is left. A clock that was ahead wrote them with its own time.
+// One line that cannot be undone does not keep the others waiting.
+func (s *Service) UndoExpiries(ctx context.Context, in UndoExpiriesInput, limit int) (undone int, failed error) {
+	now := s.CurrentTime()
+	if err := in.validate(now); err != nil {
+		return 0, err
+	}
+	var lines []Transaction
+	err := s.db.WithContext(ctx).Raw(`SELECT t.* FROM point_transactions t
+		WHERE t.kind = 'EXPIRE' AND t.created_at >= ? AND t.created_at < ? AND NOT EXISTS (
+			SELECT 1 FROM point_transactions c WHERE c.reverses_id = t.id AND c.kind = 'EXPIRE_CANCEL')
+		ORDER BY t.created_at, t.id LIMIT ?`, in.From.UTC(), in.To.UTC(), limit).Scan(&lines).Error
+	if err != nil {
+		return 0, fmt.Errorf("read expiries: %w", err)
+	}
+	for _, expired := range lines {
+		one := UndoExpiryInput{TransactionID: expired.ID, ExpiresAt: in.ExpiresAt, Reason: in.Reason, Actor: in.Actor}
+		if _, err := s.undoExpiry(ctx, one, expired, now); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("undo expiry %s: %w", expired.ID, err))
+			continue
+		}
+		undone++
+	}
+	return undone, failed
+}
