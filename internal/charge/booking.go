@@ -2,6 +2,7 @@ package charge
 
 import (
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -96,15 +97,15 @@ func (all bookings) confirm(tx *gorm.DB, won int64) error {
 }
 
 // checkForcedBookings makes the payment a problem while the gateway says something else than what an operator booked,
-// and no problem once both agree.
-func (b *paymentState) checkForcedBookings(tx *gorm.DB) error {
+// and no problem once both agree. A problem that is worse stays (see Problem).
+func (b *paymentState) checkForcedBookings(tx *gorm.DB, now time.Time) error {
 	forced := len(b.bookings) > len(b.bookings.ofGateway())
 	agrees := b.bookings.total() == b.payment.CancelledAmount && b.payment.historyIsSound()
 	problem := b.payment.Problem
 	switch {
 	case !forced:
 		return nil
-	case !agrees && problem == NoProblem:
+	case !agrees && (problem == NoProblem || problem == WrongDeposit):
 		problem = WrongCancellations
 	case agrees && problem == WrongCancellations && b.payment.depositsAreWrong():
 		problem = WrongDeposit
@@ -114,7 +115,11 @@ func (b *paymentState) checkForcedBookings(tx *gorm.DB) error {
 		return nil
 	}
 	b.payment.Problem = problem
-	return database.ExactlyOne(tx.Exec("UPDATE payments SET problem = ? WHERE imp_uid = ?", problem, b.payment.ImpUID))
+	state, err := b.order.findState(tx, b.payment)
+	if err != nil {
+		return err
+	}
+	return b.payment.setProblem(tx, problem, state, now)
 }
 
 // cancelledInAll is what the gateway says was cancelled, or what is booked if that is more.

@@ -35,7 +35,7 @@ func (b *paymentState) clawBack(tx *gorm.DB, r applyRules) error {
 			return err
 		}
 	}
-	return b.checkForcedBookings(tx)
+	return b.checkForcedBookings(tx, r.now)
 }
 
 func sortByTime(cancellations []Cancellation) []Cancellation {

@@ -8,9 +8,6 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// GatewayRefused is the reason of a GatewayUnavailable for which trying again does not help.
-const GatewayRefused = "REFUSED"
-
 // ErrUntrustworthy says that the gateway answered, and that its answer is not one to move money by.
 var ErrUntrustworthy = errors.New("untrustworthy answer")
 

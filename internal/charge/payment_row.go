@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"pointcharge/internal/apierror"
+	"pointcharge/internal/database"
 )
 
 const (
@@ -81,13 +82,11 @@ func (r applyRules) replacePayment(tx *gorm.DB, order Order, stored, answer Paym
 	answer.Problem = r.validate(order, answer)
 	answer.ProblemState = stored.ProblemState
 	if !answer.isSameQuestion(stored) {
-		decided, err := wasDecided(tx, answer)
+		state, err := order.findState(tx, answer)
 		if err != nil {
 			return Payment{}, err
 		}
-		if answer.ProblemState = order.stateOf(answer); decided {
-			answer.ProblemState = Decided
-		}
+		answer.ProblemState = state
 	}
 	if answer.isSameRow(stored) {
 		answer.SyncedAt, answer.ChangedAt = stored.SyncedAt, stored.ChangedAt
@@ -210,6 +209,22 @@ func (o Order) stateOf(p Payment) ProblemState {
 		return Foreign
 	}
 	return Open
+}
+
+// findState returns the state of the payment's problem, which may be one that was decided before.
+func (o Order) findState(tx *gorm.DB, p Payment) (ProblemState, error) {
+	decided, err := wasDecided(tx, p)
+	if decided || err != nil {
+		return Decided, err
+	}
+	return o.stateOf(p), nil
+}
+
+// setProblem writes the payment's problem and its state. The caller holds the lock of the payment's row or order.
+func (p *Payment) setProblem(tx *gorm.DB, problem Problem, state ProblemState, now time.Time) error {
+	p.Problem, p.ProblemState, p.ChangedAt = problem, state, &now
+	return database.ExactlyOne(tx.Exec("UPDATE payments SET problem = ?, problem_state = ?, changed_at = ? WHERE imp_uid = ?",
+		problem, state, now, p.ImpUID))
 }
 
 // wasDecided tells whether an operator accepted or ignored the payment's problem as it is now.

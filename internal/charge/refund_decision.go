@@ -186,7 +186,7 @@ func (b *paymentState) bookDecision(tx *gorm.DB, d RefundDecision, r applyRules)
 	if err := b.book(tx, entry, r); err != nil {
 		return err
 	}
-	if err := b.checkForcedBookings(tx); err != nil {
+	if err := b.checkForcedBookings(tx, r.now); err != nil {
 		return err
 	}
 	return b.setStatus(tx, b.order.statusAfter(b.cancelledInAll()))

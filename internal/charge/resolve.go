@@ -193,10 +193,7 @@ func lockProblem(tx *gorm.DB, impUID string, asked gatewayWord, now time.Time) (
 		return paymentState{}, err
 	}
 	if asked.unreadable && b.payment.Problem == NoProblem {
-		b.payment.Problem, b.payment.ProblemState = UnreadableAnswer, Open
-		err := database.ExactlyOne(tx.Exec("UPDATE payments SET problem = ?, problem_state = 'OPEN', changed_at = ? WHERE imp_uid = ?",
-			UnreadableAnswer, now, impUID))
-		if err != nil {
+		if err := b.payment.setProblem(tx, UnreadableAnswer, Open, now); err != nil {
 			return paymentState{}, err
 		}
 	}

@@ -87,7 +87,7 @@ func TestD15ARefusedRegistrationSaysSo(t *testing.T) {
 		w.Suffer("refused=1@POST /payments/prepare")
 		_, err := w.Open(w.Context(), "minji", domaintest.Product().ID, charge.PayByCard)
 		w.WantCode(err, apierror.GatewayUnavailable)
-		if apierror.ReasonOf(err) != charge.GatewayRefused || !strings.Contains(err.Error(), "message \"") {
+		if apierror.ReasonOf(err) != charge.ReasonGatewayRefused || !strings.Contains(err.Error(), "message \"") {
 			w.Errorf("refused with %v", err)
 		}
 	})
