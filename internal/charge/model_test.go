@@ -15,6 +15,8 @@ type model struct {
 	debt    int64
 	lines   int64 // all but those of expiry
 	expired int64 // lots that died with points left
+	// confirmed is expired as it was when an operator let points expire for the last time.
+	confirmed int64
 	charges []*paperCharge
 	spends  []*paperSpend
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -18,12 +17,10 @@ import (
 	"pointcharge/internal/charge"
 	"pointcharge/internal/database/databasetest"
 	"pointcharge/internal/domaintest"
+	"pointcharge/internal/longtest"
 	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
-
-// longRuns names the environment variable that says how many hundreds of sequences are run, instead of one.
-const longRuns = "MONEY_PROPERTY_RUNS"
 
 // TestMoneyAndPointsAgree buys at any ratio of price and points, and spends, gives back, refunds, cancels and lets expire
 // at random. After every step the sums are taken from the books and the gateway, not from a model:
@@ -34,18 +31,16 @@ const longRuns = "MONEY_PROPERTY_RUNS"
 // A failure prints its seed (-rapid.seed).
 func TestMoneyAndPointsAgree(t *testing.T) {
 	t.Parallel()
-	runs, err := strconv.Atoi(os.Getenv(longRuns))
-	if err != nil {
-		runs = 1
-	}
-	for run := range runs {
+	for run := range longtest.Size(1, 10) { // of 100 sequences; of 20 with -short
 		t.Run(fmt.Sprint("hundred-", run), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, databasetest.New(t, databasetest.SQLite), "sandbox")
 			sequence := 0
 			rapid.Check(t, func(rt *rapid.T) {
 				sequence++
-				newBuyer(rt, w, fmt.Sprint("buyer-", sequence)).live()
+				b := newBuyer(rt, w, fmt.Sprint("buyer-", sequence))
+				forgetOthers(rt, b.Services)
+				b.live()
 			})
 		})
 	}
@@ -195,22 +190,23 @@ func (b *buyer) console() {
 
 // hear syncs what the gateway has, and checks what it took.
 func (b *buyer) hear(p *purchase) {
-	_, err := b.ExpireUser()
-	b.must(err)
+	b.expire()
 	before := b.lots(p)
-	_, err = b.Sync(context.Background(), domaintest.Webhook(), *p.line.ImpUID)
+	_, err := b.Sync(context.Background(), domaintest.Webhook(), *p.line.ImpUID)
 	b.must(err)
 	b.checkShares(p, before, false)
 }
 
-// ExpireUser writes what has expired, so that the lots show what is left.
-func (b *buyer) ExpireUser() (int, error) { return b.Expire(context.Background(), 1000) }
+// expire writes what has expired, so that the lots show what is left. An operator confirms it, because the clock jumps.
+func (b *buyer) expire() {
+	_, err := b.ExpireLargeShare(context.Background(), domaintest.Sora(), 1000)
+	b.must(err)
+}
 
 func (b *buyer) wait() {
 	b.now = b.now.Add(rapid.SampledFrom([]time.Duration{time.Hour, domaintest.Day, 3 * domaintest.Day, 8 * domaintest.Day, 30 * domaintest.Day}).Draw(b.T, "time"))
 	if rapid.Bool().Draw(b.T, "job") {
-		_, err := b.ExpireUser()
-		b.must(err)
+		b.expire()
 	}
 }
 
