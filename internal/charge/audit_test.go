@@ -44,6 +44,12 @@ func lawless(t *testing.T, db *gorm.DB) *gorm.DB {
 
 // damages are ways to break the books, and the invariant that each breaks among others.
 func damages() map[string]string {
+	all := bookDamages()
+	maps.Copy(all, problemDamages())
+	return all
+}
+
+func bookDamages() map[string]string {
 	const (
 		another = `INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, imp_uid, reference,
 			description, created_at) SELECT 'copy', user_id, 99, kind, amount, balance_after, imp_uid, `
@@ -60,7 +66,6 @@ func damages() map[string]string {
 		clawed    = "clawed back are the points of what was cancelled, less those that had expired"
 		shares    = "each kind gives back its share of what was cancelled"
 		follows   = "a paid order's status follows what was cancelled of its payment"
-		credited  = "a paid payment is credited or has a problem"
 	)
 	return map[string]string{
 		"UPDATE wallets SET balance = balance + 1":                                                            balance,
@@ -117,7 +122,14 @@ func damages() map[string]string {
 		`INSERT INTO point_transactions SELECT 'copy', user_id, 99, 'ADJUST', amount, balance_after, imp_uid, cancellation_id,
 			reference, reverses_id, description, created_at, 'sora', 'ADMIN', '' FROM point_transactions WHERE seq = 1`: "no payment is credited and accepted by hand",
 		"INSERT INTO refunds (id, imp_uid, user_id, reference, amount, cancelled_before, reason, actor_id, status, created_at, ended_at, actor_kind) SELECT 'copy', imp_uid, 'minji', 'r-1', 1, 0, '', 'sora', 'HELD', created_at, NULL, 'ADMIN' FROM resolutions": "no payment is accepted by hand while or after it is given back",
-		"UPDATE charge_orders SET bonus_points = 0":                                                        bonus,
+		"UPDATE charge_orders SET bonus_points = 0": bonus,
+	}
+}
+
+// problemDamages are those of what operators look at.
+func problemDamages() map[string]string {
+	const credited = "a paid payment is credited or has a problem"
+	return map[string]string{
 		"UPDATE payments SET problem_state = '' WHERE problem = 'AMOUNT'":                                  "a problem has a state, and only a problem does",
 		"UPDATE payments SET accepted_deposit_count = 1 WHERE problem = 'ACCEPTED'":                        "a payment that was accepted by hand says so, and no other",
 		"UPDATE payment_problem_counts SET payments = payments + 1":                                        "the counts of problems are right",

@@ -105,7 +105,7 @@ func (b *paymentState) checkForcedBookings(tx *gorm.DB, now time.Time) error {
 	switch {
 	case !forced:
 		return nil
-	case !agrees && (problem == NoProblem || problem == WrongDeposit):
+	case !agrees && (problem == NoProblem || problem == WrongDeposit || problem == NotAtGateway):
 		problem = WrongCancellations
 	case agrees && problem == WrongCancellations && b.payment.depositsAreWrong():
 		problem = WrongDeposit

@@ -17,8 +17,8 @@ type model struct {
 	expired int64 // lots that died with points left
 	// confirmed is expired as it was when an operator let points expire for the last time.
 	confirmed int64
-	charges []*paperCharge
-	spends  []*paperSpend
+	charges   []*paperCharge
+	spends    []*paperSpend
 }
 
 type paperLot struct {

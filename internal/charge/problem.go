@@ -116,22 +116,3 @@ func (s *Service) ProblemCounts(ctx context.Context) ([]ProblemKindCount, error)
 	}
 	return counts, nil
 }
-
-// OpenProblems returns which of the payments the books keep with a problem that nobody has decided: those that an operator
-// has to look at, and foreign ones, which are counted.
-func (s *Service) OpenProblems(ctx context.Context, impUIDs []string) (map[string]bool, error) {
-	open := make(map[string]bool)
-	if len(impUIDs) == 0 {
-		return open, nil
-	}
-	var listed []string
-	err := s.db.WithContext(ctx).Raw("SELECT imp_uid FROM payments WHERE imp_uid IN ? AND problem_state IN ('OPEN', 'FOREIGN')",
-		impUIDs).Scan(&listed).Error
-	if err != nil {
-		return nil, fmt.Errorf("read problems: %w", err)
-	}
-	for _, impUID := range listed {
-		open[impUID] = true
-	}
-	return open, nil
-}

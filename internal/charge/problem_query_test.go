@@ -67,7 +67,6 @@ func TestD2NoQueryReadsAllPayments(t *testing.T) {
 				_, err := s.ProblemPage(ctx, charge.ProblemFilter{State: charge.Foreign, Problem: charge.UnknownOrder}, page.Request{First: 20})
 				return err
 			},
-			"open":  func() error { _, err := s.OpenProblems(ctx, []string{"imp_1", "imp_2"}); return err },
 			"local": func() error { _, err := s.LocalPayments(ctx, []string{"imp_1", "imp_2"}); return err },
 			"local paid": func() error {
 				_, err := s.LocalPaymentsPaid(ctx, time.Unix(0, 0), "", time.Unix(1e9, 0), 100)

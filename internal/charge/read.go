@@ -50,18 +50,6 @@ func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, er
 	return issued[0].VirtualAccount, nil
 }
 
-// IsKnownOrder tells whether merchantUID is an order of ours. The webhook asks before it asks the gateway.
-func (s *Service) IsKnownOrder(ctx context.Context, merchantUID string) (bool, error) {
-	if apierror.CheckID("merchantUid", merchantUID) != nil {
-		return false, nil
-	}
-	_, err := database.FindOne[Order](ctx, s.db, "order", "merchant_uid = ?", merchantUID)
-	if apierror.CodeOf(err) == apierror.NotFound {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // IsKnownPayment tells whether the books have impUID as a payment of the order merchantUID, paid or not. Only what the
 // gateway said gets there.
 func (s *Service) IsKnownPayment(ctx context.Context, merchantUID, impUID string) (bool, error) {

@@ -157,6 +157,39 @@ func TestD3WhatTheGatewayTellsOtherwiseIsAProblem(t *testing.T) {
 	})
 }
 
+// TestD3ABookingThatTheGatewayDoesNotKnowOfIsDecidedOnce: an answer that says the same asks nobody again.
+func TestD3ABookingThatTheGatewayDoesNotKnowOfIsDecidedOnce(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *domaintest.Front) {
+		credited, r := w.endless(f, w.StopClock(), "without keys")
+		w.mustForce(booked(r, 3000))
+		w.mend(f, *credited.ImpUID, "0")
+		w.MustResolve(domaintest.Decision(*credited.ImpUID, charge.Ignore))
+		w.WantProblems(nil)
+		w.EditPayment(*credited.ImpUID, func(p *sandbox.Payment) { p.ReceiptURL = "https://example.com/another" })
+		w.MustSync(*credited.ImpUID)
+		w.WantProblems(nil)
+		w.WantProblem(*credited.ImpUID, charge.WrongCancellations)
+		w.mend(f, *credited.ImpUID, "1000")
+		w.WantProblems(map[string]charge.Problem{*credited.ImpUID: charge.WrongCancellations})
+	})
+}
+
+func TestD3ABookingOfWhatTheGatewayDoesNotKnowAnyMoreIsAProblem(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *domaintest.Front) {
+		credited, r := w.endless(f, w.StopClock(), "without keys")
+		local, err := w.LocalPayments(w.Context(), []string{*credited.ImpUID})
+		w.Must(err)
+		w.Must(w.FlagMissing(w.Context(), local[*credited.ImpUID]))
+		w.WantProblem(*credited.ImpUID, charge.NotAtGateway)
+		w.mustForce(booked(r, 3000))
+		w.WantProblem(*credited.ImpUID, charge.WrongCancellations)
+		w.mend(f, *credited.ImpUID, "3000")
+		w.WantProblem(*credited.ImpUID, charge.NoProblem)
+	})
+}
+
 func TestD3WhatTheGatewayTellsBeyondTheBookingIsTaken(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

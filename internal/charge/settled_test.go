@@ -154,9 +154,7 @@ func TestD2ProblemsArePagedAndDecidedTogether(t *testing.T) {
 		w.WantProblems(nil)
 		domaintest.WantPoints(w.T, "decisions", w.Count("resolutions", "reason = '정리'"), 5)
 		w.mustResolveMany(charge.ResolveManyInput{ImpUIDs: []string{stray}, Action: charge.Ignore, Reason: "남의 것", Actor: domaintest.Sora()}, 1)
-		if open, _ := w.OpenProblems(w.Context(), []string{stray}); open[stray] {
-			w.Error("it is open still")
-		}
+		domaintest.WantPoints(w.T, "decided foreign payments", w.Count("payments", "imp_uid = ? AND problem_state = 'DECIDED'", stray), 1)
 	})
 }
 

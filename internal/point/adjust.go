@@ -95,7 +95,7 @@ func (s *Service) takeGiven(tx *gorm.DB, line *Transaction, allowDebt bool, wall
 	var gone int64
 	err := tx.Raw(`SELECT CAST(COALESCE(SUM(u.amount), 0) AS bigint) FROM point_lots l JOIN lot_uses u ON u.lot_id = l.id
 		JOIN point_transactions t ON t.id = u.transaction_id
-		WHERE l.transaction_id = ? AND t.kind IN ('EXPIRE', 'EXPIRE_CANCEL')`, *line.ReversesID).Scan(&gone).Error
+		WHERE l.transaction_id = ? AND u.reason <> 'DEBT' AND t.kind IN ('EXPIRE', 'EXPIRE_CANCEL')`, *line.ReversesID).Scan(&gone).Error
 	if err != nil {
 		return fmt.Errorf("read what has expired of the adjustment: %w", err)
 	}

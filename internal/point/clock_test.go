@@ -173,6 +173,47 @@ func TestD5UndoneExpiryRepaysDebt(t *testing.T) {
 	})
 }
 
+// TestD5UndoneExpiryThatRepaidDebtStandsForNothing: its points were used, not lost.
+func TestD5UndoneExpiryThatRepaidDebtStandsForNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock, credited := w.Expiring()
+		clock.Pass(10 * domaintest.Day)
+		w.ExpireDue(10)
+		other := w.Charged()
+		w.MustSpend(domaintest.Full+5000, "order-1")
+		w.CancelAtConsole(*other.ImpUID, 5000)
+		_, err := w.UndoExpiry(w.Context(), point.UndoExpiryInput{TransactionID: w.lineWhere("kind = 'EXPIRE'").ID, Reason: "r", Actor: domaintest.Sora()})
+		w.Must(err)
+		w.WantBalance("minji", 500-domaintest.Full)
+		w.CancelAtConsole(*credited.ImpUID, 5000)
+		w.WantBalance("minji", 500-2*domaintest.Full)
+	})
+}
+
+// TestD5AnExpiryThatStoodForACancellationStays: else its points would be there although their money went back.
+func TestD5AnExpiryThatStoodForACancellationStays(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock, credited := w.Expiring()
+		w.give("junho", 100)
+		clock.Pass(10 * domaintest.Day)
+		w.ExpireDue(10)
+		w.CancelAtConsole(*credited.ImpUID, 1000) // 100 of the bonus had expired
+		history := []string{"CHARGE 5000", "BONUS 500", "EXPIRE -500", "CHARGE_CANCEL -1000"}
+		w.WantHistory(history...)
+		minjis := w.lineWhere("kind = 'EXPIRE' AND user_id = 'minji'")
+		_, err := w.UndoExpiry(w.Context(), point.UndoExpiryInput{TransactionID: minjis.ID, Reason: "r", Actor: domaintest.Sora()})
+		w.WantCode(err, apierror.InvalidArgument)
+		period := point.UndoExpiriesInput{From: clock.Now().Add(-time.Hour), To: clock.Now().Add(time.Hour), Reason: "시계", Actor: domaintest.Sora()}
+		n, err := w.UndoExpiries(w.Context(), period, 10)
+		w.Must(err)
+		domaintest.WantPoints(w.T, "undone lines", int64(n), 1)
+		w.WantHistory(history...)
+		w.WantBalance("junho", 100)
+	})
+}
+
 func TestD5ExpiriesOfAPeriodAreUndoneTogether(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

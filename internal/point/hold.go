@@ -25,7 +25,8 @@ func (s Share) Total() int64 { return s.Paid + s.Bonus }
 // Minus returns what s has more of each kind than other.
 func (s Share) Minus(other Share) Share { return Share{s.Paid - other.Paid, s.Bonus - other.Bonus} }
 
-// ExpiredPoints returns how many points of the lots have expired, by kind. An expiry that was undone does not count.
+// ExpiredPoints returns how many points of the lots have expired, by kind. An expiry that was undone does not count, even
+// if its points repaid debt at once.
 func ExpiredPoints(tx *gorm.DB, lots []Lot) (Share, error) {
 	var ids []string
 	for _, lot := range lots {
@@ -39,7 +40,7 @@ func ExpiredPoints(tx *gorm.DB, lots []Lot) (Share, error) {
 			JOIN point_lots l ON l.id = u.lot_id
 			JOIN point_transactions t ON t.id = u.transaction_id
 			LEFT JOIN point_transactions undone ON undone.id = t.reverses_id
-		WHERE u.lot_id IN ? AND (t.kind = 'EXPIRE' OR undone.kind = 'EXPIRE') GROUP BY l.kind`, ids).Scan(&sums).Error
+		WHERE u.lot_id IN ? AND u.reason <> 'DEBT' AND (t.kind = 'EXPIRE' OR undone.kind = 'EXPIRE') GROUP BY l.kind`, ids).Scan(&sums).Error
 	var expired Share
 	for _, sum := range sums {
 		if sum.Kind == LotBonus {

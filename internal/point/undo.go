@@ -37,8 +37,8 @@ func checkNewExpiry(expiresAt, now time.Time) error {
 }
 
 // UndoExpiry (소멸취소) gives the points of an EXPIRE line back to their own lots, with a later expiry, once, and returns
-// the EXPIRE_CANCEL line. What the user owes is repaid from them at once. It refuses with InvalidArgument, Forbidden
-// and NotFound.
+// the EXPIRE_CANCEL line. What the user owes is repaid from them at once. It refuses with InvalidArgument, also if some
+// of the points stood for a cancellation of their charge since, with Forbidden and with NotFound.
 func (s *Service) UndoExpiry(ctx context.Context, in UndoExpiryInput) (Transaction, error) {
 	now := s.CurrentTime()
 	if err := in.validate(now); err != nil {
@@ -59,8 +59,36 @@ func (s *Service) undoExpiry(ctx context.Context, in UndoExpiryInput, expired Tr
 		expiresAt = s.Lifetimes.ofReturned().From(now)
 	}
 	return s.recordOnce(ctx, line, func(tx *gorm.DB, line *Transaction, _ Wallet) error {
+		if err := refuseStandIn(tx, expired.ID); err != nil {
+			return err
+		}
 		return reviveLots(tx, line, expiresAt)
 	})
+}
+
+// standInLots is SQL for the lots of the EXPIRE line t of which a cancellation has counted expired points as given back, and
+// would lack them if the line were undone. What a lot lost by other expiries may still be enough.
+const standInLots = `SELECT 1 FROM lot_uses gone JOIN point_lots l ON l.id = gone.lot_id
+		JOIN point_transactions credit ON credit.id = l.transaction_id AND credit.kind IN ('CHARGE', 'BONUS')
+	WHERE gone.transaction_id = t.id AND (
+		SELECT SUM(CASE WHEN l.kind = 'BONUS' THEN c.expired_bonus_points ELSE c.expired_points END)
+		FROM payment_cancellations c WHERE c.imp_uid = credit.imp_uid) > COALESCE((
+		SELECT SUM(u.amount) FROM lot_uses u JOIN point_transactions e ON e.id = u.transaction_id
+			LEFT JOIN point_transactions undone ON undone.id = e.reverses_id
+		WHERE u.lot_id = l.id AND u.reason <> 'DEBT' AND e.id <> t.id AND (e.kind = 'EXPIRE' OR undone.kind = 'EXPIRE')), 0)`
+
+// refuseStandIn refuses to undo an expiry whose points stood for a cancellation: the money for them went back. The caller
+// holds the wallet's lock, as whoever books a cancellation does.
+func refuseStandIn(tx *gorm.DB, expiryID string) error {
+	var n int64
+	err := tx.Raw("SELECT COUNT(*) FROM point_transactions t WHERE t.id = ? AND EXISTS ("+standInLots+")", expiryID).Scan(&n).Error
+	if err != nil {
+		return fmt.Errorf("read what the expired points stood for: %w", err)
+	}
+	if n > 0 {
+		return apierror.Invalid("transactionId", "Money went back for some of these points after they had expired: they cannot come back.")
+	}
+	return nil
 }
 
 // reviveLots writes line, which reverses an EXPIRE line, and gives its lots their points and a later expiry.
@@ -109,8 +137,8 @@ func (in UndoExpiriesInput) validate(now time.Time) error {
 	return checkNewExpiry(in.ExpiresAt, now)
 }
 
-// UndoExpiries does what UndoExpiry does for at most limit EXPIRE lines of a period that are not undone yet, and returns
-// how many it undid; fewer than limit means that none is left. A clock that was ahead wrote them with its own time.
+// UndoExpiries does what UndoExpiry does for at most limit EXPIRE lines of a period that are not undone yet and may be, and
+// returns how many it undid; fewer than limit means that none is left. A clock that was ahead wrote them with its own time.
 // One line that cannot be undone does not keep the others waiting.
 func (s *Service) UndoExpiries(ctx context.Context, in UndoExpiriesInput, limit int) (undone int, failed error) {
 	now := s.CurrentTime()
@@ -121,6 +149,7 @@ func (s *Service) UndoExpiries(ctx context.Context, in UndoExpiriesInput, limit 
 	err := s.db.WithContext(ctx).Raw(`SELECT t.* FROM point_transactions t
 		WHERE t.kind = 'EXPIRE' AND t.created_at >= ? AND t.created_at < ? AND NOT EXISTS (
 			SELECT 1 FROM point_transactions c WHERE c.reverses_id = t.id AND c.kind = 'EXPIRE_CANCEL')
+			AND NOT EXISTS (`+standInLots+`)
 		ORDER BY t.created_at, t.id LIMIT ?`, in.From.UTC(), in.To.UTC(), limit).Scan(&lines).Error
 	if err != nil {
 		return 0, fmt.Errorf("read expiries: %w", err)
