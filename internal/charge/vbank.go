@@ -87,8 +87,7 @@ func (s *Service) IssueVirtualAccount(ctx context.Context, userID string, in Acc
 var bankCode = regexp.MustCompile(`^[A-Za-z0-9]{1,8}$`)
 
 func (in AccountInput) validate() error {
-	switch {
-	case !bankCode.MatchString(in.Bank):
+	if !bankCode.MatchString(in.Bank) {
 		return apierror.Invalid("bank", "bank must be 1 to 8 letters or digits.")
 	}
 	if err := apierror.CheckText("holder", in.Holder, 1, 16); err != nil {

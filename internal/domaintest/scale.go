@@ -109,7 +109,7 @@ func scaleWallets() []string {
 				SELECT '%[1]s-' || lpad(n::text, 6, '0') || '-l', '%[1]s', '%[1]s-' || lpad(n::text, 6, '0'), 'BONUS', 1, %[4]d, %[2]s + n * interval '1 ms', 0
 				FROM generate_series(1, %[3]d) n`, user, expiry, lots, remaining)}
 	}
-	spent := func(user, lot, lines string) []string {
+	spent := func(lot, lines string) []string {
 		return []string{`INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, reference, description, created_at) SELECT ` + lines,
 			"INSERT INTO lot_uses (transaction_id, lot_id, reason, amount) SELECT " + lot}
 	}
@@ -117,14 +117,14 @@ func scaleWallets() []string {
 	statements = append(statements, given("many", "now() - interval '100 days'", "now() + interval '265 days'", 100_000, 1)...)
 	statements = append(statements, given("past", "now() - interval '1000 days'", "now() - interval '635 days'", 100_000, 0)...)
 	statements = append(statements, given("due", "now() - interval '366 days'", "now() - interval '1 day'", 45_000, 1)...)
-	statements = append(statements, spent("past", "'past-s', 'past-' || lpad(n::text, 6, '0') || '-l', 'USE', 1 FROM generate_series(1, 100000) n",
+	statements = append(statements, spent("'past-s', 'past-' || lpad(n::text, 6, '0') || '-l', 'USE', 1 FROM generate_series(1, 100000) n",
 		"'past-s', 'past', 100001, 'SPEND', -100000, 0, 'o-1', '', now() - interval '900 days'")...)
 	statements = append(statements,
 		`INSERT INTO point_transactions (id, user_id, seq, kind, amount, balance_after, reference, actor_id, actor_kind, description, created_at)
 			VALUES ('busy-c', 'busy', 1, 'ADJUST', 1000000, 1000000, 'z', 'op', 'ADMIN', '', now() - interval '700 days')`,
 		`INSERT INTO point_lots (id, user_id, transaction_id, kind, initial, remaining, expires_at, held)
 			VALUES ('busy-l', 'busy', 'busy-c', 'PAID', 1000000, 900000, now() + interval '1000 days', 0)`)
-	return append(statements, spent("busy", "'busy-' || lpad(n::text, 6, '0'), 'busy-l', 'USE', 1 FROM generate_series(1, 100000) n",
+	return append(statements, spent("'busy-' || lpad(n::text, 6, '0'), 'busy-l', 'USE', 1 FROM generate_series(1, 100000) n",
 		"'busy-' || lpad(n::text, 6, '0'), 'busy', n + 1, 'SPEND', -1, 1000000 - n, 'o' || n, '', now() - interval '600 days' + n * interval '1 second' FROM generate_series(1, 100000) n")...)
 }
 

@@ -13,12 +13,12 @@ import (
 )
 
 // TestScale is one test because a seeded database takes minutes. SCALE=100 is the size of the issue.
-func TestScale(t *testing.T) {
+func TestScale(t *testing.T) { //nolint:paralleltest // it measures times
 	db := domaintest.SeedScale(t, domaintest.Scale(t))
-	t.Run("D7EveryReadIsCheap", func(t *testing.T) {
+	t.Run("D7EveryReadIsCheap", func(t *testing.T) { //nolint:paralleltest // it measures times
 		domaintest.ExplainCalls(t, db, 5*time.Millisecond, func(db *gorm.DB) []domaintest.ScaleQuery { return ledgerReads(t, point.New(db)) })
 	})
-	t.Run("D6EveryWriteIsQuick", func(t *testing.T) { wantQuickWrites(t, db) })
+	t.Run("D6EveryWriteIsQuick", func(t *testing.T) { wantQuickWrites(t, db) }) //nolint:paralleltest // it measures times
 }
 
 // call makes a query of a function with a result.
@@ -79,7 +79,7 @@ func wantQuickWrites(t *testing.T, db *gorm.DB) {
 		began := time.Now()
 		err := write()
 		took := time.Since(began)
-		t.Logf("%-60s %8.1f ms", what, float64(took.Microseconds())/1000)
+		t.Logf("%-60s %s", what, took.Round(100*time.Microsecond))
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
