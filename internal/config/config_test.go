@@ -193,13 +193,13 @@ func TestHelpDescribesEveryVariable(t *testing.T) {
 
 func TestPointsLiveAsLongAsTheShopSays(t *testing.T) {
 	t.Parallel()
-	c := load(t, environment{"PAID_POINTS_LIFE": "30"})
+	c := load(t, environment{"PAID_POINTS_LIFE": "30d"})
 	if c.PaidPointsLife != "30d" || c.BonusPointsLife != "365d" {
 		t.Errorf("%s and %s", c.PaidPointsLife, c.BonusPointsLife)
 	}
-	for _, bad := range []string{"0", "-1", "36501", "five"} {
+	for _, bad := range []string{"0d", "-1d", "36501d", "0y", "101y", "30", "5 years", "five"} {
 		if _, err := config.Load(environment{"BONUS_POINTS_LIFE": bad}.get); err == nil || !strings.Contains(err.Error(), "BONUS_POINTS_LIFE") {
-			t.Errorf("%q days: %v", bad, err)
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }
