@@ -61,7 +61,7 @@ func (p Program) startCommand(ctx context.Context, c command, args []string) err
 		flags.PrintDefaults()
 	}
 	t := c.setUp(flags)
-	err := parseArguments(flags, args, c.operands, t.check)
+	err := parseArguments(flags, args, c.operands, t)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
@@ -76,20 +76,23 @@ func (p Program) startCommand(ctx context.Context, c command, args []string) err
 
 // parseArguments reads the flags, counts the operands after the flags, and checks the combination
 // of the flags.
-func parseArguments(flags *flag.FlagSet, args []string, operands int, check func() error) error {
+func parseArguments(flags *flag.FlagSet, args []string, operands int, t task) error {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return err
 	} else if err != nil {
 		return UsageError{err}
 	}
+	if t.isBulk != nil && t.isBulk() {
+		operands = 0
+	}
 	if flags.NArg() != operands {
 		flags.Usage()
 		return UsageError{fmt.Errorf("%s takes %s, not %d", flags.Name(), formatCount(operands, "argument", "arguments"), flags.NArg())}
 	}
-	if check == nil {
+	if t.check == nil {
 		return nil
 	}
-	if err := check(); err != nil {
+	if err := t.check(); err != nil {
 		return UsageError{err}
 	}
 	return nil
@@ -146,6 +149,8 @@ type resources struct {
 type task struct {
 	check func() error // checks the flags together, before any resource is opened; may be nil
 	run   func(context.Context, resources) error
+	// isBulk tells whether the flags stand in place of the command's arguments; may be nil.
+	isBulk func() bool
 	// logsWarnings is set by a command that has a log of its own for resources.warnings.
 	logsWarnings bool
 }

@@ -7,10 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"gorm.io/gorm"
 
 	"pointcharge/internal/apierror"
 	"pointcharge/internal/auth"
@@ -57,7 +61,7 @@ func setUpDoctor(flags *flag.FlagSet) task {
 func (r resources) examine(ctx context.Context, token string) []finding {
 	findings := r.examineSettings()
 	findings = append(findings, r.examineDatabase(ctx)...)
-	return append(findings, r.examineGateway(ctx), r.examineWebhook(ctx), r.examineToken(ctx, token))
+	return append(findings, r.examineGateway(ctx), r.examineChannels(), r.examineWebhook(ctx), r.examineToken(ctx, token))
 }
 
 func ok(check, detail string, args ...any) finding {
@@ -94,11 +98,29 @@ func (r resources) examineDatabase(ctx context.Context) []finding {
 	}
 	findings := []finding{ok("database", "%s %s, %s", facts.Engine, facts.Version, pooler)}
 	findings = append(findings, outcome("schema", database.CheckVersion(ctx, db), "of this program's version"),
-		outcome("writable", database.Ready(ctx, db), "takes writes"))
+		outcome("writable", database.Ready(ctx, db), "takes writes"), r.examineAccount(ctx, db))
 	if ahead := facts.ClockAhead; ahead.Abs() > maxClockDifference {
 		return append(findings, failure("clock", fmt.Errorf("this machine's clock is %s ahead of the database's", ahead.Round(time.Second))))
 	}
 	return append(findings, ok("clock", "%s ahead of the database's", facts.ClockAhead.Round(time.Millisecond)))
+}
+
+// examineAccount compares the account that the database serves with the configured keys'.
+func (r resources) examineAccount(ctx context.Context, db *gorm.DB) finding {
+	if r.cfg.Mode != config.Live {
+		return finding{"account", "skipped", "a database in sandbox mode belongs to no account of Iamport"}
+	}
+	inForce, _, err := database.AccountInForce(ctx, db)
+	configured := server.GatewayAccount(r.cfg)
+	switch {
+	case err != nil:
+		return failure("account", err)
+	case inForce == "":
+		return ok("account", "the database will serve %s from the first start on", configured)
+	case inForce != configured:
+		return failure("account", fmt.Errorf("the database serves %s, and the keys are for %s; see pointcharge account -h", inForce, configured))
+	}
+	return ok("account", "the database serves %s", inForce)
 }
 
 func outcome(check string, err error, detail string) finding {
@@ -108,18 +130,34 @@ func outcome(check string, err error, detail string) finding {
 	return ok(check, "%s", detail)
 }
 
-// examineGateway has the keys answer a harmless question: a look-up of a payment that does not exist.
+// examineGateway has Iamport check the keys, and then answer a harmless question: a look-up of a payment that does not exist.
 func (r resources) examineGateway(ctx context.Context) finding {
 	if r.cfg.Mode == config.Sandbox && r.cfg.IamportURL == "" {
 		return finding{"gateway", "skipped", "the pretend Iamport is inside the server"}
 	}
 	gateway, closeIdleConnections := server.NewGateway(r.cfg, server.NewLog(r.cfg, io.Discard))
 	defer closeIdleConnections()
-	_, err := gateway.Payment(ctx, "imp_doctor")
-	if err == nil || apierror.CodeOf(err) == apierror.PaymentNotFound {
-		return ok("gateway", "accepts the keys")
+	if err := gateway.CheckKeys(ctx); err != nil {
+		return failure("gateway", err)
 	}
-	return failure("gateway", err)
+	if _, err := gateway.Payment(ctx, "imp_doctor"); err != nil && apierror.CodeOf(err) != apierror.PaymentNotFound {
+		return failure("gateway", err)
+	}
+	return ok("gateway", "accepts the keys and answers")
+}
+
+// examineChannels tells which ways to pay have a channel. One that a channel cannot take fails in the payment window only.
+func (r resources) examineChannels() finding {
+	if len(r.cfg.IamportChannels) == 0 {
+		return ok("channels", "all ways to pay, by the channel of IAMPORT_CHANNEL_KEY")
+	}
+	methods := slices.Sorted(maps.Keys(r.cfg.IamportChannels))
+	for _, method := range methods {
+		if r.cfg.ChannelFor(method) == "" {
+			return failure("channels", fmt.Errorf("%s has no channel; set IAMPORT_CHANNEL_KEY", method))
+		}
+	}
+	return ok("channels", "%s", strings.Join(methods, ", "))
 }
 
 // examineWebhook asks for the server's health at the address that Iamport is told.

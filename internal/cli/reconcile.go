@@ -18,7 +18,13 @@ type reconcileFlags struct {
 	csv, json string // files; - is the standard output
 	list      bool
 	open      bool
+	ignore    string // an imp_uid, or nameless
+	of        string // the same
+	reason    string
 }
+
+// nameless stands for the payments that Iamport lists without a usable imp_uid. They are one discrepancy.
+const nameless = "nameless"
 
 // setUpReconcile compares the books with Iamport's lists, prints the discrepancies and exports
 // them.
@@ -30,10 +36,18 @@ func setUpReconcile(flags *flag.FlagSet) task {
 	flags.StringVar(&f.json, "json", "", "write the run and its discrepancies to this file as JSON; - is the standard output")
 	flags.BoolVar(&f.list, "list", false, "print the newest runs instead")
 	flags.BoolVar(&f.open, "open", false, "print instead what the server's own runs found, is not repaired and is no problem")
+	flags.StringVar(&f.ignore, "ignore", "", "take the open discrepancy of this imp_uid off the list, until it differs in another way; \""+nameless+
+		"\" for the payments that Iamport lists without one")
+	flags.StringVar(&f.of, "of", "", "list instead what operators decided about the discrepancies of this imp_uid")
+	flags.StringVar(&f.reason, "reason", "", "with -ignore: why; it is kept")
 	var from, to time.Time
 	return task{
 		check: func() (err error) {
-			from, to, err = f.parsePeriod()
+			err = checkForm(flags, form{may: []string{"from", "to", "csv", "json"}}, form{flag: "list"}, form{flag: "open"}, form{flag: "of"},
+				form{flag: "ignore", needs: []string{"reason"}})
+			if err == nil {
+				from, to, err = f.parsePeriod()
+			}
 			return err
 		},
 		run: func(ctx context.Context, r resources) error {
@@ -42,6 +56,10 @@ func setUpReconcile(flags *flag.FlagSet) task {
 				return listReconciliations(ctx, r.stdout, r.services.Reconcile)
 			case f.open:
 				return listOpenDiscrepancies(ctx, r.stdout, r.services.Reconcile)
+			case f.ignore != "":
+				return f.ignoreDiscrepancy(ctx, r)
+			case f.of != "":
+				return listDecisions(ctx, r.stdout, r.services.Reconcile, impUIDOf(f.of))
 			}
 			return f.runReconciliation(ctx, r, from, to)
 		},
@@ -77,8 +95,6 @@ func (f reconcileFlags) runReconciliation(ctx context.Context, r resources, from
 func (f reconcileFlags) parsePeriod() (from, to time.Time, err error) {
 	limited := f.from != "" || f.to != ""
 	switch {
-	case (f.list || f.open) && (limited || f.csv != "" || f.json != "" || f.list && f.open):
-		return from, to, errors.New("-list and -open cannot be combined with other flags")
 	case f.csv == "-" && f.json == "-":
 		return from, to, errors.New("only one of -csv and -json can go to the standard output")
 	case !limited:
@@ -105,56 +121,4 @@ func parseTime(text string, add time.Duration) (time.Time, error) {
 		return at, fmt.Errorf("%q is neither a date (2026-11-01) nor a time (2026-11-01T09:00:00Z)", text)
 	}
 	return at, nil
-}
-
-func listReconciliations(ctx context.Context, w io.Writer, reconciling *reconcile.Service) error {
-	runs, err := reconciling.Runs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, run := range runs {
-		fmt.Fprintf(w, "%s %s\n", run.StartedAt.Format(time.RFC3339), summarizeRun(run))
-	}
-	_, err = fmt.Fprintf(w, "%s\n", formatCount(len(runs), "run", "runs"))
-	return err
-}
-
-// listOpenDiscrepancies prints the open discrepancies. The command does not fail because of open
-// discrepancies: the next run checks all of them again.
-func listOpenDiscrepancies(ctx context.Context, w io.Writer, reconciling *reconcile.Service) error {
-	const pageSize = 500
-	count, last := 0, ""
-	for {
-		open, err := reconciling.OpenDiscrepancies(ctx, last, pageSize)
-		if err != nil {
-			return err
-		}
-		for _, d := range open {
-			if err := printDiscrepancy(w, d); err != nil {
-				return err
-			}
-			last = d.ID
-		}
-		if count += len(open); len(open) < pageSize {
-			break
-		}
-	}
-	_, err := fmt.Fprintf(w, "%s open\n", formatCount(count, "discrepancy is", "discrepancies are"))
-	return err
-}
-
-// summarizeRun describes a run in one line.
-func summarizeRun(run reconcile.Run) string {
-	end := ""
-	switch {
-	case run.Error != "":
-		end = "; failed: " + run.Error
-	case run.FinishedAt == nil:
-		end = "; not finished"
-	}
-	if run.Note != "" {
-		end += "; " + run.Note
-	}
-	return fmt.Sprintf("from %s to %s: %d listed, %d compared, %d repaired, %s%s", run.FromAt.Format(time.RFC3339),
-		run.ToAt.Format(time.RFC3339), run.Listed, run.Compared, run.Repaired, formatCount(run.Discrepancies, "discrepancy", "discrepancies"), end)
 }

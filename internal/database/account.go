@@ -52,10 +52,19 @@ func StampAccount(ctx context.Context, db *gorm.DB, account string) error {
 	}
 	if inForce.Account != account {
 		return fmt.Errorf("%w: it serves %s since %s, and the configured keys are for %s: correct the keys, use another "+
-			"DATABASE_URL, or change the account deliberately", ErrOtherAccount, inForce.Account,
+			"DATABASE_URL, or run `pointcharge account -change`", ErrOtherAccount, inForce.Account,
 			inForce.CreatedAt.UTC().Format(time.RFC3339), account)
 	}
 	return nil
+}
+
+// AccountInForce returns the gateway account that a database serves and since when; empty when it serves none yet.
+func AccountInForce(ctx context.Context, db *gorm.DB) (account string, since time.Time, err error) {
+	inForce, err := accountInForce(db.WithContext(ctx))
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("read the gateway account: %w", err)
+	}
+	return inForce.Account, inForce.CreatedAt, nil
 }
 
 func accountInForce(tx *gorm.DB) (account gatewayAccount, err error) {

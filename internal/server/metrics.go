@@ -76,7 +76,29 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 				"and that are no problem.", float64(open.ByKind[kind]), "kind", string(kind))
 		}
 	}
+	if err == nil {
+		sendGauge(out, "pointcharge_oldest_open_discrepancy_seconds", "How long the oldest open discrepancy is known; 0 when there is none.",
+			secondsSince(open.Oldest))
+	}
+	c.collectRefunds(ctx, out)
 	c.collectJobs(ctx, out)
+}
+
+func (c *stateCollector) collectRefunds(ctx context.Context, out chan<- prometheus.Metric) {
+	oldest, err := c.services.Charges.OldestOpenRefund(ctx)
+	if err != nil {
+		c.log.Error("cannot read the oldest refund for metrics", "err", err)
+		return
+	}
+	sendGauge(out, "pointcharge_oldest_open_refund_seconds", "How long the oldest refund is under way; 0 when there is none.", secondsSince(&oldest))
+}
+
+// secondsSince returns how long ago a time was, and 0 if there is none.
+func secondsSince(t *time.Time) float64 {
+	if t == nil || t.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(*t).Seconds())
 }
 
 func (c *stateCollector) collectJobs(ctx context.Context, out chan<- prometheus.Metric) {

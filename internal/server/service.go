@@ -22,15 +22,30 @@ import (
 const gatewayCalls = 64
 
 // OpenDatabase opens the configured database, has prepare migrate or check the schema, and refuses
-// a database of the other mode.
+// a database of the other mode, and in live mode one that serves another account of Iamport: every
+// payment would look lost there.
 func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
+	prepare func(context.Context, *gorm.DB) error) (*gorm.DB, error) {
+	db, err := OpenDatabaseOfAnyAccount(ctx, cfg, log, prepare)
+	if err != nil || cfg.Mode != config.Live {
+		return db, err
+	}
+	if err := database.StampAccount(ctx, db, GatewayAccount(cfg)); err != nil {
+		return nil, errors.Join(err, database.Close(db))
+	}
+	return db, nil
+}
+
+// OpenDatabaseOfAnyAccount does what OpenDatabase does but for the account, which an operator may
+// be about to look at or to change.
+func OpenDatabaseOfAnyAccount(ctx context.Context, cfg config.Config, log *slog.Logger,
 	prepare func(context.Context, *gorm.DB) error) (*gorm.DB, error) {
 	db, err := database.Open(ctx, cfg.DatabaseURL.Reveal(), log)
 	if err != nil {
 		return nil, err
 	}
 	if err = prepare(ctx, db); err == nil {
-		err = stampDatabase(ctx, cfg, db)
+		err = database.Stamp(ctx, db, string(cfg.Mode))
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close(db))
@@ -38,15 +53,11 @@ func OpenDatabase(ctx context.Context, cfg config.Config, log *slog.Logger,
 	return db, nil
 }
 
-// stampDatabase refuses a database of the other mode, and in live mode one that serves another account of
-// Iamport: every payment would look lost there.
-func stampDatabase(ctx context.Context, cfg config.Config, db *gorm.DB) error {
-	if err := database.Stamp(ctx, db, string(cfg.Mode)); err != nil || cfg.Mode != config.Live {
-		return err
-	}
+// GatewayAccount returns the account of Iamport that the configured keys belong to.
+func GatewayAccount(cfg config.Config) string {
 	gateway, closeIdleConnections := NewGateway(cfg, slog.New(slog.DiscardHandler))
 	defer closeIdleConnections()
-	return database.StampAccount(ctx, db, gateway.Account())
+	return gateway.Account()
 }
 
 // Services are the domains on one database, with Iamport as their gateway.
