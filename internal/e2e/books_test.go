@@ -154,8 +154,11 @@ func TestRefundsReleasesNoUnknownRefund(t *testing.T) {
 	if text, err := finish(t, env, "refunds"); err != nil || text != "0 refunds are under way\n" {
 		t.Errorf("%q, %v", text, err)
 	}
-	if _, err := finish(t, env, "refunds", "-release", "none"); apierror.CodeOf(err) != apierror.NotFound {
+	if _, err := finish(t, env, "refunds", "-release", "none", "-reason", "x"); apierror.CodeOf(err) != apierror.NotFound {
 		t.Errorf("release of an unknown refund: %v", err)
+	}
+	if _, err := finish(t, env, "refunds", "-book", "none", "-amount", "1", "-reason", "x"); apierror.CodeOf(err) != apierror.NotFound {
+		t.Errorf("booking of an unknown refund: %v", err)
 	}
 }
 

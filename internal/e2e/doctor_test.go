@@ -31,7 +31,7 @@ func TestTheDoctorFindsNothingWrongWithARunningServer(t *testing.T) {
 		if err != nil {
 			t.Errorf("%v: %v", err, details)
 		}
-		for _, check := range []string{"settings", "database", "schema", "writable", "clock", "gateway", "public address", "token"} {
+		for _, check := range []string{"settings", "database", "schema", "writable", "clock", "gateway", "channels", "public address", "token"} {
 			if states[check] != "ok" {
 				t.Errorf("%s is %q: %s", check, states[check], details[check])
 			}

@@ -34,6 +34,8 @@ func TestMetricsShowJobsProblemsAndRequests(t *testing.T) {
 		`(?m)^pointcharge_job_lag_seconds\{job="expire-points"\} 0$`,
 		`(?m)^pointcharge_job_failing\{job="sweep"\} 0$`,
 		`(?m)^pointcharge_http_request_seconds_count\{route="POST /webhooks/iamport",status="200"\} [1-9]`,
+		`(?m)^pointcharge_oldest_open_refund_seconds 0$`,
+		`(?m)^pointcharge_oldest_open_discrepancy_seconds 0$`,
 		`(?m)^go_sql_open_connections\{db_name="pointcharge"\} [0-9]`,
 	} {
 		s.awaitMatch(url, want)
@@ -60,6 +62,7 @@ func TestDiscrepanciesOfScheduledRunsAreReported(t *testing.T) {
 		o := s.buy(s.token, "points-5000")
 		impUID := s.pay(o.MerchantUID, 5_000)
 		s.awaitMatch(metrics, `(?m)^pointcharge_discrepancies\{kind="UNREADABLE"\} 1$`)
+		s.awaitMatch(metrics, `(?m)^pointcharge_oldest_open_discrepancy_seconds [0-9.]*[1-9]`)
 		if got := s.printed(`level=WARN msg="the books and Iamport did not agree" run=\S+ repaired=0 discrepancies=1 open=(\S+)`); got != "map[UNREADABLE:1]" {
 			t.Errorf("logged was %q", got)
 		}

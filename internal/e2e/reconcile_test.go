@@ -49,11 +49,12 @@ type exported struct {
 func TestReconcileFailsForDiscrepanciesAndExportsThem(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(s *visitor) {
-		strange := s.pay("=1+1", 5_000)
+		wrong := s.pay(s.buy(s.token, "points-5000").MerchantUID, 4_000)
+		s.pay("an-order-of-another-shop", 5_000) // which is counted, and no discrepancy
 		s.pay(s.buy(s.token, "points-5000").MerchantUID, 5_000)
 		dir := t.TempDir()
 		text, err := finish(t, s.besideServer(), "reconcile", "-csv", filepath.Join(dir, "a.csv"), "-json", filepath.Join(dir, "a.json"))
-		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 discrepancy") || !strings.Contains(text, "open     MISSING_HERE "+strange) {
+		if err == nil || isUsageError(err) || !strings.Contains(err.Error(), "1 discrepancy") || !strings.Contains(text, "open     AMOUNT "+wrong) {
 			t.Errorf("%v\n%s", err, text)
 		}
 		var found exported
@@ -61,7 +62,7 @@ func TestReconcileFailsForDiscrepanciesAndExportsThem(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal(data, &found)
 		}
-		if err != nil || found.Run.Listed != 2 || found.Run.Discrepancies != 1 || len(found.Discrepancies) != 2 {
+		if err != nil || found.Run.Listed != 3 || found.Run.Discrepancies != 1 || len(found.Discrepancies) != 2 {
 			t.Fatalf("%v\n%s", err, data)
 		}
 		table, err := os.ReadFile(filepath.Join(dir, "a.csv"))
@@ -73,12 +74,12 @@ func TestReconcileFailsForDiscrepanciesAndExportsThem(t *testing.T) {
 			t.Fatalf("%v\n%s", err, table)
 		}
 		for i, d := range found.Discrepancies {
-			if row := rows[i+1]; row[0] != d.ImpUID || row[2] != d.Kind || (d.ImpUID == strange && row[1] != "'=1+1") || row[5] != d.Theirs {
+			if row := rows[i+1]; row[0] != d.ImpUID || row[2] != d.Kind || row[1] != d.MerchantUID || row[5] != d.Theirs {
 				t.Errorf("CSV says %q, JSON %+v", row, d)
 			}
 		}
 		text, err = finish(t, s.besideServer(), "reconcile", "-json", "-")
-		if again := (exported{}); err != nil || json.Unmarshal([]byte(text), &again) != nil || again.Run.Listed != 2 || again.Run.Discrepancies != 0 {
+		if again := (exported{}); err != nil || json.Unmarshal([]byte(text), &again) != nil || again.Run.Listed != 3 || again.Run.Discrepancies != 0 {
 			t.Errorf("%v\n%s", err, text)
 		}
 	})
