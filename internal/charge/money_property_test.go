@@ -22,8 +22,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// TestMoneyAndPointsAgree buys at any ratio of price and points, and spends, gives back, refunds, cancels and lets expire
-// at random. After every step the sums are taken from the books and the gateway, not from a model:
+// TestMoneyAndPointsAgree buys at any ratio of price and points, and spends, gives back, refunds, cancels, lets expire
+// and undoes that at random. After every step the sums are taken from the books and the gateway, not from a model:
 //   - The points that a user has and has used are no more than the money buys that the shop kept.
 //   - Paid points are no more than that money buys, but for bonus that was taken in their place.
 //   - Each kind of points gives its own share of what goes back.
@@ -75,7 +75,7 @@ func newBuyer(rt *rapid.T, w *world, user string) *buyer {
 
 func (b *buyer) live() {
 	actions := map[string]func(){"buy": b.buy, "spend": b.spend, "give back": b.giveBack, "refund": b.refund,
-		"refund again": b.refund, "console": b.console, "wait": b.wait}
+		"refund again": b.refund, "console": b.console, "wait": b.wait, "undo expiry": b.undoExpiry}
 	names := slices.Sorted(maps.Keys(actions))
 	b.buy()
 	for _, action := range rapid.SliceOfN(rapid.SampledFrom(names), 2, 16).Draw(b.T, "actions") {
@@ -201,6 +201,20 @@ func (b *buyer) hear(p *purchase) {
 func (b *buyer) expire() {
 	_, err := b.ExpireLargeShare(context.Background(), domaintest.Sora(), 1000)
 	b.must(err)
+}
+
+// undoExpiry gives expired points back, unless money went back for them.
+func (b *buyer) undoExpiry() {
+	var lines []string
+	b.must(b.DB.Raw("SELECT id FROM point_transactions WHERE user_id = ? AND kind = 'EXPIRE' ORDER BY seq", b.actor.ID).Scan(&lines).Error)
+	if len(lines) == 0 {
+		return
+	}
+	_, err := b.UndoExpiry(context.Background(), point.UndoExpiryInput{TransactionID: rapid.SampledFrom(lines).Draw(b.T, "line"),
+		Reason: "시계 오류", Actor: domaintest.Sora()})
+	if apierror.CodeOf(err) != apierror.InvalidArgument {
+		b.must(err)
+	}
 }
 
 func (b *buyer) wait() {

@@ -192,7 +192,10 @@ func (w writtenPayment) isSettled(answer Payment) bool {
 	case NotAtGateway, AnotherUser, Discounted, Late, UnreadableAnswer:
 		return false
 	case NoProblem:
-		unpaid := !answer.HoldsMoney() && answer.Amount > 0 && answer.VirtualAccount.Number == "" && !answer.depositsAreWrong()
+		if answer.depositsAreWrong() { // a worse problem hid it, which an operator's booking ended
+			return false
+		}
+		unpaid := !answer.HoldsMoney() && answer.Amount > 0 && answer.VirtualAccount.Number == ""
 		return w.Credited || unpaid
 	}
 	return true
