@@ -190,6 +190,28 @@ func TestD3ABookingOfWhatTheGatewayDoesNotKnowAnyMoreIsAProblem(t *testing.T) {
 	})
 }
 
+func TestD3ABookingHidesNoOtherProblem(t *testing.T) {
+	t.Parallel()
+	eachBehindFront(t, func(w *world, f *domaintest.Front) {
+		clock := w.StopClock()
+		deposited, r := w.endless(f, clock, "without the item")
+		w.EditPayment(*deposited.ImpUID, func(p *sandbox.Payment) {
+			p.DepositHistory = []sandbox.Deposit{{Amount: "5000", DepositedAt: 1}, {Amount: "5000", DepositedAt: 1}}
+		})
+		w.MustSync(*deposited.ImpUID)
+		w.WantProblem(*deposited.ImpUID, charge.WrongCancellations)
+		w.mustForce(booked(r, 5000))
+		w.MustSync(*deposited.ImpUID)
+		w.WantProblem(*deposited.ImpUID, charge.WrongDeposit)
+		inEscrow, r := w.endless(f, clock, "without keys")
+		f.Say(f.Sandbox.ServeHTTP)
+		w.EditPayment(*inEscrow.ImpUID, func(p *sandbox.Payment) { p.Escrow = true })
+		w.MustSync(*inEscrow.ImpUID)
+		w.mustForce(booked(r, 3000))
+		w.WantProblem(*inEscrow.ImpUID, charge.InEscrow)
+	})
+}
+
 func TestD3WhatTheGatewayTellsBeyondTheBookingIsTaken(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
