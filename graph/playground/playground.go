@@ -1,6 +1,5 @@
-// Package playground serves GraphiQL, an editor for the API, from the program itself. Its page
-// loads nothing from other hosts, so it works without a network and tells no third party what is
-// tried.
+// Package playground serves GraphiQL, an editor for the API, from the program itself. The page
+// loads nothing from other hosts: it works without a network, and third parties see no query.
 package playground
 
 import (
@@ -35,16 +34,18 @@ var fetcher string
 
 // Options are the addresses of the playground and the API, and the values of the first tab.
 type Options struct {
-	Path      string // of the page, as in "/playground"
-	Endpoint  string // the GraphQL API on the same host, as in "/graphql"
-	Prefix    string // stands before both in browsers, as in "/pay/api"; a proxy or the server takes it off
+	Path     string // of the page, as in "/playground"
+	Endpoint string // the GraphQL API on the same host, as in "/graphql"
+	// Prefix stands before both in browsers, as in "/pay/api"; a proxy or the server removes the
+	// prefix.
+	Prefix    string
 	Token     string // a development token for the Authorization header; empty in live mode
-	ProductID string // the product that the example in the first tab buys
-	Sandbox   string // address of the pretend Iamport that the example pays at
+	ProductID string // the product of the example in the first tab
+	Sandbox   string // address of the pretend Iamport for the example's payment
 }
 
-// Handler serves the page at o.Path and its scripts and styles below it. It returns an error when
-// gqlgen's page has changed so that it cannot be completed.
+// Handler serves the page at o.Path, and scripts and styles below. The error means that gqlgen's
+// page has changed and the replacements no longer fit.
 func Handler(o Options) (http.Handler, error) {
 	o.Path = strings.TrimSuffix(o.Path, "/")
 	page, err := completePage(renderPage(o), o)
@@ -62,8 +63,7 @@ func Handler(o Options) (http.Handler, error) {
 	return mux, nil
 }
 
-// renderPage returns gqlgen's page, which is the same for every request, with our own addresses for
-// everything that it loads.
+// renderPage returns gqlgen's page, the same for every request, with local addresses for all files.
 func renderPage(o Options) []byte {
 	opts := []playground.GraphiqlConfigOption{
 		playground.WithStoragePrefix("pointcharge:"),
@@ -86,7 +86,7 @@ func renderPage(o Options) []byte {
 	return page.Bytes()
 }
 
-// recorder keeps the page that is written to it. gqlgen offers its page as a handler only.
+// recorder keeps the written page. gqlgen offers the page as a handler only.
 type recorder struct {
 	bytes.Buffer
 	header http.Header
@@ -97,9 +97,9 @@ func (r *recorder) WriteHeader(int)     {}
 
 func (o Options) assetPath(name string) string { return o.Prefix + o.Path + "/assets/" + name }
 
-// completePage adds what gqlgen's options cannot: the query of the first tab, subscriptions, and
-// the headers of every new tab. It switches off the storage of headers with the tabs, because the
-// token of an earlier run of the sandbox would replace the current one.
+// completePage adds features missing in gqlgen's options: the query of the first tab,
+// subscriptions, and the headers of every new tab. Headers are not stored with the tabs, because
+// the token of an earlier run of the sandbox would replace the current token.
 func completePage(page []byte, o Options) ([]byte, error) {
 	query, err := json.Marshal(strings.NewReplacer("{{.ProductID}}", o.ProductID, "{{.SandboxURL}}", o.Sandbox).Replace(charge))
 	if err != nil {
@@ -111,11 +111,12 @@ func completePage(page []byte, o Options) ([]byte, error) {
 			"          defaultQuery: " + string(query) + ","},
 		{"      const fetcher = GraphiQL", fetcher + "      const fetcher = GraphiQL"},
 		{"fetcher: fetcher,", "fetcher: streaming(fetcher),"},
-		{`<meta charset="utf-8">`, `<meta charset="utf-8"><link rel="icon" href="data:,">`}, // without it browsers request /favicon.ico
+		// Without an icon browsers request /favicon.ico.
+		{`<meta charset="utf-8">`, `<meta charset="utf-8"><link rel="icon" href="data:,">`},
 	}
 	if o.Token == "" {
-		// A token that is typed here is a real one, and GraphiQL's history stores it. Session
-		// storage ends with the browser's tab.
+		// In live mode a typed token is a real token, and GraphiQL's history stores the token.
+		// Session storage ends with the browser's tab.
 		replacements = append(replacements, replacement{"localStorage", "sessionStorage"})
 	}
 	for _, r := range replacements {
@@ -150,8 +151,8 @@ func servePage(page []byte, hasToken bool) http.Handler {
 	})
 }
 
-// contentSecurityPolicy allows the scripts of this host and the inline scripts that page has now. A
-// script that is injected later is not allowed.
+// contentSecurityPolicy allows the scripts of this host and the inline scripts now on the page, but
+// no script injected later.
 func contentSecurityPolicy(page []byte) string {
 	scripts := "script-src 'self'"
 	for _, inline := range regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindAllSubmatch(page, -1) {
@@ -171,7 +172,7 @@ func contentSecurityPolicy(page []byte) string {
 	}, "; ")
 }
 
-// serveAssets serves files that browsers may keep forever, because their names have a version.
+// serveAssets serves files with a version in the name, so browsers may keep the files forever.
 func serveAssets(files fs.FS) http.Handler {
 	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-// Package apierror has the errors that clients of the API see, and the rules for what they send.
+// Package apierror has the errors visible to clients of the API, and the rules for clients' input.
 package apierror
 
 import (
@@ -31,26 +31,28 @@ const (
 	Internal              Code = "INTERNAL"
 )
 
-// Error is a refusal. Message is safe to show to anybody; Err is for the log and is never shown.
+// Error is a refusal. Message is safe to show to every caller; Err is for the log and is never
+// shown.
 type Error struct {
 	Code     Code
 	Reason   string         // a closed word per code
-	Argument string         // the input that is wrong
-	Params   map[string]any // what a front end needs to say it in its own language
+	Argument string         // the name of the wrong input
+	Params   map[string]any // facts for a message in the front end's own language
 	Message  string
 	Err      error
 }
 
 // The keys of Params. Each has one type, so that every front end can rely on it.
 const (
-	// ParamTransactionID comes with PaymentAlreadyCharged: the id, a string, of the line that the payment was
-	// charged with. A client that lost its first answer reads that line.
+	// ParamTransactionID comes with PaymentAlreadyCharged: the id, a string, of the payment's
+	// CHARGE line. A client that lost its first answer reads that line.
 	ParamTransactionID = "transactionId"
-	// ParamBalance comes with InsufficientPoints: the points that can be spent, an int64.
+	// ParamBalance comes with InsufficientPoints: the spendable points, an int64.
 	ParamBalance = "balance"
-	// ParamRetryAfter comes with RateLimited: the seconds until another try can succeed, an int of at least 1.
+	// ParamRetryAfter comes with RateLimited: the seconds until another try can succeed, an int of
+	// at least 1.
 	ParamRetryAfter = "retryAfter"
-	// ParamLimit comes with InvalidArgument and RefundNotPossible: the bound that the input broke, an int64.
+	// ParamLimit comes with InvalidArgument and RefundNotPossible: the broken bound, an int64.
 	ParamLimit = "limit"
 )
 
@@ -63,7 +65,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// CodeOf returns the code of the first *Error in err's chain, Internal for any other error, and "" for nil.
+// CodeOf returns the code of the first *Error in err's chain, Internal for any other error, and ""
+// for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -79,17 +82,17 @@ func New(code Code, format string, args ...any) error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Refuse returns an Error with a reason, which is one of the closed words of its code.
+// Refuse returns an Error with a reason, one of the closed words of the code.
 func Refuse(code Code, reason, format string, args ...any) error {
 	return &Error{Code: code, Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
-// Invalid returns an Error InvalidArgument that names the wrong input.
+// Invalid returns an Error InvalidArgument with the name of the wrong input.
 func Invalid(argument, format string, args ...any) error {
 	return &Error{Code: InvalidArgument, Argument: argument, Message: fmt.Sprintf(format, args...)}
 }
 
-// Param returns the value that the first *Error in err's chain has for key, if it has one of that type.
+// Param returns the value for key in the first *Error of err's chain, if the value has type T.
 func Param[T any](err error, key string) (value T, ok bool) {
 	if e, isRefusal := errors.AsType[*Error](err); isRefusal {
 		value, ok = e.Params[key].(T)
@@ -97,7 +100,7 @@ func Param[T any](err error, key string) (value T, ok bool) {
 	return value, ok
 }
 
-// ReasonOf returns the reason of the first *Error in err's chain, and "" if it has none.
+// ReasonOf returns the reason of the first *Error in err's chain, or "".
 func ReasonOf(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason
@@ -105,8 +108,8 @@ func ReasonOf(err error) string {
 	return ""
 }
 
-// RecoverPanic calls do and turns its panic into an error that has the stack, for the log. A panic on a
-// goroutine that net/http did not start would end the process with all its requests.
+// RecoverPanic calls do and turns a panic into an error with the stack, for the log. A panic on a
+// goroutine not started by net/http would end the process with all requests.
 func RecoverPanic(do func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -116,8 +119,8 @@ func RecoverPanic(do func() error) (err error) {
 	return do()
 }
 
-// Summarize returns one of the errors and their number, because with the gateway down all are alike. An
-// Internal error says more than a refusal, so it comes first.
+// Summarize returns one of the errors and their number, because with the gateway down all are
+// alike. An Internal error says more than a refusal, and is preferred.
 func Summarize(of string, errs []error) error {
 	bad := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
 	if len(bad) == 0 {

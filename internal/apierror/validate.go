@@ -37,15 +37,15 @@ func limited(name string, limit int64, format string, args ...any) error {
 		Message: fmt.Sprintf(format, args...)}
 }
 
-// maxReference is how long a caller's own id of a request may be. It is a key of an index.
+// maxReference is the longest reference of a caller's request. A reference is a key of an index.
 const maxReference = 100
 
-// CheckReference refuses what cannot be a caller's own id of a request.
+// CheckReference refuses a reference that is empty, too long or not printable.
 func CheckReference(name, reference string) error { return CheckText(name, reference, 1, maxReference) }
 
-// HasControl tells whether the text has a character that does not print, or is not UTF-8. Those that turn the
-// direction of writing count as well: they make a line of a log or a list read as something else. PostgreSQL
-// refuses NUL.
+// HasControl tells whether the text has an unprintable character, or is not UTF-8. Characters for
+// the direction of writing count as well, because a line of a log or a list would read as another.
+// PostgreSQL refuses NUL.
 func HasControl(text string) bool { return strings.ContainsFunc(text, isControl) }
 
 // Printable returns the first characters of a text from outside, at most most of them, for a log or a row. A space
@@ -72,11 +72,11 @@ var (
 	userIDForm = regexp.MustCompile(`^[!-~]{1,128}$`)
 )
 
-// ValidID tells whether id has the form of all ids that travel to the gateway or the database. It keeps queries
-// and paths out of the gateway's addresses (contract §5, F1).
+// ValidID tells whether id has the form of all ids sent to the gateway or the database. The form
+// keeps queries and paths out of the gateway's addresses (contract §5, F1).
 func ValidID(id string) bool { return idForm.MatchString(id) }
 
-// CheckID refuses what is not a ValidID; name is the input's.
+// CheckID refuses an id unless ValidID. name is the name of the input.
 func CheckID(name, id string) error {
 	if !ValidID(id) {
 		return Invalid(name, "%s must be 1 to 64 letters, digits, hyphens or underscores.", name)
@@ -84,10 +84,11 @@ func CheckID(name, id string) error {
 	return nil
 }
 
-// ValidUserID tells whether id can be the sub of a token: 1 to 128 characters of printable ASCII without spaces.
+// ValidUserID tells whether id can be the sub of a token: 1 to 128 characters of printable ASCII
+// without spaces.
 func ValidUserID(id string) bool { return userIDForm.MatchString(id) }
 
-// CheckUserID refuses what is not a ValidUserID: nobody could ever sign in to that wallet.
+// CheckUserID refuses an id unless ValidUserID: no token could ever open that wallet.
 func CheckUserID(id string) error {
 	if !ValidUserID(id) {
 		return Invalid("userId", "userId must be 1 to 128 characters of printable ASCII without spaces.")

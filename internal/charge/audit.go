@@ -48,7 +48,8 @@ func cancellationInvariants() []audit.Invariant {
 				LEFT JOIN charge_orders o ON o.imp_uid = r.imp_uid
 			WHERE r.status = 'DONE' AND r.id NOT IN (SELECT refund_id FROM refund_decisions WHERE outcome = 'BOOK') AND r.cancelled_before + r.amount > CASE WHEN o.imp_uid IS NULL THEN p.cancelled_amount
 				ELSE (SELECT COALESCE(SUM(c.amount), 0) FROM payment_cancellations c WHERE c.imp_uid = r.imp_uid) END`},
-		// One that was released, and turned up only afterwards, is on the list of problems as ACCEPTED_CANCELLED.
+		// A released refund with a late cancellation is on the list of problems as
+		// ACCEPTED_CANCELLED.
 		{Name: "no payment is accepted by hand while or after it is given back", Broken: `
 			SELECT r.imp_uid AS found FROM refunds r JOIN resolutions a ON a.imp_uid = r.imp_uid AND a.transaction_id IS NOT NULL
 			WHERE r.status IN ('HELD', 'ACCEPTED') OR (r.status = 'DONE' AND r.ended_at <= a.created_at)`},
@@ -59,15 +60,16 @@ func cancellationInvariants() []audit.Invariant {
 	}
 }
 
-// bookedShares is, for each order with booked cancellations, what they take back in all. old is 1 while all of them are
-// from the time when parts of a point were rounded down.
+// bookedShares has, for each order with booked cancellations, the points taken back in all. old is
+// 1 while all bookings are from the time when parts of a point were rounded down.
 const bookedShares = `SELECT o.imp_uid AS found, o.price, o.points AS order_points, o.bonus_points AS order_bonus_points,
 		CAST(SUM(c.amount - c.confirmed_amount) AS bigint) AS cancelled, SUM(c.points) AS points, SUM(c.bonus_points) AS bonus_points,
 		MIN(CASE WHEN c.rounded_down THEN 1 ELSE 0 END) AS old
 	FROM charge_orders o JOIN payment_cancellations c ON c.imp_uid = o.imp_uid
 	GROUP BY o.imp_uid, o.price, o.points, o.bonus_points`
 
-// expiredOf is the SQL of how many points of the lot that a line of that kind made have expired, for the payment c.
+// expiredOf is the SQL of the number of expired points of a lot, made by a line of that kind, for
+// the payment c.
 func expiredOf(kind string) string {
 	return `COALESCE((SELECT SUM(u.amount) FROM point_transactions t
 		JOIN point_lots l ON l.transaction_id = t.id

@@ -11,10 +11,10 @@ import (
 	"pointcharge/internal/point"
 )
 
-// The readers below answer for many rows with one statement each, so that a list's fields cost no statement a row. What
-// does not exist is not in the map.
+// The readers below answer for many rows with one statement each, so that a list's fields cost no
+// statement per row. Unknown keys are not in the map.
 
-// OrdersByMerchantUID returns orders by their number, whosever they are.
+// OrdersByMerchantUID returns orders of any user by their number.
 func (s *Service) OrdersByMerchantUID(ctx context.Context, merchantUIDs []string) (map[string]Order, error) {
 	return readBy(ctx, s.db, "orders", "merchant_uid IN ?", merchantUIDs, func(o Order) string { return o.MerchantUID })
 }
@@ -24,7 +24,7 @@ func (s *Service) ProductsByID(ctx context.Context, ids []string) (map[string]Pr
 	return readBy(ctx, s.db, "products", "id IN ?", ids, func(p Product) string { return p.ID })
 }
 
-// OrdersOfLines returns the orders that lines were credited for, by the line's id.
+// OrdersOfLines returns the orders of CHARGE lines, by the line's id.
 func (s *Service) OrdersOfLines(ctx context.Context, lines []point.Transaction) (map[string]Order, error) {
 	var impUIDs []string
 	for _, line := range lines {
@@ -60,7 +60,7 @@ func (s *Service) ChargeLinesOfOrders(ctx context.Context, orders []Order) (map[
 		func(t point.Transaction) string { return *t.Reference })
 }
 
-// AccountsOfOrders returns the virtual accounts that wait for the orders' deposits by the order's number, as
+// AccountsOfOrders returns the virtual accounts awaiting deposits, by the order's number, as
 // OrderAccount does.
 func (s *Service) AccountsOfOrders(ctx context.Context, orders []Order) (map[string]VirtualAccount, error) {
 	accounts := make(map[string]VirtualAccount)
@@ -105,13 +105,13 @@ func readBy[T any](ctx context.Context, db *gorm.DB, what, where string, keys []
 	return found, nil
 }
 
-// OrderPayment is what the owner of an order may know of its payment.
+// OrderPayment is the part of a payment visible to the order's owner.
 type OrderPayment struct {
 	ImpUID          string
 	Status          PaymentStatus
 	Amount          int64 // in the currency's minor unit
 	CancelledAmount int64
-	Problem         Problem // why it gave no points; empty when there is nothing wrong
+	Problem         Problem // why the payment gave no points; empty without a problem
 	Method          string  // Iamport's word
 	Provider        string
 	ReceiptURL      string
@@ -119,9 +119,9 @@ type OrderPayment struct {
 	PaidAt          *time.Time
 }
 
-// PaymentOfOrder returns the payment that tells most about userID's order: the one that paid it, else one with money,
-// else the latest attempt. It refuses with InvalidArgument, and NotFound for somebody else's order and one that nobody
-// tried to pay.
+// PaymentOfOrder returns the most telling payment of userID's order: the paying payment, else one
+// with money, else the latest attempt. Errors: InvalidArgument, and NotFound for another user's
+// order or an order without attempts.
 func (s *Service) PaymentOfOrder(ctx context.Context, userID, merchantUID string) (OrderPayment, error) {
 	order, err := s.Order(ctx, userID, merchantUID)
 	if err != nil {

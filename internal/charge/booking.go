@@ -10,16 +10,18 @@ import (
 	"pointcharge/internal/point"
 )
 
-// booking is our row of a cancellation of a credited payment. Most are the gateway's. An operator's decision about a
-// refund books one ahead of the gateway, which may confirm it later with cancellations of its own.
+// booking is the row of a cancellation of a credited payment. Most cancellations are the gateway's.
+// An operator's decision about a refund makes a booking ahead of the gateway. The gateway may
+// confirm the booking later with its own cancellations.
 type booking struct {
 	Cancellation `gorm:"embedded"`
 
-	ImpUID          string
-	DecisionID      *string // of what an operator booked
-	ConfirmedAmount int64   // won of that, which the gateway has confirmed: they count with its own cancellations
+	ImpUID     string
+	DecisionID *string // of an operator's booking
+	// Won confirmed by the gateway, and counted with the gateway's own cancellations.
+	ConfirmedAmount int64
 
-	// The points of each kind that it took back, and how many of those had expired before.
+	// The points of each kind taken back, and how many of the points had expired before.
 	Points, BonusPoints               int64
 	ExpiredPoints, ExpiredBonusPoints int64
 }
@@ -27,10 +29,10 @@ type booking struct {
 // TableName is the table's name in SQL.
 func (booking) TableName() string { return "payment_cancellations" }
 
-// bookings are all those of one payment.
+// bookings are all bookings of one payment.
 type bookings []booking
 
-// readBookings reads what is booked of the payment. Most payments have nothing, and Sync is asked of them often.
+// readBookings reads the payment's bookings. Most payments have none, and Sync reads often.
 func (b *paymentState) readBookings(tx *gorm.DB) error {
 	b.bookings = nil
 	if b.payment.CancelledAmount == 0 && b.order.Status == OrderPaid {
@@ -42,7 +44,7 @@ func (b *paymentState) readBookings(tx *gorm.DB) error {
 	return nil
 }
 
-// ofGateway returns the cancellations that the gateway told of.
+// ofGateway returns the gateway's cancellations.
 func (all bookings) ofGateway() (told []Cancellation) {
 	for _, one := range all {
 		if one.DecisionID == nil {
@@ -52,7 +54,7 @@ func (all bookings) ofGateway() (told []Cancellation) {
 	return told
 }
 
-// total returns the won that are booked as cancelled.
+// total returns the booked cancelled won.
 func (all bookings) total() (sum int64) {
 	for _, one := range all {
 		sum += one.Amount - one.ConfirmedAmount
@@ -60,7 +62,7 @@ func (all bookings) total() (sum int64) {
 	return sum
 }
 
-// taken returns the points that were taken back, those that had expired included.
+// taken returns the points taken back, points expired before included.
 func (all bookings) taken() (sum point.Share) {
 	for _, one := range all {
 		sum.Paid, sum.Bonus = sum.Paid+one.Points, sum.Bonus+one.BonusPoints
@@ -76,7 +78,7 @@ func (all bookings) expired() (sum point.Share) {
 	return sum
 }
 
-// confirm notes that the gateway has cancelled so many won of what operators booked ahead of it.
+// confirm records that the gateway has cancelled so many won of the operators' bookings.
 func (all bookings) confirm(tx *gorm.DB, won int64) error {
 	for i := range all {
 		part := int64(0)
@@ -122,7 +124,7 @@ func (b *paymentState) checkForcedBookings(tx *gorm.DB, now time.Time) error {
 	return b.payment.setProblem(tx, problem, state, now)
 }
 
-// cancelledInAll is what the gateway says was cancelled, or what is booked if that is more.
+// cancelledInAll returns the gateway's cancelled total, or the booked total if larger.
 func (b *paymentState) cancelledInAll() int64 {
 	return max(b.payment.CancelledAmount, b.bookings.total())
 }

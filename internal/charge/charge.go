@@ -16,13 +16,13 @@ import (
 
 // Charge (충전) turns the payment impUID of userID into points and returns its CHARGE line.
 //
-// Why a payment cannot be credited twice: every caller comes through apply, which reads the order FOR
-// UPDATE before it judges, and writes everything in one database transaction. Should that lock ever
-// fail, two unique indexes still stand: one CHARGE line per payment, and one per order.
+// Why a payment cannot be credited twice: every caller comes through apply, which reads the order
+// FOR UPDATE before any decision, and writes everything in one database transaction. Should that
+// lock ever fail, two unique indexes still stand: one CHARGE line per payment, and one per order.
 //
-// The first Charge of the rightful owner returns the line, also when the webhook credited it before.
-// Refusals: InvalidArgument, PaymentNotFound (also for somebody else's payment), PaymentNotPaid,
-// PaymentMismatch, PaymentAlreadyCharged with the line's id, GatewayUnavailable.
+// The first Charge of the rightful owner returns the line, also after the webhook credited the
+// payment. Errors: InvalidArgument, PaymentNotFound (also for another user's payment),
+// PaymentNotPaid, PaymentMismatch, PaymentAlreadyCharged with the line's id, GatewayUnavailable.
 func (s *Service) Charge(ctx context.Context, userID, impUID string) (point.Transaction, error) {
 	payment, err := s.FetchPayment(ctx, impUID)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Service) Charge(ctx context.Context, userID, impUID string) (point.Tran
 			return err
 		}
 		if refusal = written.refuseCharge(userID); refusal != nil {
-			return nil // commit all the same: the operator wants to see what was refused
+			return nil // commit all the same: operators want to see the refused payment
 		}
 		return claim(tx, &written.order, claimID, rules.now)
 	})
@@ -56,10 +56,10 @@ func (s *Service) Charge(ctx context.Context, userID, impUID string) (point.Tran
 	return *written.line, nil
 }
 
-// Sync (동기화) makes our books agree with what the gateway says of the payment impUID now, and returns
-// what is written of it. Any number of callers may sync in any order; the books come out the same. A
-// payment that must not be credited is kept with its Problem, which is no error here. It refuses with
-// InvalidArgument, PaymentNotFound or GatewayUnavailable.
+// Sync (동기화) makes the books agree with the gateway's present answer about the payment impUID, and
+// returns the written payment. Any number of callers may sync in any order, with the same books as
+// result. A payment that must not be credited is kept with its Problem, without an error. Errors:
+// InvalidArgument, PaymentNotFound, GatewayUnavailable.
 func (s *Service) Sync(ctx context.Context, actor point.Actor, impUID string) (Payment, error) {
 	payment, err := s.FetchPayment(ctx, impUID)
 	if err != nil {
@@ -68,9 +68,9 @@ func (s *Service) Sync(ctx context.Context, actor point.Actor, impUID string) (P
 	return s.ApplyPayment(ctx, actor, payment)
 }
 
-// SyncOrder syncs the attempts to pay the order merchantUID: the paid one counts, not the newest
-// (contract §5, F28). Attempts that are in the books as they are cost nothing, and of attempts without money the first
-// 100 are kept. It refuses as Sync does, after it has synced those that it could.
+// SyncOrder syncs the attempts to pay the order merchantUID: the paid attempt counts, not the
+// newest (contract §5, F28). Unchanged attempts cost nothing, and only the first 100 attempts
+// without money are kept. Errors are those of Sync, after the sync of all readable attempts.
 func (s *Service) SyncOrder(ctx context.Context, actor point.Actor, merchantUID string) ([]Payment, error) {
 	if err := apierror.CheckID("merchantUid", merchantUID); err != nil {
 		return nil, err
@@ -104,7 +104,8 @@ func (s *Service) isWithoutMoney(p Payment) bool {
 	return p.VirtualAccount.Number == "" && (!p.wasPaid() || p.Sandbox == s.Live)
 }
 
-// FetchPayment asks the gateway. No transaction is open here, so a slow gateway holds no connection (F34).
+// FetchPayment asks the gateway. No transaction is open here, so a slow gateway holds no connection
+// (F34).
 func (s *Service) FetchPayment(ctx context.Context, impUID string) (Payment, error) {
 	if err := apierror.CheckID("impUid", impUID); err != nil {
 		return Payment{}, err
@@ -120,8 +121,8 @@ func (s *Service) FetchPayment(ctx context.Context, impUID string) (Payment, err
 	return payment, nil
 }
 
-// ApplyPayment merges the gateway's answer about a payment into the books, and returns what is written then. It writes
-// nothing, and locks nothing, when the answer says what is written.
+// ApplyPayment merges the gateway's answer about a payment into the books, and returns the written
+// payment. An answer without news writes and locks nothing.
 func (s *Service) ApplyPayment(ctx context.Context, actor point.Actor, payment Payment) (Payment, error) {
 	written, err := s.readWritten(ctx, []Payment{payment})
 	if err != nil {
@@ -152,12 +153,12 @@ func (s *Service) applyInTransaction(ctx context.Context, actor point.Actor, pay
 	return written.payment, nil
 }
 
-// applyRules is what apply needs to know besides the payment.
+// applyRules are the inputs of apply besides the payment.
 type applyRules struct {
 	live      bool
 	discounts bool        // whether a promotion may pay a part of the price
-	actor     point.Actor // who caused it; stored with every line
-	caller    string      // who claims the payment; empty for callers who claim nothing
+	actor     point.Actor // cause of the change; stored with every line
+	caller    string      // the user who claims the payment; empty for callers without a claim
 	now       time.Time
 	points    *point.Service
 	lifetimes point.Lifetimes
@@ -170,17 +171,18 @@ func (s *Service) applyRules(actor point.Actor, caller string) applyRules {
 		points: s.points, lifetimes: s.points.Lifetimes, maxOrderAge: s.maxOrderAge()}
 }
 
-// paymentState is what stands written about one payment.
+// paymentState is the state of one payment in the books.
 type paymentState struct {
-	order   Order // zero when the payment's merchant_uid is none of ours
+	order   Order // zero for an unknown merchant_uid
 	payment Payment
 	line    *point.Transaction // the CHARGE line, once there is one
 
-	bookings bookings // its cancellations in the books; see readBookings
+	bookings bookings // the booked cancellations; see readBookings
 }
 
-// apply merges the gateway's whole answer about one payment into the books. It only moves forward, so
-// any order, any repetition and any caller gives the same books; a stale answer changes nothing.
+// apply merges the gateway's whole answer about one payment into the books. Changes only move
+// forward, so any order, any repetition and any caller gives the same books; a stale answer changes
+// nothing.
 func apply(tx *gorm.DB, r applyRules, answer Payment) (paymentState, error) {
 	order, err := lockOrder(tx, answer.MerchantUID)
 	if err != nil {
@@ -196,7 +198,7 @@ func apply(tx *gorm.DB, r applyRules, answer Payment) (paymentState, error) {
 		err = written.applyCancellations(tx, r)
 	case payment.HoldsMoney() && payment.Problem == NoProblem:
 		err = written.credit(tx, r)
-		if err == nil && payment.CancelledAmount > 0 { // before anybody told us of the payment
+		if err == nil && payment.CancelledAmount > 0 { // cancelled before the first news of the payment
 			err = written.applyCancellations(tx, r)
 		}
 	case order.mayAwaitDeposit(payment):
@@ -211,8 +213,8 @@ func apply(tx *gorm.DB, r applyRules, answer Payment) (paymentState, error) {
 	return written, err
 }
 
-// lockOrder reads the order and keeps everybody else from it until the transaction ends: the order's
-// row is the lock. An unknown order is no error, but a zero Order.
+// lockOrder reads the order and locks the row until the transaction ends. All writers of an order
+// take the same lock. An unknown order gives a zero Order and no error.
 func lockOrder(tx *gorm.DB, merchantUID string) (Order, error) {
 	var orders []Order
 	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
@@ -223,21 +225,24 @@ func lockOrder(tx *gorm.DB, merchantUID string) (Order, error) {
 	return orders[0], nil
 }
 
-// validate says why the payment must give no points; NoProblem when it may, has already, or was not paid.
+// validate returns the reason why the payment must give no points. NoProblem means that the payment
+// may be credited, has been credited, or was not paid.
 func (r applyRules) validate(o Order, p Payment) Problem {
 	switch {
-	case o.isPaidBy(p) && r.findMismatch(o, p) != NoProblem: // it was another payment when it was credited
+	// The credited payment had other facts.
+	case o.isPaidBy(p) && r.findMismatch(o, p) != NoProblem:
 		return r.findMismatch(o, p)
 	case o.isPaidBy(p) && p.historyIsWrong():
 		return WrongCancellations
-	case o.isPaidBy(p) && p.depositsAreWrong(): // what was credited stays; the rest is the operator's to give back
+	// The credit stays. An operator gives the other deposits back.
+	case o.isPaidBy(p) && p.depositsAreWrong():
 		return WrongDeposit
 	case o.isPaidBy(p):
 		return NoProblem
 	case p.AcceptedDepositCount != nil:
 		return p.findSinceAccepted()
 	case p.Amount > 0 && !p.HoldsMoney() && !p.depositsAreWrong():
-		return NoProblem // nobody paid, or all of it was given back
+		return NoProblem // not paid, or given back in full
 	case r.findMismatch(o, p) != NoProblem:
 		return r.findMismatch(o, p)
 	case o.ImpUID != nil:
@@ -256,8 +261,8 @@ func (r applyRules) validate(o Order, p Payment) Problem {
 	return NoProblem
 }
 
-// findSinceAccepted returns what happened to a payment after an operator gave points for it by hand. The shop must take
-// back the points of what was cancelled by hand, too.
+// findSinceAccepted returns later problems of a payment credited by an operator's hand. After a
+// cancellation by hand, the shop must also take the points back by hand.
 func (p Payment) findSinceAccepted() Problem {
 	switch {
 	case p.CancelledAmount > 0:
@@ -268,8 +273,8 @@ func (p Payment) findSinceAccepted() Problem {
 	return Accepted
 }
 
-// isLate tells whether the payment was made when its order was too old. A deposit before its account's deadline is in
-// time, and so is a payment that was made in time and is heard of only now.
+// isLate tells whether the payment was made after the order's time. A deposit before the account's
+// deadline is in time, and so is a timely payment with late news.
 func (r applyRules) isLate(o Order, p Payment) bool {
 	end := o.CreatedAt.Add(r.maxOrderAge)
 	if o.ExpiresAt.After(end) {
@@ -282,7 +287,7 @@ func (r applyRules) isLate(o Order, p Payment) bool {
 	return paidAt.After(end)
 }
 
-// findMismatch says why the payment is none for the order, whether it is paid or not.
+// findMismatch returns the first way in which the payment does not fit the order, paid or not.
 func (r applyRules) findMismatch(o Order, p Payment) Problem {
 	switch {
 	case p.Sandbox == r.live:
@@ -303,7 +308,7 @@ func (r applyRules) findMismatch(o Order, p Payment) Problem {
 	return NoProblem
 }
 
-// refuseCharge is what Charge answers userID when there is no line for them.
+// refuseCharge returns Charge's error for a payment without a line for userID.
 func (b paymentState) refuseCharge(userID string) error {
 	switch {
 	case b.order.UserID != userID: // an unknown order's is empty
@@ -314,13 +319,13 @@ func (b paymentState) refuseCharge(userID string) error {
 		return &apierror.Error{Code: apierror.PaymentMismatch, Message: "This payment does not fit its order. It was kept for the operator.",
 			Err: fmt.Errorf("payment %s of order %s: %s", b.payment.ImpUID, b.payment.MerchantUID, b.payment.Problem)}
 	}
-	if b.payment.Status == Paid { // and given back in full before it was credited
+	if b.payment.Status == Paid { // and given back in full before the credit
 		return apierror.New(apierror.PaymentNotPaid, "This payment is %s, not paid.", Cancelled)
 	}
 	return apierror.New(apierror.PaymentNotPaid, "This payment is %s, not paid.", b.payment.Status)
 }
 
-// credit writes the points of a newly paid order: the CHARGE line, and the BONUS line if it has one.
+// credit writes the points of a newly paid order: the CHARGE line, and the BONUS line for a bonus.
 func (b *paymentState) credit(tx *gorm.DB, r applyRules) error {
 	line := point.Transaction{UserID: b.order.UserID, Kind: point.KindCharge, Amount: b.order.Points, ImpUID: &b.payment.ImpUID,
 		Reference: &b.order.MerchantUID, Actor: r.actor, Description: b.order.Name, CreatedAt: r.now}
@@ -338,7 +343,8 @@ func (b *paymentState) credit(tx *gorm.DB, r applyRules) error {
 	return b.setStatus(tx, OrderPaid)
 }
 
-// applyCancellations takes a credited payment further: it books new cancellations and moves the order's status along.
+// applyCancellations books the new cancellations of a credited payment and updates the order's
+// status.
 func (b *paymentState) applyCancellations(tx *gorm.DB, r applyRules) error {
 	if err := b.readLine(tx); err != nil {
 		return err
@@ -349,7 +355,7 @@ func (b *paymentState) applyCancellations(tx *gorm.DB, r applyRules) error {
 	return b.setStatus(tx, b.order.statusAfter(b.cancelledInAll()))
 }
 
-// readLine reads the CHARGE line of a credited payment, unless it is there.
+// readLine reads the CHARGE line of a credited payment, unless read before.
 func (b *paymentState) readLine(tx *gorm.DB) error {
 	if b.line != nil {
 		return nil
@@ -361,8 +367,9 @@ func (b *paymentState) readLine(tx *gorm.DB) error {
 	return nil
 }
 
-// claim notes that claimID took the line home, unless another Charge did so before. The id tells our
-// own claim, written by a COMMIT whose answer was lost, from somebody else's.
+// claim records which Charge call (createPointTransaction) received the CHARGE line as its answer,
+// unless an earlier call did. After a COMMIT with a lost answer, claimID tells the call's own
+// record from another call's.
 func claim(tx *gorm.DB, o *Order, claimID string, now time.Time) error {
 	if o.ClaimID != nil {
 		return nil

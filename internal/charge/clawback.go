@@ -11,8 +11,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// clawBack (회수) books the cancellations that are new in the gateway's answer: each takes its points back once, whoever
-// made it and however often it is reported. A refund under way ends here.
+// clawBack (회수) books the new cancellations of the gateway's answer. Each cancellation takes points
+// back once, by any cause and after any number of reports. A refund under way ends here.
 func (b *paymentState) clawBack(tx *gorm.DB, r applyRules) error {
 	if err := b.readBookings(tx); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (b *paymentState) clawBack(tx *gorm.DB, r applyRules) error {
 		}
 		before += c.Amount
 	}
-	if len(news) > 0 || ended { // what the refund held and its cancellation has not taken
+	if len(news) > 0 || ended { // held points not taken by the refund's cancellation
 		if err := r.points.ExpireDue(tx, r.actor, b.order.UserID, r.now); err != nil {
 			return err
 		}
@@ -44,8 +44,9 @@ func sortByTime(cancellations []Cancellation) []Cancellation {
 	})
 }
 
-// newCancellations returns the cancellations in the answer that are not booked yet: none if the answer contradicts itself
-// or what is booked, which is for the operator to sort out. What an answer leaves out comes with a later one.
+// newCancellations returns the answer's cancellations that are not booked yet. The result is empty
+// if the answer contradicts itself or the bookings, a case for the operator. Cancellations missing
+// in one answer come with a later one.
 func (p Payment) newCancellations(booked []Cancellation) []Cancellation {
 	news := slices.DeleteFunc(slices.Clone(p.Cancellations), func(c Cancellation) bool {
 		return slices.ContainsFunc(booked, func(old Cancellation) bool { return old.ID == c.ID })
@@ -57,8 +58,9 @@ func (p Payment) newCancellations(booked []Cancellation) []Cancellation {
 	return news
 }
 
-// applyUncreditedCancellations ends the refund of a payment that gave no points, once the gateway says what became of it. Such a
-// refund is of all that was left, so what was cancelled since counts as one.
+// applyUncreditedCancellations ends the refund of a payment without points, once the gateway
+// reports the outcome. Such a refund is of all remaining money, so all later cancellations count as
+// one.
 func (b *paymentState) applyUncreditedCancellations(tx *gorm.DB, now time.Time) error {
 	refund, open, err := findOpenRefund(tx, b.payment.ImpUID)
 	if err != nil {
@@ -72,14 +74,15 @@ func (b *paymentState) applyUncreditedCancellations(tx *gorm.DB, now time.Time) 
 		news = []Cancellation{{Amount: since}}
 	}
 	p := b.payment
-	p.Problem = NoProblem // it had one before it was refunded, which says nothing about the refund
+	p.Problem = NoProblem // the problem before the refund says nothing about the refund
 	if status := refund.nextStatus(p, news, now); status != refund.Status {
 		return refund.setStatus(tx, status, now)
 	}
 	return nil
 }
 
-// completeLateRefunds looks for released refunds among all cancellations: those of such a payment are not booked.
+// completeLateRefunds looks for released refunds among all cancellations, because cancellations of
+// a payment without points are not booked.
 func (b *paymentState) completeLateRefunds(tx *gorm.DB, now time.Time) error {
 	if !b.payment.historyIsSound() {
 		return nil
@@ -94,8 +97,9 @@ func (b *paymentState) completeLateRefunds(tx *gorm.DB, now time.Time) error {
 	return nil
 }
 
-// endRefund locks the wallet and expires what is due, unless there is nothing to do, and ends the payment's open
-// refund if its time has come. What the refund held is let go after that: its own cancellation takes it, not expiry.
+// endRefund ends the payment's open refund in due time. If there are news or an end, endRefund
+// first locks the wallet and expires due points. The held points are released after that: the
+// refund's cancellation takes the points, not the expiry.
 func (b *paymentState) endRefund(tx *gorm.DB, news []Cancellation, r applyRules) (ended bool, err error) {
 	refund, open, err := findOpenRefund(tx, b.payment.ImpUID)
 	if err != nil {
@@ -121,8 +125,9 @@ func (b *paymentState) endRefund(tx *gorm.DB, news []Cancellation, r applyRules)
 	return true, refund.setStatus(tx, status, r.now)
 }
 
-// bookCancellation records one cancellation of the gateway and takes its points. before is the total that the gateway
-// cancelled earlier. What an operator booked ahead of the gateway is confirmed by it, and takes nothing again.
+// bookCancellation records one cancellation and claws back its points. before is the total
+// cancelled earlier at the gateway. A cancellation confirms an operator's earlier booking, and
+// takes no points for the confirmed amount.
 func (b *paymentState) bookCancellation(tx *gorm.DB, c Cancellation, before int64, r applyRules) error {
 	if err := b.bookings.confirm(tx, c.Amount); err != nil {
 		return err
@@ -133,8 +138,8 @@ func (b *paymentState) bookCancellation(tx *gorm.DB, c Cancellation, before int6
 	return b.book(tx, booking{Cancellation: c, ImpUID: b.payment.ImpUID}, r)
 }
 
-// book writes an entry and takes the points that the charge owes with it. Points that expired are not taken again: they
-// stand for as many of the share. The caller holds the wallet's lock and has expired what was due.
+// book writes an entry and takes the points owed by the charge. Expired points are not taken again,
+// and count as part of the share. The caller holds the wallet's lock and has expired due points.
 func (b *paymentState) book(tx *gorm.DB, entry booking, r applyRules) error {
 	stock, err := b.readStock(tx)
 	if err != nil {
@@ -151,7 +156,7 @@ func (b *paymentState) book(tx *gorm.DB, entry booking, r applyRules) error {
 		return fmt.Errorf("book cancellation: %w", err)
 	}
 	share := due.Minus(expired)
-	if share.Total() == 0 { // the money before it has taken the point that it is a part of
+	if share.Total() == 0 { // an earlier cancellation has taken the point of this part
 		return nil
 	}
 	line := point.Transaction{UserID: b.order.UserID, Kind: point.KindChargeCancel, Amount: -share.Total(), ImpUID: &b.payment.ImpUID,
@@ -160,9 +165,9 @@ func (b *paymentState) book(tx *gorm.DB, entry booking, r applyRules) error {
 	return r.points.ClawBack(tx, &line, share)
 }
 
-// shareOfCancelled returns the points of each kind that a charge of the order gives back once cancelled won of it are
-// cancelled in all. The money that is kept buys whole points only, so parts of a point go back: else somebody would
-// keep a point for a won. The whole price gives back everything.
+// shareOfCancelled returns the points of each kind that a charge gives back after cancellations of
+// cancelled won in total. The kept money buys whole points only, so a part of a point goes back:
+// otherwise a user would keep a point for a won. The whole price gives back all points.
 func (o Order) shareOfCancelled(cancelled int64) point.Share {
 	kept := max(0, o.Price-cancelled)
 	return point.Share{Paid: o.Points - o.Points*kept/o.Price, Bonus: o.BonusPoints - o.BonusPoints*kept/o.Price}

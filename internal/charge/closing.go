@@ -15,7 +15,8 @@ import (
 // orderBatch is how many orders one transaction closes or deletes.
 const orderBatch = 500
 
-// Closing (주문 마감) is an operator's act that closed the unpaid orders of a product, and our row of it.
+// Closing (주문 마감) is an operator's act that closed the unpaid orders of a product, and a row of the
+// database.
 type Closing struct {
 	ID        string `gorm:"primaryKey"`
 	ProductID string
@@ -23,16 +24,17 @@ type Closing struct {
 	Actor     point.Actor `gorm:"embedded;embeddedPrefix:actor_"` // an operator
 	CreatedAt time.Time
 
-	Orders int64 `gorm:"-"` // how many orders it closed
+	Orders int64 `gorm:"-"` // number of closed orders
 }
 
 // TableName is the table's name in SQL.
 func (Closing) TableName() string { return "order_closings" }
 
-// CloseOrders (주문 마감) closes all unpaid orders of a product, also expired ones, which could still be paid: one that was
-// offered by mistake. A payment that comes later is a problem, ORDER_CLOSED. The product itself should be corrected
-// before, because orders can be opened as long as it is on offer. It refuses with Forbidden, InvalidArgument and
-// NotFound. When it fails in between, some orders are closed; it may be repeated.
+// CloseOrders (주문 마감) closes all unpaid orders of a product offered by mistake, also expired
+// orders, which could still be paid. A later payment is a problem, ORDER_CLOSED. Correct the
+// product before, because users can open orders during the offer. Errors: Forbidden,
+// InvalidArgument, NotFound. After a failure in between, some orders are closed; a repetition
+// closes the rest.
 func (s *Service) CloseOrders(ctx context.Context, actor point.Actor, productID, reason string) (Closing, error) {
 	if err := checkDecision(actor, reason); err != nil {
 		return Closing{}, err
@@ -59,7 +61,8 @@ func (s *Service) CloseOrders(ctx context.Context, actor point.Actor, productID,
 	}
 }
 
-// closeBatch closes some orders, and writes the act first. Repeated after a lost COMMIT, it closes the next ones.
+// closeBatch closes some orders, and writes the act first. Repeated after a lost COMMIT, it closes
+// the next ones.
 func (s *Service) closeBatch(ctx context.Context, closing Closing) (closed int64, err error) {
 	err = database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		if written, err := rowExists(tx, "order_closings", closing.ID); err != nil {
@@ -69,7 +72,8 @@ func (s *Service) closeBatch(ctx context.Context, closing Closing) (closed int64
 				return err
 			}
 		}
-		// Asked twice, because an order may be paid while the statement waits for its row.
+		// The condition stands twice, because a payment may come while the statement waits for a
+		// row.
 		done := tx.Exec(`UPDATE charge_orders SET closing_id = ?, status = 'EXPIRED'
 			WHERE imp_uid IS NULL AND closing_id IS NULL AND merchant_uid IN (SELECT merchant_uid FROM charge_orders
 				WHERE product_id = ? AND imp_uid IS NULL AND closing_id IS NULL LIMIT ?)`, closing.ID, closing.ProductID, orderBatch)
@@ -96,20 +100,22 @@ func checkDecision(actor point.Actor, reason string) error {
 	return checkReason(reason)
 }
 
-// PruneOrders deletes orders that nobody tried to pay, once the sweep has given them up and OrderRetention is over; at
-// most limit of them. It returns how many it looked at; fewer than limit means that nothing more is due. An order that
-// has a payment, of whatever status, stays for ever. It may run at any time, on any number of servers.
+// PruneOrders deletes at most limit orders without any attempt, after the sweep's last check and
+// OrderRetention. The result is the number of visited orders; fewer than limit means that no more
+// are due. An order with a payment, of any status, stays for ever. PruneOrders may run at any time,
+// on any number of servers.
 func (s *Service) PruneOrders(ctx context.Context, limit int) (int, error) {
 	before, looked := s.points.CurrentTime().Add(-s.orderRetention()), 0
 	err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		var due []string
-		// The rows are locked before the payments are read: a payment is written under its order's lock.
+		// The rows are locked before the payments are read: a payment is written under its order's
+		// lock.
 		err := tx.Raw(`SELECT merchant_uid FROM charge_orders WHERE imp_uid IS NULL AND given_up_at IS NOT NULL AND given_up_at < ?
 			AND created_at < ? ORDER BY given_up_at LIMIT ?`+forUpdate(tx), before, before, limit).Scan(&due).Error
 		if looked = len(due); err != nil || looked == 0 {
 			return err
 		}
-		// One with payments leaves the index, so that it is not looked at again.
+		// An order with payments leaves the index, and is not visited again.
 		err = tx.Exec(`UPDATE charge_orders SET given_up_at = NULL WHERE merchant_uid IN ?
 			AND (accepted_imp_uid IS NOT NULL OR EXISTS (SELECT 1 FROM payments p WHERE p.merchant_uid = charge_orders.merchant_uid))`, due).Error
 		if err != nil {
@@ -123,7 +129,7 @@ func (s *Service) PruneOrders(ctx context.Context, limit int) (int, error) {
 	return looked, nil
 }
 
-// forUpdate locks the rows that a statement reads. SQLite has one writer at a time and no such words.
+// forUpdate locks the rows read by a statement. SQLite has one writer at a time and no such clause.
 func forUpdate(tx *gorm.DB) string {
 	if tx.Name() == "postgres" {
 		return " FOR UPDATE"

@@ -9,15 +9,17 @@ import (
 	"pointcharge/internal/database"
 )
 
-// offered is the condition of payments whose virtual account may be shown for an order: its own, of exactly its price and
-// in the server's mode, not revoked, with nothing wrong with it. The latest comes first in latestAccount.
+// acceptableAccount selects payments with a virtual account that may be shown for an order: of the
+// order, of exactly its price, in the server's mode, not revoked, without a problem.
+// latestAccountFirst orders such payments.
 const (
 	acceptableAccount  = "merchant_uid = ? AND amount = ? AND currency = ? AND sandbox = ? AND vbank_num <> '' AND revoked_at IS NULL AND problem = ''"
 	latestAccountFirst = "vbank_date IS NULL, vbank_date DESC, imp_uid"
 )
 
-// updateDepositDeadline makes an unpaid order wait for as long as its latest virtual account does. When the last one is gone, the order is
-// what it was without one. Once expired, it waits again only if there is time left.
+// updateDepositDeadline gives an unpaid order the deadline of its latest virtual account. After the
+// last account's end, the order is as before the first. An expired order waits again only if there
+// is time left.
 func (b *paymentState) updateDepositDeadline(tx *gorm.DB, r applyRules) error {
 	var accounts []Payment
 	err := tx.Where(acceptableAccount+" AND status = ?", b.order.MerchantUID, b.order.Price, b.order.Currency, !r.live, Ready).

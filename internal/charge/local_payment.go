@@ -10,12 +10,13 @@ import (
 	"pointcharge/internal/database"
 )
 
-// LocalPayment is what our books say of a payment. Raw and what else nobody compares is left out.
+// LocalPayment is a payment in the books, without Raw and other fields that are never compared.
 type LocalPayment struct {
 	Payment `gorm:"embedded"`
 
-	Charges int64 // CHARGE lines of it
-	// Decided says that an operator accepted or ignored its problem as it is now: it is on no list any more.
+	Charges int64 // number of CHARGE lines
+	// Decided means that an operator accepted or ignored the present problem: the payment is on no
+	// list.
 	Decided bool
 }
 
@@ -24,7 +25,7 @@ const localPaymentColumns = `p.imp_uid, p.merchant_uid, p.user_id, p.status, p.a
 	(SELECT COUNT(*) FROM point_transactions t WHERE t.imp_uid = p.imp_uid AND t.kind = 'CHARGE') AS charges,
 	p.problem_state = 'DECIDED' AS decided`
 
-// String returns what our books say of the payment in a line, for people; nothing of a nil one.
+// String returns the payment in one line, for people; empty for a nil payment.
 func (b *LocalPayment) String() string {
 	if b == nil {
 		return ""
@@ -48,7 +49,7 @@ func DescribePayment(p Payment) string {
 	return text
 }
 
-// LocalPayments reads what our books say of payments, by imp_uid. What they do not know is not in it.
+// LocalPayments reads payments from the books, by imp_uid. Unknown payments are not in the map.
 func (s *Service) LocalPayments(ctx context.Context, impUIDs []string) (map[string]*LocalPayment, error) {
 	found := make(map[string]*LocalPayment, len(impUIDs))
 	if len(impUIDs) == 0 {
@@ -65,8 +66,8 @@ func (s *Service) LocalPayments(ctx context.Context, impUIDs []string) (map[stri
 	return found, nil
 }
 
-// LocalPaymentsPaid reads the next of our payments that were paid from a time on until another, in the order of that time
-// and their imp_uid; at most limit. after is the imp_uid of the last one read, which was paid at from.
+// LocalPaymentsPaid reads at most limit payments paid in a period, ordered by time of payment and
+// imp_uid. after is the imp_uid of the last payment read, paid at from.
 func (s *Service) LocalPaymentsPaid(ctx context.Context, from time.Time, after string, to time.Time, limit int) ([]LocalPayment, error) {
 	var rows []LocalPayment
 	err := s.db.WithContext(ctx).Raw("SELECT "+localPaymentColumns+` FROM payments p
@@ -78,7 +79,7 @@ func (s *Service) LocalPaymentsPaid(ctx context.Context, from time.Time, after s
 	return rows, nil
 }
 
-// KnownOrders returns which of the merchantUIDs are orders of ours.
+// KnownOrders returns which of the merchantUIDs are known orders.
 func (s *Service) KnownOrders(ctx context.Context, merchantUIDs []string) (map[string]bool, error) {
 	var known []string
 	err := s.db.WithContext(ctx).Raw("SELECT merchant_uid FROM charge_orders WHERE merchant_uid IN ?", merchantUIDs).Scan(&known).Error
@@ -92,8 +93,9 @@ func (s *Service) KnownOrders(ctx context.Context, merchantUIDs []string) (map[s
 	return isKnown, nil
 }
 
-// FlagMissing lists a credited payment that the gateway does not know, unless it was synced since it was read here: then
-// the gateway does know it. The next Sync that finds it takes the mark back. The order is locked first, as everywhere.
+// FlagMissing lists a credited payment as unknown to the gateway, unless the payment was synced
+// since local was read: then the gateway does know the payment. The next Sync that finds the
+// payment removes the mark. The order is locked first, as everywhere.
 func (s *Service) FlagMissing(ctx context.Context, b *LocalPayment) error {
 	now := s.points.CurrentTime()
 	return database.Transact(ctx, s.db, func(tx *gorm.DB) error {

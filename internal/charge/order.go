@@ -15,15 +15,16 @@ import (
 	"pointcharge/internal/page"
 )
 
-// orderLife is how long an order waits for its payment before it is shown as expired. A payment that
-// comes later still counts.
+// orderLife is the time for an order's payment before the order is shown as expired. A later
+// payment still counts.
 const orderLife = time.Hour
 
 // OrderStatus says how far a charge order has come.
 type OrderStatus string
 
-// PENDING → WAITING_DEPOSIT → PAID → PARTIALLY_CANCELLED → CANCELLED. PENDING and WAITING_DEPOSIT → EXPIRED; both ways
-// back to WAITING_DEPOSIT, with a new virtual account, and from it, when the last one is gone.
+// PENDING → WAITING_DEPOSIT → PAID → PARTIALLY_CANCELLED → CANCELLED. PENDING and WAITING_DEPOSIT →
+// EXPIRED. With a new virtual account PENDING and EXPIRED → WAITING_DEPOSIT; without the last
+// account back.
 const (
 	OrderPending            OrderStatus = "PENDING"
 	OrderWaitingDeposit     OrderStatus = "WAITING_DEPOSIT"
@@ -33,7 +34,7 @@ const (
 	OrderExpired            OrderStatus = "EXPIRED"
 )
 
-// PayMethod is how an order is to be paid. The payment itself may tell otherwise.
+// PayMethod is the intended way to pay an order. The payment may come by another.
 type PayMethod string
 
 // The ways to pay.
@@ -55,7 +56,7 @@ func AllPayMethods() []PayMethod {
 
 func (m PayMethod) isKnown() bool { return slices.Contains(AllPayMethods(), m) }
 
-// Order (충전 주문) is the intent to pay: who buys what, at the price of the moment it was opened.
+// Order (충전 주문) is the intent to pay: a user, a product, and the price at the opening.
 type Order struct {
 	MerchantUID string `gorm:"primaryKey"` // 주문번호
 	UserID      string
@@ -67,19 +68,20 @@ type Order struct {
 	Currency    string // always KRW
 	PayMethod   PayMethod
 	Status      OrderStatus
-	ImpUID      *string    // the payment that paid it
-	ClaimID     *string    // which Charge took the line home; see claim
+	ImpUID      *string    // the order's paying payment
+	ClaimID     *string    // the Charge call that received the line; see claim
 	ClaimedAt   *time.Time // when
-	// CheckAt is when the sweep asks the gateway about it next; see Sweep.
+	// CheckAt is the time of the sweep's next look-up; see Sweep.
 	CheckAt *time.Time
-	// AcceptedImpUID is the payment that an operator gave points for by hand; see Resolve.
+	// AcceptedImpUID is the payment credited by an operator's hand; see Resolve.
 	AcceptedImpUID *string `gorm:"column:accepted_imp_uid"`
-	IssuingID      *string // who asks the gateway for a virtual account; see Service.lease
-	// IssuingUntil is when that right ends by itself.
+	IssuingID      *string // the request that issues a virtual account; see Service.acquireLease
+	// IssuingUntil is when the lease of IssuingID ends.
 	IssuingUntil *time.Time
-	// ClosingID is the operator's act that closed it unpaid; see CloseOrders.
-	ClosingID  *string
-	FailReason string     // of the latest attempt that failed, in the provider's words; empty if none did
+	// ClosingID is the operator's act that closed the unpaid order; see CloseOrders.
+	ClosingID *string
+	// Of the latest failed attempt, in the provider's words; empty without one.
+	FailReason string
 	FailedAt   *time.Time // when
 	ExpiresAt  time.Time  // of a virtual account's deposit, once there is one
 	CreatedAt  time.Time
@@ -92,7 +94,7 @@ func (Order) TableName() string { return "charge_orders" }
 type (
 	// OrderConnection is a page of charge orders.
 	OrderConnection = page.Connection[Order]
-	// OrderEdge is an order on it.
+	// OrderEdge is an order on a page.
 	OrderEdge = page.Edge[Order]
 )
 
@@ -126,8 +128,8 @@ func (s *Service) Open(ctx context.Context, userID, productID string, method Pay
 			Params: map[string]any{apierror.ParamLimit: int64(minNaverPay)}, Message: "NaverPay takes 100 won or more."}
 	}
 	order := newOrder(userID, product, method, s.points.CurrentTime(), s.newOrderGrace())
-	// First the gateway, then the row: what fails in between leaves a registered amount that nobody
-	// knows the number of, which costs nothing.
+	// First the gateway, then the row: a failure in between leaves a registered amount for an
+	// unpublished number, at no cost.
 	if err := s.Gateway.Prepare(ctx, order.MerchantUID, order.Price, order.Currency); err != nil {
 		return Order{}, fmt.Errorf("prepare order: %w", err)
 	}
@@ -149,7 +151,7 @@ func (s *Service) Open(ctx context.Context, userID, productID string, method Pay
 	return order, nil
 }
 
-// The reasons that Open refuses with, besides the gateway's.
+// The reasons of Open's errors, besides the gateway's.
 const (
 	PayMethodUnavailable = "PAY_METHOD_UNAVAILABLE"
 	TooManyOpenOrders    = "TOO_MANY_OPEN_ORDERS"
@@ -165,8 +167,8 @@ func orderExists(tx *gorm.DB, merchantUID string) (bool, error) {
 	return n > 0, err
 }
 
-// checkOffer refuses an order for what the product was before a change, and keeps it from changing until the order is
-// written: so CloseOrders misses none that was begun before a correction.
+// checkOffer refuses an order for an outdated offer, and locks the product until the order is
+// written. So CloseOrders misses no order begun before a correction.
 func checkOffer(tx *gorm.DB, offered Product) error {
 	var now Product
 	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthShare}).Where("id = ?", offered.ID).Take(&now).Error
@@ -179,7 +181,7 @@ func checkOffer(tx *gorm.DB, offered Product) error {
 	return nil
 }
 
-// checkOpenOrders refuses a user who has many orders that wait for their payment.
+// checkOpenOrders refuses a user with many unpaid open orders.
 func (s *Service) checkOpenOrders(db *gorm.DB, userID string) error {
 	limit := s.maxOpenOrders()
 	var open int
@@ -195,7 +197,7 @@ func (s *Service) checkOpenOrders(db *gorm.DB, userID string) error {
 	return nil
 }
 
-// OfferedPayMethods returns the ways to pay that the shop has a channel for, in their usual order.
+// OfferedPayMethods returns the ways to pay through the shop's channels, in their usual order.
 func (s *Service) OfferedPayMethods() []PayMethod {
 	if s.PayMethods == nil {
 		return AllPayMethods()
@@ -203,7 +205,8 @@ func (s *Service) OfferedPayMethods() []PayMethod {
 	return slices.DeleteFunc(AllPayMethods(), func(m PayMethod) bool { return !slices.Contains(s.PayMethods, m) })
 }
 
-// newOrder is the product's offer as it stands now. Its number cannot be guessed (contract §5, F28).
+// newOrder makes an order from the product's present offer. The number cannot be guessed (contract
+// §5, F28).
 func newOrder(userID string, p Product, method PayMethod, now time.Time, grace time.Duration) Order {
 	checkAt := now.Add(grace)
 	return Order{
@@ -223,17 +226,17 @@ func newOrder(userID string, p Product, method PayMethod, now time.Time, grace t
 	}
 }
 
-// isPaidBy tells whether p is the payment that paid the order.
+// isPaidBy tells whether p paid the order.
 func (o Order) isPaidBy(p Payment) bool { return o.ImpUID != nil && *o.ImpUID == p.ImpUID }
 
-// mayAwaitDeposit tells whether p may change what the order waits for: it has a virtual account, or had one, or took the
-// place of one.
+// mayAwaitDeposit tells whether p may change the order's wait for a deposit: p has or had a virtual
+// account, or replaced a payment with one.
 func (o Order) mayAwaitDeposit(p Payment) bool {
 	unpaid := o.MerchantUID != "" && o.ImpUID == nil && o.ClosingID == nil
 	return unpaid && (p.VirtualAccount.Number != "" || o.Status == OrderWaitingDeposit)
 }
 
-// statusAfter returns the status of a paid order of which so many won were cancelled.
+// statusAfter returns the status of a paid order after cancellations of cancelled won in total.
 func (o Order) statusAfter(cancelled int64) OrderStatus {
 	switch {
 	case cancelled == 0:
@@ -244,7 +247,7 @@ func (o Order) statusAfter(cancelled int64) OrderStatus {
 	return OrderCancelled
 }
 
-// setStatus writes the new status of an order that is paid, and which payment paid it.
+// setStatus writes the new status of a paid order, and the paying payment.
 func (b *paymentState) setStatus(tx *gorm.DB, status OrderStatus) error {
 	if b.order.Status == status {
 		return nil
@@ -254,7 +257,8 @@ func (b *paymentState) setStatus(tx *gorm.DB, status OrderStatus) error {
 		b.order.Status, b.order.ImpUID, b.order.MerchantUID))
 }
 
-// recordFailure keeps on the order why the latest attempt to pay it failed. Attempts are told of in any order.
+// recordFailure keeps on the order why the latest attempt failed. News of attempts come in any
+// order.
 func (b *paymentState) recordFailure(tx *gorm.DB) error {
 	at := b.payment.FailedAt
 	if at == nil {

@@ -7,8 +7,8 @@ import (
 	"pointcharge/internal/database"
 )
 
-// OrderOwner returns the user whose order merchantUID is. An Error NotFound means that it is no order
-// of ours. Webhooks ask before they ask the gateway.
+// OrderOwner returns the user of the order merchantUID. The error is NotFound for an unknown order.
+// Webhooks ask before any call to the gateway.
 func (s *Service) OrderOwner(ctx context.Context, merchantUID string) (userID string, err error) {
 	if err := apierror.CheckID("merchantUid", merchantUID); err != nil {
 		return "", apierror.New(apierror.NotFound, "There is no such order.")

@@ -15,21 +15,22 @@ import (
 )
 
 const (
-	// lookInterval is how often a look at a payment that did not change is written at most.
+	// lookInterval is the shortest time between two writes about an unchanged payment.
 	lookInterval = time.Minute
-	// maxKeptAttempts is how many attempts to pay one order are kept, not counting those with money.
+	// maxKeptAttempts is how many attempts to pay one order are kept, besides attempts with money.
 	maxKeptAttempts = 100
 )
 
-// isNewerThan tells whether the answer is no older than the row: cancellations only ever grow, at the same cancelled
-// amount a status only ever rises, and at the same status there are only ever more deposits.
+// isNewerThan tells whether the answer is no older than the row: cancellations only ever grow, at
+// the same cancelled amount a status only ever rises, and at the same status there are only ever
+// more deposits.
 func (p Payment) isNewerThan(stored Payment) bool {
 	return cmp.Or(cmp.Compare(p.CancelledAmount, stored.CancelledAmount), cmp.Compare(p.progress(), stored.progress()),
 		cmp.Compare(p.DepositCount, stored.DepositCount)) >= 0
 }
 
-// progress ranks the statuses. failed is not the end: it may still become paid (F29), and so may an account that was
-// cancelled before anybody paid.
+// progress ranks the statuses. failed is not the end: the payment may still become paid (F29), and
+// so may an account cancelled before the deposit.
 func (p Payment) progress() int {
 	switch {
 	case p.Status == Ready:
@@ -42,8 +43,9 @@ func (p Payment) progress() int {
 	return 3
 }
 
-// mergePayment writes the gateway's answer into the payment's row, unless the row is newer or says the same, and returns
-// the row. The caller holds the lock of the order, if there is one; the payment's own row is locked here.
+// mergePayment writes the gateway's answer into the payment's row, unless the row is newer or says
+// the same, and returns the row. The caller holds the lock of the order, if there is one; the
+// payment's own row is locked here.
 func (r applyRules) mergePayment(tx *gorm.DB, order Order, answer Payment) (Payment, error) {
 	answer.UserID, answer.SyncedAt, answer.ChangedAt, answer.DepositCount = order.UserID, r.now, &r.now, len(answer.Deposits)
 	answer.Problem = r.validate(order, answer)
@@ -76,7 +78,7 @@ func (r applyRules) mergePayment(tx *gorm.DB, order Order, answer Payment) (Paym
 	return r.replacePayment(tx, order, stored, answer)
 }
 
-// replacePayment writes the answer over the row, which is locked, and keeps what is ours of it.
+// replacePayment writes the answer over the locked row, and keeps this server's own columns.
 func (r applyRules) replacePayment(tx *gorm.DB, order Order, stored, answer Payment) (Payment, error) {
 	answer.RevokedAt, answer.AcceptedDepositCount = stored.RevokedAt, stored.AcceptedDepositCount
 	answer.Problem = r.validate(order, answer)
@@ -110,7 +112,7 @@ func (p Payment) isSameQuestion(stored Payment) bool {
 	return p.Problem == stored.Problem && p.CancelledAmount == stored.CancelledAmount && p.DepositCount == stored.DepositCount
 }
 
-// isSameRow tells whether two answers about a payment say the same. When they came does not count.
+// isSameRow tells whether two answers about a payment are equal, except for their times.
 func (p Payment) isSameRow(stored Payment) bool {
 	return reflect.DeepEqual(p.comparable(), stored.comparable())
 }
@@ -129,9 +131,9 @@ func (p Payment) comparable() Payment {
 	return p
 }
 
-// recordLook writes when the gateway was asked about a payment that did not change: the first time, which is how others
-// learn that the gateway knows it (see FlagMissing), and then at most once a minute, which is for the order of
-// SyncRefunds.
+// recordLook writes when the gateway was asked about an unchanged payment. The first write shows
+// other processes that the gateway knows the payment (see FlagMissing). Later writes, at most once
+// a minute, give SyncRefunds its order.
 func (p *Payment) recordLook(tx *gorm.DB, now time.Time) error {
 	if !p.isLookDue(now) {
 		return nil
@@ -149,15 +151,17 @@ func (p Payment) isLookDue(now time.Time) bool {
 	return first || now.Sub(p.SyncedAt) >= lookInterval
 }
 
-// writtenPayment is a payment's row, and what else decides whether an answer about it may change the books.
+// writtenPayment is a payment's row, with the other facts that decide whether an answer may change
+// the books.
 type writtenPayment struct {
 	Payment `gorm:"embedded"`
 
-	Credited  bool // its order is paid by it
-	Refunding bool // a refund of it is under way, which time may end
+	Credited  bool // the payment paid its order
+	Refunding bool // a refund is under way, and time may end the refund
 }
 
-// readWritten reads the rows of payments, by imp_uid, in one statement: what it says was all true at one moment.
+// readWritten reads the rows of payments, by imp_uid, in one statement, so all facts are of one
+// moment.
 func (s *Service) readWritten(ctx context.Context, payments []Payment) (map[string]writtenPayment, error) {
 	written := make(map[string]writtenPayment, len(payments))
 	if len(payments) == 0 {
@@ -180,8 +184,8 @@ func (s *Service) readWritten(ctx context.Context, payments []Payment) (map[stri
 	return written, nil
 }
 
-// isSettled tells whether the answer changes nothing, whatever else happened: it says what is written, and neither time
-// nor a setting nor another caller can lead to another end.
+// isSettled tells whether the answer changes nothing: the answer equals the row, and neither time
+// nor a setting nor another caller can lead to another result.
 func (w writtenPayment) isSettled(answer Payment) bool {
 	answer.UserID, answer.Problem, answer.ProblemState, answer.DepositCount = w.UserID, w.Problem, w.ProblemState, len(answer.Deposits)
 	answer.RevokedAt, answer.AcceptedDepositCount = w.RevokedAt, w.AcceptedDepositCount
@@ -244,8 +248,8 @@ func wasDecided(tx *gorm.DB, p Payment) (bool, error) {
 	return n > 0, nil
 }
 
-// hasTooManyAttempts tells whether the payment is one more attempt without money of an order that has many: a stranger
-// makes as many as they like, and pays nothing.
+// hasTooManyAttempts tells whether the payment is another attempt without money of an order with
+// many: a stranger can make any number of attempts, and pays nothing.
 func hasTooManyAttempts(tx *gorm.DB, p Payment) (bool, error) {
 	if p.VirtualAccount.Number != "" || (p.wasPaid() && p.ProblemState != Foreign) {
 		return false, nil

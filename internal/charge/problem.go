@@ -19,9 +19,9 @@ const problemColumns = `imp_uid, merchant_uid, user_id, status, amount, cancelle
 	sandbox, receipt_url, paid_at, problem, problem_state, fail_reason, failed_at, synced_at, changed_at, deposit_count,
 	accepted_deposit_count`
 
-// Problems (확인 필요 결제) returns all payments that an operator has to look at, in the order of their imp_uid: those with
-// a problem that nobody has accepted or ignored as it is now. They are read in batches; the last pair has the error that
-// ended them, if one did.
+// Problems (확인 필요 결제) returns all payments that wait for an operator, ordered by imp_uid: payments
+// with a problem neither accepted nor ignored in its present form. Rows are read in batches. An
+// error comes with the last pair.
 func (s *Service) Problems(ctx context.Context) iter.Seq2[Payment, error] {
 	return func(yield func(Payment, error) bool) {
 		for last := ""; ; {
@@ -44,22 +44,22 @@ func (s *Service) Problems(ctx context.Context) iter.Seq2[Payment, error] {
 	}
 }
 
-// ProblemFilter says which problems are asked for.
+// ProblemFilter selects payments with a problem.
 type ProblemFilter struct {
 	State   ProblemState // Open when empty
-	Problem Problem      // all of them when empty
+	Problem Problem      // all problems when empty
 }
 
 // The schema's names of a list of problems.
 type (
 	// ProblemConnection is a page of payments with a problem.
 	ProblemConnection = page.Connection[Payment]
-	// ProblemEdge is a payment on it.
+	// ProblemEdge is a payment on a page.
 	ProblemEdge = page.Edge[Payment]
 )
 
-// ProblemPage returns a page of the payments with a problem, in the order of their kind and imp_uid, without their Raw. It
-// refuses with InvalidArgument.
+// ProblemPage returns a page of the payments with a problem, ordered by kind and imp_uid, without
+// Raw. The error is InvalidArgument.
 func (s *Service) ProblemPage(ctx context.Context, filter ProblemFilter, request page.Request) (ProblemConnection, error) {
 	q := gorm.G[Payment](s.db).Select(problemColumns).Where(filter.condition()).Order("problem, imp_uid")
 	if filter.Problem != NoProblem {
@@ -75,7 +75,8 @@ func (s *Service) ProblemPage(ctx context.Context, filter ProblemFilter, request
 	return page.Read(ctx, q, request, func(p Payment) string { return string(p.Problem) + " " + p.ImpUID })
 }
 
-// condition returns SQL for the state, as a literal: only so does PostgreSQL use a partial index in a prepared statement.
+// condition returns SQL for the state, as a literal: only so does PostgreSQL use a partial index in
+// a prepared statement.
 func (f ProblemFilter) condition() string {
 	switch f.State {
 	case Decided:
@@ -105,7 +106,7 @@ type ProblemKindCount struct {
 	Payments int64
 }
 
-// ProblemCounts returns how many payments have which problem. It costs the same however many there are.
+// ProblemCounts returns the number of payments of each problem, at a constant cost.
 func (s *Service) ProblemCounts(ctx context.Context) ([]ProblemKindCount, error) {
 	var counts []ProblemKindCount
 	err := s.db.WithContext(ctx).Raw(`SELECT problem_state, problem, CAST(SUM(payments) AS bigint) AS payments

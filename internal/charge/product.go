@@ -16,18 +16,18 @@ import (
 // Product (충전 상품) is a fixed amount of points on offer.
 type Product struct {
 	ID          string `gorm:"primaryKey"`
-	Name        string // what the payment window shows; at most 40 characters (contract §4)
+	Name        string // shown by the payment window; at most 40 characters (contract §4)
 	Price       int64  // won
 	Points      int64
 	BonusPoints int64
-	Active      bool // whether it can be bought
-	Position    int  // its place in the list
+	Active      bool // on offer
+	Position    int  // place in the list
 }
 
 // TableName is the table's name in SQL.
 func (Product) TableName() string { return "charge_products" }
 
-// Products are those on offer, or all of them, in the shop's order.
+// Products returns the products on offer, or all products, in the shop's order.
 func (s *Service) Products(ctx context.Context, includeInactive bool) ([]Product, error) {
 	q := gorm.G[Product](s.db).Order("position, id")
 	if !includeInactive {
@@ -40,13 +40,14 @@ func (s *Service) Products(ctx context.Context, includeInactive bool) ([]Product
 	return products, nil
 }
 
-// Product is the one of that id, on offer or not; an Error NotFound when there is none.
+// Product returns the product with the given id, on offer or not. The error is NotFound for an
+// unknown id.
 func (s *Service) Product(ctx context.Context, id string) (Product, error) {
 	return database.FindOne[Product](ctx, s.db, "product", "id = ?", id)
 }
 
-// UpsertProduct adds p, or replaces the product of its id. Open orders keep what they were offered.
-// It refuses with InvalidArgument.
+// UpsertProduct adds p, or replaces the product with the same id. Open orders keep their offer. The
+// error is InvalidArgument.
 func (s *Service) UpsertProduct(ctx context.Context, p Product) (Product, error) {
 	p.Name = strings.TrimSpace(p.Name)
 	if err := p.validate(); err != nil {

@@ -12,40 +12,42 @@ import (
 )
 
 const (
-	// windowDays is how many days after the day of a charge its owner may take it back alone (청약철회, 전자상거래법
-	// 제17조). The day of the charge does not count, and the last day counts to its end (민법 제157조, 제159조).
+	// windowDays is how many days after the day of a charge its owner may take it back alone (청약철회,
+	// 전자상거래법 제17조). The day of the charge does not count, and the last day counts to its end (민법
+	// 제157조, 제159조).
 	windowDays = 7
-	// minOwnerRefund is the least that owners may take back of a charge, in won, unless it is all that is left. Each
-	// refund costs the shop a request at the provider and lines in the books, and no payment method takes less.
+	// minOwnerRefund is the least refund for owners, in won, unless less is left. Each refund costs
+	// the shop a request at the provider and lines in the books, and no payment method takes less.
 	minOwnerRefund = 100
-	// maxOwnerRefunds is in how many parts owners may take back one charge. Few people need two; a thousand would be an
-	// attack. Operators go on where owners may not.
+	// maxOwnerRefunds is in how many parts owners may take back one charge. Few people need two; a
+	// thousand would be an attack. Operators go on where owners may not.
 	maxOwnerRefunds = 10
 )
 
-// seoul is the time that the law's days are counted in. Korea has no summer time.
+// seoul is the time zone of the law's days. Korea has no summer time.
 func seoul() *time.Location { return time.FixedZone("KST", 9*60*60) }
 
-// windowEnd returns the end of the time in which owners may take back what was charged at that moment.
+// windowEnd returns the end of the owner's refund window for a charge made at the given time.
 func windowEnd(charged time.Time) time.Time {
 	year, month, today := charged.In(seoul()).Date()
 	return time.Date(year, month, today+windowDays+1, 0, 0, 0, 0, seoul())
 }
 
-// RefundQuote says what a refund of a charge would come to.
+// RefundQuote is the possible refund of a charge.
 type RefundQuote struct {
-	Amount       int64  // won: the most that can be refunded; 0 when nothing can
-	Minimum      int64  // won: the least, unless it is all that is left; 0 when nothing can be refunded
-	Points       int64  // what Amount would take back, with its share of the bonus
-	NeedsAccount bool   // the money goes to a bank account, which the refund must name
+	Amount int64 // won: the most that can be refunded; 0 for no refund
+	// Won: the least refund, unless less is left; 0 for no refund.
+	Minimum      int64
+	Points       int64  // taken back with Amount, share of the bonus included
+	NeedsAccount bool   // the refund must name a bank account for the money
 	Reason       string // why not more, for people; empty when all of the payment can be refunded
 	ReasonCode   string // the same as one of the reasons of RefundNotPossible
 }
 
 const refundUnderWay = "A refund of this charge is under way."
 
-// RefundQuote returns how much of a charge the actor may refund now, and what limits it. It refuses with
-// InvalidArgument and NotFound.
+// RefundQuote returns how much of a charge the actor may refund now, and the limiting reason.
+// Errors: InvalidArgument and NotFound.
 func (s *Service) RefundQuote(ctx context.Context, actor point.Actor, transactionID string) (RefundQuote, error) {
 	charge, err := s.findCharge(ctx, actor, transactionID)
 	if err != nil {
@@ -72,8 +74,9 @@ func (s *Service) RefundQuote(ctx context.Context, actor point.Actor, transactio
 	return b.quote(stock, earlier, s.points.CurrentTime(), actor), err
 }
 
-// quote is the rule of refunds: the money goes back with the share of each kind of points, which must be in the
-// charge's own lots. Owners besides must come within the window and have used nothing.
+// quote is the rule of refunds: the money goes back with the share of each kind of points, and the
+// charge's own lots must have the points. For owners two more conditions hold: the window is open,
+// and no points were used.
 func (b *paymentState) quote(stock stock, earlier []Refund, now time.Time, actor point.Actor) RefundQuote {
 	q := RefundQuote{NeedsAccount: b.payment.needsAccount()}
 	q.ReasonCode, q.Reason = b.refundObstacle(earlier, now, actor)
@@ -102,7 +105,7 @@ func (b *paymentState) quote(stock stock, earlier []Refund, now time.Time, actor
 	return q
 }
 
-// refundObstacle returns why nothing of the payment can be refunded, whatever its lots have.
+// refundObstacle returns a reason against any refund of the payment, at any state of the lots.
 func (b *paymentState) refundObstacle(earlier []Refund, now time.Time, actor point.Actor) (code, reason string) {
 	parts := 0
 	for _, r := range earlier {
@@ -114,7 +117,8 @@ func (b *paymentState) refundObstacle(earlier []Refund, now time.Time, actor poi
 		}
 	}
 	switch {
-	case b.payment.Problem == WrongDeposit && !actor.IsOperator(): // what came besides is no part of the payment's amount
+	// Other deposits are no part of the payment's amount.
+	case b.payment.Problem == WrongDeposit && !actor.IsOperator():
 		return ReasonInDoubt, "More than this payment was deposited to its account. Ask the shop."
 	case b.payment.Problem != NoProblem && b.payment.Problem != WrongDeposit:
 		return ReasonInDoubt, "The gateway's cancellations of this payment do not add up. Ask the shop."
@@ -128,8 +132,8 @@ func (b *paymentState) refundObstacle(earlier []Refund, now time.Time, actor poi
 	return "", ""
 }
 
-// leastRefund returns the least that the actor may refund, in won: what buys a whole point, because with less than that
-// only rounding would be played with. All that is left is never too little.
+// leastRefund returns the least refund for the actor, in won: the price of a whole point, because a
+// smaller refund would only play with rounding. All remaining money is never too little.
 func (b *paymentState) leastRefund(rest int64, actor point.Actor) int64 {
 	least := (b.order.Price + b.order.Points - 1) / b.order.Points
 	if !actor.IsOperator() {
@@ -138,15 +142,15 @@ func (b *paymentState) leastRefund(rest int64, actor point.Actor) int64 {
 	return min(least, rest)
 }
 
-// shareOf returns the points of each kind that go back with the next won.
+// shareOf returns the points of each kind taken back with the next won.
 func (b *paymentState) shareOf(won int64) point.Share {
 	return b.order.shareOfCancelled(b.bookings.total() + won).Minus(b.bookings.taken())
 }
 
-// stock is what a charge's own lots have, and had until it expired.
+// stock is the points of a charge's own lots, and the points expired from the lots.
 type stock struct {
 	lots    []point.Lot
-	expired point.Share // points that expired, less those that stood for a cancellation before
+	expired point.Share // expired points, less points already counted for a cancellation
 }
 
 func (b *paymentState) readStock(tx *gorm.DB) (stock, error) {
@@ -158,15 +162,16 @@ func (b *paymentState) readStock(tx *gorm.DB) (stock, error) {
 	return stock{lots, expired.Minus(b.bookings.expired())}, err
 }
 
-// reserve returns the points of each kind that a refund of the share holds, and whether the lots have as many. What the
-// bonus lot lacks comes from the paid one, never the reverse: the money goes back for paid points only. Bonus that expired
-// need not be there, nor, if an operator refunds, paid points that did.
+// reserve returns the points of each kind that a refund of the share holds, and whether the lots
+// have as many. Points missing in the bonus lot come from the paid lot, never the reverse: the
+// money goes back for paid points only. Expired bonus need not be there, nor, for an operator's
+// refund, expired paid points.
 func (s stock) reserve(share point.Share, now time.Time, operator bool) (held point.Share, ok bool) {
 	live, expired := point.Share{}, s.expired
 	for _, lot := range s.lots {
 		there, gone := lot.Spendable(now), int64(0)
 		if !lot.ExpiresAt.After(now) {
-			gone = lot.Remaining - lot.Held // its line of expiry is not written yet
+			gone = lot.Remaining - lot.Held // the EXPIRE line is not written yet
 		}
 		if lot.Kind == point.LotBonus {
 			live.Bonus, expired.Bonus = live.Bonus+there, expired.Bonus+gone
@@ -183,7 +188,8 @@ func (s stock) reserve(share point.Share, now time.Time, operator bool) (held po
 	return held, held.Paid <= live.Paid
 }
 
-// expiredPartOf returns how many points of the share have expired, and so cannot be taken from the lots any more.
+// expiredPartOf returns how many points of the share have expired, and so cannot be taken from the
+// lots any more.
 func (s stock) expiredPartOf(share point.Share) point.Share {
 	var there point.Share
 	for _, lot := range s.lots {
@@ -196,8 +202,9 @@ func (s stock) expiredPartOf(share point.Share) point.Share {
 	return expiredPart(share, there, s.expired)
 }
 
-// expiredPart returns how many expired points of each kind stand for what the lots lack of the share. Paid points that
-// expired stand for bonus, too: they would have been taken in its place.
+// expiredPart returns how many expired points of each kind stand for points missing in the lots.
+// Expired paid points stand for bonus, too: otherwise paid points would be taken in place of the
+// bonus.
 func expiredPart(share, there, expired point.Share) point.Share {
 	paid := clamp(share.Paid-there.Paid, expired.Paid)
 	bonus := clamp(share.Bonus-there.Bonus, expired.Bonus)
@@ -208,5 +215,5 @@ func expiredPart(share, there, expired point.Share) point.Share {
 // clamp returns n between 0 and most.
 func clamp(n, most int64) int64 { return max(0, min(n, most)) }
 
-// needsAccount tells whether there is no card that the money could go back to (contract §1.6).
+// needsAccount tells whether no card can take the money back (contract §1.6).
 func (p Payment) needsAccount() bool { return p.PayMethod == "vbank" }

@@ -14,7 +14,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Order is userID's order of that number; an Error NotFound when there is none or it is not theirs.
+// Order returns userID's order with the given number. The error is NotFound for an unknown order or
+// another user's.
 func (s *Service) Order(ctx context.Context, userID, merchantUID string) (Order, error) {
 	if err := apierror.CheckID("merchantUid", merchantUID); err != nil {
 		return Order{}, err
@@ -22,19 +23,19 @@ func (s *Service) Order(ctx context.Context, userID, merchantUID string) (Order,
 	return database.FindOne[Order](ctx, s.db, "order", "merchant_uid = ? AND user_id = ?", merchantUID, userID)
 }
 
-// OrderTransaction is the CHARGE line of an order; an Error NotFound until it is credited.
+// OrderTransaction returns the CHARGE line of an order. The error is NotFound before the credit.
 func (s *Service) OrderTransaction(ctx context.Context, o Order) (point.Transaction, error) {
 	return database.FindOne[point.Transaction](ctx, s.db, "transaction", "user_id = ? AND kind = ? AND reference = ?",
 		o.UserID, point.KindCharge, o.MerchantUID)
 }
 
-// TransactionOrder is the order a line was credited for; an Error NotFound when it comes from none.
+// TransactionOrder returns the order of a CHARGE line. The error is NotFound for other lines.
 func (s *Service) TransactionOrder(ctx context.Context, t point.Transaction) (Order, error) {
 	return database.FindOne[Order](ctx, s.db, "order", "imp_uid = ? AND user_id = ?", t.ImpUID, t.UserID)
 }
 
-// OrderAccount is the virtual account that waits for the order's deposit, the latest if there are several; an
-// Error NotFound when none was issued for exactly the order's price.
+// OrderAccount returns the latest virtual account that awaits the order's deposit. The error is
+// NotFound without an account for exactly the order's price.
 func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, error) {
 	if o.ClosingID != nil {
 		return VirtualAccount{}, apierror.New(apierror.NotFound, "This order is closed.")

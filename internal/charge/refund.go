@@ -14,8 +14,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// submitTimeout is how soon after its hold a refund is asked for, or never. An operator may release the hold after
-// releaseAfter, and no request may leave after that.
+// submitTimeout is the time from a refund's hold to the request. A later request is never sent,
+// because an operator may release the hold after releaseAfter.
 const submitTimeout = 30 * time.Second
 
 // RefundStatus says how far a refund has come.
@@ -23,50 +23,60 @@ type RefundStatus string
 
 // HELD → (ACCEPTED →) DONE or RELEASED (→ DONE).
 const (
-	RefundHeld     RefundStatus = "HELD"     // its points are held; what the gateway did is not known yet
-	RefundAccepted RefundStatus = "ACCEPTED" // the gateway took it on, and gives the money back later
-	RefundDone     RefundStatus = "DONE"     // money and points are back
-	RefundReleased RefundStatus = "RELEASED" // it was refused or never made: the points are the user's again, unless it turns up
+	// The points are held; the gateway's action is not known yet.
+	RefundHeld RefundStatus = "HELD"
+	// The gateway accepted the request, and gives the money back later.
+	RefundAccepted RefundStatus = "ACCEPTED"
+	// The money was given back.
+	RefundDone RefundStatus = "DONE"
+	// Refused or never made: the points are the user's again. A late cancellation makes the refund
+	// DONE.
+	RefundReleased RefundStatus = "RELEASED"
 )
 
-// Refund (환불) is a request to give money of a payment back, and our row of it: of a charge, whose points it holds, or
-// by an operator of a payment that gave no points; see Resolve.
+// Refund (환불) is a request to give money of a payment back, and a row of the database. A refund of
+// a charge holds the charge's points. An operator's refund of a payment without points holds none;
+// see Resolve.
 type Refund struct {
 	ID              string `gorm:"primaryKey"`
 	ImpUID          string
-	UserID          string // empty for a payment of no order of ours
-	Reference       string // the caller's own id of it, or the operator's Resolution
+	UserID          string // empty for a payment of an unknown order
+	Reference       string // the caller's own id of the refund, or the operator's Resolution
 	Amount          int64  // in the payment's currency and unit: won for a charge
-	CancelledBefore int64  // the same: what was cancelled when it was asked for
+	CancelledBefore int64  // the same: the cancelled amount at the request
 	Reason          string
-	Actor           point.Actor `gorm:"embedded;embeddedPrefix:actor_"` // who asked for it
+	Actor           point.Actor `gorm:"embedded;embeddedPrefix:actor_"` // the requester
 	Status          RefundStatus
-	Refusal         string // the gateway's own words when it refused, or why nothing was sent; for operators
-	NeverSent       bool   // RELEASED because it surely never reached the gateway: the same reference may begin again
-	CreatedAt       time.Time
-	EndedAt         *time.Time
+	// The gateway's own words of a refusal, or why no request was sent; for operators.
+	Refusal string
+	// RELEASED without a request to the gateway: the same reference may begin again.
+	NeverSent bool
+	CreatedAt time.Time
+	EndedAt   *time.Time
 }
 
 // TableName is the table's name in SQL.
 func (Refund) TableName() string { return "refunds" }
 
-// RefundInput says which charge is given back, and how much of it.
+// RefundInput is a charge, and the amount to give back.
 type RefundInput struct {
 	TransactionID string // the CHARGE line
 	Amount        int64  // won, at least 1
-	Reference     string // the caller's own id of it: the same one refunds once
+	Reference     string // the caller's own id of the refund: the same id refunds once
 	Reason        string // for the gateway and people, 1 to 200 characters
 	Account       *RefundAccount
-	Actor         point.Actor // an operator may refund any user's charge, at any time, also a partly used one
+	// An operator may refund any user's charge, at any time, also a partly used one.
+	Actor point.Actor
 }
 
-// Refund (환불) gives money of a charge back at the gateway and takes its points, from each kind its share. The points
-// are held first, in a transaction of their own; then the gateway is asked, once; then the books follow what the
-// gateway says. When that is not known the refund stays HELD, and a later Sync of the payment finds out.
+// Refund (환불) gives money of a charge back at the gateway and takes the points, a share of each
+// kind. First the points are held, in a separate transaction. Then the gateway is asked, once. Then
+// the books are synced with the gateway. With an unknown outcome the refund stays HELD, and a later
+// Sync of the payment finds out.
 //
-// The same Reference with the same input is one refund: it returns what became of it, or the same refusal of the
-// gateway. Refusals: InvalidArgument; NotFound; RefundNotPossible with a reason; GatewayUnavailable when nothing was
-// asked for, so that the same Reference may be tried again.
+// The same Reference with the same input is one refund: the result is the refund's outcome, or the
+// same refusal of the gateway. Errors: InvalidArgument; NotFound; RefundNotPossible with a reason;
+// GatewayUnavailable when no request was sent, so that the same Reference may be tried again.
 func (s *Service) Refund(ctx context.Context, in RefundInput) (Refund, error) {
 	if err := in.validate(); err != nil {
 		return Refund{}, err
@@ -112,10 +122,11 @@ func (in RefundInput) validate() error {
 	return in.Account.validate()
 }
 
-// checkReason refuses what cannot be the reason of a refund or of a decision. The gateway keeps 256 characters.
+// checkReason refuses an unusable reason of a refund or of a decision. The gateway keeps 256
+// characters.
 func checkReason(reason string) error { return apierror.CheckText("reason", reason, 1, 200) }
 
-// validate refuses what is longer than the gateway's own fields (contract §1.6).
+// validate refuses values longer than the gateway's own fields (contract §1.6).
 func (a RefundAccount) validate() error {
 	if err := apierror.CheckText("account.holder", a.Holder, 1, 16); err != nil {
 		return err
@@ -129,7 +140,7 @@ func (a RefundAccount) validate() error {
 	return apierror.CheckText("account.phone", a.Phone, 1, 16)
 }
 
-// replay answers a request that was made before with what became of it. The gateway may be down.
+// replay answers a repeated request with the outcome of the first, also while the gateway is down.
 func (s *Service) replay(ctx context.Context, in RefundInput, earlier Refund) (Refund, error) {
 	if err := in.checkSameRequest(earlier); err != nil {
 		return Refund{}, err
@@ -168,7 +179,7 @@ func neverSent(err error) error {
 		Message: "The payment gateway could not be reached. Nothing was done. Try again.", Err: err}
 }
 
-// findCharge returns the CHARGE line of that id, if the actor may refund it.
+// findCharge returns the CHARGE line with the given id, if the actor may refund the charge.
 func (s *Service) findCharge(ctx context.Context, actor point.Actor, id string) (point.Transaction, error) {
 	if err := apierror.CheckID("transactionId", id); err != nil {
 		return point.Transaction{}, err
@@ -179,8 +190,9 @@ func (s *Service) findCharge(ctx context.Context, actor point.Actor, id string) 
 	return database.FindOne[point.Transaction](ctx, s.db, "charge", "id = ? AND kind = ? AND user_id = ?", id, point.KindCharge, actor.ID)
 }
 
-// holdRefund writes the refund and holds its points, so that they are not spent while the gateway is asked. It returns
-// the earlier refund of the same reference, if there is one, and whether it is a fresh one.
+// holdRefund writes the refund and holds the points, so that the user cannot spend the points
+// during the gateway's call. The result is the earlier refund of the same reference, if any, and
+// whether the refund is a fresh one.
 func (s *Service) holdRefund(ctx context.Context, in RefundInput, charge point.Transaction) (refund Refund, fresh bool, err error) {
 	id, err := database.NewID()
 	if err != nil {
@@ -199,10 +211,10 @@ func (s *Service) holdRefund(ctx context.Context, in RefundInput, charge point.T
 		same := slices.IndexFunc(earlier, func(r Refund) bool { return r.Reference == in.Reference })
 		if same >= 0 && !earlier[same].NeverSent {
 			refund = earlier[same]
-			fresh = refund.ID == id // our own, if a COMMIT's answer was lost
+			fresh = refund.ID == id // this call's own, written before a COMMIT's answer was lost
 			return in.checkSameRequest(refund)
 		}
-		if same >= 0 { // it begins again
+		if same >= 0 { // never sent, begins again
 			if err := database.ExactlyOne(tx.Exec("DELETE FROM refunds WHERE id = ?", earlier[same].ID)); err != nil {
 				return err
 			}
@@ -231,7 +243,7 @@ func (in RefundInput) checkSameRequest(r Refund) error {
 
 func (r Refund) isOpen() bool { return r.Status == RefundHeld || r.Status == RefundAccepted }
 
-// lockCharge reads what stands written about a charge, and locks its order and its wallet.
+// lockCharge reads a charge from the books, and locks the order and the wallet.
 func lockCharge(tx *gorm.DB, charge point.Transaction) (paymentState, error) {
 	b, err := lockPayment(tx, *charge.ImpUID)
 	if err != nil {
@@ -250,7 +262,7 @@ func readRefunds(tx *gorm.DB, impUID string) ([]Refund, error) {
 	return refunds, err
 }
 
-// findOpenRefund is the payment's refund that has not ended; it has at most one.
+// findOpenRefund returns the payment's open refund, of which there is at most one.
 func findOpenRefund(tx *gorm.DB, impUID string) (refund Refund, open bool, err error) {
 	refunds, err := readRefunds(tx, impUID)
 	if i := slices.IndexFunc(refunds, Refund.isOpen); i >= 0 {
@@ -259,7 +271,7 @@ func findOpenRefund(tx *gorm.DB, impUID string) (refund Refund, open bool, err e
 	return Refund{}, false, err
 }
 
-// hold refuses what the quote does not allow; else it writes the refund and holds its points.
+// hold refuses a refund beyond the quote, or writes the refund and holds the points.
 func (b *paymentState) hold(tx *gorm.DB, r Refund, earlier []Refund) error {
 	stock, err := b.readStock(tx)
 	if err != nil {
@@ -297,8 +309,8 @@ func (q RefundQuote) refuse(won int64) error {
 	return e
 }
 
-// submitRefund asks the gateway to give the money back, once, and lets the books follow. The caller may leave: what was
-// begun is brought to its end all the same.
+// submitRefund asks the gateway to give the money back, once, and syncs the books. The caller may
+// leave: a begun request is completed.
 func (s *Service) submitRefund(ctx context.Context, r Refund, p Payment, account *RefundAccount) (Refund, error) {
 	ctx = context.WithoutCancel(ctx)
 	if s.points.CurrentTime().Sub(r.CreatedAt) > submitTimeout {
@@ -307,7 +319,7 @@ func (s *Service) submitRefund(ctx context.Context, r Refund, p Payment, account
 	}
 	after, err := s.Gateway.Cancel(ctx, Cancel{ImpUID: r.ImpUID, Currency: p.Currency, Amount: r.Amount,
 		Checksum: p.Amount - r.CancelledBefore, Reason: r.Reason, Account: account,
-		Notify: true}) // should we not live to see the answer
+		Notify: true}) // for an answer that this process does not live to see
 	code := apierror.CodeOf(err)
 	switch {
 	case err == nil:
@@ -317,7 +329,7 @@ func (s *Service) submitRefund(ctx context.Context, r Refund, p Payment, account
 	case code == apierror.RefundNotPossible, code == apierror.InvalidArgument:
 		return Refund{}, s.releaseRefused(ctx, r, err)
 	default:
-		_, err = s.Sync(ctx, r.Actor, r.ImpUID) // never sent again blindly: read what became of it
+		_, err = s.Sync(ctx, r.Actor, r.ImpUID) // never sent again blindly: read the outcome
 		if apierror.CodeOf(err) == apierror.GatewayUnavailable {
 			err = nil // a later Sync will know; until then the refund stays HELD
 		}
@@ -328,8 +340,8 @@ func (s *Service) submitRefund(ctx context.Context, r Refund, p Payment, account
 	return database.FindOne[Refund](ctx, s.db, "refund", "id = ?", r.ID)
 }
 
-// followRefund lets the books follow the gateway's answer to a refund. Some providers take their time, and show no new
-// cancellation yet (contract §1.6); the history may have been wrong before.
+// followRefund merges the gateway's answer to a refund into the books. Some providers take time,
+// and show no new cancellation yet (contract §1.6); the history may have been wrong before.
 func (s *Service) followRefund(ctx context.Context, r Refund, after Payment) error {
 	if after.sumCancellations() == r.CancelledBefore || after.CancelledAmount == r.CancelledBefore {
 		return s.transition(ctx, r, RefundAccepted)
@@ -338,14 +350,14 @@ func (s *Service) followRefund(ctx context.Context, r Refund, after Payment) err
 	return err
 }
 
-// releaseUnsent ends a refund that surely never reached the gateway.
+// releaseUnsent ends a refund whose request surely never reached the gateway.
 func (s *Service) releaseUnsent(ctx context.Context, r Refund, err error) error {
 	r.Refusal, r.NeverSent = wordsOf(err), true
 	return errors.Join(err, s.transition(ctx, r, RefundReleased))
 }
 
-// releaseRefused ends a refund that the gateway refused, and keeps its words. A refusal may mean that the payment was
-// cancelled elsewhere, so the payment is read again.
+// releaseRefused ends a refund after the gateway's refusal, and keeps the gateway's words. The
+// cause may be a cancellation made elsewhere, so the payment is synced.
 func (s *Service) releaseRefused(ctx context.Context, r Refund, err error) error {
 	r.Refusal = wordsOf(err)
 	moved := s.transition(ctx, r, RefundReleased)
@@ -353,7 +365,7 @@ func (s *Service) releaseRefused(ctx context.Context, r Refund, err error) error
 	return errors.Join(refusedByGateway(err), moved, synced)
 }
 
-// wordsOf returns what the gateway said, or why it said nothing, for the refund's row.
+// wordsOf returns the gateway's words, or the cause of a missing answer, for the refund's row.
 func wordsOf(err error) string {
 	if refusal, ok := errors.AsType[*GatewayRefusal](err); ok {
 		return refusal.Error()

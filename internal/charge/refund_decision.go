@@ -12,24 +12,27 @@ import (
 	"pointcharge/internal/point"
 )
 
-// releaseAfter is longer than a refund's request may be on its way: submitTimeout, and then the gateway's own timeout.
+// releaseAfter is longer than the longest way of a refund's request: submitTimeout, and then the
+// gateway's own timeout.
 const releaseAfter = time.Minute
 
-// RefundOutcome is what an operator decides about a refund that does not end by itself.
+// RefundOutcome is an operator's decision about a refund without an end.
 type RefundOutcome string
 
 // The outcomes.
 const (
-	ReleaseIt RefundOutcome = "RELEASE" // the money stays: its points are the user's again
-	BookIt    RefundOutcome = "BOOK"    // the money went back: so much counts as cancelled, and takes its points
+	ReleaseIt RefundOutcome = "RELEASE" // the money stays: the points are the user's again
+	// The money went back: an amount counts as cancelled, and takes its points.
+	BookIt RefundOutcome = "BOOK"
 )
 
-// RefundDecision (환불 처리) is an operator's decision about a refund, and our row of it. It is never changed.
+// RefundDecision (환불 처리) is an operator's decision about a refund, and a row of the database. The
+// row never changes.
 type RefundDecision struct {
 	ID        string `gorm:"primaryKey"`
 	RefundID  string
 	Outcome   RefundOutcome
-	Amount    int64 // what BOOK counts as cancelled, in the payment's currency and unit
+	Amount    int64 // cancelled by BOOK, in the payment's currency and unit
 	Reason    string
 	Actor     point.Actor `gorm:"embedded;embeddedPrefix:actor_"` // an operator
 	CreatedAt time.Time
@@ -38,7 +41,7 @@ type RefundDecision struct {
 // TableName is the table's name in SQL.
 func (RefundDecision) TableName() string { return "refund_decisions" }
 
-// RefundDecisions returns what operators decided about a refund, the oldest first.
+// RefundDecisions returns the operators' decisions about a refund, oldest first.
 func (s *Service) RefundDecisions(ctx context.Context, refundID string) ([]RefundDecision, error) {
 	return gorm.G[RefundDecision](s.db).Where("refund_id = ?", refundID).Order("id").Find(ctx)
 }
@@ -52,13 +55,15 @@ type ForceRefundInput struct {
 	Actor    point.Actor // an operator
 }
 
-// ForceRefund ends a refund as an operator decides, without the gateway, and keeps the decision. It is for refunds whose
-// fate the gateway does not tell: it contradicts itself, cannot be read, or knows the shop no more.
+// ForceRefund ends a refund by an operator's decision, without the gateway, and keeps the decision.
+// The purpose is a refund with a fate that the gateway does not tell: the gateway contradicts
+// itself, cannot be read, or knows the shop no more.
 //
-// What the gateway tells later is merged as always. A cancellation that was booked by force takes no points a second
-// time; what is more than that takes its own. While the gateway says something else than was booked, the payment is a
-// problem. It refuses with InvalidArgument, NotFound, Forbidden for others than operators, and RefundNotPossible when
-// the refund has ended (ENDED) or was asked for less than a minute ago (MAY_BE_ON_ITS_WAY).
+// Later answers of the gateway are merged as always. A cancellation booked by force takes no points
+// a second time; only the excess takes points. While the gateway's answer differs from the booking,
+// the payment is a problem. Errors: InvalidArgument; NotFound; Forbidden unless the actor is an
+// operator; RefundNotPossible for an ended refund (ENDED), or within a minute of the request
+// (MAY_BE_ON_ITS_WAY).
 func (s *Service) ForceRefund(ctx context.Context, in ForceRefundInput) (Refund, error) {
 	if err := in.validate(); err != nil {
 		return Refund{}, err
@@ -137,7 +142,8 @@ func (d RefundDecision) apply(tx *gorm.DB, impUID string, r applyRules) error {
 		status = RefundDone
 	}
 	if err := refund.setStatus(tx, status, r.now); err != nil || !credited {
-		return err // a payment that gave no points has none to take, and books no cancellations
+		// A payment without points has none to take, and books no cancellations.
+		return err
 	}
 	if d.Outcome == BookIt {
 		if err := b.bookDecision(tx, d, r); err != nil {
@@ -147,7 +153,7 @@ func (d RefundDecision) apply(tx *gorm.DB, impUID string, r applyRules) error {
 	return r.points.ExpireDue(tx, r.actor, b.order.UserID, r.now)
 }
 
-// lockBooks locks the wallet of a credited payment, expires what is due, and reads what is booked.
+// lockBooks locks the wallet of a credited payment, expires due points, and reads the bookings.
 func (b *paymentState) lockBooks(tx *gorm.DB, r applyRules) error {
 	if err := point.LockWallet(tx, b.order.UserID); err != nil {
 		return err
@@ -174,7 +180,7 @@ func (d RefundDecision) refuse(r Refund, now time.Time) error {
 	return nil
 }
 
-// bookDecision books ahead of the gateway what an operator knows to have gone back.
+// bookDecision books money that an operator knows to have gone back, ahead of the gateway.
 func (b *paymentState) bookDecision(tx *gorm.DB, d RefundDecision, r applyRules) error {
 	left := b.payment.Amount - b.bookings.total()
 	if d.Amount > left {
@@ -192,10 +198,11 @@ func (b *paymentState) bookDecision(tx *gorm.DB, d RefundDecision, r applyRules)
 	return b.setStatus(tx, b.order.statusAfter(b.cancelledInAll()))
 }
 
-// ReleaseRefund lets go of what a refund holds, on an operator's word that it will never come: the provider dropped it,
-// or does not know it. It syncs first, so that the gateway has the last word; ForceRefund does without. It refuses as
-// ForceRefund does, and with RefundNotPossible (IN_DOUBT) if something of a charge was cancelled that is not in the
-// books, and with GatewayUnavailable.
+// ReleaseRefund releases the points held by a refund, on an operator's word that the money will
+// never come: the provider dropped the refund, or does not know the refund. A sync comes first, so
+// the gateway has the last word; ForceRefund has no sync. Errors are those of ForceRefund, and
+// RefundNotPossible (IN_DOUBT) for a cancellation of a charge missing in the books, and
+// GatewayUnavailable.
 func (s *Service) ReleaseRefund(ctx context.Context, actor point.Actor, id, reason string) (Refund, error) {
 	in := ForceRefundInput{RefundID: id, Outcome: ReleaseIt, Reason: reason, Actor: actor}
 	if err := in.validate(); err != nil {
@@ -206,7 +213,7 @@ func (s *Service) ReleaseRefund(ctx context.Context, actor point.Actor, id, reas
 		return Refund{}, err
 	}
 	payment, err := s.Sync(ctx, actor, r.ImpUID)
-	if apierror.CodeOf(err) == apierror.PaymentNotFound { // then the gateway will never tell of it
+	if apierror.CodeOf(err) == apierror.PaymentNotFound { // the gateway will never report the refund
 		payment, err = database.FindOne[Payment](ctx, s.db, "payment", "imp_uid = ?", r.ImpUID)
 	}
 	if err != nil {

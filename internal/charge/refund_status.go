@@ -31,8 +31,8 @@ func (s *Service) transition(ctx context.Context, r Refund, status RefundStatus)
 	})
 }
 
-// lockPayment reads a payment and its order, if it has one, and locks both. The payment's own row keeps others waiting
-// where no order is known.
+// lockPayment reads and locks a payment and its order, if known. Without an order the payment's own
+// row is the lock.
 func lockPayment(tx *gorm.DB, impUID string) (paymentState, error) {
 	var found []Payment
 	if err := tx.Select("merchant_uid").Where("imp_uid = ?", impUID).Limit(1).Find(&found).Error; err != nil {
@@ -41,7 +41,7 @@ func lockPayment(tx *gorm.DB, impUID string) (paymentState, error) {
 	if len(found) == 0 {
 		return paymentState{}, UnknownPayment(nil)
 	}
-	order, err := lockOrder(tx, found[0].MerchantUID) // which a payment keeps for life
+	order, err := lockOrder(tx, found[0].MerchantUID) // a payment's order never changes
 	if err != nil {
 		return paymentState{}, err
 	}
@@ -51,10 +51,13 @@ func lockPayment(tx *gorm.DB, impUID string) (paymentState, error) {
 	return paymentState{order: order, payment: payment}, err
 }
 
-// nextStatus is what the gateway's answer means for an open refund. It is done when there is a new cancellation of just
-// its amount, or nothing is left to cancel. One that the gateway has not answered is released when something else was
-// cancelled, because then the checksum of our request is wrong and it cannot succeed any more, or when the gateway
-// knows of nothing long after it was asked. One that it has accepted stays open until it is done.
+// nextStatus returns the status of an open refund after the gateway's answer. news are the
+// cancellations since the request.
+//
+// A new cancellation of exactly the refund's amount, or no money left to cancel, means DONE. A HELD
+// refund is RELEASED in two cases: after another cancellation, because the request's checksum is
+// now wrong and the request must fail; and when the gateway knows of no cancellation long after the
+// request. An ACCEPTED refund stays open until DONE.
 func (r Refund) nextStatus(p Payment, news []Cancellation, now time.Time) RefundStatus {
 	ours := slices.ContainsFunc(news, func(c Cancellation) bool { return c.Amount == r.Amount })
 	untouched := p.CancelledAmount == r.CancelledBefore && p.Problem != WrongCancellations
@@ -69,8 +72,8 @@ func (r Refund) nextStatus(p Payment, news []Cancellation, now time.Time) Refund
 	return r.Status
 }
 
-// cancelledSince is what was cancelled after the refund was asked for. News are usually that; but a history that was incomplete
-// then may tell later of what was cancelled before.
+// cancelledSince returns the cancellations after the refund's request. Usually all news are; but a
+// history that was incomplete at the request may later show earlier cancellations.
 func (r Refund) cancelledSince(p Payment, news []Cancellation) []Cancellation {
 	after := p.CancelledAmount - r.CancelledBefore
 	switch {
@@ -82,9 +85,10 @@ func (r Refund) cancelledSince(p Payment, news []Cancellation) []Cancellation {
 	return nil
 }
 
-// refundTimeout is longer than any call to the gateway takes. A refund that is HELD still and of which the gateway
-// knows nothing was never made: its process died, or its request got lost. Only cards and transfers are cancelled at
-// once, though; others may be pending for days and not show it (contract §1.6).
+// refundTimeout is longer than any call to the gateway. A refund still HELD after that, without a
+// cancellation at the gateway, was never made: the process died, or the request got lost. Only
+// cards and transfers are cancelled at once; other payments may be pending for days without a sign
+// (contract §1.6).
 func (p Payment) refundTimeout() time.Duration {
 	if p.PayMethod == "card" || p.PayMethod == "trans" {
 		return 2 * time.Minute
@@ -92,8 +96,8 @@ func (p Payment) refundTimeout() time.Duration {
 	return 3 * day
 }
 
-// setStatus writes the status of a refund, if it is open still, and why the gateway refused it. One that ends lets go of
-// what it held. The caller holds the wallet's lock.
+// setStatus writes the status of an open refund, and the gateway's refusal. The end of a refund
+// releases the held points. The caller holds the wallet's lock.
 func (r Refund) setStatus(tx *gorm.DB, status RefundStatus, now time.Time) error {
 	var ended *time.Time
 	if status != RefundAccepted {
@@ -107,9 +111,10 @@ func (r Refund) setStatus(tx *gorm.DB, status RefundStatus, now time.Time) error
 	return point.ReleaseHold(tx, r.ImpUID)
 }
 
-// completeLateRefund makes the refund DONE that was released and has happened all the same as c, because the gateway took
-// longer than we believed. It is known by its amount, its reason, and what was cancelled before: with another checksum the
-// gateway would have refused it. Of those alike one can have happened.
+// completeLateRefund makes a RELEASED refund DONE whose cancellation c came later than
+// refundTimeout. The refund is identified by amount, reason and the total cancelled before c: with
+// another checksum the gateway would have refused the request. Of several equal refunds only one
+// can have happened.
 func (b *paymentState) completeLateRefund(tx *gorm.DB, c Cancellation, before int64, now time.Time) error {
 	refunds, err := readRefunds(tx, b.payment.ImpUID)
 	refunds = slices.DeleteFunc(refunds, func(r Refund) bool {
@@ -123,12 +128,13 @@ func (b *paymentState) completeLateRefund(tx *gorm.DB, c Cancellation, before in
 		RefundDone, now, refunds[0].ID, RefundReleased).Error
 }
 
-// OpenRefunds returns the refunds under way, the oldest first. A sync of their payments ends those whose time has come.
+// OpenRefunds returns the refunds under way, oldest first. A sync of the payment ends a refund in
+// due time.
 func (s *Service) OpenRefunds(ctx context.Context) ([]Refund, error) {
 	return gorm.G[Refund](s.db).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Find(ctx)
 }
 
-// OldestOpenRefund returns when the oldest refund under way was asked for, and the zero time when there is none.
+// OldestOpenRefund returns when the oldest refund under way was requested, or the zero time.
 func (s *Service) OldestOpenRefund(ctx context.Context) (time.Time, error) {
 	oldest, err := gorm.G[Refund](s.db).Where("status IN ('HELD', 'ACCEPTED')").Order("id").Limit(1).Find(ctx)
 	if err != nil || len(oldest) == 0 {
@@ -140,15 +146,16 @@ func (s *Service) OldestOpenRefund(ctx context.Context) (time.Time, error) {
 // RefundReport says how far a round of SyncRefunds came.
 type RefundReport struct {
 	Checked int
-	Failed  int   // of them
-	Err     error // one of the failures, for the log; nil when nothing failed
+	Failed  int   // failed syncs
+	Err     error // one of the failures, for the log; nil without a failure
 }
 
-// SyncRefunds (환불 확인) asks the gateway what became of every refund under way, and lets the books follow. The one whose
-// payment was looked up longest ago comes first: so none waits for ever, should there be more than ctx has time for.
+// SyncRefunds (환불 확인) asks the gateway about every refund under way, and syncs the books. The
+// payment looked up longest ago comes first: so no refund waits for ever, even if ctx ends before
+// the last.
 //
-// A refund that fails is counted in the report, and OldestOpenRefund tells of it. The round fails only if nothing at all
-// could be asked: when every look-up failed, and at least one for another cause than its own payment.
+// A failed sync is counted in the report, and OldestOpenRefund shows the delay. The round fails
+// only when every look-up failed, and at least one for a cause shared by other payments.
 func (s *Service) SyncRefunds(ctx context.Context) (RefundReport, error) {
 	var impUIDs []string
 	err := s.db.WithContext(ctx).Raw(`SELECT r.imp_uid FROM refunds r JOIN payments p ON p.imp_uid = r.imp_uid
@@ -158,7 +165,7 @@ func (s *Service) SyncRefunds(ctx context.Context) (RefundReport, error) {
 	}
 	var mu sync.Mutex
 	var failures []error
-	_ = forEach("refunds", impUIDs, func(impUID string) error { // what fails is in failures
+	_ = forEach("refunds", impUIDs, func(impUID string) error { // failures has all errors
 		err := apierror.RecoverPanic(func() error {
 			_, err := s.Sync(ctx, point.Actor{Kind: point.ActorJob, ID: "refunds"}, impUID)
 			return err
@@ -177,8 +184,8 @@ func (s *Service) SyncRefunds(ctx context.Context) (RefundReport, error) {
 	return report, nil
 }
 
-// isNotOfItsPayment tells whether a look-up failed for a cause that other payments share: the gateway is down, or our
-// own database or code is at fault.
+// isNotOfItsPayment tells whether a look-up failed for a cause shared by other payments: the
+// gateway is down, or the database or this code is at fault.
 func isNotOfItsPayment(err error) bool {
 	return apierror.CodeOf(err) != apierror.PaymentNotFound && !errors.Is(err, ErrUntrustworthy)
 }

@@ -14,36 +14,37 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Action is what an operator does about a payment with a problem.
+// Action is an operator's way to resolve a problem.
 type Action string
 
 // The actions.
 const (
-	RefundIt Action = "REFUND" // give all its money back at the gateway
+	RefundIt Action = "REFUND" // give all the payment's money back at the gateway
 	Accept   Action = "ACCEPT" // keep the money; an uncredited payment's points are given by hand
-	Ignore   Action = "IGNORE" // leave it as it is
+	Ignore   Action = "IGNORE" // leave the payment unchanged
 )
 
-// Resolution (처리) is an operator's decision about a payment with a problem, and our row of it. It is never
-// changed: what it did not resolve stays on the list.
+// Resolution (처리) is an operator's decision about a payment with a problem, and a row of the
+// database. The row never changes: an unresolved problem stays on the list.
 type Resolution struct {
 	ID              string `gorm:"primaryKey"`
 	ImpUID          string
 	Problem         Problem
-	CancelledAmount int64 // the payment's at that moment: a later cancellation is a new question
+	CancelledAmount int64 // the payment's at the decision: a later cancellation is a new question
 	DepositCount    int   // the same of deposits
 	Action          Action
 	Reason          string
 	Actor           point.Actor `gorm:"embedded;embeddedPrefix:actor_"` // an operator
-	TransactionID   *string     // the ADJUST line of what was accepted
-	Note            string      // why it was made without the gateway's word; empty when the gateway was asked first
-	CreatedAt       time.Time
+	TransactionID   *string     // the ADJUST line of an ACCEPT
+	// Why the decision was made without the gateway's answer; empty with an answer.
+	Note      string
+	CreatedAt time.Time
 }
 
 // TableName is the table's name in SQL.
 func (Resolution) TableName() string { return "resolutions" }
 
-// Resolutions are what operators decided about a payment, the oldest first.
+// Resolutions returns the operators' decisions about a payment, oldest first.
 func (s *Service) Resolutions(ctx context.Context, impUID string) ([]Resolution, error) {
 	return gorm.G[Resolution](s.db).Where("imp_uid = ?", impUID).Order("id").Find(ctx)
 }
@@ -54,25 +55,28 @@ type ResolveInput struct {
 	Action Action
 	Reason string      // for the gateway and for people, 1 to 200 characters
 	Actor  point.Actor // an operator
-	// UserID and Points say who gets how many points for a payment that is accepted. By default the order's user, and
-	// a point for each won; a payment of an unknown order, in another currency or whose amount does not say what was paid has no such default.
+	// UserID and Points are the receiver and the points of an ACCEPT. By default the order's user
+	// gets a point for each won. There is no default for an unknown order, another currency, or an
+	// amount that does not show the paid money.
 	UserID  string
 	Points  int64
 	Account *RefundAccount // for the refund of a virtual account's payment
 }
 
-// Resolve (처리) does what an operator decided about a payment with a problem, and keeps the decision in a row. The payment
-// it returns is what stood written when it was decided, and after a refund what stands written then.
+// Resolve (처리) carries out an operator's decision about a payment with a problem, and keeps the
+// decision in a row. The result is the written payment at the decision, or after a refund.
 //
-// The gateway is asked first, but only REFUND needs it. Without its answer the decision is made by what is written, and
-// the row's Note says why. A payment that is not in the books gets a row by the operator's word, unless the gateway says
-// that there is no such payment. A payment whose answer cannot be read can be decided although it has no problem here.
+// The gateway is asked first, but only REFUND needs the answer. Without an answer the written
+// payment decides, and the row's Note has the reason. A payment missing in the books gets a row by
+// the operator's word, unless the gateway denies the payment. A payment with an unreadable answer
+// can be decided even without a problem in the books.
 //
-// REFUND gives back all that is left of a payment that gave no points, with a Refund like any other: the gateway is asked
-// once, and until its answer is known nothing else can be decided. ACCEPT gives points for a payment by hand, as an ADJUST
-// line, and makes sure that it is never credited besides; of one that gave points already it accepts the books as they
-// are. It refuses with InvalidArgument, NotFound, PaymentNotFound, RefundNotPossible (also while a refund is under way)
-// and, a REFUND only, GatewayUnavailable.
+// REFUND gives back the remaining money of a payment without points, with a Refund like any other:
+// the gateway is asked once, and no other decision is possible until the outcome is known. ACCEPT
+// gives points by hand, as an ADJUST line, and blocks any later credit of the payment. For a
+// credited payment ACCEPT accepts the books unchanged. Errors: InvalidArgument, NotFound,
+// PaymentNotFound, RefundNotPossible (also during a refund) and, for REFUND only,
+// GatewayUnavailable.
 func (s *Service) Resolve(ctx context.Context, in ResolveInput) (Payment, error) {
 	if err := in.validate(); err != nil {
 		return Payment{}, err
@@ -84,14 +88,14 @@ func (s *Service) Resolve(ctx context.Context, in ResolveInput) (Payment, error)
 	return s.decide(ctx, in, asked)
 }
 
-// gatewayWord is what the gateway said of a payment before a decision about it.
+// gatewayWord is the gateway's answer about a payment before a decision.
 type gatewayWord struct {
 	note       string // why the decision is made without an answer; empty if there was one
 	unknown    bool   // the gateway knows no such payment
-	unreadable bool   // there was an answer, but none to believe
+	unreadable bool   // the answer was not trustworthy
 }
 
-// askBeforeDecision syncs the payment. Only a refund fails with it.
+// askBeforeDecision syncs the payment. A failed sync stops only a refund.
 func (s *Service) askBeforeDecision(ctx context.Context, in ResolveInput) (gatewayWord, error) {
 	_, err := s.Sync(ctx, in.Actor, in.ImpUID)
 	code := apierror.CodeOf(err)
@@ -118,7 +122,7 @@ func shortenNote(note string) string {
 	return note
 }
 
-// decide writes the decision, and asks the gateway for the refund if it is one.
+// decide writes the decision, and sends the request of a REFUND.
 func (s *Service) decide(ctx context.Context, in ResolveInput, asked gatewayWord) (Payment, error) {
 	id, err := database.NewID()
 	if err != nil {
@@ -150,7 +154,7 @@ func (s *Service) decide(ctx context.Context, in ResolveInput, asked gatewayWord
 	return database.FindOne[Payment](ctx, s.db, "payment", "imp_uid = ?", in.ImpUID)
 }
 
-// newRefund is what gives back all that is left of p.
+// newRefund makes the refund of all remaining money of p.
 func (in ResolveInput) newRefund(id string, p Payment, now time.Time) Refund {
 	return Refund{ID: id, ImpUID: p.ImpUID, UserID: p.UserID, Reference: id, Amount: p.Amount - p.CancelledAmount,
 		CancelledBefore: p.CancelledAmount, Reason: in.Reason, Actor: in.Actor, Status: RefundHeld, CreatedAt: now}
@@ -181,7 +185,7 @@ func (in ResolveInput) validate() error {
 	return nil
 }
 
-// lockProblem reads a payment that waits for a decision, and locks it and its order, if it has one.
+// lockProblem reads a payment that waits for a decision, and locks the payment and any order.
 func lockProblem(tx *gorm.DB, impUID string, asked gatewayWord, now time.Time) (paymentState, error) {
 	if !asked.unknown && asked.note != "" {
 		if err := writeByWord(tx, impUID, now); err != nil {
@@ -203,7 +207,7 @@ func lockProblem(tx *gorm.DB, impUID string, asked gatewayWord, now time.Time) (
 	return b, nil
 }
 
-// writeByWord makes a row of a payment that only the operator knows of, unless there is one.
+// writeByWord makes a row of a payment known only to the operator, unless a row exists.
 func writeByWord(tx *gorm.DB, impUID string, now time.Time) error {
 	err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&Payment{ImpUID: impUID, Status: Ready, Problem: UnreadableAnswer,
 		ProblemState: Open, SyncedAt: now, ChangedAt: &now}).Error
@@ -219,7 +223,7 @@ func rowExists(tx *gorm.DB, table, id string) (bool, error) {
 	return n > 0, err
 }
 
-// writeResolution writes the decision; of what is accepted the points, and of what is given back the refund.
+// writeResolution writes the decision, with the points of an ACCEPT or the refund of a REFUND.
 func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Resolution, refund Refund, life point.Lifetime) error {
 	given, err := b.hasPoints(tx)
 	if err != nil {
@@ -230,7 +234,8 @@ func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Res
 		return apierror.New(apierror.RefundNotPossible, "Points were given for this payment: refund its charge, or take by hand what was given by hand.")
 	case given && (in.UserID != "" || in.Points != 0):
 		return apierror.New(apierror.InvalidArgument, "Points were given for this payment already.")
-	case in.Action == RefundIt && decided.Problem == WrongDeposit: // the payment's amount is what was ordered
+	// The payment's amount is the order's.
+	case in.Action == RefundIt && decided.Problem == WrongDeposit:
 		return apierror.New(apierror.RefundNotPossible, "Its account took something else than its amount: give it back by hand, then ignore it.")
 	case in.Action == RefundIt && !b.payment.HoldsMoney():
 		return apierror.New(apierror.RefundNotPossible, "There is nothing left to give back.")
@@ -271,7 +276,7 @@ func (b *paymentState) hasPoints(tx *gorm.DB) (bool, error) {
 	return n > 0, err
 }
 
-// refuseOpenRefund refuses while money is on its way back: to give it back again, or points for it.
+// refuseOpenRefund refuses a second refund, or points, for money on its way back.
 func (b *paymentState) refuseOpenRefund(tx *gorm.DB) error {
 	_, open, err := findOpenRefund(tx, b.payment.ImpUID)
 	if open {
@@ -280,7 +285,8 @@ func (b *paymentState) refuseOpenRefund(tx *gorm.DB) error {
 	return err
 }
 
-// creditAccepted writes the ADJUST line of a payment that does not fit, and notes on its order that it was accepted.
+// creditAccepted writes the ADJUST line of a mismatched payment, and records the acceptance on the
+// order.
 func (b *paymentState) creditAccepted(tx *gorm.DB, in ResolveInput, decided Resolution, life point.Lifetime) (point.Transaction, error) {
 	user, points := in.UserID, in.Points
 	if user == "" {
@@ -312,7 +318,7 @@ func (b *paymentState) creditAccepted(tx *gorm.DB, in ResolveInput, decided Reso
 	return line, point.Credit(tx, &line, point.LotPaid, life)
 }
 
-// markAccepted makes sure that the payment is never credited by its order, should it fit one day.
+// markAccepted prevents a later credit by the order, should the payment fit one day.
 func (b *paymentState) markAccepted(tx *gorm.DB) error {
 	if b.order.MerchantUID == "" || b.order.ImpUID != nil { // an order is paid once
 		return nil
@@ -324,7 +330,7 @@ func (b *paymentState) markAccepted(tx *gorm.DB) error {
 		b.payment.ImpUID, b.order.MerchantUID))
 }
 
-// markDecided takes the payment off the list, and notes on it that points were given for it by hand, if they were.
+// markDecided takes the payment off the list, and records points given by hand, if any.
 func (b *paymentState) markDecided(tx *gorm.DB, decided Resolution) error {
 	if decided.TransactionID == nil {
 		return database.ExactlyOne(tx.Exec("UPDATE payments SET problem_state = 'DECIDED' WHERE imp_uid = ?", decided.ImpUID))
@@ -333,7 +339,7 @@ func (b *paymentState) markDecided(tx *gorm.DB, decided Resolution) error {
 		WHERE imp_uid = ?`, Accepted, decided.DepositCount, decided.ImpUID))
 }
 
-// hidesAmount tells whether the payment's amount says nothing about the money that came.
+// hidesAmount tells whether the payment's amount does not show the received money.
 func (p Problem) hidesAmount() bool {
 	return p == WrongDeposit || p == KeyIssuing || p == Discounted || p == UnreadableAnswer
 }

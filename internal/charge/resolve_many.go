@@ -17,22 +17,22 @@ const maxDecisions = 500
 // ResolveManyInput is one decision about many payments: those of ImpUIDs, or the first of a kind.
 type ResolveManyInput struct {
 	ImpUIDs []string      // at most 500
-	Filter  ProblemFilter // of which kind, when no ImpUIDs are given; it must name a Problem
-	Limit   int           // at most so many of that kind, from 1 to 500
+	Filter  ProblemFilter // the kind, without ImpUIDs; must name a Problem
+	Limit   int           // of payments of the kind, from 1 to 500
 	Action  Action        // Refund or Ignore: points are given one by one
 	Reason  string
 	Actor   point.Actor // an operator
 }
 
-// ManyResult is what became of a decision about one payment.
+// ManyResult is the outcome of a decision for one payment.
 type ManyResult struct {
 	ImpUID string
-	Err    error // why nothing was decided; an Error as Resolve returns it
+	Err    error // why no decision was made; an Error of Resolve
 }
 
-// ResolveMany decides about many payments, each in a transaction and with a row of its own: one that fails keeps none of
-// the others. An IGNORE is decided by what is written, without asking the gateway. It refuses with InvalidArgument and
-// Forbidden before anything is decided.
+// ResolveMany decides about many payments, each in its own transaction and with its own row: a
+// failure stops no other payment. IGNORE uses the written payment, without asking the gateway.
+// Errors before any decision: InvalidArgument and Forbidden.
 func (s *Service) ResolveMany(ctx context.Context, in ResolveManyInput) ([]ManyResult, error) {
 	if err := in.validate(); err != nil {
 		return nil, err

@@ -17,31 +17,34 @@ import (
 )
 
 const (
-	// sweepConcurrency is how many orders one sweep asks the gateway about at the same moment: few enough to leave the
-	// client's calls to those who are waiting for an answer.
+	// sweepConcurrency is how many orders one sweep asks the gateway about at the same moment. The
+	// rest of the client's calls are for users waiting for an answer.
 	sweepConcurrency = 8
-	// sweepTail is how long after its end an order is still looked at: a late payment counts.
+	// sweepTail is the time of checks after an order's end: a late payment counts.
 	sweepTail = 14 * day
-	// maxCheckInterval is the longest time between two looks. What is to be looked at later was written by a clock that was ahead.
+	// maxCheckInterval is the longest time between two checks. A clock running ahead wrote a later
+	// CheckAt.
 	maxCheckInterval = 7 * day
-	// maxDepositInterval is the longest time between two looks at an order whose deposit is awaited.
+	// maxDepositInterval is the longest time between two checks of an order waiting for a deposit.
 	maxDepositInterval = time.Hour
-	// crowdingDelay is how long an order waits whose user has many that are due.
+	// crowdingDelay is the delay of an order whose user has many due orders.
 	crowdingDelay = 10 * time.Minute
-	// maxRetryInterval is the longest time until an order is looked at again whose look-up failed; a day after its tail.
+	// maxRetryInterval is the longest time until the next check after a failed look-up; a day after
+	// the tail.
 	maxRetryInterval = 15 * time.Minute
 )
 
 func (s *Service) newOrderGrace() time.Duration { return cmp.Or(s.Grace, 2*time.Minute) }
 
-// Sweep (누락 결제 보정) finds payments that nobody told us about: it asks the gateway about every attempt to pay
-// those orders whose time has come, at most limit of them, and syncs what it finds. It returns how many were due;
-// fewer than limit means that nothing more is.
+// Sweep (누락 결제 보정) finds payments without a notice. For at most limit due orders, the sweep asks
+// the gateway about every attempt to pay, and syncs the attempts. The result is the number of due
+// orders; fewer than limit means that no more are due.
 //
-// An order is looked at after Grace, and then each time its age has doubled, at least once a week; while a deposit is
-// awaited, every hour at least. It is given up by the first look that succeeds two weeks after its end. Any number of
-// servers may sweep at once: an order belongs to whoever moves its CheckAt on. If that server dies, the order is due
-// again when that time comes. What a server whose clock was ahead put off or gave up is due at once.
+// An order is checked after Grace, and then each time its age has doubled, at least once a week;
+// while a deposit is awaited, every hour at least. The sweep stops 14 days after an order's end,
+// once a final check has succeeded. Any number of servers may sweep at once: the server that moves
+// an order's CheckAt checks the order. If that server dies, the order is due again at the new
+// CheckAt. Orders delayed or stopped by a server with a clock running ahead are due at once.
 func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 	recalled := s.resetFutureChecks(ctx, limit)
 	due, err := s.findDue(ctx, limit)
@@ -51,11 +54,12 @@ func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 	return len(due), errors.Join(recalled, forEach("orders", due, func(order Order) error { return s.checkOrder(ctx, order) }))
 }
 
-// sweepWindow is how many times a sweep's limit of due orders are considered, to find those of different users.
+// sweepWindow times limit due orders are considered, to find orders of different users.
 const sweepWindow = 20
 
-// findDue returns the orders that are due, at most limit of them. When there are more, every user gets their turn, and
-// what a user has beyond it is put off if somebody else has to wait: nobody's order waits behind somebody's thousands.
+// findDue returns at most limit due orders. When more are due, every user gets a turn. A user's
+// further orders are delayed if another user has to wait, so no order waits behind the thousands of
+// one user.
 func (s *Service) findDue(ctx context.Context, limit int) ([]Order, error) {
 	now := s.points.CurrentTime()
 	var due []Order
@@ -75,19 +79,20 @@ func (s *Service) findDue(ctx context.Context, limit int) ([]Order, error) {
 	for i := range picked {
 		picked[i] = byTurn[i].Order
 	}
-	if len(waiting) < 2 && len(due) < sweepWindow*limit { // nobody else waits
+	if len(waiting) < 2 && len(due) < sweepWindow*limit { // no other user waits
 		return picked, nil
 	}
 	return picked, s.putOff(ctx, crowding, now)
 }
 
-// dueOrder is an order and which of its user's due orders it is, from 0.
+// dueOrder is an order and its index among the user's due orders, from 0.
 type dueOrder struct {
 	Order
 	turn int
 }
 
-// sortByTurn returns every user's first order, then every user's second one, and so on; each turn in the given order.
+// sortByTurn returns every user's first order, then every user's second one, and so on; each turn
+// in the given order.
 func sortByTurn(due []Order) []dueOrder {
 	sorted, count := make([]dueOrder, len(due)), map[string]int{}
 	for i, o := range due {
@@ -98,7 +103,7 @@ func sortByTurn(due []Order) []dueOrder {
 	return sorted
 }
 
-// putOff makes orders due a little later, so that they do not fill the sweep's window.
+// putOff makes orders due a little later, so that the orders do not fill the sweep's window.
 func (s *Service) putOff(ctx context.Context, merchantUIDs []string, now time.Time) error {
 	for batch := range slices.Chunk(merchantUIDs, orderBatch) {
 		err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
@@ -112,7 +117,7 @@ func (s *Service) putOff(ctx context.Context, merchantUIDs []string, now time.Ti
 	return nil
 }
 
-// forEach calls do for all of them, some at the same time. One that fails, or panics, does not keep the others waiting.
+// forEach calls do for all values, some at the same time. A failure or panic stops no other value.
 func forEach[T any](of string, all []T, do func(T) error) error {
 	failed := make([]error, len(all))
 	var group errgroup.Group
@@ -127,7 +132,8 @@ func forEach[T any](of string, all []T, do func(T) error) error {
 	return apierror.Summarize(of, failed)
 }
 
-// resetFutureChecks makes due what was put off or given up at a time that has not come yet; at most limit orders of each.
+// resetFutureChecks makes orders due that were delayed or stopped at a time still to come; at most
+// limit orders of each.
 func (s *Service) resetFutureChecks(ctx context.Context, limit int) error {
 	now := s.points.CurrentTime()
 	for where, since := range map[string]time.Time{"given_up_at > ?": now, "check_at > ?": now.Add(maxCheckInterval)} {
@@ -142,7 +148,8 @@ func (s *Service) resetFutureChecks(ctx context.Context, limit int) error {
 	return nil
 }
 
-// checkOrder asks the gateway about one order, unless another server does. An order whose look-up fails is due again soon.
+// checkOrder asks the gateway about one order, unless another server does. An order with a failed
+// look-up is due again soon.
 func (s *Service) checkOrder(ctx context.Context, order Order) error {
 	now := s.points.CurrentTime()
 	next := order.nextCheck(now, s.newOrderGrace())
@@ -175,7 +182,8 @@ func (o Order) nextCheck(now time.Time, grace time.Duration) time.Time {
 	return now.Add(wait)
 }
 
-// claimCheck sets the order's CheckAt, unless somebody else has since it was read: then the order is theirs.
+// claimCheck sets the order's CheckAt, unless another server has set CheckAt since the order was
+// read: then the order is that server's.
 func (s *Service) claimCheck(ctx context.Context, order Order, next time.Time) (ours bool, err error) {
 	err = database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		done := tx.Exec("UPDATE charge_orders SET check_at = ? WHERE merchant_uid = ? AND check_at = ? AND imp_uid IS NULL",
@@ -186,7 +194,7 @@ func (s *Service) claimCheck(ctx context.Context, order Order, next time.Time) (
 	return ours, err
 }
 
-// stopChecking ends the looks at an order that was just looked at, if it ended long ago and nobody has paid it.
+// stopChecking ends the checks of an unpaid order, just checked, that ended long ago.
 func (s *Service) stopChecking(ctx context.Context, order Order, now time.Time) error {
 	return database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		return tx.Exec(`UPDATE charge_orders SET check_at = NULL, given_up_at = ?
@@ -195,12 +203,13 @@ func (s *Service) stopChecking(ctx context.Context, order Order, now time.Time) 
 	})
 }
 
-// ExpireOrders (만료) closes the orders that were not paid in time, at most limit of them, and returns how many. A
-// payment or deposit that comes later still counts. It may run at any time, on any number of servers.
+// ExpireOrders (만료) closes at most limit orders not paid in time, and returns the number. A later
+// payment or deposit still counts. ExpireOrders may run at any time, on any number of servers.
 func (s *Service) ExpireOrders(ctx context.Context, limit int) (int, error) {
 	now, expired := s.points.CurrentTime(), int64(0)
 	err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
-		// Asked twice, because the order may be paid, or its deadline moved, while the statement waits for its row.
+		// The condition stands twice, because a payment or a new deadline may come while the
+		// statement waits for a row.
 		done := tx.Exec(`UPDATE charge_orders SET status = 'EXPIRED'
 			WHERE status IN ('PENDING', 'WAITING_DEPOSIT') AND expires_at <= ? AND merchant_uid IN (SELECT merchant_uid
 				FROM charge_orders WHERE status IN ('PENDING', 'WAITING_DEPOSIT') AND expires_at <= ? LIMIT ?)`, now, now, limit)

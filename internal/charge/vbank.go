@@ -14,22 +14,24 @@ import (
 	"pointcharge/internal/point"
 )
 
-// issueLease is how long nobody else may issue an account for an order once somebody began to. It is longer than
-// askWithin and a call to the gateway together: by its end an account that was asked for shows in the order's payments.
+// issueLease is how long no other request may issue an account for an order after one began. The
+// lease is longer than submitTimeout and a call to the gateway together: at the end of the lease a
+// requested account shows in the order's payments.
 const issueLease = 2 * time.Minute
 
-// maxDepositHours is the longest time that somebody may have for a deposit.
+// maxDepositHours is the longest time for a deposit.
 const maxDepositHours = 720
 
-// AccountInput says which virtual account an order is given.
+// AccountInput describes the virtual account for an order.
 type AccountInput struct {
 	MerchantUID string
 	Bank        string // the payment provider's code of the bank, 1 to 8 letters and digits
-	Holder      string // whose account it shall say it is, 1 to 16 characters
+	Holder      string // the account holder's name to display, 1 to 16 characters
 	Hours       int    // until the deadline of the deposit, from 1 to 720
 }
 
-// AccountOrder is the virtual account that the gateway is asked for. Amount is in the currency's minor unit.
+// AccountOrder is the request to the gateway for a virtual account. Amount is in the currency's
+// minor unit.
 type AccountOrder struct {
 	MerchantUID string
 	Name        string
@@ -40,13 +42,15 @@ type AccountOrder struct {
 	DepositBy   time.Time
 }
 
-// IssueVirtualAccount (가상계좌 발급) gives userID's order an account to transfer the money to, and returns the order,
-// which waits for the deposit then. An order that has an account already is returned as it is. It refuses with
-// InvalidArgument (also when the order has expired, or the gateway refused), NotFound, PaymentAlreadyCharged and
-// GatewayUnavailable, after which it may be tried again: an account that was made after all is found and used.
+// IssueVirtualAccount (가상계좌 발급) gives userID's order an account for the transfer, and returns the
+// order, which then waits for the deposit. An order with an account is returned unchanged. Errors:
+// InvalidArgument (also for an expired order, or after the gateway's refusal), NotFound,
+// PaymentAlreadyCharged and GatewayUnavailable. After GatewayUnavailable a new try is safe: an
+// account made by the earlier try is found and used.
 //
-// Every request makes another account at the gateway, so only who holds the order's lease asks for one, and looks
-// first. The lease of a process that died, or of a request whose answer was lost, ends by itself.
+// Every request to the gateway makes another account, so only the holder of the order's lease sends
+// one, and syncs first. The lease of a dead process, or of a request with a lost answer, ends by
+// time.
 func (s *Service) IssueVirtualAccount(ctx context.Context, userID string, in AccountInput) (Order, error) {
 	if err := in.validate(); err != nil {
 		return Order{}, err
@@ -66,7 +70,8 @@ func (s *Service) IssueVirtualAccount(ctx context.Context, userID string, in Acc
 	if err != nil {
 		return Order{}, err
 	}
-	ctx = context.WithoutCancel(ctx) // the caller may leave; what was begun is brought to its end all the same
+	// The caller may leave, but a begun request is completed.
+	ctx = context.WithoutCancel(ctx)
 	order, done, err := s.syncAccounts(ctx, order)
 	switch now := s.points.CurrentTime(); {
 	case done || err != nil:
@@ -96,8 +101,8 @@ func (in AccountInput) validate() error {
 	return apierror.CheckAmount("hours", int64(in.Hours), 1, maxDepositHours, "hours")
 }
 
-// hasAccount tells whether the order needs no account (any more): it has one that awaits its deposit. An order that is paid
-// is refused.
+// hasAccount tells whether the order has an account that awaits its deposit. A paid order is
+// refused.
 func (s *Service) hasAccount(ctx context.Context, o Order) (bool, error) {
 	if o.ImpUID == nil {
 		return o.Status == OrderWaitingDeposit && s.points.CurrentTime().Before(o.ExpiresAt), nil
@@ -110,7 +115,7 @@ func (s *Service) hasAccount(ctx context.Context, o Order) (bool, error) {
 		Params: map[string]any{apierror.ParamTransactionID: line.ID}}
 }
 
-// syncAccounts is served, once the books know all that the gateway does of the order.
+// syncAccounts syncs the order, and returns the order and the result of hasAccount.
 func (s *Service) syncAccounts(ctx context.Context, o Order) (Order, bool, error) {
 	if _, err := s.SyncOrder(ctx, point.Actor{Kind: point.ActorUser, ID: o.UserID}, o.MerchantUID); err != nil && !isAboutAttempts(err) {
 		return o, false, err
@@ -123,7 +128,8 @@ func (s *Service) syncAccounts(ctx context.Context, o Order) (Order, bool, error
 	return o, done, err
 }
 
-// acquireLease takes the right to issue an account for the order, and is empty when somebody else has it.
+// acquireLease takes the right to issue an account for the order. The result is empty while another
+// request has the lease.
 func (s *Service) acquireLease(ctx context.Context, o Order, now time.Time) (string, error) {
 	id, err := database.NewID()
 	if err != nil {
@@ -145,7 +151,7 @@ func (s *Service) acquireLease(ctx context.Context, o Order, now time.Time) (str
 	return id, nil
 }
 
-// releaseLease gives the lease back. Somebody else's, and none, are left alone.
+// releaseLease gives the lease back. Another request's lease, or none, is left alone.
 func (s *Service) releaseLease(ctx context.Context, o Order, lease string) error {
 	if lease == "" {
 		return nil
@@ -156,8 +162,8 @@ func (s *Service) releaseLease(ctx context.Context, o Order, lease string) error
 	})
 }
 
-// issueAccount asks the gateway, once, and lets the books follow. The lease is kept when nobody knows whether there is an
-// account now.
+// issueAccount asks the gateway, once, and syncs the books. The lease is kept while the outcome is
+// unknown.
 func (s *Service) issueAccount(ctx context.Context, o Order, in AccountInput, lease string) (Order, error) {
 	deadline := s.points.CurrentTime().Add(time.Duration(in.Hours) * time.Hour).Truncate(time.Second)
 	payment, err := s.Gateway.IssueVirtualAccount(ctx, AccountOrder{MerchantUID: o.MerchantUID, Name: o.Name, Amount: o.Price,
@@ -174,7 +180,7 @@ func (s *Service) issueAccount(ctx context.Context, o Order, in AccountInput, le
 		return Order{}, errors.Join(err, s.releaseLease(ctx, o, lease))
 	default:
 		after, done, looked := s.syncAccounts(ctx, o)
-		if !done { // also when it was paid meanwhile, or the gateway is down altogether
+		if !done { // also after a payment, or with the gateway down altogether
 			return Order{}, errors.Join(err, looked)
 		}
 		return after, s.releaseLease(ctx, o, lease)
@@ -187,10 +193,10 @@ func (s *Service) issueAccount(ctx context.Context, o Order, in AccountInput, le
 	return after, errors.Join(err, s.releaseLease(ctx, o, lease))
 }
 
-// RevokeVirtualAccount (가상계좌 말소) makes every account of userID's order, or for an admin of anybody's, take no deposit
-// any more, and returns the order as it is then: PENDING or EXPIRED, as its own deadline says, or PAID when a deposit came
-// first. Where nothing waits for a deposit, nothing is done. It refuses with NotFound, InvalidArgument (also when the
-// gateway refused) and GatewayUnavailable.
+// RevokeVirtualAccount (가상계좌 말소) closes every account of userID's order for deposits, for an admin
+// of any user's order, and returns the order: PENDING or EXPIRED by the order's own deadline, or
+// PAID when a deposit came first. Without an awaited deposit nothing changes. Errors: NotFound,
+// InvalidArgument (also after the gateway's refusal), GatewayUnavailable.
 func (s *Service) RevokeVirtualAccount(ctx context.Context, actor point.Actor, merchantUID string) (Order, error) {
 	if err := apierror.CheckID("merchantUid", merchantUID); err != nil {
 		return Order{}, err
@@ -199,7 +205,7 @@ func (s *Service) RevokeVirtualAccount(ctx context.Context, actor point.Actor, m
 	if err != nil {
 		return Order{}, err
 	}
-	// This finds accounts that nobody told us of, too.
+	// The sync also finds accounts without a notice.
 	if _, err := s.SyncOrder(ctx, actor, merchantUID); err != nil && !isAboutAttempts(err) {
 		return Order{}, err
 	}
@@ -216,12 +222,14 @@ func (s *Service) RevokeVirtualAccount(ctx context.Context, actor point.Actor, m
 	return s.Order(ctx, order.UserID, merchantUID)
 }
 
-// revokeAccount asks the gateway to revoke one account. When it refused, or nobody knows, the payment itself tells.
+// revokeAccount asks the gateway to revoke one account. After a refusal or an unknown outcome, the
+// payment itself tells.
 func (s *Service) revokeAccount(ctx context.Context, actor point.Actor, account Payment) error {
 	answer, err := s.Gateway.RevokeVirtualAccount(ctx, account.ImpUID)
 	if err != nil {
 		payment, looked := s.Sync(ctx, actor, account.ImpUID)
-		if looked == nil && payment.Status != Ready { // the deposit came first, or it was revoked after all
+		// The deposit came first, or the account was revoked after all.
+		if looked == nil && payment.Status != Ready {
 			return nil
 		}
 		return errors.Join(err, looked)

@@ -7,10 +7,10 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// minNaverPay is the least that NaverPay takes, in won.
+// minNaverPay is NaverPay's least amount, in won.
 const minNaverPay = 100
 
-// PriceBelowMinimum is the reason of an InvalidArgument for a product that is too cheap for the way to pay.
+// PriceBelowMinimum is the reason of an InvalidArgument for a product too cheap for the way to pay.
 const PriceBelowMinimum = "PRICE_BELOW_MINIMUM"
 
 // refusedInNames are characters that end a field or a page of some provider's window.

@@ -15,16 +15,16 @@ const (
 // quality is a q-value (RFC 9110 §12.4.2).
 var quality = regexp.MustCompile(`^(0(\.[0-9]{0,3})?|1(\.0{0,3})?)$`)
 
-// preference is how much a client wants a media type, by the range of its Accept header that names
-// the type best.
+// preference is how much a client wants a media type, by the Accept header's most specific range.
 type preference struct {
 	specificity int // 3 for the type itself, 2 for application/*, 1 for */*, 0 for no range at all
 	q           int // thousandths
 	position    int // in the header
 }
 
-// negotiate returns the media type of the response, and whether the client accepts any of ours.
-// Without a preference it is application/json: clients that know the newer type name it.
+// negotiate returns the media type of the response, and whether the client accepts any supported
+// type. Without a preference the type is application/json: clients that know the newer type name
+// it.
 func negotiate(accept []string) (media string, ok bool) {
 	ranges := strings.Join(accept, ",")
 	if strings.TrimSpace(ranges) == "" {
@@ -37,8 +37,8 @@ func negotiate(accept []string) (media string, ok bool) {
 			continue
 		}
 		q := parseQuality(options["q"])
-		plain.update(plainJSON, name, q, i)
-		newer.update(graphqlJSON, name, q, i)
+		plain.updateFrom(plainJSON, name, q, i)
+		newer.updateFrom(graphqlJSON, name, q, i)
 	}
 	if newer.exceeds(plain) {
 		return graphqlJSON, true
@@ -46,8 +46,9 @@ func negotiate(accept []string) (media string, ok bool) {
 	return plainJSON, plain.q > 0
 }
 
-// update takes a range into account if it covers media and is more specific than the ranges before.
-func (p *preference) update(media, name string, q, position int) {
+// updateFrom takes a range into account if it covers media and is more specific than the ranges
+// before.
+func (p *preference) updateFrom(media, name string, q, position int) {
 	specificity := map[string]int{media: 3, "application/*": 2, "*/*": 1}[name]
 	if specificity > p.specificity {
 		*p = preference{specificity, q, position}

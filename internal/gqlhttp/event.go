@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// eventWriter writes server-sent events. Each event has a deadline of its own: the server's
-// deadlines are for requests that end.
+// eventWriter writes server-sent events. Each event has its own deadline: the server's deadlines
+// are for requests that end.
 type eventWriter struct {
 	http.ResponseWriter
 
@@ -21,22 +21,22 @@ func newEventWriter(w http.ResponseWriter, timeout time.Duration) *eventWriter {
 	return &eventWriter{w, http.NewResponseController(w), timeout}
 }
 
-func (e *eventWriter) next(r result) error {
-	return e.flush(slices.Concat([]byte("event: next\ndata: "), r.json, []byte("\n\n")))
+func (e *eventWriter) writeNext(r result) error {
+	return e.flushText(slices.Concat([]byte("event: next\ndata: "), r.json, []byte("\n\n")))
 }
 
-// complete sends the last result and ends the operation for the client.
-func (e *eventWriter) complete(last result) {
-	if e.next(last) == nil {
-		_ = e.flush([]byte("event: complete\ndata:\n\n"))
+// writeComplete sends the last result and ends the operation for the client.
+func (e *eventWriter) writeComplete(last result) {
+	if e.writeNext(last) == nil {
+		_ = e.flushText([]byte("event: complete\ndata:\n\n"))
 	}
 }
 
-// comment writes an SSE comment. The first one confirms the subscription, later ones are
-// heartbeats.
-func (e *eventWriter) comment() error { return e.flush([]byte(":\n\n")) }
+// writeComment writes an SSE comment. The first comment confirms the subscription, later comments
+// are heartbeats.
+func (e *eventWriter) writeComment() error { return e.flushText([]byte(":\n\n")) }
 
-func (e *eventWriter) flush(text []byte) error {
+func (e *eventWriter) flushText(text []byte) error {
 	if err := e.extendDeadline(); err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func TestTheFirstEventPassesAProxyThatCompresses(t *testing.T) {
 	// The handler's headers with the first write of a stream, which then stays open.
 	open := func(w http.ResponseWriter, r *http.Request) {
 		events := newEventWriter(w, StreamOptions{}.withDefaults().WriteTimeout)
-		if err := events.comment(); err != nil {
+		if err := events.writeComment(); err != nil {
 			t.Error(err)
 		}
 		select {
@@ -78,7 +78,7 @@ func TestTheFirstEventPassesAProxyThatCompresses(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	}
-	origin := httptest.NewServer(uncompressed(http.HandlerFunc(open)))
+	origin := httptest.NewServer(forbidCompression(http.HandlerFunc(open)))
 	t.Cleanup(origin.Close)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, compressAll(t, origin.URL).URL, nil)
 	if err != nil {

@@ -22,7 +22,7 @@ type parameters map[string]json.RawMessage
 func (o Options) readBody(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
 	media, options, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if charset := options["charset"]; err != nil || media != plainJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, refusal(http.StatusUnsupportedMediaType, "A body must be application/json in UTF-8.")
+		return nil, newRefusal(http.StatusUnsupportedMediaType, "A body must be application/json in UTF-8.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(o.Limits.Body)))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -30,23 +30,23 @@ func (o Options) readBody(w http.ResponseWriter, r *http.Request) (*graphql.RawP
 	}
 	var given parameters
 	if err != nil || json.Unmarshal(body, &given) != nil || given == nil {
-		return nil, refusal(http.StatusBadRequest, "The body is not a JSON object.")
+		return nil, newRefusal(http.StatusBadRequest, "The body is not a JSON object.")
 	}
-	return given.decode()
+	return given.decodeRaw()
 }
 
-// maxQuery is in bytes: the length that every program on the way accepts (RFC 9110 §4.1). net/http
+// maxQuery is in bytes: the length accepted by every program on the way (RFC 9110 §4.1). net/http
 // accepts longer headers, so a longer query reaches this check.
 const maxQuery = 8 << 10
 
 // readQuery reads the parameters from the address.
 func (o Options) readQuery(_ http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
 	if limit := min(maxQuery, o.Limits.Body); len(r.URL.RawQuery) > limit {
-		return nil, refusal(http.StatusRequestURITooLong, fmt.Sprintf("Behind its ? an address has at most %d bytes. Send more by POST.", limit))
+		return nil, newRefusal(http.StatusRequestURITooLong, fmt.Sprintf("Behind its ? an address has at most %d bytes. Send more by POST.", limit))
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, refusal(http.StatusBadRequest, "The address is not well-formed.")
+		return nil, newRefusal(http.StatusBadRequest, "The address is not well-formed.")
 	}
 	given := parameters{}
 	for _, name := range []string{"query", "operationName", "documentId"} {
@@ -59,24 +59,24 @@ func (o Options) readQuery(_ http.ResponseWriter, r *http.Request) (*graphql.Raw
 			given[name] = json.RawMessage(values.Get(name))
 		}
 	}
-	return given.decode()
+	return given.decodeRaw()
 }
 
-// decode returns the parameters as gqlgen takes them. A request may name a trusted document instead
-// of sending one.
-func (p parameters) decode() (*graphql.RawParams, error) {
+// decodeRaw returns the parameters as gqlgen takes them. A request may name a trusted document
+// instead of sending one.
+func (p parameters) decodeRaw() (*graphql.RawParams, error) {
 	raw, documentID := &graphql.RawParams{}, ""
 	for name, target := range map[string]any{"query": &raw.Query, "operationName": &raw.OperationName, "documentId": &documentID,
 		"variables": &raw.Variables, "extensions": &raw.Extensions} {
 		if decodeJSON(p[name], target) != nil {
-			return nil, refusal(statusMalformed, "The parameter "+name+" is not of its type.")
+			return nil, newRefusal(statusMalformed, "The parameter "+name+" is not of its type.")
 		}
 	}
 	if documentID != "" {
 		raw.Extensions = gqlguard.WithDocument(raw.Extensions, documentID)
 	}
 	if raw.Query == "" && gqlguard.DocumentHash(raw.Extensions) == "" {
-		return nil, refusal(statusMalformed, "The parameter query is missing.")
+		return nil, newRefusal(statusMalformed, "The parameter query is missing.")
 	}
 	return raw, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// Refusal is the error of a request that never becomes an operation. Its status is the same in
+// Refusal is the error of a request that never becomes an operation. The status is the same in
 // every media type.
 type Refusal struct {
 	Status int
@@ -20,7 +20,7 @@ func (r Refusal) Error() string { return r.Err.Error() }
 
 func (r Refusal) Unwrap() error { return r.Err }
 
-func refusal(status int, message string) Refusal {
+func newRefusal(status int, message string) Refusal {
 	return Refusal{status, gqlerror.Errorf("%s", message)}
 }
 
@@ -41,8 +41,8 @@ func WriteRefusal(w http.ResponseWriter, status int, shown *gqlerror.Error) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"errors": gqlerror.List{shown}})
 }
 
-// setRetryAfter repeats an error's extension retryAfter, in seconds, where HTTP has it. An answer of
-// status 200 says it in the error alone: other fields may have been executed.
+// setRetryAfter copies an error's extension retryAfter, in seconds, into the HTTP header. With
+// status 200 only the error has the number, because other fields may have been executed.
 func setRetryAfter(header http.Header, status int, shown gqlerror.List) {
 	if status == http.StatusOK || len(shown) == 0 {
 		return

@@ -25,7 +25,7 @@ type responder struct {
 // statusMalformed stands for 400 before the first edition of GraphQL over HTTP, and for 422 since.
 const statusMalformed = 0
 
-func (a responder) refuse(r *http.Request, err error) {
+func (a responder) writeRefusal(r *http.Request, err error) {
 	refused, _ := errors.AsType[Refusal](err)
 	if refused.Status == statusMalformed {
 		refused.Status = http.StatusBadRequest
@@ -33,7 +33,7 @@ func (a responder) refuse(r *http.Request, err error) {
 			refused.Status = http.StatusUnprocessableEntity
 		}
 	}
-	a.write(refused.Status, a.exec.DispatchError(r.Context(), errorList(refused.Err)))
+	a.writeResponse(refused.Status, a.exec.DispatchError(r.Context(), errorList(refused.Err)))
 }
 
 // failureStatus is the status of a well-formed request whose document, operation or variables are
@@ -51,7 +51,7 @@ func (a responder) failureStatus(errs gqlerror.List) int {
 	return http.StatusBadRequest
 }
 
-// statusPartialSuccess says that a response has data and errors. It is not a registered status.
+// statusPartialSuccess means a response with data and errors. The status is not registered.
 const statusPartialSuccess = 294
 
 // successStatus is the status of an operation that was executed.
@@ -67,22 +67,23 @@ func (a responder) successStatus(response *graphql.Response) int {
 	return http.StatusOK
 }
 
-// writeTimeout is the time a client has to read a response, which stays in memory until then.
+// writeTimeout is the client's time to read a response. The response stays in memory until then.
 const writeTimeout = 10 * time.Second
 
-func (a responder) write(status int, response *graphql.Response) {
-	body := encode(response, response.Extensions)
+func (a responder) writeResponse(status int, response *graphql.Response) {
+	body := encodeResponse(response, response.Extensions)
 	a.Header().Set("Content-Type", a.media+"; charset=utf-8")
 	setRetryAfter(a.Header(), status, response.Errors)
 	a.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // servers of net/http support it
+	// Servers of net/http support the deadline.
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
 	a.WriteHeader(status)
 	_, _ = a.Write(body)
 }
 
-// encode leaves the field data out when nothing was executed. It panics when gqlgen produced
-// invalid JSON; gqlgen's server and the stream recover.
-func encode(response *graphql.Response, extensions map[string]any) []byte {
+// encodeResponse leaves the field data out when nothing was executed. It panics when gqlgen
+// produced invalid JSON; gqlgen's server and the stream recover.
+func encodeResponse(response *graphql.Response, extensions map[string]any) []byte {
 	text, err := json.Marshal(struct {
 		Errors     gqlerror.List   `json:"errors,omitempty"`
 		Data       json.RawMessage `json:"data,omitempty"`

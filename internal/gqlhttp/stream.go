@@ -18,8 +18,8 @@ import (
 
 // StreamOptions are the times of a stream. A field that is 0 means its default.
 type StreamOptions struct {
-	// Heartbeat is the silence after which a comment is sent, so that proxies keep the connection
-	// open and a client that has left is noticed; 15 s.
+	// Heartbeat is the silence before a comment, so that proxies keep the connection open and a
+	// client's departure is noticed; 15 s.
 	Heartbeat time.Duration
 	// WriteTimeout is the time a client has to make room for an event; 10 s.
 	WriteTimeout time.Duration
@@ -31,12 +31,12 @@ func (o StreamOptions) withDefaults() StreamOptions {
 	return o
 }
 
-// OpenStream admits one stream. The stream ends with the context it returns, and calls release when
-// it has ended. The error is a Refusal.
+// OpenStream admits one stream. The stream ends with the returned context, and then calls release.
+// The error is a Refusal.
 type OpenStream func(http.ResponseWriter, *http.Request) (ctx context.Context, release func(), err error)
 
-// Final is the cause of an end that the client is told, in the stream's last event. A stream whose
-// context ends for any other cause is cut without a word, and the client continues it.
+// Final is the cause of an end reported to the client, in the stream's last event. A stream with
+// any other cause is cut without an event, and the client continues the stream.
 type Final struct{ Err error }
 
 func (f Final) Error() string { return f.Err.Error() }
@@ -44,25 +44,26 @@ func (f Final) Error() string { return f.Err.Error() }
 func (f Final) Unwrap() error { return f.Err }
 
 // StreamHandler serves subscriptions as server-sent events: the protocol graphql-sse in its mode of
-// distinct connections. It adds its transport to server. gqlgen's own transport has no limits, no
-// deadlines, no end, and no status but 200.
+// distinct connections. StreamHandler adds its transport to server. gqlgen's own transport has no
+// limits, no deadlines, no end, and no status but 200.
 func StreamHandler(server *handler.Server, o Options, times StreamOptions, open OpenStream) http.Handler {
 	o.Limits = o.Limits.WithDefaults()
 	server.AddTransport(stream{o, times.withDefaults(), open, newSlowLog()})
 	server.Use(subscriptionsOnly{})
-	return uncompressed(server)
+	return forbidCompression(server)
 }
 
-// uncompressed forbids proxies to compress the answers of next: one that does holds events back.
-func uncompressed(next http.Handler) http.Handler {
+// forbidCompression tells proxies not to compress the answers of next: a compressing proxy holds
+// events back.
+func forbidCompression(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store, no-transform")
 		next.ServeHTTP(w, r)
 	})
 }
 
-// stream is the transport. A request that is refused before its document is read gets a status.
-// After that every answer is an event, because an EventSource cannot read anything else.
+// stream is the transport. A request refused before its document is read gets a status. After that
+// every answer is an event, because an EventSource can only read events.
 type stream struct {
 	Options
 
@@ -85,7 +86,7 @@ func (s stream) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExe
 		refuseStream(w, r, exec, err)
 		return
 	}
-	s.run(ctx, newEventWriter(w, s.times.WriteTimeout), exec, params)
+	s.runOperation(ctx, newEventWriter(w, s.times.WriteTimeout), exec, params)
 }
 
 // readParams reads the parameters as Handler does.
@@ -106,15 +107,15 @@ func refuseStream(w http.ResponseWriter, r *http.Request, exec graphql.GraphExec
 	WriteRefusal(w, cmp.Or(refused.Status, http.StatusBadRequest), shown)
 }
 
-// run executes the operation and sends its responses. Only an operation that is over for good is
-// completed; a client continues a stream that was cut.
-func (s stream) run(ctx context.Context, events *eventWriter, exec graphql.GraphExecutor, params *graphql.RawParams) {
+// runOperation executes the operation and sends the responses. Only an operation that is over for
+// good is completed; a client continues a cut stream.
+func (s stream) runOperation(ctx context.Context, events *eventWriter, exec graphql.GraphExecutor, params *graphql.RawParams) {
 	defer events.close()
 	op, refused := exec.CreateOperationContext(ctx, params)
 	ctx, cancel := context.WithCancel(graphql.WithOperationContext(ctx, op))
 	defer cancel()
 	if refused != nil {
-		events.complete(newResult(exec.DispatchError(ctx, refused)))
+		events.writeComplete(newResult(exec.DispatchError(ctx, refused)))
 		return
 	}
 	responses, ctx := exec.DispatchOperation(ctx, op)
@@ -122,7 +123,7 @@ func (s stream) run(ctx context.Context, events *eventWriter, exec graphql.Graph
 	go produceResults(ctx, exec, s.limitEventTime(op, responses), results)
 	s.sendResults(ctx, events, results)
 	if final, ok := errors.AsType[Final](context.Cause(ctx)); ok {
-		events.complete(newResult(exec.DispatchError(ctx, errorList(final.Err))))
+		events.writeComplete(newResult(exec.DispatchError(ctx, errorList(final.Err))))
 	}
 	cancel()
 	for range results { // the producer has stopped reading the database when the stream ends
@@ -136,7 +137,7 @@ type result struct {
 }
 
 func newResult(response *graphql.Response) result {
-	return result{encode(response, nil), response.Data == nil}
+	return result{encodeResponse(response, nil), response.Data == nil}
 }
 
 // produceResults resolves one response after the other, each when the one before was sent.
@@ -144,12 +145,14 @@ func produceResults(ctx context.Context, exec graphql.GraphExecutor, responses g
 	defer close(results)
 	defer func() {
 		if cause := recover(); cause != nil {
-			_ = exec.DispatchError(ctx, errorList(graphql.GetOperationContext(ctx).RecoverFunc(ctx, cause))) // the presenter logs it
+			// The presenter logs the panic.
+			_ = exec.DispatchError(ctx, errorList(graphql.GetOperationContext(ctx).RecoverFunc(ctx, cause)))
 		}
 	}()
 	for response := responses(ctx); response != nil; response = responses(ctx) {
 		select {
-		case results <- newResult(response): // encoded here, because gqlgen reuses the response's bytes
+		// The response is encoded here, because gqlgen reuses the response's bytes.
+		case results <- newResult(response):
 		case <-ctx.Done():
 			return
 		}
@@ -158,8 +161,8 @@ func produceResults(ctx context.Context, exec graphql.GraphExecutor, responses g
 
 var errEventTooLong = errors.New("an event took too long")
 
-// limitEventTime cuts the stream at an event that takes longer than an operation may. The time of
-// an event begins when its first field is resolved: before that the stream waits for the event.
+// limitEventTime cuts the stream at an event that takes longer than the limit of an operation. The
+// event's time begins with its first field: until then the stream waits for the event.
 func (s stream) limitEventTime(op *graphql.OperationContext, responses graphql.ResponseHandler) graphql.ResponseHandler {
 	resolve, startTimer := op.ResolverMiddleware, func() {}
 	op.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
@@ -183,32 +186,33 @@ func (s stream) limitEventTime(op *graphql.OperationContext, responses graphql.R
 	}
 }
 
-// sendResults returns when there is nothing more to send, or the client has left.
+// sendResults returns after the last result, or when the client has left.
 func (s stream) sendResults(ctx context.Context, events *eventWriter, results <-chan result) {
 	heartbeat := time.NewTicker(s.times.Heartbeat)
 	defer heartbeat.Stop()
-	for err := events.comment(); err == nil; {
+	for err := events.writeComment(); err == nil; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-heartbeat.C:
-			err = events.comment()
+			err = events.writeComment()
 		case next, ok := <-results:
 			switch {
-			case !ok || ctx.Err() != nil: // a result that was resolved while ctx ended may be incomplete
+			// A result resolved during the end of ctx may be incomplete.
+			case !ok || ctx.Err() != nil:
 				return
 			case next.refused:
-				events.complete(next)
+				events.writeComplete(next)
 				return
 			}
-			err = events.next(next)
+			err = events.writeNext(next)
 			heartbeat.Reset(s.times.Heartbeat)
 		}
 	}
 }
 
-// subscriptionsOnly refuses queries and mutations. It also refuses a subscription whose field is
-// left out by @skip, which gqlgen would report as an internal error.
+// subscriptionsOnly refuses queries and mutations, and a subscription with its field left out by
+// @skip, a case that gqlgen would report as an internal error.
 type subscriptionsOnly struct{}
 
 func (subscriptionsOnly) ExtensionName() string { return "SubscriptionsOnly" }

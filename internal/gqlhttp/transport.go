@@ -64,53 +64,53 @@ func (get) Supports(r *http.Request) bool { return r.Method == http.MethodGet }
 func (otherMethods) Supports(*http.Request) bool { return true }
 
 func (t post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	t.serve(w, r, exec, t.readBody)
+	t.serveRequest(w, r, exec, t.readBody)
 }
 
 func (t get) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	t.serve(w, r, exec, t.readQuery)
+	t.serveRequest(w, r, exec, t.readQuery)
 }
 
 func (t otherMethods) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	t.serve(w, r, exec, refuseMethod)
+	t.serveRequest(w, r, exec, refuseMethod)
 }
 
 func refuseMethod(w http.ResponseWriter, _ *http.Request) (*graphql.RawParams, error) {
 	w.Header().Set("Allow", "GET, POST")
-	return nil, refusal(http.StatusMethodNotAllowed, "Only GET and POST are supported.")
+	return nil, newRefusal(http.StatusMethodNotAllowed, "Only GET and POST are supported.")
 }
 
 type readParams func(http.ResponseWriter, *http.Request) (*graphql.RawParams, error)
 
-// serve reads one request, executes its operation and writes one response.
-func (o Options) serve(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, read readParams) {
+// serveRequest reads one request, executes its operation and writes one response.
+func (o Options) serveRequest(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, read readParams) {
 	media, ok := negotiate(r.Header.Values("Accept"))
 	a := responder{Options: o, ResponseWriter: w, media: media, exec: exec}
 	if !ok {
-		a.refuse(r, refusal(http.StatusNotAcceptable, "The answer is "+plainJSON+" or "+graphqlJSON+"."))
+		a.writeRefusal(r, newRefusal(http.StatusNotAcceptable, "The answer is "+plainJSON+" or "+graphqlJSON+"."))
 		return
 	}
 	params, err := read(w, r)
 	if err != nil {
-		a.refuse(r, err)
+		a.writeRefusal(r, err)
 		return
 	}
 	ctx := r.Context()
 	op, errs := exec.CreateOperationContext(ctx, params)
 	switch {
 	case errs != nil:
-		a.write(a.failureStatus(errs), exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
+		a.writeResponse(a.failureStatus(errs), exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
 	case op.Operation.Operation == ast.Subscription:
-		a.refuse(r, refusal(statusMalformed, "A subscription is answered at /graphql/stream."))
+		a.writeRefusal(r, newRefusal(statusMalformed, "A subscription is answered at /graphql/stream."))
 	case op.Operation.Operation != ast.Query && r.Method == http.MethodGet:
 		w.Header().Set("Allow", http.MethodPost)
-		a.refuse(r, refusal(http.StatusMethodNotAllowed, "GET is for queries. Send a mutation by POST."))
+		a.writeRefusal(r, newRefusal(http.StatusMethodNotAllowed, "GET is for queries. Send a mutation by POST."))
 	default:
 		responses, ctx := exec.DispatchOperation(ctx, op)
 		response := responses(ctx)
 		if response == nil { // the operation's time is over, or the client has left
 			response = exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(ctx.Err())})
 		}
-		a.write(a.successStatus(response), response)
+		a.writeResponse(a.successStatus(response), response)
 	}
 }

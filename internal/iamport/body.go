@@ -7,21 +7,22 @@ import (
 	"net/http"
 )
 
-// What bounds an answer. A page of a thousand payments is 1.1 MB from the sandbox.
+// The bounds of an answer. A page of a thousand payments is 1.1 MB from the sandbox.
 const (
 	maxBody     = 4 << 20 // kept of an answer
 	maxListBody = 10 * maxBody
 	maxWire     = 64 << 20 // on the wire, long texts included
 )
 
-// maxText is the longest text of an answer that is kept. Longer ones become empty: no field that we use is as long, and
-// custom_data, which the payer's browser fills, may be megabytes.
+// maxText is the longest text kept from an answer. Longer texts become empty: no used field is as
+// long, and custom_data, filled by the payer's browser, may be megabytes.
 const maxText = 16 << 10
 
 // errTooLarge is an answer beyond the bounds. A page of a list may fit in two halves.
-var errTooLarge = untrustworthy("larger than any answer of Iamport")
+var errTooLarge = newUntrustworthy("larger than any answer of Iamport")
 
-// readBody reads the body to its end, which also frees the connection for the next call, and keeps at most limit bytes.
+// readBody reads the body to its end, to free the connection for the next call, and keeps at most
+// limit bytes.
 func readBody(res *http.Response, limit int) ([]byte, error) {
 	if res.ContentLength > maxWire {
 		return nil, errTooLarge
@@ -33,7 +34,7 @@ func readBody(res *http.Response, limit int) ([]byte, error) {
 	chunk := make([]byte, 32<<10)
 	for received := 0; ; {
 		n, err := res.Body.Read(chunk)
-		body.write(chunk[:n])
+		body.writeChunk(chunk[:n])
 		if received += n; received > maxWire || body.kept.Len() > limit {
 			return nil, errTooLarge
 		}
@@ -46,17 +47,17 @@ func readBody(res *http.Response, limit int) ([]byte, error) {
 	}
 }
 
-// textLimiter keeps a JSON document with its long texts emptied, so that the document need not fit into memory. What is
-// no JSON stays none.
+// textLimiter keeps a JSON document with long texts emptied, so that the document need not fit into
+// memory. Invalid JSON stays invalid.
 type textLimiter struct {
 	kept    bytes.Buffer
 	inText  bool
-	escaped bool // the last byte of the text was a backslash that escapes the next
+	escaped bool // the last byte of the text was an escaping backslash
 	begin   int  // where the text begins in kept
 	dropped bool // the text was too long
 }
 
-func (l *textLimiter) write(chunk []byte) {
+func (l *textLimiter) writeChunk(chunk []byte) {
 	for len(chunk) > 0 {
 		if !l.inText {
 			chunk = l.writeUntilText(chunk)
@@ -66,7 +67,7 @@ func (l *textLimiter) write(chunk []byte) {
 	}
 }
 
-// writeUntilText keeps everything up to the next quotation mark, and returns the rest.
+// writeUntilText keeps the chunk up to the next quotation mark, and returns the rest.
 func (l *textLimiter) writeUntilText(chunk []byte) []byte {
 	quote := bytes.IndexByte(chunk, '"')
 	if quote < 0 {
@@ -78,7 +79,7 @@ func (l *textLimiter) writeUntilText(chunk []byte) []byte {
 	return chunk[quote+1:]
 }
 
-// writeText keeps the text up to its end, unless it is too long, and returns the rest.
+// writeText keeps a text of allowed length up to its end, and returns the rest.
 func (l *textLimiter) writeText(chunk []byte) []byte {
 	end := 0
 	for ; end < len(chunk); end++ {

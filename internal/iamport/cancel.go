@@ -20,12 +20,13 @@ type cancellationRequest struct {
 	EnableWebhook bool        `json:"enable_webhook,omitempty"`
 }
 
-// Cancel gives money back and returns the payment as it is afterwards; a payment without a new
-// entry in Cancellations is still pending at the provider (contract §1.6). It fails with
-// INVALID_ARGUMENT before any call, and with REFUND_NOT_POSSIBLE and a charge.GatewayRefusal when
-// Iamport refused: in both cases nothing happened, nor after GATEWAY_UNAVAILABLE with
-// charge.ErrNotSent. After any other GATEWAY_UNAVAILABLE the fate of the refund is unknown: read
-// the payment before trying again. It is never retried here.
+// Cancel gives money back and returns the payment afterwards. A payment without a new entry in
+// Cancellations is still pending at the provider (contract §1.6).
+//
+// Errors: INVALID_ARGUMENT before any call, or REFUND_NOT_POSSIBLE with a charge.GatewayRefusal
+// when Iamport refused: in both cases nothing happened. The same is true of GATEWAY_UNAVAILABLE
+// with charge.ErrNotSent. After any other GATEWAY_UNAVAILABLE the fate of the refund is unknown:
+// read the payment before trying again. The client never retries Cancel.
 func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payment, error) {
 	request, err := cancelRequest(cancel)
 	if err != nil {
@@ -35,27 +36,27 @@ func (c *Client) Cancel(ctx context.Context, cancel charge.Cancel) (charge.Payme
 	defer stop()
 	response, err := c.callWithToken(ctx, postCall("/payments/cancel", request))
 	if isRejected(err) {
-		return charge.Payment{}, rejected(apierror.RefundNotPossible, "The payment provider refused the refund. Ask the shop.", "cancel", err)
+		return charge.Payment{}, newRejected(apierror.RefundNotPossible, "The payment provider refused the refund. Ask the shop.", "cancel", err)
 	}
 	if err != nil {
-		return charge.Payment{}, unavailable("cancel", err)
+		return charge.Payment{}, newUnavailable("cancel", err)
 	}
 	payment, err := decodePaymentOf(cancel.ImpUID, response)
 	if err != nil {
-		return charge.Payment{}, unavailable("cancel", err)
+		return charge.Payment{}, newUnavailable("cancel", err)
 	}
 	return payment, nil
 }
 
-// cancelRequest refuses what Iamport would misread: an amount of 0 is a full refund there, and so
-// is a forgotten one (contract §0.7, F19).
+// cancelRequest refuses input that Iamport would misread: to Iamport an amount of 0, or none, is a
+// full refund (contract §0.7, F19).
 func cancelRequest(cancel charge.Cancel) (cancellationRequest, error) {
 	if err := checkID("impUid", cancel.ImpUID, maxImpUID); err != nil {
 		return cancellationRequest{}, err
 	}
 	m, err := moneyIn(cancel.Currency)
 	if err != nil || cancel.Amount <= 0 || cancel.Checksum < cancel.Amount {
-		return cancellationRequest{}, invalid("A refund needs an amount above zero, and no more than is left.")
+		return cancellationRequest{}, newInvalid("A refund needs an amount above zero, and no more than is left.")
 	}
 	request := cancellationRequest{
 		ImpUID:        cancel.ImpUID,

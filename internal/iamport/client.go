@@ -30,7 +30,7 @@ type Config struct {
 	Key    string // imp_key (REST API 키)
 	Secret string // imp_secret
 
-	ChannelKey string // channel_key (채널 키) of the channel that issues virtual accounts
+	ChannelKey string // channel_key (채널 키) of the channel for virtual accounts
 	PGAPIKey   string // pg_api_key of KG Inicis, a secret; other providers need no key
 	// Address for notices of deposits; empty leaves the address to Iamport's console.
 	NoticeURL string
@@ -113,11 +113,11 @@ func (c *Client) Payment(ctx context.Context, impUID string) (charge.Payment, er
 		return charge.Payment{}, charge.UnknownPayment(err)
 	}
 	if err != nil {
-		return charge.Payment{}, unavailable("read payment", err)
+		return charge.Payment{}, newUnavailable("read payment", err)
 	}
 	payment, err := decodePaymentOf(impUID, response)
 	if err != nil {
-		return charge.Payment{}, unavailable("read payment", err)
+		return charge.Payment{}, newUnavailable("read payment", err)
 	}
 	return payment, nil
 }
@@ -127,10 +127,14 @@ const (
 	maxPages     = 5 // of one list of attempts to pay an order
 )
 
-// Payments reads the attempts to pay one order, those of test channels included, whatever IncludeSandbox says (contract
-// §1.5): all of them, or of an order with more than 500 the first of them and all that are paid, cancelled or ready. An
-// order nobody tried to pay has none, which is no error. It fails with INVALID_ARGUMENT, before any call, for what cannot
-// be a merchant_uid, and with GATEWAY_UNAVAILABLE when some attempts could not be read: the others come beside the error.
+// Payments reads the attempts to pay one order, attempts of test channels included, also without
+// IncludeSandbox (contract §1.5). The result has all attempts; for an order with more than 500, the
+// first 500 and all paid, cancelled and ready attempts. An order without attempts has an empty
+// result and no error.
+//
+// Errors: INVALID_ARGUMENT, before any call, for an impossible merchant_uid, and
+// GATEWAY_UNAVAILABLE when some attempts could not be read. The readable attempts come beside the
+// error.
 func (c *Client) Payments(ctx context.Context, merchantUID string) ([]charge.Payment, error) {
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return nil, err
@@ -140,12 +144,12 @@ func (c *Client) Payments(ctx context.Context, merchantUID string) ([]charge.Pay
 	all := c.readAttempts(ctx, merchantUID, "")
 	if all.err == nil && all.more {
 		for _, status := range []charge.PaymentStatus{charge.Paid, charge.Cancelled, charge.Ready} {
-			all.add(c.readAttempts(ctx, merchantUID, status))
+			all.merge(c.readAttempts(ctx, merchantUID, status))
 		}
 	}
-	// A page that is missing says more than an attempt: that an attempt may be missing, too.
+	// A missing page is the weightier error: an attempt may be missing, too.
 	if err := cmp.Or(all.err, all.unread); err != nil {
-		return all.payments, unavailable("list payments", err)
+		return all.payments, newUnavailable("list payments", err)
 	}
 	return all.payments, nil
 }
@@ -154,14 +158,14 @@ func (c *Client) Payments(ctx context.Context, merchantUID string) ([]charge.Pay
 type attempts struct {
 	payments []charge.Payment
 	more     bool  // there are more pages than are read
-	unread   error // why the first attempt that cannot be vouched for cannot
+	unread   error // the error of the first untrustworthy attempt
 	err      error // why a page is missing
 }
 
-// add adds a list that must be complete.
-func (a *attempts) add(list attempts) {
+// merge adds the attempts of a list that must be complete.
+func (a *attempts) merge(list attempts) {
 	if list.more && list.err == nil {
-		list.err = untrustworthy("a list without an end")
+		list.err = newUntrustworthy("a list without an end")
 	}
 	for _, p := range list.payments {
 		if !slices.ContainsFunc(a.payments, func(known charge.Payment) bool { return known.ImpUID == p.ImpUID }) {
@@ -174,7 +178,7 @@ func (a *attempts) add(list attempts) {
 // readAttempts reads the attempts of a status, or of every status, page by page.
 func (c *Client) readAttempts(ctx context.Context, merchantUID string, status charge.PaymentStatus) (list attempts) {
 	for number := int64(1); ; {
-		p, err := c.page(ctx, merchantUID, status, number)
+		p, err := c.readPage(ctx, merchantUID, status, number)
 		list.payments, list.unread = append(list.payments, p.payments...), cmp.Or(list.unread, p.bad)
 		switch {
 		case err != nil:
@@ -183,7 +187,7 @@ func (c *Client) readAttempts(ctx context.Context, merchantUID string, status ch
 		case p.next == 0:
 			return list
 		case p.next != number+1:
-			list.err = untrustworthy("a list without an end")
+			list.err = newUntrustworthy("a list without an end")
 			return list
 		case p.next > maxPages:
 			list.more = true
@@ -193,9 +197,9 @@ func (c *Client) readAttempts(ctx context.Context, merchantUID string, status ch
 	}
 }
 
-// page reads one page, oldest attempt first: an attempt that is made while we read lengthens the
-// last page, and does not push the others from one page to the next.
-func (c *Client) page(ctx context.Context, merchantUID string, status charge.PaymentStatus, number int64) (page, error) {
+// readPage reads one page, oldest attempt first: a new attempt during the reading lengthens the
+// last page, and moves no attempt from one page to the next.
+func (c *Client) readPage(ctx context.Context, merchantUID string, status charge.PaymentStatus, number int64) (page, error) {
 	query := url.Values{
 		"page":    {strconv.FormatInt(number, 10)},
 		"limit":   {strconv.Itoa(attemptsPage)},

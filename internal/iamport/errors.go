@@ -13,14 +13,14 @@ import (
 var (
 	// errLost: the call was sent, or not, and no readable answer came back.
 	errLost = errors.New("no readable answer")
-	// errNoAnswer is errLost because our own timeout ran out, not the caller's.
+	// errNoAnswer is errLost after this client's timeout, not the caller's.
 	errNoAnswer = fmt.Errorf("%w: timed out", errLost)
 )
 
-func untrustworthy(why string) error { return fmt.Errorf("%w: %s", charge.ErrUntrustworthy, why) }
+func newUntrustworthy(why string) error { return fmt.Errorf("%w: %s", charge.ErrUntrustworthy, why) }
 
-// refusalStatus returns the HTTP status of an answer that says no, which is any status but 2xx, or a code but 0 in a
-// 200 (F18), and whether Iamport's own envelope was around it.
+// refusalStatus returns the HTTP status of a refusal, and whether Iamport's own envelope was around
+// the answer. A refusal is any status but 2xx, or a code but 0 in a 200 (F18).
 func refusalStatus(err error) (status int, iamportsOwn bool) {
 	if r, ok := errors.AsType[*charge.GatewayRefusal](err); ok {
 		return r.Status, r.Code != ""
@@ -28,7 +28,7 @@ func refusalStatus(err error) (status int, iamportsOwn bool) {
 	return 0, false
 }
 
-// isTurnedAway tells whether an answer means that Iamport has not begun the call: the token is no good, the caller is
+// isTurnedAway tells whether Iamport has not begun the call: the token is invalid, the caller is
 // not allowed, or there were too many calls.
 func isTurnedAway(r *charge.GatewayRefusal) bool {
 	switch r.Status {
@@ -40,8 +40,8 @@ func isTurnedAway(r *charge.GatewayRefusal) bool {
 	return false
 }
 
-// isNotFound wants Iamport's own envelope around a 404. Some proxy's 404 page says nothing about
-// the payment, and to believe it would drop a webhook that is sent only once (contract §0.4).
+// isNotFound requires Iamport's own envelope around a 404. A proxy's 404 page says nothing about
+// the payment, and would drop a webhook that is sent only once (contract §0.4).
 func isNotFound(err error) bool {
 	status, iamportsOwn := refusalStatus(err)
 	return status == http.StatusNotFound && iamportsOwn
@@ -63,7 +63,7 @@ func isDeclined(err error) bool {
 	return status == http.StatusOK
 }
 
-// isRejected errors are Iamport's own no to a request, as a code in a 200 or with a 400: nothing
+// isRejected tells whether Iamport refused a request, by a code in a 200 or with a 400: nothing
 // happened.
 func isRejected(err error) bool {
 	status, iamportsOwn := refusalStatus(err)
@@ -77,20 +77,22 @@ func isTransient(err error) bool {
 	return isGatewayFault(err) || status == http.StatusTooManyRequests
 }
 
-// isGatewayFault errors say that the gateway is not well. A 4xx is a clear answer of a healthy one.
+// isGatewayFault tells whether the error is a sign of a broken gateway. A 4xx is a clear answer of
+// a healthy gateway.
 func isGatewayFault(err error) bool {
 	status, _ := refusalStatus(err)
 	return status >= http.StatusInternalServerError || errors.Is(err, errLost)
 }
 
-// isCallersEnd errors say nothing about the gateway: the caller left, or had little time.
+// isCallersEnd tells whether the caller ended the call, by leaving or by a short deadline. Such
+// errors say nothing about the gateway.
 func isCallersEnd(err error) bool {
 	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	return ended && !errors.Is(err, errLost)
 }
 
-// unavailable says why no answer can be used, and advises another try only where one may help.
-func unavailable(doing string, err error) error {
+// newUnavailable says why no answer can be used, and advises another try only where one may help.
+func newUnavailable(doing string, err error) error {
 	reason, message := charge.ReasonNoAnswer, "The payment gateway did not answer. Try again."
 	status, iamportsOwn := refusalStatus(err)
 	switch {
@@ -104,8 +106,9 @@ func unavailable(doing string, err error) error {
 	return gatewayError(apierror.GatewayUnavailable, reason, message, doing, err)
 }
 
-// rejected says that Iamport refused: nothing happened, and the same request will be refused again.
-func rejected(code apierror.Code, message, doing string, err error) error {
+// newRejected is the error of Iamport's refusal: nothing happened, and the same request will be
+// refused again.
+func newRejected(code apierror.Code, message, doing string, err error) error {
 	return gatewayError(code, charge.ReasonGatewayRefused, message, doing, err)
 }
 
@@ -113,26 +116,26 @@ func gatewayError(code apierror.Code, reason, message, doing string, err error) 
 	return &apierror.Error{Code: code, Reason: reason, Message: message, Err: fmt.Errorf("iamport: %s: %w", doing, err)}
 }
 
-func invalid(message string) error {
+func newInvalid(message string) error {
 	return &apierror.Error{Code: apierror.InvalidArgument, Message: message}
 }
 
-// The lengths ids may have. Iamport promises 32 characters for an imp_uid and calls it opaque, so
-// there is some room; a merchant_uid is ours (contract §1.4).
+// The lengths of ids. Iamport promises 32 characters for an imp_uid but calls the id opaque, so the
+// bound has some room. A merchant_uid is this server's (contract §1.4).
 const (
 	maxImpUID      = 64
 	maxMerchantUID = 40
 )
 
-// checkID keeps everything out of a URL that could change its meaning: "imp_1?include_sandbox=true"
-// and "find/other-order" are ids to a naive client (contract §0.9, F1).
+// checkID refuses ids that could change the meaning of a URL: "imp_1?include_sandbox=true" and
+// "find/other-order" are ids to a naive client (contract §0.9, F1).
 func checkID(name, id string, maxLength int) error {
 	if id == "" || len(id) > maxLength {
-		return invalid(name + " is missing or too long.")
+		return newInvalid(name + " is missing or too long.")
 	}
 	for _, c := range []byte(id) {
 		if !isIDByte(c) {
-			return invalid(name + " may hold letters, digits, - and _ only.")
+			return newInvalid(name + " may hold letters, digits, - and _ only.")
 		}
 	}
 	return nil

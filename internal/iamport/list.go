@@ -11,31 +11,31 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// PaymentList reads a page of the payments that were paid or cancelled in a period, those of test channels
-// included, whatever IncludeSandbox says (contract §1.5). A payment that cannot be vouched for is
-// named among the page's Unreadable. A page has more to carry than other answers, so each of its tries
-// may take Config.Timeout; one that is too large is read in halves. It fails with INVALID_ARGUMENT
-// before any call, and with GATEWAY_UNAVAILABLE.
+// PaymentList reads a page of the payments that were paid or cancelled in a period, payments of
+// test channels included, also without IncludeSandbox (contract §1.5). Untrustworthy payments are
+// named among the page's Unreadable. A page is larger than other answers, so each try may take
+// Config.Timeout; a page that is too large is read in halves. Errors: INVALID_ARGUMENT before any
+// call, and GATEWAY_UNAVAILABLE.
 func (c *Client) PaymentList(ctx context.Context, l charge.Listing) (charge.PaymentPage, error) {
 	if l.Status != charge.Paid && l.Status != charge.Cancelled || l.Page < 1 || l.From.After(l.To) {
-		return charge.PaymentPage{}, invalid("A list is of paid or cancelled payments, from a time to a later one.")
+		return charge.PaymentPage{}, newInvalid("A list is of paid or cancelled payments, from a time to a later one.")
 	}
 	page, err := c.listPage(ctx, l, c.pageSize)
 	if err != nil {
-		return charge.PaymentPage{}, unavailable("list payments", err)
+		return charge.PaymentPage{}, newUnavailable("list payments", err)
 	}
 	return page, nil
 }
 
-// listPage reads a page of so many payments, in halves if its answer is too large. A single payment that is too large is
-// among the page's Unreadable, and hides no other.
+// listPage reads a page of size payments, in halves if the answer is too large. A single payment
+// that is too large is among the page's Unreadable, and hides no other payment.
 func (c *Client) listPage(ctx context.Context, l charge.Listing, size int) (charge.PaymentPage, error) {
 	page, err := c.requestPage(ctx, l, size)
 	if !errors.Is(err, errTooLarge) {
 		return page, err
 	}
 	if size == 1 {
-		// Its answer would tell the total and the next page. Other pages tell them, too.
+		// The lost answer had the total and the next page. Other pages have both, too.
 		return charge.PaymentPage{Unreadable: []charge.Unreadable{{Why: err.Error()}}, Total: int64(l.Page), Next: l.Page + 1}, nil
 	}
 	if size%2 != 0 {
@@ -60,8 +60,8 @@ func (c *Client) joinPages(ctx context.Context, l charge.Listing, size, count in
 		}
 		joined.Payments = append(joined.Payments, page.Payments...)
 		joined.Unreadable = append(joined.Unreadable, page.Unreadable...)
-		// Of a list that changes meanwhile the larger total counts: with the smaller one, a page
-		// that has missed a payment would look whole.
+		// The larger total of a changing list counts: with the smaller total, a page with a missed
+		// payment would look whole.
 		joined.Total = max(joined.Total, page.Total)
 		if page.Next == 0 {
 			return joined, nil
@@ -100,7 +100,7 @@ func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error
 		return charge.PaymentPage{}, err
 	}
 	if next != 0 && next != int64(number)+1 {
-		return charge.PaymentPage{}, untrustworthy("a list whose pages do not follow each other")
+		return charge.PaymentPage{}, newUntrustworthy("a list whose pages do not follow each other")
 	}
 	total, err := parseScaled(p.Total, 0)
 	if err != nil {
@@ -119,7 +119,8 @@ func decodeList(response json.RawMessage, number int) (charge.PaymentPage, error
 	return page, nil
 }
 
-// idsIn returns the imp_uid and the merchant_uid of what is no proper payment object; empty where they are none.
+// idsIn returns the imp_uid and the merchant_uid of a malformed payment object. A missing or
+// malformed id is empty.
 func idsIn(raw json.RawMessage) (impUID, merchantUID string) {
 	var p struct {
 		ImpUID      json.RawMessage `json:"imp_uid"`

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/currency"
 )
 
-// money converts between Iamport's amounts, which are decimal numbers of won or dollars, and our
-// amounts, which are whole numbers of the currency's minor unit (contract §1.4, F24).
+// money converts between Iamport's amounts, decimal numbers of won or dollars, and the domain's
+// amounts, whole numbers of the currency's minor unit (contract §1.4, F24).
 type money struct {
 	currency string // ISO 4217, upper case
 	scale    int    // decimals of the major unit: KRW, JPY and VND 0, USD 2
@@ -17,7 +17,7 @@ type money struct {
 func moneyIn(code string) (money, error) {
 	unit, err := currency.ParseISO(code)
 	if err != nil {
-		return money{}, untrustworthy("unknown currency")
+		return money{}, newUntrustworthy("unknown currency")
 	}
 	scale, _ := currency.Standard.Rounding(unit)
 	return money{currency: unit.String(), scale: scale}, nil
@@ -28,7 +28,7 @@ func moneyIn(code string) (money, error) {
 func (m money) toMinorUnit(amount json.Number) (int64, error) {
 	n, err := parseScaled(amount, m.scale)
 	if err == nil && n < 0 {
-		err = untrustworthy("an amount below zero")
+		err = newUntrustworthy("an amount below zero")
 	}
 	return n, err
 }
@@ -46,11 +46,11 @@ func parseScaled(n json.Number, scale int) (int64, error) {
 	}
 	r, ok := new(big.Rat).SetString(n.String())
 	if !ok {
-		return 0, untrustworthy("a number is missing or unreadable")
+		return 0, newUntrustworthy("a number is missing or unreadable")
 	}
 	r.Mul(r, new(big.Rat).SetInt(powerOfTen(scale)))
 	if !r.IsInt() || !r.Num().IsInt64() {
-		return 0, untrustworthy("a number is too fine or too large")
+		return 0, newUntrustworthy("a number is too fine or too large")
 	}
 	return r.Num().Int64(), nil
 }

@@ -15,7 +15,8 @@ import (
 	"pointcharge/internal/iamport"
 )
 
-// wantSent fails unless err is GatewayUnavailable with that reason, and says whether the call may have been carried out.
+// wantSent fails unless err is GatewayUnavailable with that reason, and says whether the call may
+// have been carried out.
 func wantSent(t *testing.T, err error, reason string, mayBeSent bool) {
 	t.Helper()
 	wantCode(t, err, apierror.GatewayUnavailable)

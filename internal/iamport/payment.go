@@ -13,8 +13,8 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// paymentJSON is the part of Iamport's payment object that we use (contract §1.4). Null and absent
-// are the same, unknown fields are ignored: Iamport adds fields without asking (F22).
+// paymentJSON has the used fields of Iamport's payment object (contract §1.4). Null and absent are
+// the same, unknown fields are ignored: Iamport adds fields without asking (F22).
 type paymentJSON struct {
 	ImpUID        string             `json:"imp_uid"`
 	MerchantUID   string             `json:"merchant_uid"`
@@ -42,7 +42,7 @@ type paymentJSON struct {
 	Deposits      []depositJSON      `json:"deposit_history"`
 }
 
-// promotionJSON is a discount: the part of the amount that the buyer did not pay.
+// promotionJSON is a discount: the part of the amount not paid by the buyer.
 type promotionJSON struct {
 	Discount json.Number `json:"discount"`
 }
@@ -54,12 +54,11 @@ type cancellationJSON struct {
 	Reason string      `json:"reason"`
 }
 
-// decodePaymentOf reads the answer to a question about one payment, and insists that it is about
-// that one.
+// decodePaymentOf reads the answer about one payment, and refuses an answer about another payment.
 func decodePaymentOf(impUID string, response json.RawMessage) (charge.Payment, error) {
 	payment, err := decodePayment(response)
 	if err == nil && payment.ImpUID != impUID {
-		err = untrustworthy("another payment than the one asked for")
+		err = newUntrustworthy("another payment than the one asked for")
 	}
 	return payment, err
 }
@@ -68,12 +67,12 @@ func decodePayment(response json.RawMessage) (charge.Payment, error) {
 	raw := storableJSON(response)
 	var p paymentJSON
 	if json.Unmarshal(raw, &p) != nil {
-		return charge.Payment{}, untrustworthy("not a payment object")
+		return charge.Payment{}, newUntrustworthy("not a payment object")
 	}
-	return p.payment(string(raw))
+	return p.toPayment(string(raw))
 }
 
-func (p paymentJSON) payment(raw string) (charge.Payment, error) {
+func (p paymentJSON) toPayment(raw string) (charge.Payment, error) {
 	payment := charge.Payment{
 		ImpUID:      p.ImpUID,
 		MerchantUID: p.MerchantUID,
@@ -91,14 +90,14 @@ func (p paymentJSON) payment(raw string) (charge.Payment, error) {
 		BillingKey: p.CustomerUID,
 		KeyUsage:   charge.KeyUsage(p.KeyUsage),
 		ReceiptURL: p.ReceiptURL,
-		FailReason: printable(p.FailReason, maxFailReason),
+		FailReason: printableText(p.FailReason, maxFailReason),
 		Raw:        raw,
 	}
 	if err := checkID("imp_uid", p.ImpUID, maxImpUID); err != nil {
-		return charge.Payment{}, untrustworthy("an impossible imp_uid")
+		return charge.Payment{}, newUntrustworthy("an impossible imp_uid")
 	}
 	if !isKnown(payment.Status) {
-		return charge.Payment{}, untrustworthy("an unknown status")
+		return charge.Payment{}, newUntrustworthy("an unknown status")
 	}
 	if err := p.fillAmounts(&payment); err != nil {
 		return charge.Payment{}, err
@@ -109,7 +108,7 @@ func (p paymentJSON) payment(raw string) (charge.Payment, error) {
 	return payment, nil
 }
 
-// isKnown wants Iamport's spelling; "canceled" with one l is not it (F23).
+// isKnown requires Iamport's spelling, without "canceled" with one l (F23).
 func isKnown(s charge.PaymentStatus) bool {
 	switch s {
 	case charge.Ready, charge.Paid, charge.Cancelled, charge.Failed:
@@ -131,7 +130,7 @@ func (p paymentJSON) fillAmounts(to *charge.Payment) error {
 		return err
 	}
 	if to.CancelledAmount > to.Amount {
-		return untrustworthy("more was cancelled than paid")
+		return newUntrustworthy("more was cancelled than paid")
 	}
 	if p.Promotion != nil {
 		if to.Discount, err = m.toMinorUnit(p.Promotion.Discount); err != nil {
@@ -177,11 +176,10 @@ func (p paymentJSON) fillTimes(to *charge.Payment) (err error) {
 	return nil
 }
 
-// endOfTime is the year 9999: what lies beyond was not given in seconds, and RFC 3339 cannot say
-// it.
+// endOfTime is the year 9999: a later time was not given in seconds, and has no form in RFC 3339.
 const endOfTime = 253402300799
 
-// parseTime reads UNIX seconds. 0 is Iamport's way to say that it did not happen (contract §1.1).
+// parseTime reads UNIX seconds. Iamport writes 0 for an event that did not happen (contract §1.1).
 func parseTime(seconds json.Number) (*time.Time, error) {
 	if seconds == "" {
 		return nil, nil
@@ -194,14 +192,14 @@ func parseTime(seconds json.Number) (*time.Time, error) {
 		return nil, nil
 	}
 	if s < 0 || s > endOfTime {
-		return nil, untrustworthy("a time that cannot be")
+		return nil, newUntrustworthy("a time that cannot be")
 	}
 	at := time.Unix(s, 0).UTC()
 	return &at, nil
 }
 
-// storableJSON makes an answer fit to be kept as text: PostgreSQL takes neither invalid UTF-8 nor,
-// once something reads the JSON, the escape of a NUL. What cannot be kept becomes U+FFFD.
+// storableJSON makes an answer storable as text: PostgreSQL refuses invalid UTF-8 and, once a query
+// reads the JSON, the escape of a NUL. U+FFFD replaces both.
 func storableJSON(raw json.RawMessage) json.RawMessage {
 	if !utf8.Valid(raw) {
 		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
@@ -209,15 +207,15 @@ func storableJSON(raw json.RawMessage) json.RawMessage {
 	if !bytes.Contains(raw, []byte(`\u0000`)) {
 		return raw
 	}
-	// The first pair is there to be skipped: in \\u0000 it is the backslash that is escaped.
+	// The first pair is there to be skipped: in \\u0000 the backslash is escaped, not the NUL.
 	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0000`, `\ufffd`).Replace(string(raw)))
 }
 
 // maxFailReason is how many characters of a fail_reason are kept. Providers write a sentence.
 const maxFailReason = 200
 
-// printable returns the text without what does not print, and at most limit characters of it.
-func printable(text string, limit int) string {
+// printableText returns at most limit characters of text, without unprintable characters.
+func printableText(text string, limit int) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || apierror.HasControl(string(r))
 	}), " ")
@@ -230,7 +228,7 @@ func printable(text string, limit int) string {
 // page is one page of a paged answer; next is 0 on the last one (contract §1.5).
 type page struct {
 	payments []charge.Payment
-	bad      error // why the first of those that were left out was
+	bad      error // the error of the first payment left out
 	next     int64
 }
 
@@ -240,11 +238,11 @@ type pageJSON struct {
 	List  []json.RawMessage `json:"list"`
 }
 
-// openPage reads what is around the payments of a page.
+// openPage reads the envelope of a page.
 func openPage(response json.RawMessage) (p pageJSON, next int64, err error) {
-	// Checked by hand, because null would decode as a list of nothing: an order nobody paid.
+	// Checked by hand, because null would decode as an empty list: an order without attempts.
 	if len(response) == 0 || response[0] != '{' || json.Unmarshal(response, &p) != nil {
-		return pageJSON{}, 0, untrustworthy("not a list of payments")
+		return pageJSON{}, 0, newUntrustworthy("not a list of payments")
 	}
 	if p.Next != "" {
 		next, err = parseScaled(p.Next, 0)
@@ -252,8 +250,8 @@ func openPage(response json.RawMessage) (p pageJSON, next int64, err error) {
 	return p, next, err
 }
 
-// decodePageOf reads a page of attempts to pay one order, and insists that all are for that order.
-// One that cannot be vouched for hides no other.
+// decodePageOf reads a page of attempts to pay one order, and refuses attempts for other orders. An
+// untrustworthy attempt hides no other.
 func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 	p, next, err := openPage(response)
 	if err != nil {
@@ -263,7 +261,7 @@ func decodePageOf(merchantUID string, response json.RawMessage) (page, error) {
 	for _, raw := range p.List {
 		payment, err := decodePayment(raw)
 		if err == nil && payment.MerchantUID != merchantUID {
-			err = untrustworthy("a payment of another order")
+			err = newUntrustworthy("a payment of another order")
 		}
 		if err == nil {
 			read.payments = append(read.payments, payment)

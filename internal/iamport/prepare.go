@@ -15,30 +15,31 @@ type preparation struct {
 	Currency    string      `json:"currency"`
 }
 
-// Prepare registers what merchantUID must cost, so that the payment window refuses any other
-// amount (contract §1.7). Amount is in the currency's minor unit: won for KRW. It fails with
-// INVALID_ARGUMENT, before any call, for an impossible merchant_uid, amount or currency, and with
-// GATEWAY_UNAVAILABLE otherwise, also when Iamport refused (charge.ReasonGatewayRefused). It is not retried: what a second POST answers is not documented.
+// Prepare registers the price of merchantUID, so that the payment window refuses any other amount
+// (contract §1.7). amount is in the currency's minor unit: won for KRW. Errors: INVALID_ARGUMENT,
+// before any call, for an impossible merchant_uid, amount or currency; otherwise
+// GATEWAY_UNAVAILABLE, also when Iamport refused (charge.ReasonGatewayRefused). Prepare is not
+// retried: the answer to a second POST is not documented.
 func (c *Client) Prepare(ctx context.Context, merchantUID string, amount int64, currency string) error {
 	if err := checkID("merchantUid", merchantUID, maxMerchantUID); err != nil {
 		return err
 	}
 	m, err := moneyIn(currency)
 	if err != nil || amount <= 0 {
-		return invalid("A payment needs an amount above zero in a known currency.")
+		return newInvalid("A payment needs an amount above zero in a known currency.")
 	}
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
 	response, err := c.callWithToken(ctx, postCall("/payments/prepare", preparation{merchantUID, m.toMajorUnit(amount), m.currency}))
 	if isRejected(err) {
-		return rejected(apierror.GatewayUnavailable, "The payment gateway refused this order. Ask the shop.", "prepare", err)
+		return newRejected(apierror.GatewayUnavailable, "The payment gateway refused this order. Ask the shop.", "prepare", err)
 	}
 	if err != nil {
-		return unavailable("prepare", err)
+		return newUnavailable("prepare", err)
 	}
 	var prepared preparation
 	if json.Unmarshal(response, &prepared) != nil || prepared.MerchantUID != merchantUID {
-		return unavailable("prepare", untrustworthy("another order was prepared"))
+		return newUnavailable("prepare", newUntrustworthy("another order was prepared"))
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ type grant struct {
 func (t *tokens) requestToken(ctx context.Context) (*token, error) {
 	call := postCall("/users/getToken", t.credentials)
 	call.safe = true
-	asked := time.Now() // before the request, so that its time on the way shortens the token's life
+	asked := time.Now() // before the request, so that the answer's way shortens the token's life
 	response, err := t.wire.sendWithRetries(ctx, call)
 	if r, ok := errors.AsType[*charge.GatewayRefusal](err); ok {
 		return nil, fmt.Errorf("getToken: status %d, code %q", r.Status, r.Code)
@@ -117,7 +117,7 @@ func (t *tokens) requestToken(ctx context.Context) (*token, error) {
 	}
 	var g grant
 	if json.Unmarshal(response, &g) != nil || g.AccessToken == "" {
-		return nil, untrustworthy("getToken gave no token")
+		return nil, newUntrustworthy("getToken gave no token")
 	}
 	life, err := g.remainingLife()
 	if err != nil {
@@ -126,8 +126,7 @@ func (t *tokens) requestToken(ctx context.Context) (*token, error) {
 	return &token{text: g.AccessToken, until: asked.Add(life - tokenMargin)}, nil
 }
 
-// remainingLife is measured by Iamport's clock alone, because our clock may be wrong (contract
-// §1.3).
+// remainingLife uses Iamport's clock alone, because the local clock may be wrong (contract §1.3).
 func (g grant) remainingLife() (time.Duration, error) {
 	now, err := parseScaled(g.Now, 0)
 	if err != nil {
@@ -138,7 +137,7 @@ func (g grant) remainingLife() (time.Duration, error) {
 		return 0, err
 	}
 	if end <= now || end-now > int64(24*time.Hour/time.Second) {
-		return 0, untrustworthy("a token that is over or never ends")
+		return 0, newUntrustworthy("a token that is over or never ends")
 	}
 	return time.Duration(end-now) * time.Second, nil
 }

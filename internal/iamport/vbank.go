@@ -36,17 +36,17 @@ func (c *Client) IssueVirtualAccount(ctx context.Context, order charge.AccountOr
 	defer stop()
 	response, err := c.callWithToken(ctx, postCall(c.issuePath(), request))
 	if isRejected(err) {
-		return charge.Payment{}, rejected(apierror.InvalidArgument, "The payment gateway refused to issue this account.", "issue account", err)
+		return charge.Payment{}, newRejected(apierror.InvalidArgument, "The payment gateway refused to issue this account.", "issue account", err)
 	}
 	if err != nil {
-		return charge.Payment{}, unavailable("issue account", err)
+		return charge.Payment{}, newUnavailable("issue account", err)
 	}
 	payment, err := decodePayment(response)
 	if err == nil && !accountFits(payment, order) {
-		err = untrustworthy("an account for something else than what was asked for")
+		err = newUntrustworthy("an account for something else than what was asked for")
 	}
 	if err != nil {
-		return charge.Payment{}, unavailable("issue account", err)
+		return charge.Payment{}, newUnavailable("issue account", err)
 	}
 	return payment, nil
 }
@@ -74,10 +74,10 @@ func (c *Client) accountRequest(order charge.AccountOrder) (accountRequest, erro
 	}
 	m, err := moneyIn(order.Currency)
 	if err != nil || order.Amount <= 0 {
-		return accountRequest{}, invalid("A payment needs an amount above zero in a known currency.")
+		return accountRequest{}, newInvalid("A payment needs an amount above zero in a known currency.")
 	}
 	if order.Bank == "" || utf8.RuneCountInString(order.Holder) > 16 || order.DepositBy.Unix() <= 0 {
-		return accountRequest{}, invalid("An account needs a bank, a holder of at most 16 characters and a deadline.")
+		return accountRequest{}, newInvalid("An account needs a bank, a holder of at most 16 characters and a deadline.")
 	}
 	request := accountRequest{
 		ChannelKey: c.channelKey, MerchantUID: order.MerchantUID, Amount: m.toMajorUnit(order.Amount), Bank: order.Bank,
@@ -102,14 +102,14 @@ func (c *Client) RevokeVirtualAccount(ctx context.Context, impUID string) (charg
 	defer stop()
 	response, err := c.callWithToken(ctx, deleteCall("/vbanks/"+url.PathEscape(impUID)))
 	if isRejected(err) || isNotFound(err) {
-		return charge.Payment{}, rejected(apierror.InvalidArgument, "The payment gateway refused to revoke this account.", "revoke account", err)
+		return charge.Payment{}, newRejected(apierror.InvalidArgument, "The payment gateway refused to revoke this account.", "revoke account", err)
 	}
 	if err != nil {
-		return charge.Payment{}, unavailable("revoke account", err)
+		return charge.Payment{}, newUnavailable("revoke account", err)
 	}
 	payment, err := decodePaymentOf(impUID, response)
 	if err != nil {
-		return charge.Payment{}, unavailable("revoke account", err)
+		return charge.Payment{}, newUnavailable("revoke account", err)
 	}
 	return payment, nil
 }

@@ -173,7 +173,7 @@ func (w *wire) exchangeOnce(ctx context.Context, call call) (json.RawMessage, er
 		return nil, notSent(cause)
 	}
 	var way connection
-	req, err := call.newRequest(way.traced(ctx), w.base)
+	req, err := call.newRequest(way.withTrace(ctx), w.base)
 	if err != nil {
 		return nil, notSent(err)
 	}
@@ -192,21 +192,22 @@ func (w *wire) exchangeOnce(ctx context.Context, call call) (json.RawMessage, er
 	return openEnvelope(res.StatusCode, body)
 }
 
-// connection follows the search for a connection to send a request on. Its hooks may run after the request has ended.
+// connection observes the search for a connection. The hooks may run after the request has ended.
 type connection struct{ wanted, got atomic.Bool }
 
-func (c *connection) traced(ctx context.Context) context.Context {
+func (c *connection) withTrace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { c.wanted.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
 	})
 }
 
-// mayHaveCarried is false only when the search is known to have failed: no address, no answer, no handshake, or no
-// time. A transport that does not tell of its search may have sent the request.
+// mayHaveCarried is false only after a search known to have failed: no address, no answer, no
+// handshake, or no time. A transport that does not report the search may have sent the request.
 func (c *connection) mayHaveCarried() bool { return c.got.Load() || !c.wanted.Load() }
 
-// connectionError tells who ended a call that brought no answer: the caller, our own timeout or the network.
+// connectionError tells what ended a call without an answer: the caller, this client's timeout or
+// the network.
 func connectionError(ctx context.Context, err error) error {
 	if errors.Is(err, charge.ErrUntrustworthy) {
 		return err
@@ -246,5 +247,5 @@ func openEnvelope(status int, body []byte) (json.RawMessage, error) {
 	return e.Response, nil
 }
 
-// maxMessage bounds a message of Iamport's, which may be the payment provider's or some proxy's.
+// maxMessage bounds a message of Iamport's. The author may be the payment provider, or a proxy.
 const maxMessage = 200

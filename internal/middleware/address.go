@@ -1,5 +1,5 @@
-// Package middleware wraps HTTP handlers. It finds the client's address behind trusted proxies,
-// sets security headers, restricts origins and host names, and recovers from panics. It knows
+// Package middleware wraps HTTP handlers: the client's address behind trusted proxies, security
+// headers, restrictions of origins and host names, and recovery from panics. The package knows
 // nothing of points.
 package middleware
 
@@ -15,16 +15,15 @@ import (
 // list.
 const maxHops = 16
 
-// Proxies are the networks whose X-Forwarded-For header is trusted. An empty list trusts no proxy.
+// Proxies are the networks with a trusted X-Forwarded-For header. An empty list trusts no proxy.
 type Proxies []netip.Prefix
 
-// ClientAddress returns the address that a request came from, or the zero Addr if the peer has
-// none.
+// ClientAddress returns the address of a request's client, or the zero Addr if the peer has none.
 //
-// The address is the peer's. If the peer is a trusted proxy, it is the last address in
-// X-Forwarded-For that is not a trusted proxy: the caller can write anything into the part before
-// it (contract §5, F13). The list is read from the right. If the part that is read contains
-// garbage, the peer's address is returned. IPv4 inside IPv6 is returned as IPv4.
+// The client is the peer. If the peer is a trusted proxy, the client is the last address in
+// X-Forwarded-For outside the trusted proxies: any caller can write the part before (contract §5,
+// F13). The list is read from the right. Garbage in the part read makes the peer the client. IPv4
+// inside IPv6 is returned as IPv4.
 func (p Proxies) ClientAddress(r *http.Request) netip.Addr {
 	peer, _ := parseAddress(r.RemoteAddr)
 	client := peer
@@ -59,8 +58,7 @@ func parseAddress(text string) (netip.Addr, bool) {
 
 type addressKey struct{}
 
-// Identify stores the client's address in the request's context, where the function ClientAddress
-// reads it.
+// Identify stores the client's address in the request's context, for the function ClientAddress.
 func (p Proxies) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), addressKey{}, p.ClientAddress(r))
@@ -68,8 +66,8 @@ func (p Proxies) Identify(next http.Handler) http.Handler {
 	})
 }
 
-// ClientAddress returns the client's address that Identify stored in ctx. Without Identify it
-// returns the zero Addr, which lies in no network.
+// ClientAddress returns the client's address stored in ctx by Identify. Without Identify the result
+// is the zero Addr, which lies in no network.
 func ClientAddress(ctx context.Context) netip.Addr {
 	address, _ := ctx.Value(addressKey{}).(netip.Addr)
 	return address

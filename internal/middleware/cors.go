@@ -11,19 +11,19 @@ import (
 	"pointcharge/internal/ratelimit"
 )
 
-// CORS says which pages may call, and what they may send.
+// CORS lists the pages that may call, and the headers for their requests.
 type CORS struct {
 	// Origins are compared with the Origin header byte by byte; "*" allows every origin.
 	Origins []string
-	// Headers may be sent beside those that common clients add (commonHeaders).
+	// Headers may be sent in addition to commonHeaders.
 	Headers []string
-	// Log gets a line about pages that are refused, a few at most.
+	// Log gets a few lines at most about refused pages.
 	Log *slog.Logger
 }
 
-// commonHeaders are what clients of GraphQL, error trackers and tracers add by themselves. A
-// preflight that asks for one unknown header is refused as a whole. The server reads none of them
-// but Authorization and Content-Type.
+// commonHeaders are the headers that clients of GraphQL, error trackers and tracers add by
+// themselves. One unknown header makes the whole preflight fail. The server reads only
+// Authorization and Content-Type.
 func commonHeaders() []string {
 	return []string{
 		"Authorization", "Content-Type", "Accept", "Accept-Language", "Cache-Control", "X-Requested-With", "X-Request-Id",
@@ -34,10 +34,10 @@ func commonHeaders() []string {
 	}
 }
 
-// Allow lets pages of the origins call next. The refuse handler answers writes from the pages of
-// every other site. Reads from other sites reach next, because they change nothing, but the page
-// gets no permission to look at the answer. Credentials are allowed, because some clients ask for
-// them by default; the server has no cookies.
+// Allow lets pages of the origins call next. The refuse handler answers writes from pages of every
+// other site. Reads from other sites change nothing and reach next, but the page may not see the
+// answer. Credentials are allowed, because some clients always ask for credentials; the server has
+// no cookies.
 func (c CORS) Allow(refuse, next http.Handler) http.Handler {
 	sampled := ratelimit.NewSampledLog(1.0/60, 3)
 	protection := http.NewCrossOriginProtection()
@@ -46,16 +46,16 @@ func (c CORS) Allow(refuse, next http.Handler) http.Handler {
 		refuse.ServeHTTP(w, r)
 	}))
 	for _, origin := range c.Origins {
-		_ = protection.AddTrustedOrigin(origin) // the configuration has checked them
+		_ = protection.AddTrustedOrigin(origin) // the configuration has checked the origins
 	}
 	guarded := protection.Handler(next)
-	if c.allows("") { // the protection knows no "*"
+	if c.allowsOrigin("") { // the protection knows no "*"
 		guarded = next
 	}
 	headers := append(commonHeaders(), c.Headers...)
 	handler := cors.New(cors.Options{
 		// An empty AllowedOrigins would allow every origin.
-		AllowOriginFunc:  c.allows,
+		AllowOriginFunc:  c.allowsOrigin,
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:   headers,
 		AllowCredentials: true,
@@ -70,7 +70,7 @@ func (c CORS) Allow(refuse, next http.Handler) http.Handler {
 	})
 }
 
-func (c CORS) allows(origin string) bool {
+func (c CORS) allowsOrigin(origin string) bool {
 	return slices.Contains(c.Origins, "*") || slices.Contains(c.Origins, origin)
 }
 
@@ -80,7 +80,7 @@ func (c CORS) preflightProblem(r *http.Request, headers []string) string {
 	if r.Method != http.MethodOptions || method == "" {
 		return ""
 	}
-	if !c.allows(r.Header.Get("Origin")) {
+	if !c.allowsOrigin(r.Header.Get("Origin")) {
 		return "the origin is not in CORS_ORIGINS"
 	}
 	if method != http.MethodGet && method != http.MethodPost {

@@ -3,13 +3,13 @@ package middleware
 import "net/http"
 
 // SecurityHeaders sets headers that keep browsers from doing more with an answer than show it. By
-// default an answer is neither framed nor cached. Handlers overwrite these defaults: pages set
-// their own Content-Security-Policy, and files their own Cache-Control. Cross-Origin-Opener-Policy
-// is not set, because it would cut a shop's page off from the payment window.
+// default an answer is neither framed nor cached. Handlers overwrite the defaults: pages set a
+// Content-Security-Policy, and files a Cache-Control. Cross-Origin-Opener-Policy is not set,
+// because the header would cut a shop's page off from the payment window.
 //
-// secure means that browsers reach the server by https only: they are told to keep it so for a
-// year. It comes from the configuration, because a request's claim of how it came is not
-// trustworthy. Browsers ignore the header when they came by http (RFC 6797 §8.1).
+// secure means that browsers reach the server by https only: a header tells browsers to use https
+// for a year. The value comes from the configuration, because a request's own claim is not
+// trustworthy. Browsers ignore the header in answers by http (RFC 6797 §8.1).
 func SecurityHeaders(secure bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -15,8 +15,8 @@ import (
 func RestrictHosts(hosts []string, next http.Handler) http.Handler {
 	const refusal = "This server does not answer to that name (PUBLIC_URL, SANDBOX_REMOTE)."
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := hostname(r.Host)
-		own := slices.ContainsFunc(hosts, func(host string) bool { return hostname(host) == name })
+		name := hostWithoutPort(r.Host)
+		own := slices.ContainsFunc(hosts, func(host string) bool { return hostWithoutPort(host) == name })
 		if !own && !isLocal(name) {
 			http.Error(w, refusal, http.StatusMisdirectedRequest)
 			return
@@ -25,8 +25,8 @@ func RestrictHosts(hosts []string, next http.Handler) http.Handler {
 	})
 }
 
-// hostname returns a Host header without its port.
-func hostname(host string) string {
+// hostWithoutPort returns a Host header without its port.
+func hostWithoutPort(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

@@ -9,9 +9,9 @@ import (
 	"pointcharge/internal/ratelimit"
 )
 
-// RecoverPanics logs a panic of next once, with the innermost part of its stack, and breaks the
-// answer off. net/http would close the same connection, but it would log the panic to its own log,
-// which callers can fill. A caller who has found a panic gets ten lines at once and one a second.
+// RecoverPanics logs a panic of next once, with the innermost part of the stack, and breaks the
+// answer off. net/http would close the same connection, but also write the panic to its own log
+// without a limit. A caller with a way to cause panics gets ten lines at once and one a second.
 func RecoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 	sampled := ratelimit.NewSampledLog(1, 10)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -21,7 +21,7 @@ func RecoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 }
 
 // abortAfterPanic does nothing for a nil cause. http.ErrAbortHandler is a handler's own wish to
-// break off, so it is not logged.
+// break off, and is not logged.
 func abortAfterPanic(log *slog.Logger, sampled *ratelimit.SampledLog, r *http.Request, cause any) {
 	switch cause {
 	case nil:

@@ -1,4 +1,4 @@
-// Package outgoing has the one rule for HTTP calls that this server makes to others.
+// Package outgoing has the one rule for this server's outgoing HTTP calls.
 package outgoing
 
 import (
@@ -8,9 +8,9 @@ import (
 
 const maxRedirects = 3
 
-// NewClient returns a client over transport. It follows a redirect only for a GET without
-// credentials, and never from https to http: whoever answers there was vouched for by nobody.
-// Other redirects are returned as the response they are.
+// NewClient returns a client over transport. The client follows a redirect only for a GET without
+// credentials, and never from https to http, because the new host is not authenticated. Other
+// redirects are returned as responses.
 func NewClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 }

@@ -2,7 +2,7 @@ package point
 
 import "pointcharge/internal/apierror"
 
-// ActorKind says what kind of caller made a change.
+// ActorKind is the kind of caller that made a change.
 type ActorKind string
 
 // The kinds of actors.
@@ -11,20 +11,23 @@ const (
 	ActorService ActorKind = "SERVICE" // a shop's backend; the id is the token's sub
 	ActorAdmin   ActorKind = "ADMIN"   // an operator with a token; the id is the token's sub
 	ActorJob     ActorKind = "JOB"     // a background job; the id is the job's name
-	ActorGateway ActorKind = "GATEWAY" // a webhook or a payment return; the id says which
+	ActorGateway ActorKind = "GATEWAY" // a webhook or a payment return, according to the id
 	ActorCommand ActorKind = "COMMAND" // the command line; the id is the operator's name
 )
 
-// Actor (행위자) is who made a change. It is stored with the change. Rows that are older than this rule have no kind.
+// Actor (행위자) is the author of a change, and is stored with the change. Rows older than this rule
+// have no kind.
 type Actor struct {
 	Kind ActorKind
 	ID   string // 1 to 128 printable characters
 }
 
-// IsOperator tells whether the actor may decide for others: an admin, or a person at the command line.
+// IsOperator tells whether the actor may decide for other users: an admin, or a person at the
+// command line.
 func (a Actor) IsOperator() bool { return a.Kind == ActorAdmin || a.Kind == ActorCommand }
 
-// Validate returns an Error InvalidArgument unless the actor has a kind and an id that can be stored.
+// Validate returns an Error InvalidArgument unless the actor has a kind and an id that can be
+// stored.
 func (a Actor) Validate() error {
 	if a.Kind == "" {
 		return apierror.Invalid("actor", "An actor has a kind.")
@@ -32,7 +35,8 @@ func (a Actor) Validate() error {
 	return apierror.CheckText("actor", a.ID, 1, 128)
 }
 
-// service returns the sub of a calling service, whose references are its own, and "" for every other actor.
+// service returns the sub of a calling service, which has its own references, and "" for every
+// other actor.
 func (a Actor) service() string {
 	if a.Kind == ActorService {
 		return a.ID

@@ -10,11 +10,11 @@ import (
 	"pointcharge/internal/database"
 )
 
-// AdjustInput says whose points an operator corrects, by how many and why.
+// AdjustInput is an operator's correction of a user's points, with a reason.
 type AdjustInput struct {
 	UserID    string
 	Amount    int64  // points; negative takes
-	Reference string // the operator's own id of it: the same one adjusts once
+	Reference string // the operator's own id of the adjustment: the same id adjusts once
 	Reason    string // for people, 1 to 200 characters
 	Actor     Actor  // an operator
 }
@@ -35,8 +35,8 @@ func (in AdjustInput) validate() error {
 	return apierror.CheckAmount("amount", in.Amount, -MaxAmount, MaxAmount, "points")
 }
 
-// Adjust (조정) gives or takes points by an operator's hand and returns the ADJUST line. What is given is
-// bonus points; what is taken never leaves less than nothing. It refuses as Spend does.
+// Adjust (조정) gives or takes points by an operator's hand and returns the ADJUST line. Given points
+// are bonus points; the balance never falls below zero. Errors are those of Spend.
 func (s *Service) Adjust(ctx context.Context, in AdjustInput) (Transaction, error) {
 	if err := in.validate(); err != nil {
 		return Transaction{}, err
@@ -52,10 +52,10 @@ func (s *Service) Adjust(ctx context.Context, in AdjustInput) (Transaction, erro
 	})
 }
 
-// ReverseAdjustmentInput says which adjustment an operator undoes, and why.
+// ReverseAdjustmentInput is an adjustment to undo, with a reason.
 type ReverseAdjustmentInput struct {
 	TransactionID string // the ADJUST line
-	AllowDebt     bool   // take back also what the user has spent already
+	AllowDebt     bool   // take back also points already spent
 	Reason        string // for people, 1 to 200 characters
 	Actor         Actor  // an operator
 }
@@ -64,10 +64,10 @@ func (in ReverseAdjustmentInput) validate() error {
 	return checkUndo(in.TransactionID, in.Reason, in.Actor)
 }
 
-// ReverseAdjustment (조정취소) undoes an adjustment as what it was, once, and returns the ADJUST_CANCEL line. What was
-// taken goes back to its own lots, as CancelSpend does it. What was given is taken, from its own lot first, less what
-// has expired of it. It refuses with InvalidArgument, Forbidden, NotFound, and InsufficientPoints if the user has spent
-// the points and no debt is allowed.
+// ReverseAdjustment (조정취소) undoes an adjustment, once, and returns the ADJUST_CANCEL line. Taken
+// points go back to their own lots, as with CancelSpend. Given points are taken, from their own lot
+// first, less points expired meanwhile. Errors: InvalidArgument, Forbidden, NotFound, and
+// InsufficientPoints if the user has spent the points and debt is not allowed.
 func (s *Service) ReverseAdjustment(ctx context.Context, in ReverseAdjustmentInput) (Transaction, error) {
 	if err := in.validate(); err != nil {
 		return Transaction{}, err
@@ -86,7 +86,7 @@ func (s *Service) ReverseAdjustment(ctx context.Context, in ReverseAdjustmentInp
 	})
 }
 
-// takeGiven takes what an adjustment gave, less what has expired of it.
+// takeGiven takes the points given by an adjustment, less points expired meanwhile.
 func (s *Service) takeGiven(tx *gorm.DB, line *Transaction, allowDebt bool, wallet Wallet) error {
 	var own []Lot
 	if err := tx.Where("transaction_id = ?", *line.ReversesID).Find(&own).Error; err != nil {
@@ -115,7 +115,7 @@ func (s *Service) takeGiven(tx *gorm.DB, line *Transaction, allowDebt bool, wall
 	return err
 }
 
-// newUndo returns the line that undoes t. Its reference is t's id, so there is one at most.
+// newUndo returns the line that undoes t. The reference is t's id, so a second undo is impossible.
 func (t Transaction) newUndo(kind Kind, operator Actor, reason string) Transaction {
 	return Transaction{UserID: t.UserID, Kind: kind, Amount: -t.Amount, Reference: &t.ID, ReversesID: &t.ID,
 		Actor: operator, Description: reason}

@@ -13,13 +13,14 @@ import (
 // maxBatch is how many ids one batch may name.
 const maxBatch = 1000
 
-// LinesByID returns the lines of those ids, of any user, in one statement: for following the references of what the
-// caller may read already. An id without a line is not in the map. It refuses more than 1,000 ids.
+// LinesByID returns the lines with the given ids, of any user, in one statement: for the references
+// of lines that the caller may read already. Unknown ids are not in the map. More than 1,000 ids
+// are refused.
 func (s *Service) LinesByID(ctx context.Context, ids []string) (map[string]Transaction, error) {
 	return readByID(ctx, s.db, ids, func(t Transaction) string { return t.ID })
 }
 
-// LotsByID returns the lots of those ids, as LinesByID does.
+// LotsByID returns the lots with the given ids, as LinesByID does.
 func (s *Service) LotsByID(ctx context.Context, ids []string) (map[string]Lot, error) {
 	return readByID(ctx, s.db, ids, func(l Lot) string { return l.ID })
 }
@@ -39,8 +40,8 @@ func readByID[T any](ctx context.Context, db *gorm.DB, ids []string, idOf func(T
 	return found, nil
 }
 
-// UsesOfLines returns the first uses of each line, at most limit (1 to 50) of each, in one statement. It refuses more
-// than 1,000 ids.
+// UsesOfLines returns at most limit (1 to 50) first uses of each line, in one statement. More than
+// 1,000 ids are refused.
 func (s *Service) UsesOfLines(ctx context.Context, lineIDs []string, limit int) (map[string][]LotUse, error) {
 	return s.readUses(ctx, "transaction_id", usesOfLineOrder, lineIDs, limit, func(u LotUse) string { return u.TransactionID })
 }
@@ -78,8 +79,9 @@ func (s *Service) readUses(ctx context.Context, column, order string, ids []stri
 	return uses, nil
 }
 
-// usesQuery reads the first uses of each id. A much-used lot has 100,000: PostgreSQL finds the first keys of each in the
-// index alone, and reads only their rows. As in Lots, a range of one id leaves it no other index. SQLite has no LATERAL and numbers them all.
+// usesQuery reads the first uses of each id. A much-used lot has 100,000 uses: PostgreSQL finds the
+// first keys of each id in the index alone, and reads only their rows. As in Lots, a range of one
+// id leaves PostgreSQL no other index. SQLite has no LATERAL and numbers all uses.
 func usesQuery(dialect, column, order string) string {
 	if dialect == "sqlite" {
 		return `SELECT transaction_id, lot_id, reason, amount FROM (

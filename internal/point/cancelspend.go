@@ -10,15 +10,15 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// CancelSpendInput says which spend is taken back, and how much of it.
+// CancelSpendInput is a spend and the points to give back.
 type CancelSpendInput struct {
 	UserID    string
 	Reference string // of the spend
-	// Service is the sub of the service that spent, for an operator who cancels in its place. Empty: the caller's own
-	// spend, or for an operator the only one of that reference.
+	// Service is the sub of the spending service, for an operator who cancels in its place. Empty
+	// means the caller's own spend, or for an operator the only spend with the reference.
 	Service      string
 	Amount       int64  // points, at least 1
-	Cancellation string // the caller's own id of this cancellation: the same one gives back once
+	Cancellation string // the caller's own id of the cancellation: the same id gives back once
 	Description  string // for people, at most 200 characters
 	Actor        Actor
 }
@@ -47,10 +47,11 @@ func (in CancelSpendInput) validate() error {
 	return apierror.CheckAmount("amount", in.Amount, 1, MaxAmount, "points")
 }
 
-// CancelSpend (사용취소) gives points of a spend back to the lots they came from, in parts too, but never more
-// than was spent, and returns the SPEND_CANCEL line. The lot used last gets its points first. Points of a
-// lot that ends sooner than returned points live come back as a new lot (Lifetimes.Returned). The same Cancellation
-// with the same input returns the same line. It refuses with NotFound, Forbidden and InvalidArgument.
+// CancelSpend (사용취소) gives points of a spend back to their lots, also in parts, up to the spent
+// points, and returns the SPEND_CANCEL line. The lot used last gets its points first. If a lot ends
+// before the life of returned points, the points come back as a new lot (Lifetimes.Returned). The
+// same Cancellation with the same input returns the same line. Errors: NotFound, Forbidden,
+// InvalidArgument.
 func (s *Service) CancelSpend(ctx context.Context, in CancelSpendInput) (Transaction, error) {
 	if err := in.validate(); err != nil {
 		return Transaction{}, err
@@ -64,7 +65,7 @@ func (s *Service) CancelSpend(ctx context.Context, in CancelSpendInput) (Transac
 	return s.recordOnce(ctx, line, func(tx *gorm.DB, line *Transaction, _ Wallet) error { return s.restoreLots(tx, line) })
 }
 
-// findSpend returns the spend that is to be cancelled: the caller's own, or for an operator anybody's.
+// findSpend returns the spend to cancel: the caller's own, or for an operator any user's.
 func (s *Service) findSpend(ctx context.Context, in CancelSpendInput) (Transaction, error) {
 	q := gorm.G[Transaction](s.db).Where("user_id = ? AND kind = ? AND reference = ?", in.UserID, KindSpend, in.Reference)
 	switch {
@@ -85,8 +86,8 @@ func (s *Service) findSpend(ctx context.Context, in CancelSpendInput) (Transacti
 	return found[0], nil
 }
 
-// restoreLots writes line, which reverses a debit, and puts its points where they came from. What the user owes
-// is repaid from them at once.
+// restoreLots writes line, which reverses a debit, and gives the points back to their lots. The
+// points repay the user's debt at once.
 func (s *Service) restoreLots(tx *gorm.DB, line *Transaction) error {
 	taken, err := readTakenLots(tx, *line.ReversesID)
 	if err != nil {
@@ -143,7 +144,7 @@ func firstPoints(parts []lotPart, n int64) []lotPart {
 	return first
 }
 
-// takenLot is a lot that a debit used, and how many of its points have not come back.
+// takenLot is a lot used by a debit, and how many of the points have not come back.
 type takenLot struct {
 	Lot
 	Taken int64
@@ -155,7 +156,7 @@ func (l takenLot) replace(line Transaction, n int64, expiresAt time.Time) *Lot {
 		ExpiresAt: expiresAt, ReplacesID: &l.ID}
 }
 
-// readTakenLots returns the lots of a debit of which something has not come back, the one used last first.
+// readTakenLots returns the lots of a debit with points still taken, the lot used last first.
 func readTakenLots(tx *gorm.DB, debitID string) ([]takenLot, error) {
 	var taken []takenLot
 	err := tx.Raw(`SELECT l.*, u.amount - COALESCE(back.amount, 0) AS taken

@@ -11,10 +11,10 @@ import (
 	"pointcharge/internal/database"
 )
 
-// ClawBack (회수) writes a CHARGE_CANCEL line and takes its points. Each lot of the payment's charge gives the share of
-// its kind. What one of them does not have comes from the other, then from the user's other lots in the order of
-// spending; the rest becomes debt. The line's amount is the whole share. The caller holds the wallet's lock and has
-// expired what was due.
+// ClawBack (회수) writes a CHARGE_CANCEL line and takes its points. Each lot of the payment's charge
+// gives the share of its kind. Points missing in one lot come from the other, then from the user's
+// other lots in the order of spending; the rest becomes debt. The line's amount is the whole share.
+// The caller holds the wallet's lock and has expired due points.
 func (s *Service) ClawBack(tx *gorm.DB, line *Transaction, share Share) error {
 	own, err := ChargeLots(tx, *line.ImpUID)
 	if err != nil {
@@ -24,9 +24,10 @@ func (s *Service) ClawBack(tx *gorm.DB, line *Transaction, share Share) error {
 	return err
 }
 
-// takeBack writes a debit that takes from the user's lots: from own the share of each kind, then what else own has, then
-// the others in spendOrder, then what refunds hold, because a refund's own cancellation will want that. What is missing
-// becomes debt if that is allowed; else it is returned and nothing is written. The caller holds the wallet's lock.
+// takeBack writes a debit and takes points from the user's lots in this order: from own the share
+// of each kind, the rest of own, the other lots in spendOrder, and last points held by refunds,
+// because a refund's own cancellation needs the held points. Missing points become debt if allowed;
+// otherwise takeBack returns their number and writes nothing. The caller holds the wallet's lock.
 func (s *Service) takeBack(tx *gorm.DB, line *Transaction, own []Lot, share Share, mayLeaveDebt bool) (missing int64, err error) {
 	parts, missing, err := findLotsToTakeBack(tx, *line, own, share)
 	if err != nil || (missing > 0 && !mayLeaveDebt) {
@@ -43,7 +44,7 @@ func (s *Service) takeBack(tx *gorm.DB, line *Transaction, own []Lot, share Shar
 	return missing, consumeLots(tx, *line, Used, parts)
 }
 
-// lotsIn returns the ids of the lots that are among the parts.
+// lotsIn returns the ids of the parts' lots.
 func lotsIn(parts []lotPart, lots []Lot) []string {
 	var ids []string
 	for _, lot := range lots {
@@ -54,8 +55,9 @@ func lotsIn(parts []lotPart, lots []Lot) []string {
 	return ids
 }
 
-// findLotsToTakeBack returns from which lots takeBack takes, and how many points are missing. An own lot may have
-// expired while its refund held it: what the refund let go is still there for its cancellation.
+// findLotsToTakeBack returns the lots for takeBack, and how many points are missing. An own lot may
+// have expired during its refund's hold: the released points are still there for the refund's
+// cancellation.
 func findLotsToTakeBack(tx *gorm.DB, line Transaction, own []Lot, share Share) (parts []lotPart, missing int64, err error) {
 	isOwn := map[string]bool{}
 	for _, lot := range own {
@@ -74,7 +76,7 @@ func findLotsToTakeBack(tx *gorm.DB, line Transaction, own []Lot, share Share) (
 	slices.SortStableFunc(held, func(a, b Lot) int { return rank(isOwn[a.ID]) - rank(isOwn[b.ID]) })
 	for _, lot := range held {
 		taken := lot.Held
-		if !isOwn[lot.ID] && !lot.ExpiresAt.After(line.CreatedAt) { // nothing of it was taken yet
+		if !isOwn[lot.ID] && !lot.ExpiresAt.After(line.CreatedAt) { // no point of the lot was taken yet
 			taken = lot.Remaining
 		}
 		taken = min(taken, n)
@@ -88,8 +90,8 @@ func findLotsToTakeBack(tx *gorm.DB, line Transaction, own []Lot, share Share) (
 	return parts, n, nil
 }
 
-// takeOwn takes n points from a charge's lots: the share of each kind first, then what else they have. It returns how
-// many are missing.
+// takeOwn takes n points from a charge's lots: the share of each kind first, then the rest. The
+// result is the number of missing points.
 func takeOwn(own []Lot, share Share, n int64) (parts []lotPart, missing int64) {
 	taken := make([]int64, len(own))
 	take := func(i int, most int64) {
@@ -126,13 +128,14 @@ func ChargeLots(tx *gorm.DB, impUID string) ([]Lot, error) {
 	return own, nil
 }
 
-// ClawbackInput says whose points an operator takes back, how many, and why.
+// ClawbackInput is the points to take back from a user by an operator, with a reason.
 type ClawbackInput struct {
 	UserID string
 	Amount int64 // points, at least 1
-	// TransactionID is the CHARGE line whose money was given back; its lots are emptied first. Empty if there is none.
+	// TransactionID is the CHARGE line of the returned money; the charge's lots are emptied first.
+	// Empty without a charge.
 	TransactionID string
-	Reference     string // the operator's own id of it: the same one takes once
+	Reference     string // the operator's own id of the clawback: the same id takes once
 	Reason        string // for people, 1 to 200 characters
 	Actor         Actor  // an operator
 }
@@ -155,9 +158,10 @@ func (in ClawbackInput) validate() error {
 	return apierror.CheckAmount("amount", in.Amount, 1, MaxAmount, "points")
 }
 
-// RecordClawback (수기 회수) takes points of which the gateway says nothing: money was given back in a provider's own
-// admin, or at the bank. It returns the CLAWBACK line. What the user does not have becomes debt. The same reference
-// with the same input returns the same line. It refuses with InvalidArgument, Forbidden and NotFound.
+// RecordClawback (수기 회수) takes points for money given back without the gateway's knowledge: in a
+// provider's own admin, or at the bank. The result is the CLAWBACK line. Missing points become
+// debt. The same reference with the same input returns the same line. Errors: InvalidArgument,
+// Forbidden, NotFound.
 func (s *Service) RecordClawback(ctx context.Context, in ClawbackInput) (Transaction, error) {
 	if err := in.validate(); err != nil {
 		return Transaction{}, err

@@ -12,20 +12,21 @@ import (
 	"pointcharge/internal/database"
 )
 
-// expireBatch is how many lots one transaction expires. A spend must not wait for more, and a job that is cut off keeps
-// the batches that it has committed.
+// expireBatch is how many lots one transaction expires. A spend must not wait for more, and an
+// interrupted job keeps the committed batches.
 const expireBatch = 500
 
-// Expire (소멸) writes the EXPIRE lines that are due, of at most limit users, and returns how many users it visited;
-// fewer than limit means that nothing more is due. It may run at any time, on any number of servers. Each batch of a
-// user's lots is one line and one transaction. It stops with an error that wraps ErrClocksDiffer or ErrLargeExpiry
-// before it writes anything that looks like the work of a wrong clock.
+// Expire (소멸) writes the due EXPIRE lines of at most limit users, and returns the number of visited
+// users; fewer than limit means that no more are due. Expire may run at any time, on any number of
+// servers. Each batch of a user's lots is one line and one transaction. An error that wraps
+// ErrClocksDiffer or ErrLargeExpiry stops the run before any write that looks like the work of a
+// wrong clock.
 func (s *Service) Expire(ctx context.Context, limit int) (int, error) {
 	return s.expire(ctx, Actor{Kind: ActorJob, ID: "expire-points"}, limit, s.checkShare)
 }
 
-// ExpireLargeShare does what Expire does for an operator who has seen its ErrLargeExpiry and knows that so many points
-// are really due. The clocks are compared all the same. It refuses with Forbidden and InvalidArgument.
+// ExpireLargeShare is Expire for an operator who has seen ErrLargeExpiry and knows that so many
+// points are really due. The clocks are still compared. Errors: Forbidden and InvalidArgument.
 func (s *Service) ExpireLargeShare(ctx context.Context, operator Actor, limit int) (int, error) {
 	if err := checkOperator(operator); err != nil {
 		return 0, err
@@ -33,7 +34,7 @@ func (s *Service) ExpireLargeShare(ctx context.Context, operator Actor, limit in
 	return s.expire(ctx, operator, limit, func(*gorm.DB, time.Time) error { return nil })
 }
 
-// expire visits users until limit is reached or nothing is due. A wallet that fails does not keep the others waiting.
+// expire visits users until limit is reached or no lot is due. A failing wallet stops no other.
 func (s *Service) expire(ctx context.Context, actor Actor, limit int, checkShare func(*gorm.DB, time.Time) error) (visited int, failed error) {
 	now, seen := s.CurrentTime(), map[string]bool{}
 	for visited < limit {
@@ -61,12 +62,13 @@ func (s *Service) expire(ctx context.Context, actor Actor, limit int, checkShare
 	return visited, failed
 }
 
-// usersWithDueLots returns the users of the lots that are due longest, without those that were seen, and whether there
-// may be more.
+// usersWithDueLots returns the users of the lots that are due longest, except users already seen,
+// and whether there may be more.
 func (s *Service) usersWithDueLots(ctx context.Context, now time.Time, seen map[string]bool) (users []string, more bool, err error) {
 	const window = 1000
 	var owners []string
-	// The order makes the database walk the index of what may expire, and find at once that nothing is due.
+	// The order makes the database walk the index of expiring lots, and stop at once when no lot is
+	// due.
 	err = s.db.WithContext(ctx).Raw(`SELECT user_id FROM point_lots
 		WHERE remaining > 0 AND held = 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?`, now, window).Scan(&owners).Error
 	if err != nil {
@@ -81,7 +83,7 @@ func (s *Service) usersWithDueLots(ctx context.Context, now time.Time, seen map[
 	return users, len(owners) == window, nil
 }
 
-// expireUser expires what is due of one user, batch after batch.
+// expireUser expires the due lots of one user, batch after batch.
 func (s *Service) expireUser(ctx context.Context, actor Actor, user string, now time.Time) error {
 	for more := true; more; {
 		err := database.Transact(ctx, s.db, func(tx *gorm.DB) (err error) {
@@ -98,9 +100,9 @@ func (s *Service) expireUser(ctx context.Context, actor Actor, user string, now 
 	return nil
 }
 
-// expireLots writes one EXPIRE line for at most expireBatch of the user's lots that are due, and tells whether there
-// may be more. What a refund holds waits for the refund, and the lots in spared for a clawback. The caller holds the
-// wallet's lock.
+// expireLots writes one EXPIRE line for at most expireBatch of the user's due lots, and tells
+// whether there may be more. Points held by a refund wait for the refund, and the lots in spared
+// for a clawback. The caller holds the wallet's lock.
 func expireLots(tx *gorm.DB, actor Actor, userID string, now time.Time, spared []string) (more bool, err error) {
 	var due []Lot
 	q := tx.Select("id, remaining"). // held < 1 keeps the index of all users' due lots out of the plan
@@ -127,9 +129,10 @@ func expireLots(tx *gorm.DB, actor Actor, userID string, now time.Time, spared [
 	return len(due) == expireBatch, consumeLots(tx, line, Used, parts)
 }
 
-// ExpireDue writes the EXPIRE line of the user's lots whose time has come, before points are taken from others. At most
-// one batch of them: the rest is left to the job, and is not spendable either way. It writes nothing when the clocks
-// or the amount look wrong: the job will say so. The caller holds the wallet's lock.
+// ExpireDue writes the EXPIRE line of the user's due lots, before points are taken from other lots.
+// The line covers at most one batch: the rest is left to the job, and is not spendable either way.
+// If the clocks or the amount look wrong, ExpireDue writes nothing, and the job reports the
+// problem. The caller holds the wallet's lock.
 func (s *Service) ExpireDue(tx *gorm.DB, actor Actor, userID string, now time.Time) error {
 	wallet, err := readWallet(tx, userID, now)
 	if err != nil {
@@ -152,9 +155,9 @@ func (s *Service) expireDue(tx *gorm.DB, actor Actor, wallet Wallet, now time.Ti
 	return err
 }
 
-// expireAll writes all EXPIRE lines of the user that are due, but for the lots in spared, and refuses when the clocks
-// look wrong. A clawback needs it before it makes debt: what has expired can repay nothing. The caller holds the
-// wallet's lock.
+// expireAll writes all due EXPIRE lines of the user, except for the lots in spared, and refuses
+// when the clocks look wrong. A clawback needs expireAll before making debt: expired points can
+// repay no debt. The caller holds the wallet's lock.
 func (s *Service) expireAll(tx *gorm.DB, actor Actor, userID string, now time.Time, spared []string) error {
 	wallet, err := readWallet(tx, userID, now)
 	if err != nil || wallet.Due == 0 {
@@ -167,19 +170,20 @@ func (s *Service) expireAll(tx *gorm.DB, actor Actor, userID string, now time.Ti
 	return err
 }
 
-// The reasons for which points do not expire although they are due by this server's clock.
+// The reasons why points do not expire although due by this server's clock.
 var (
-	// ErrClocksDiffer means that this server's clock and the database's are more than a few minutes apart.
+	// ErrClocksDiffer means that this server's clock and the database's are more than a few minutes
+	// apart.
 	ErrClocksDiffer = errors.New("expiry stopped: the clocks differ")
 	// ErrLargeExpiry means that an implausible share of all points would expire at once.
 	ErrLargeExpiry = errors.New("expiry stopped: an implausible share of all points would expire")
 )
 
-// maxClockDifference is how far apart two clocks may be that are both kept right.
+// maxClockDifference is the greatest difference of two correct clocks.
 const maxClockDifference = 5 * time.Minute
 
-// checkClocks returns an error that wraps ErrClocksDiffer unless this server's clock and the database's agree. On
-// SQLite both are the machine's.
+// checkClocks returns an error that wraps ErrClocksDiffer unless this server's clock and the
+// database's agree. On SQLite both are the machine's.
 func (s *Service) checkClocks(tx *gorm.DB) error {
 	read := readDatabaseClock
 	if s.DatabaseClock != nil {
@@ -210,15 +214,15 @@ func readDatabaseClock(tx *gorm.DB) (time.Time, error) {
 	return now, tx.Raw("SELECT clock_timestamp()").Scan(&now).Error
 }
 
-// The share of all points that may expire at once is half of them, unless they are very few lots: a small shop's points
-// may well end together.
+// At most half of all points may expire at once, except in few lots: a small shop's points may well
+// end together.
 const (
 	shareSample     = 1000 // lots
 	minLotsForShare = 20
 )
 
-// checkShare returns an error that wraps ErrLargeExpiry if more than half of all points are due. It adds up all
-// wallets only when a sample says that this may be so.
+// checkShare returns an error that wraps ErrLargeExpiry if more than half of all points are due.
+// All wallets are added up only after a suspicious sample.
 func (s *Service) checkShare(tx *gorm.DB, now time.Time) error {
 	if err := checkSampledShare(tx, now); !errors.Is(err, ErrLargeExpiry) {
 		return err
@@ -237,8 +241,8 @@ func (s *Service) checkShare(tx *gorm.DB, now time.Time) error {
 	return fmt.Errorf("%w: %d of %d; check the clock, then let an operator confirm", ErrLargeExpiry, sum.Due, sum.Total)
 }
 
-// checkSampledShare returns ErrLargeExpiry if more points are due than the next thousand lots to expire have, or if
-// there are so many lots that the sample does not say.
+// checkSampledShare returns ErrLargeExpiry if more points are due than the next thousand expiring
+// lots have, or if the sample is too small for an answer.
 func checkSampledShare(tx *gorm.DB, now time.Time) error {
 	type sample struct{ Lots, Points int64 }
 	read := func(comparison string) (found sample, err error) {
@@ -258,7 +262,7 @@ func checkSampledShare(tx *gorm.DB, now time.Time) error {
 	return err
 }
 
-// checkOperator refuses actors that may not decide for others.
+// checkOperator refuses actors without the right to decide for other users.
 func checkOperator(actor Actor) error {
 	if err := actor.Validate(); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// LinesAfter are userID's lines that follow the one with that number, in their order; at most limit.
+// LinesAfter returns at most limit lines of userID after the given number, in order.
 func (s *Service) LinesAfter(ctx context.Context, userID string, seq int64, limit int) ([]Transaction, error) {
 	lines, err := gorm.G[Transaction](s.db).Where("user_id = ? AND seq > ?", userID, seq).Order("seq").Limit(limit).Find(ctx)
 	if err != nil {
@@ -18,7 +18,8 @@ func (s *Service) LinesAfter(ctx context.Context, userID string, seq int64, limi
 	return lines, nil
 }
 
-// NewestSeqs are the numbers of the users' newest lines, in one statement; who has no line is not in it.
+// NewestSeqs returns the numbers of the users' newest lines, in one statement. Users without a line
+// are not in the map.
 func (s *Service) NewestSeqs(ctx context.Context, userIDs []string) (map[string]int64, error) {
 	wallets, err := gorm.G[Wallet](s.db).Select("user_id", "seq").Where("user_id IN ?", userIDs).Find(ctx)
 	if err != nil {
@@ -31,8 +32,9 @@ func (s *Service) NewestSeqs(ctx context.Context, userIDs []string) (map[string]
 	return newest, nil
 }
 
-// FollowFrom is the number after which somebody who follows userID's ledger continues: after, or the newest line's when
-// that is nil; and the newest line's. An Error InvalidArgument when the ledger has never come as far as after.
+// FollowFrom returns the number after which a follower of userID's ledger continues, and the newest
+// line's number. The first is after, or the newest line's number if after is nil. The error is
+// InvalidArgument for a number that the ledger never reached.
 func (s *Service) FollowFrom(ctx context.Context, userID string, after *int) (from, newest int64, err error) {
 	if err := apierror.CheckUserID(userID); err != nil {
 		return 0, 0, err

@@ -22,7 +22,7 @@ func (s Share) Of(kind LotKind) int64 {
 // Total returns the points of both kinds.
 func (s Share) Total() int64 { return s.Paid + s.Bonus }
 
-// Minus returns what s has more of each kind than other.
+// Minus returns the points of each kind by which s exceeds other.
 func (s Share) Minus(other Share) Share { return Share{s.Paid - other.Paid, s.Bonus - other.Bonus} }
 
 // ExpiredPoints returns how many points of the lots have expired, by kind. An expiry that was undone does not count, even
@@ -52,8 +52,8 @@ func ExpiredPoints(tx *gorm.DB, lots []Lot) (Share, error) {
 	return expired, err
 }
 
-// HoldLots keeps the share of each kind, from the charge's lots of that kind, from being spent until ReleaseHold. The
-// caller holds the wallet's lock and has made sure that the lots have as many.
+// HoldLots keeps the share of each kind, from the charge's lots of the kind, unspendable until
+// ReleaseHold. The caller holds the wallet's lock and has checked that the lots have as many.
 func HoldLots(tx *gorm.DB, lots []Lot, share Share) error {
 	for _, lot := range lots {
 		part := share.Of(lot.Kind)
@@ -65,7 +65,8 @@ func HoldLots(tx *gorm.DB, lots []Lot, share Share) error {
 	return nil
 }
 
-// ReleaseHold lets go of what is held of the lots of the payment's charge. The caller holds the wallet's lock.
+// ReleaseHold makes held points of the payment's charge spendable again. The caller holds the
+// wallet's lock.
 func ReleaseHold(tx *gorm.DB, impUID string) error {
 	return tx.Exec(`UPDATE point_lots SET held = 0 WHERE held > 0 AND transaction_id IN
 		(SELECT id FROM point_transactions WHERE imp_uid = ? AND kind IN ('CHARGE', 'BONUS'))`, impUID).Error

@@ -9,7 +9,7 @@ import (
 	"pointcharge/internal/database"
 )
 
-// Kind says what a ledger line records.
+// Kind is the kind of a ledger line.
 type Kind string
 
 // The kinds of lines.
@@ -34,12 +34,12 @@ type Transaction struct {
 	Kind           Kind
 	Amount         int64 // points; negative when taken
 	BalanceAfter   int64
-	ImpUID         *string // the payment it comes from
+	ImpUID         *string // the payment behind the line
 	CancellationID *string // of a CHARGE_CANCEL: Iamport's id of the cancellation
-	Reference      *string // what it is for: the order's merchant_uid, or the caller's own word
-	ReversesID     *string // the line that this one takes back, as far as it goes
+	Reference      *string // the purpose: the order's merchant_uid, or the caller's own word
+	ReversesID     *string // the line reversed by this one, fully or in part
 	Service        string  // the calling service's sub, whose word the reference is; empty for other actors
-	Actor          Actor   `gorm:"embedded;embeddedPrefix:actor_"` // who caused it
+	Actor          Actor   `gorm:"embedded;embeddedPrefix:actor_"` // author of the line
 	Description    string
 	CreatedAt      time.Time
 }
@@ -52,8 +52,9 @@ func (k Kind) mayLeaveDebt() bool {
 	return k == KindChargeCancel || k == KindClawback || k == KindAdjustCancel
 }
 
-// appendLine writes a line. The balance changes relative to itself, in one statement that also gives the line its
-// number (contract §5, F5). An order's lock, if the caller has one, comes before the wallet's.
+// appendLine writes a line. The balance changes relative to itself, in one statement that also
+// numbers the line (contract §5, F5). An order's lock, if the caller has one, comes before the
+// wallet's.
 func appendLine(tx *gorm.DB, line *Transaction) (err error) {
 	if line.ID, err = database.NewID(); err != nil {
 		return err
@@ -78,11 +79,12 @@ func appendLine(tx *gorm.DB, line *Transaction) (err error) {
 	return nil
 }
 
-// debtRepaid returns how much of a credit's points repays debt: what the balance was below zero before the line.
+// debtRepaid returns how much of a credit's points repays debt: the balance below zero before the
+// line.
 func (t Transaction) debtRepaid() int64 {
 	return min(t.Amount, max(0, t.Amount-t.BalanceAfter))
 }
 
-// MaxAmount bounds every price and number of points: more than any payment provider takes at once, and
-// little enough that the product of two fits in 64 bits, here and in SQL.
+// MaxAmount bounds every price and number of points. The bound is more than any payment provider
+// takes at once, and small enough that the product of two fits in 64 bits, here and in SQL.
 const MaxAmount = 1_000_000_000

@@ -8,12 +8,12 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// Lifetimes says how long points live from the moment they are credited. Zero values mean the defaults.
+// Lifetimes are the lives of points from their credit. Zero values mean the defaults.
 type Lifetimes struct {
 	Paid  Lifetime // five calendar years, as commercial claims do (상법 제64조)
-	Bonus Lifetime // 365 days; also for what operators give
-	// Returned is the least life of points that come back from a cancelled spend: 30 days. Points whose own
-	// lot dies sooner, or has died meanwhile, would make the cancellation worth nothing.
+	Bonus Lifetime // 365 days; also for points given by operators
+	// Returned is the least life of points from a cancelled spend: 30 days. With the life of a lot
+	// that ends sooner, or has ended, the cancellation would be worth nothing.
 	Returned Lifetime
 }
 
@@ -27,13 +27,14 @@ func (l Lifetimes) Of(kind LotKind) Lifetime {
 
 func (l Lifetimes) ofReturned() Lifetime { return l.Returned.orElse(Days(30)) }
 
-// Lifetime is a number of days or of calendar years. Days are 24 hours each and end to the microsecond. Years end
-// as a legal period does (민법 제157조, 제159조): with the last day of the period, at midnight in Seoul.
+// Lifetime is a number of days or of calendar years. Days are 24 hours each and end to the
+// microsecond. Years end as a legal period does (민법 제157조, 제159조): with the last day of the period,
+// at midnight in Seoul.
 type Lifetime struct {
 	years, days int
 }
 
-// The longest lifetimes that a setting may name.
+// The longest lifetimes for a setting.
 const (
 	maxLifeYears = 100
 	maxLifeDays  = 36500
@@ -45,7 +46,8 @@ func Years(n int) Lifetime { return Lifetime{years: n} }
 // Days returns the lifetime of n times 24 hours.
 func Days(n int) Lifetime { return Lifetime{days: n} }
 
-// ParseLifetime reads 5y (calendar years) and 365d (days). It refuses everything else with InvalidArgument.
+// ParseLifetime reads 5y (calendar years) and 365d (days). The error for other texts is
+// InvalidArgument.
 func ParseLifetime(text string) (Lifetime, error) {
 	refused := apierror.Invalid("lifetime", "a lifetime is calendar years from 1y to %dy, or days from 1d to %dd.",
 		maxLifeYears, maxLifeDays)
@@ -63,13 +65,13 @@ func ParseLifetime(text string) (Lifetime, error) {
 	return Lifetime{}, refused
 }
 
-// UnmarshalText reads what ParseLifetime reads, so that a setting can be a Lifetime.
+// UnmarshalText is ParseLifetime for settings.
 func (l *Lifetime) UnmarshalText(text []byte) (err error) {
 	*l, err = ParseLifetime(string(text))
 	return err
 }
 
-// String is what ParseLifetime reads.
+// String returns a text for ParseLifetime.
 func (l Lifetime) String() string {
 	if l.years > 0 {
 		return fmt.Sprintf("%dy", l.years)

@@ -9,7 +9,7 @@ import (
 	"pointcharge/internal/database"
 )
 
-// LotKind tells points that were paid for from those given on top.
+// LotKind tells paid points from bonus points.
 type LotKind string
 
 // The kinds of lots.
@@ -28,15 +28,15 @@ type Lot struct {
 	Remaining      int64
 	Held           int64 // of the remaining: by a refund under way
 	ExpiresAt      time.Time
-	FirstExpiresAt *time.Time // what ExpiresAt was before an operator undid the lot's expiry
-	ReplacesID     *string    // the lot whose returned points these are
+	FirstExpiresAt *time.Time // ExpiresAt before an operator undid the lot's expiry
+	ReplacesID     *string    // the original lot of returned points
 }
 
 // TableName is the table's name in SQL.
 func (Lot) TableName() string { return "point_lots" }
 
-// Spendable returns the points that may be spent at that moment: not what a refund holds, and nothing once the lot
-// has expired.
+// Spendable returns the lot's spendable points at the given time: points neither held by a refund
+// nor expired.
 func (l Lot) Spendable(now time.Time) int64 {
 	if !l.ExpiresAt.After(now) {
 		return 0
@@ -44,7 +44,7 @@ func (l Lot) Spendable(now time.Time) int64 {
 	return l.Remaining - l.Held
 }
 
-// LotUse says that a line took from a lot, or gave back to it.
+// LotUse records points that a line took from a lot, or gave back.
 type LotUse struct {
 	TransactionID string
 	LotID         string
@@ -61,15 +61,15 @@ type UseReason string
 // The reasons.
 const (
 	Used     UseReason = "USE"    // the line took points
-	Returned UseReason = "RETURN" // a line that undoes another gave them back
-	Repaid   UseReason = "DEBT"   // a credit repaid debt from the lot it made or gave back to
+	Returned UseReason = "RETURN" // given back by a line that undoes another
+	Repaid   UseReason = "DEBT"   // debt repaid by a credit, from the credit's lot
 )
 
-// spendOrder is how points are used up: the soonest expiry first, bonus before paid (so says the alphabet), then the
-// oldest. The index point_lots_spendable has this order.
+// spendOrder is how points are used up: the soonest expiry first, bonus before paid (so says the
+// alphabet), then the oldest. The index point_lots_spendable has this order.
 const spendOrder = "expires_at, kind, id"
 
-// Credit writes a credit: the line and its lot, from which a debt is repaid first.
+// Credit writes a credit: the line and its lot. The credit repays debt first.
 func Credit(tx *gorm.DB, line *Transaction, kind LotKind, life Lifetime) error {
 	if err := appendLine(tx, line); err != nil {
 		return err
@@ -85,10 +85,10 @@ func Credit(tx *gorm.DB, line *Transaction, kind LotKind, life Lifetime) error {
 	return nil
 }
 
-// maxLotsPerInsert keeps a statement below the number of parameters that both databases take.
+// maxLotsPerInsert keeps a statement below the number of parameters of both databases.
 const maxLotsPerInsert = 1000
 
-// insertLots writes new lots and gives them their ids, in the order of the slice.
+// insertLots writes new lots and fills in the ids, in the order of the slice.
 func insertLots(tx *gorm.DB, lots []*Lot) (err error) {
 	if len(lots) == 0 {
 		return nil

@@ -14,8 +14,9 @@ type lotPart struct {
 	Amount int64  `json:"amount"`
 }
 
-// partTable returns the SQL of a table v (lot_id, amount) made of parts, and its only parameter. A wallet may have
-// 100,000 lots, more than a statement has parameters, so they travel as one JSON text.
+// partTable returns the SQL of a table v (lot_id, amount) made of parts, and its only parameter. A
+// wallet may have 100,000 lots, more than a statement has parameters, so the parts travel as one
+// JSON text.
 func partTable(tx *gorm.DB, parts []lotPart) (sql, parameter string, err error) {
 	text, err := json.Marshal(parts)
 	if tx.Name() == "sqlite" {
@@ -24,8 +25,9 @@ func partTable(tx *gorm.DB, parts []lotPart) (sql, parameter string, err error) 
 	return "json_to_recordset(CAST(? AS json)) AS v (lot_id text, amount bigint)", string(text), err
 }
 
-// consumeLots takes the parts from their lots for line, in one UPDATE and one INSERT however many lots they are. What a
-// refund holds gives way: only clawbacks get to it. The caller holds the wallet's lock.
+// consumeLots takes the parts from their lots for line, in one UPDATE and one INSERT for any number
+// of lots. Held points count last: only clawbacks take held points. The caller holds the wallet's
+// lock.
 func consumeLots(tx *gorm.DB, line Transaction, reason UseReason, parts []lotPart) error {
 	return moveLots(tx, line, reason, parts, `UPDATE point_lots SET remaining = remaining - v.amount,
 		held = CASE WHEN held > remaining - v.amount THEN remaining - v.amount ELSE held END
@@ -38,7 +40,7 @@ func refillLots(tx *gorm.DB, line Transaction, parts []lotPart) error {
 		FROM %s WHERE point_lots.id = v.lot_id`, -1)
 }
 
-// moveLots runs update, which has a %s for the parts, and writes each part as a use of the lot, with that sign.
+// moveLots runs update, with a %s for the parts, and writes each part as a signed use of the lot.
 func moveLots(tx *gorm.DB, line Transaction, reason UseReason, parts []lotPart, update string, sign int) error {
 	if len(parts) == 0 {
 		return nil
@@ -69,8 +71,9 @@ const (
 	maxLotPage   = 10_000
 )
 
-// findLots returns from which lots of line's user n points are to be taken, in spendOrder, and how many points are
-// missing. It leaves out what is held, what has expired, and the lots in skip. The caller holds the wallet's lock.
+// findLots returns the lots for n points of line's user, in spendOrder, and how many points are
+// missing. Held points, expired lots and the lots in skip are left out. The caller holds the
+// wallet's lock.
 func findLots(tx *gorm.DB, line Transaction, n int64, skip map[string]bool) (parts []lotPart, missing int64, err error) {
 	var after *Lot
 	for size := firstLotPage; n > 0; size = min(4*size, maxLotPage) {
@@ -91,7 +94,8 @@ func findLots(tx *gorm.DB, line Transaction, n int64, skip map[string]bool) (par
 	return parts, n, nil
 }
 
-// readSpendableLots returns at most limit lots of which something can be spent, in spendOrder, those after a lot only.
+// readSpendableLots returns at most limit lots with spendable points, in spendOrder, after a given
+// lot.
 func readSpendableLots(tx *gorm.DB, userID string, now time.Time, after *Lot, limit int) ([]Lot, error) {
 	q := tx.Select("id, kind, remaining, held, expires_at").
 		Where("user_id = ? AND remaining > 0 AND remaining > held AND expires_at > ?", userID, now)

@@ -15,22 +15,23 @@ import (
 	"pointcharge/internal/page"
 )
 
-// maxList is the longest list that has no pages.
+// maxList is the longest list without pages.
 const maxList = 50
 
 // The schema's names of the lists there are.
 type (
 	// TransactionConnection is a page of a ledger.
 	TransactionConnection = page.Connection[Transaction]
-	// TransactionEdge is a line on it.
+	// TransactionEdge is a line on a page.
 	TransactionEdge = page.Edge[Transaction]
 	// LotConnection is a page of a wallet's lots.
 	LotConnection = page.Connection[Lot]
-	// LotEdge is a lot on it.
+	// LotEdge is a lot on a page.
 	LotEdge = page.Edge[Lot]
 )
 
-// ExpiringLots are userID's lots that will expire within so many days from now, soonest first; at most 50.
+// ExpiringLots returns userID's lots that expire within the given days from now, soonest first; at
+// most 50.
 func (s *Service) ExpiringLots(ctx context.Context, userID string, days int) ([]Lot, error) {
 	if days < 1 || days > 3650 {
 		return nil, apierror.New(apierror.InvalidArgument, "withinDays must be from 1 to 3650.")
@@ -44,10 +45,11 @@ func (s *Service) ExpiringLots(ctx context.Context, userID string, days int) ([]
 	return found, nil
 }
 
-// Lots returns a page of all of userID's lots, the newest first: where each point of the wallet came from.
+// Lots returns a page of all of userID's lots, the newest first: where each point of the wallet
+// came from.
 func (s *Service) Lots(ctx context.Context, userID string, request page.Request) (LotConnection, error) {
-	// A range of one user, in the order of (user_id, id), leaves PostgreSQL only the index of just that. Told that the user
-	// equals userID, it may walk the newest lots of all users instead.
+	// A range of one user, in the order of (user_id, id), leaves PostgreSQL only the fitting index.
+	// With an equality, PostgreSQL may walk the newest lots of all users instead.
 	q := gorm.G[Lot](s.db).Where("user_id BETWEEN ? AND ?", userID, userID).Order("user_id DESC, id DESC")
 	if request.After != nil {
 		id := page.DecodeCursor(*request.After)
@@ -59,12 +61,12 @@ func (s *Service) Lots(ctx context.Context, userID string, request page.Request)
 	return page.Read(ctx, q, request, func(l Lot) string { return l.ID })
 }
 
-// LotUses are what lines took from a lot or gave back to it, in their order; at most 50.
+// LotUses returns the uses of a lot, in order; at most 50.
 func (s *Service) LotUses(ctx context.Context, lot Lot) ([]LotUse, error) {
 	return s.uses(ctx, "lot_id = ?", lot.ID, usesOfLotOrder)
 }
 
-// TransactionUses are the lots that a line took from or gave back to; at most 50.
+// TransactionUses returns the lot uses of a line; at most 50.
 func (s *Service) TransactionUses(ctx context.Context, line Transaction) ([]LotUse, error) {
 	return s.uses(ctx, "transaction_id = ?", line.ID, usesOfLineOrder)
 }
@@ -77,17 +79,19 @@ func (s *Service) uses(ctx context.Context, where, id, order string) ([]LotUse, 
 	return uses, nil
 }
 
-// Line is the line of that id, whoever's it is: for following the references of what somebody may read already.
+// Line returns the line with the given id, of any user: for the references of lines that the caller
+// may read already.
 func (s *Service) Line(ctx context.Context, id string) (Transaction, error) {
 	return database.FindOne[Transaction](ctx, s.db, "transaction", "id = ?", id)
 }
 
-// Lot is the lot of that id, whoever's it is, as Line is.
+// Lot returns the lot with the given id, of any user, as Line does.
 func (s *Service) Lot(ctx context.Context, id string) (Lot, error) {
 	return database.FindOne[Lot](ctx, s.db, "lot", "id = ?", id)
 }
 
-// Transaction is userID's line of that id; an Error NotFound when there is none or it is not theirs.
+// Transaction returns userID's line with the given id. The error is NotFound for an unknown line or
+// another user's.
 func (s *Service) Transaction(ctx context.Context, userID, id string) (Transaction, error) {
 	if err := apierror.CheckID("id", id); err != nil {
 		return Transaction{}, err
@@ -95,10 +99,12 @@ func (s *Service) Transaction(ctx context.Context, userID, id string) (Transacti
 	return database.FindOne[Transaction](ctx, s.db, "transaction", "id = ? AND user_id = ?", id, userID)
 }
 
-// maxKinds is how many kinds of lines there are: nobody needs to name more, and each is a parameter of the statement.
+// maxKinds is the number of kinds of lines: no query needs more, and each kind is a parameter of
+// the statement.
 const maxKinds = 10
 
-// Transactions is a page of userID's ledger, newest line first; of the given kinds only, if there are any.
+// Transactions is a page of userID's ledger, newest line first; of the given kinds only, if there
+// are any.
 func (s *Service) Transactions(ctx context.Context, userID string, request page.Request, kinds []Kind) (TransactionConnection, error) {
 	if len(kinds) > maxKinds {
 		return TransactionConnection{}, apierror.Invalid("kinds", "kinds are at most %d.", maxKinds)
@@ -119,8 +125,8 @@ func (s *Service) Transactions(ctx context.Context, userID string, request page.
 	return page.Read(ctx, q, request, func(t Transaction) string { return strconv.FormatInt(t.Seq, 10) })
 }
 
-// newestOfKinds is a query for the ids of the newest lines of each kind. One condition for all kinds would read a long
-// history to its end to find the lines of a rare one.
+// newestOfKinds is a query for the ids of the newest lines of each kind. One condition for all
+// kinds would read a long history to its end to find the lines of a rare one.
 func (s *Service) newestOfKinds(userID string, kinds []Kind, before int64, limit int) *gorm.DB {
 	var queries []string
 	var parameters []any

@@ -10,11 +10,11 @@ import (
 	"pointcharge/internal/database"
 )
 
-// SpendInput says who uses how many points for what.
+// SpendInput is a use of points.
 type SpendInput struct {
 	UserID      string
 	Amount      int64  // points, at least 1
-	Reference   string // the caller's own id of it, as an order's number: the same one spends once
+	Reference   string // the caller's own id of the spend, as an order's number: the same id spends once
 	Description string // for people, at most 200 characters
 	Actor       Actor
 }
@@ -35,7 +35,7 @@ func (in SpendInput) validate() error {
 // maxText is how many characters a description or a reason may have.
 const maxText = 200
 
-// checkChange refuses a user id or a reference that no line may have.
+// checkChange refuses an impossible user id or reference.
 func checkChange(userID, reference string) error {
 	if err := apierror.CheckUserID(userID); err != nil {
 		return err
@@ -43,9 +43,9 @@ func checkChange(userID, reference string) error {
 	return apierror.CheckReference("reference", reference)
 }
 
-// Spend (사용) takes points, all of them or none, and returns the SPEND line. The same reference of the same service
-// with the same input returns the same line. It refuses with InvalidArgument (also for a reference that was used
-// with another input) and InsufficientPoints, whose error carries the spendable points.
+// Spend (사용) takes points, all or none, and returns the SPEND line. The same reference of the same
+// service with the same input returns the same line. Errors: InvalidArgument (also for a reference
+// used with another input), and InsufficientPoints with the spendable points.
 func (s *Service) Spend(ctx context.Context, in SpendInput) (Transaction, error) {
 	if err := in.validate(); err != nil {
 		return Transaction{}, err
@@ -54,8 +54,9 @@ func (s *Service) Spend(ctx context.Context, in SpendInput) (Transaction, error)
 		Description: in.Description, Actor: in.Actor, CreatedAt: s.CurrentTime()}, debit)
 }
 
-// recordOnce runs do for a new line of the user's wallet, under its lock and with everything due expired. A line
-// of the same kind, caller and reference that is there already is returned instead, if it says the same.
+// recordOnce runs do for a new line of the user's wallet, under the wallet's lock and after the
+// expiry of due points. An existing line of the same kind, caller and reference is returned
+// instead, if equal.
 func (s *Service) recordOnce(ctx context.Context, line Transaction, do func(*gorm.DB, *Transaction, Wallet) error) (Transaction, error) {
 	line.Service = line.Actor.service()
 	var written Transaction
@@ -87,8 +88,9 @@ func (s *Service) recordOnce(ctx context.Context, line Transaction, do func(*gor
 	return written, nil
 }
 
-// findRecorded returns the caller's line of the same kind and reference, if there is one. Lines without an actor's kind
-// are from before references belonged to services, and count for every service.
+// findRecorded returns the caller's line of the same kind and reference, if there is one. Lines
+// without an actor's kind are from before references belonged to services, and count for every
+// service.
 func findRecorded(tx *gorm.DB, line Transaction) (earlier []Transaction, err error) {
 	err = tx.Where("user_id = ? AND kind = ? AND reference = ?", line.UserID, line.Kind, line.Reference).
 		Where("service = ? OR actor_kind IS NULL", line.Service).
@@ -96,8 +98,8 @@ func findRecorded(tx *gorm.DB, line Transaction) (earlier []Transaction, err err
 	return earlier, err
 }
 
-// checkSameRequest refuses a reference that was used for something else. How many points an undone line gives back
-// is no part of the request.
+// checkSameRequest refuses a reference used for another request. The points given back by an undone
+// line are no part of the request.
 func (t Transaction) checkSameRequest(earlier Transaction) error {
 	undoes := t.Kind == KindAdjustCancel || t.Kind == KindExpireCancel
 	if (t.Amount != earlier.Amount && !undoes) || t.Description != earlier.Description || !equalPointers(t.ReversesID, earlier.ReversesID) {
@@ -110,7 +112,8 @@ func equalPointers[T comparable](a, b *T) bool {
 	return a == b || (a != nil && b != nil && *a == *b)
 }
 
-// debit writes a debit and takes its points from the user's lots, or refuses with InsufficientPoints.
+// debit writes a debit and takes the points from the user's lots, or refuses with
+// InsufficientPoints.
 func debit(tx *gorm.DB, line *Transaction, wallet Wallet) error {
 	if wallet.Spendable < -line.Amount {
 		return insufficient(wallet.Spendable)

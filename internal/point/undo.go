@@ -12,11 +12,11 @@ import (
 	"pointcharge/internal/database"
 )
 
-// UndoExpiryInput says which expiry an operator undoes, and why.
+// UndoExpiryInput is an expiry to undo by an operator, with a reason.
 type UndoExpiryInput struct {
 	TransactionID string // the EXPIRE line
-	// ExpiresAt is until when the points live now. A lot whose own time is later keeps it. Zero: as long as returned
-	// points live (Lifetimes.Returned).
+	// ExpiresAt is the new end of the points. A lot with a later end keeps its own. Zero means the
+	// life of returned points (Lifetimes.Returned).
 	ExpiresAt time.Time
 	Reason    string // for people, 1 to 200 characters
 	Actor     Actor  // an operator
@@ -116,7 +116,7 @@ func reviveLots(tx *gorm.DB, line *Transaction, expiresAt time.Time) error {
 	return consumeLots(tx, *line, Repaid, firstPoints(parts, line.debtRepaid()))
 }
 
-// UndoExpiriesInput says which expiries an operator undoes, and why.
+// UndoExpiriesInput is a period of expiries to undo by an operator, with a reason.
 type UndoExpiriesInput struct {
 	From, To  time.Time // of the EXPIRE lines' times: From is included, To is not
 	ExpiresAt time.Time // as in UndoExpiryInput

@@ -11,23 +11,25 @@ import (
 	"pointcharge/internal/apierror"
 )
 
-// Wallet is what a user has.
+// Wallet is a user's balance.
 type Wallet struct {
-	UserID    string `gorm:"primaryKey"`
-	Balance   int64  // 잔액, in points; negative is debt (미회수 잔액)
-	Seq       int64  // of the newest line
-	Spendable int64  `gorm:"->"` // the part of the balance that is neither expired nor held by a refund
-	Due       int64  `gorm:"->"` // points that have expired and have no EXPIRE line yet; Balance is without them
+	UserID  string `gorm:"primaryKey"`
+	Balance int64  // 잔액, in points; negative is debt (미회수 잔액)
+	Seq     int64  // of the newest line
+	// The part of the balance that is neither expired nor held by a refund.
+	Spendable int64 `gorm:"->"`
+	// Expired points without an EXPIRE line; not in Balance.
+	Due int64 `gorm:"->"`
 }
 
 // TableName is the table's name in SQL.
 func (Wallet) TableName() string { return "wallets" }
 
-// Debt (미회수 잔액) returns the points that the next credits repay before anything becomes spendable.
+// Debt (미회수 잔액) returns the points that the next credits repay before new points become spendable.
 func (w Wallet) Debt() int64 { return max(0, -w.Balance) }
 
-// LockWallet keeps all other writers from the user's wallet and lots until the transaction ends. A new user's wallet
-// is made on the way, so that there is something to lock.
+// LockWallet keeps all other writers from the user's wallet and lots until the transaction ends. A
+// missing wallet is created for the lock.
 func LockWallet(tx *gorm.DB, userID string) error {
 	lock := func() *gorm.DB {
 		return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
@@ -43,8 +45,8 @@ func LockWallet(tx *gorm.DB, userID string) error {
 	return lock().Error
 }
 
-// Wallet returns what userID has at this moment: expired points count as gone, also before their EXPIRE line is
-// written. It is empty until the first line. It refuses with InvalidArgument.
+// Wallet returns userID's wallet at this moment: expired points count as gone, also before their
+// EXPIRE line is written. Before the first line the wallet is empty. The error is InvalidArgument.
 func (s *Service) Wallet(ctx context.Context, userID string) (Wallet, error) {
 	if err := apierror.CheckUserID(userID); err != nil {
 		return Wallet{}, err
@@ -52,8 +54,8 @@ func (s *Service) Wallet(ctx context.Context, userID string) (Wallet, error) {
 	return readWallet(s.db.WithContext(ctx), userID, s.CurrentTime())
 }
 
-// readWallet adds up only the lots that have expired or are held, which are few: the balance is the sum of all lots, as
-// the audit proves.
+// readWallet adds up only the expired or held lots, which are few: the balance is the sum of all
+// lots, as the audit proves.
 func readWallet(tx *gorm.DB, userID string, now time.Time) (Wallet, error) {
 	w := Wallet{UserID: userID}
 	err := tx.Raw(`SELECT w.user_id, w.seq, w.balance - expired.due AS balance, expired.due AS due,

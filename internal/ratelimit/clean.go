@@ -11,9 +11,9 @@ import (
 // maxLogText is the length of a text of a stranger in the log, in bytes.
 const maxLogText = 300
 
-// Clean returns a text of a stranger as it may stand in a log: at most 300 bytes of valid UTF-8,
-// without control characters, which could forge lines or steer a terminal, and without characters
-// that change the direction of writing, which could make a line read as another.
+// Clean returns a stranger's text for a log: at most 300 bytes of valid UTF-8. Control characters
+// are removed, because of forged lines and steered terminals. Characters for the direction of
+// writing are removed, because a line could read as another.
 func Clean(text string) string {
 	cut := len(text) > maxLogText
 	if cut {

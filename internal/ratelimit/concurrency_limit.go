@@ -6,8 +6,8 @@ import (
 )
 
 // ConcurrencyLimit bounds how many calls each user, and each address, may have under way at a time:
-// a response that the client does not read stays in memory until it is written. A nil
-// ConcurrencyLimit allows every call. It is safe for concurrent use.
+// a response stays in memory until the client has read it. A nil ConcurrencyLimit allows every
+// call. The limit is safe for concurrent use.
 type ConcurrencyLimit struct {
 	User    int
 	Address int
@@ -25,8 +25,8 @@ func (l *ConcurrencyLimit) Acquire(user string, address netip.Addr) (release fun
 	return l.AcquireN(user, address, 1)
 }
 
-// AcquireN lets a call begin that is as dear as n calls. One that is dearer than the limit begins
-// when nothing else is under way.
+// AcquireN lets a call begin with the weight of n calls. A call heavier than the limit begins when
+// no other call is under way.
 func (l *ConcurrencyLimit) AcquireN(user string, address netip.Addr, n int) (release func(), ok bool) {
 	if l == nil {
 		return func() {}, true
@@ -50,7 +50,7 @@ func (l *ConcurrencyLimit) AcquireN(user string, address netip.Addr, n int) (rel
 	}, true
 }
 
-// limitsFor returns the keys that a call is counted by, each with the number of calls it may have.
+// limitsFor returns the call's keys, each with its limit of calls.
 func (l *ConcurrencyLimit) limitsFor(user string, address netip.Addr) map[any]int {
 	limits := map[any]int{}
 	if countsAddress(user, address, l.Shared) {

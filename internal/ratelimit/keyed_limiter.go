@@ -11,13 +11,13 @@ import (
 // maxKeys bounds the memory of a KeyedLimiter to about 3 MB, however many keys are used.
 const maxKeys = 10_000
 
-// KeyedLimiter limits the rate of each key by a token bucket of its own. A nil KeyedLimiter allows
-// every call. It is safe for concurrent use.
+// KeyedLimiter limits the rate of each key by a token bucket per key. A nil KeyedLimiter allows
+// every call. The limiter is safe for concurrent use.
 //
-// A full bucket is as good as none, so full buckets are deleted. When there are more than maxKeys,
-// the fullest is deleted as well. A caller with ever new keys therefore pushes out its own new
-// buckets, and not the empty bucket of the key that was refused. A key whose bucket was pushed out
-// starts with a full one: no key is refused because of what other keys do.
+// A missing bucket counts as full, so full buckets are deleted. With more than maxKeys, the fullest
+// bucket is deleted as well. A caller with ever new keys therefore pushes out its own new buckets,
+// and not the empty bucket of a refused key. A key with a deleted bucket starts with a full bucket:
+// other keys never cause a refusal.
 type KeyedLimiter[K comparable] struct {
 	limit rate.Limit
 	burst int
@@ -33,14 +33,13 @@ func NewKeyedLimiter[K comparable](limit rate.Limit, burst int) *KeyedLimiter[K]
 	return &KeyedLimiter[K]{limit: limit, burst: burst, buckets: map[K]*bucket[K]{}}
 }
 
-// Take takes a token from the key's bucket and returns 0. If the bucket is empty, Take takes
-// nothing and returns how long it is until there is a token.
+// Take takes a token from the key's bucket and returns 0. From an empty bucket, Take takes nothing
+// and returns the time until the next token.
 func (l *KeyedLimiter[K]) Take(key K) (wait time.Duration) { return l.TakeN(key, 1) }
 
-// TakeN takes n tokens from the key's bucket and returns 0. If the bucket has fewer, TakeN takes
-// nothing and returns how long it is until there are enough. More than half of what a bucket holds
-// may be taken from one that is half full, which owes the rest: every n is affordable, also after a
-// few other calls, and none is cheaper than it says.
+// TakeN takes n tokens from the key's bucket and returns 0. With fewer tokens, TakeN takes nothing
+// and returns the time until there are enough. A half full bucket allows more than half of its
+// size, and owes the rest: every n is affordable, also after a few other calls, at its full cost.
 func (l *KeyedLimiter[K]) TakeN(key K, n int) (wait time.Duration) {
 	l.update(key, func(b *bucket[K], now time.Time) {
 		first := min(n, max(1, l.burst/2))
@@ -54,7 +53,7 @@ func (l *KeyedLimiter[K]) TakeN(key K, n int) (wait time.Duration) {
 	return wait
 }
 
-// Debit takes n tokens from the key's bucket, which owes those that it does not have.
+// Debit takes n tokens from the key's bucket. The bucket owes missing tokens.
 func (l *KeyedLimiter[K]) Debit(key K, n int) {
 	l.update(key, func(b *bucket[K], now time.Time) { b.owe(now, n) })
 }
@@ -105,7 +104,7 @@ type bucket[K comparable] struct {
 	index  int       // in the queue
 }
 
-// owe takes n tokens, also those that the bucket has not gained yet.
+// owe takes n tokens, also tokens not gained yet.
 func (b *bucket[K]) owe(now time.Time, n int) {
 	for n > 0 { // the library takes no more at a time than a bucket holds
 		part := min(n, b.Burst())

@@ -71,8 +71,8 @@ func TestFullBucketsAreDeleted(t *testing.T) {
 	})
 }
 
-// TestAMillionKeysAreBoundedAndChangeNothingForOtherKeys takes three times as many keys as are kept,
-// and a million with LONG=1.
+// TestAMillionKeysAreBoundedAndChangeNothingForOtherKeys takes three times as many keys as are
+// kept, and a million with LONG=1.
 func TestAMillionKeysAreBoundedAndChangeNothingForOtherKeys(t *testing.T) {
 	t.Parallel()
 	keys := longtest.Size(3*maxKeys, 1_000_000)

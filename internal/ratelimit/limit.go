@@ -1,5 +1,5 @@
 // Package ratelimit bounds how often, and how many at a time, users and addresses may call, and how
-// often they can make the server write to its log. It knows nothing of points.
+// often callers can make the server write to its log. The package knows nothing of points.
 package ratelimit
 
 import (
@@ -13,8 +13,8 @@ import (
 // for any user. A nil Limit, like the zero Limit, allows every call. It is safe for concurrent use.
 type Limit struct {
 	// Shared is set when TRUSTED_PROXIES is empty: all clients may arrive from the proxy's address.
-	// Signed-in users are then counted by their name only, so that calls without a user cannot use
-	// up what the users have.
+	// Signed-in users are then counted by name only, so that calls without a user cannot use up the
+	// users' allowances.
 	Shared bool
 
 	users     *KeyedLimiter[string]
@@ -43,8 +43,8 @@ func (l *Limit) Take(user string, address netip.Addr) (wait time.Duration) {
 	return l.TakeN(user, address, 1)
 }
 
-// TakeN counts a call that is as dear as n calls. The user comes first: what a user is refused must
-// not use up what others at the same address have.
+// TakeN counts a call with the weight of n calls. The user is counted first: a refused call of one
+// user must not use up the allowance of other users at the same address.
 func (l *Limit) TakeN(user string, address netip.Addr, n int) (wait time.Duration) {
 	if l == nil {
 		return 0
@@ -58,8 +58,7 @@ func (l *Limit) TakeN(user string, address netip.Addr, n int) (wait time.Duratio
 	return wait
 }
 
-// Debit counts n calls that were made already, whether or not they exceed the limit. The next calls
-// wait for them.
+// Debit counts n calls that were made already, also beyond the limit. The next calls wait longer.
 func (l *Limit) Debit(user string, address netip.Addr, n int) {
 	if l == nil {
 		return
@@ -77,9 +76,8 @@ func countsAddress(user string, address netip.Addr, shared bool) bool {
 	return address.IsValid() && (user == "" || !shared)
 }
 
-// networkOf returns the network that an address is counted by. IPv6 is handed out in networks of 64
-// bits, so one client can use every address of its network. It is the zero Prefix for the zero
-// Addr.
+// networkOf returns the network for the counts of an address. IPv6 is handed out in networks of 64
+// bits, so one client can use every address of its network. The zero Addr has the zero Prefix.
 func networkOf(address netip.Addr) netip.Prefix {
 	bits := address.BitLen()
 	if address.Is6() {
@@ -89,8 +87,8 @@ func networkOf(address netip.Addr) netip.Prefix {
 	return network
 }
 
-// RetryAfterSeconds rounds a waiting time up to whole seconds: a client that comes back after the
-// time it was told must not be too early.
+// RetryAfterSeconds rounds a waiting time up to whole seconds: a client that waits as told must not
+// be too early.
 func RetryAfterSeconds(wait time.Duration) int {
 	return int((wait + time.Second - 1) / time.Second)
 }

@@ -7,9 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// SampledLog bounds how many lines a second callers can make the server log, and counts the lines
-// that were left out. Each line that is written says how many were left out since the line before
-// it. It is safe for concurrent use.
+// SampledLog bounds how many lines a second callers can make the server log. Each written line has
+// the number of lines left out since the line before. SampledLog is safe for concurrent use.
 type SampledLog struct {
 	limiter *rate.Limiter
 	leftOut atomic.Int64 // since the last line
@@ -20,8 +19,8 @@ func NewSampledLog(perSecond rate.Limit, burst int) *SampledLog {
 	return &SampledLog{limiter: rate.NewLimiter(perSecond, burst)}
 }
 
-// Allow reports whether a line may be written now, and how many were left out since the last one.
-// The caller must write the line if it is allowed.
+// Allow reports whether a line may be written now, and the number of lines left out since the last
+// line. The caller must write an allowed line.
 func (l *SampledLog) Allow() (leftOut int64, ok bool) {
 	if !l.limiter.Allow() {
 		l.leftOut.Add(1)
@@ -30,9 +29,9 @@ func (l *SampledLog) Allow() (leftOut int64, ok bool) {
 	return l.leftOut.Swap(0), true
 }
 
-// Sample returns log with the attribute left_out, or a logger that discards everything if too many
-// lines were written lately. The logger is for exactly one line, whose texts are cleaned (Clean);
-// what log has been given by With is not.
+// Sample returns log with the attribute left_out, or a logger that discards everything after too
+// many lines. The logger is for exactly one line, and cleans the line's texts (Clean), but not
+// attributes added earlier by With.
 func (l *SampledLog) Sample(log *slog.Logger) *slog.Logger {
 	leftOut, ok := l.Allow()
 	if !ok {

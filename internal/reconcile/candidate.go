@@ -24,8 +24,8 @@ const (
 	recheckTimeout = time.Minute
 )
 
-// checkCandidates looks up what did not agree, several payments at once. Nothing is written by the lists' word: they may
-// be older than our books.
+// checkCandidates looks up the candidates, several payments at once. The lists alone change no row,
+// because a list may be older than the books.
 func (c *activeRun) checkCandidates(ctx context.Context) error {
 	slices.Sort(c.candidates)
 	candidates := slices.Compact(c.candidates) // some are on two lists, or on two readings of one
@@ -34,7 +34,8 @@ func (c *activeRun) checkCandidates(ctx context.Context) error {
 	return err
 }
 
-// lookUp checks payments and returns how many it has checked. It stops when the gateway is down, or our own database.
+// lookUp checks payments and returns how many were checked. A failure of the gateway or of the
+// database ends the loop.
 func (c *activeRun) lookUp(ctx context.Context, impUIDs []string) (checked int64, err error) {
 	var done atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -57,8 +58,8 @@ func (c *activeRun) lookUp(ctx context.Context, impUIDs []string) (checked int64
 	return done.Load(), context.Cause(ctx)
 }
 
-// recheckOpen looks up known discrepancies that are due. It comes after the comparison and cannot make the run fail: what
-// it does not get to is due for the next run.
+// recheckOpen looks up known discrepancies that are due. The comparison comes first and does not
+// fail with recheckOpen: payments left over are due for the next run.
 func (c *activeRun) recheckOpen(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, recheckTimeout)
 	defer cancel()
@@ -74,9 +75,9 @@ func (c *activeRun) recheckOpen(ctx context.Context) {
 	}
 }
 
-// checkPayment makes our books agree with the gateway about one payment, and reports it if they did not, or if that
-// cannot be found out: one such payment must not keep the others from being compared. It fails only when the gateway or
-// our database is down.
+// checkPayment makes the books agree with the gateway about one payment. A payment that differed,
+// or whose state cannot be found out, is reported and does not stop the comparison of other
+// payments. checkPayment fails only when the gateway or the database is down.
 func (c *activeRun) checkPayment(ctx context.Context, impUID string) error {
 	before, err := c.localPayment(ctx, impUID)
 	if err != nil {
@@ -98,14 +99,14 @@ func (c *activeRun) checkPayment(ctx context.Context, impUID string) error {
 		Theirs: describeError(err), HasProblem: isOpenProblem(before)})
 }
 
-// gatewayIsDown asks the gateway for something else, when it gave no answer about one payment.
+// gatewayIsDown asks the gateway for an empty list after a look-up of one payment got no answer.
 func (c *activeRun) gatewayIsDown(ctx context.Context) bool {
 	_, err := c.charges.Gateway.PaymentList(ctx, charge.Listing{Status: charge.Paid, From: c.record.ToAt, To: c.record.ToAt, Page: 1})
 	return err != nil
 }
 
-// syncPayment asks the gateway about one payment, applies the answer to our books and reports the result. before is what
-// our books said; nil if nothing.
+// syncPayment asks the gateway about one payment, applies the answer to the books and reports the
+// result. before is the payment in the books, or nil.
 func (c *activeRun) syncPayment(ctx context.Context, impUID string, before *charge.LocalPayment) error {
 	answer, err := c.charges.FetchPayment(ctx, impUID)
 	if apierror.CodeOf(err) == apierror.PaymentNotFound {
@@ -121,13 +122,14 @@ func (c *activeRun) syncPayment(ctx context.Context, impUID string, before *char
 			return err
 		}
 		if !isOrder[answer.MerchantUID] {
-			kind = "" // a foreign payment, which our books need not know
+			kind = "" // a foreign payment: the books need not know it
 		}
 	}
 	switch {
 	case kind == "": // the list's copy was old, or a notice was faster
-		return c.closeAgreed(ctx, impUID, before.String(), describe(answer))
-	case before != nil && before.MerchantUID != answer.MerchantUID: // the books will not follow it to another order
+		return c.closeAgreed(ctx, impUID, before.String(), describePayment(answer))
+	// The books never move a payment to another order.
+	case before != nil && before.MerchantUID != answer.MerchantUID:
 		return c.reportOpen(ctx, newDiscrepancy(kind, before, answer))
 	}
 	if _, err := c.charges.ApplyPayment(ctx, point.Actor{Kind: point.ActorJob, ID: "reconcile"}, answer); err != nil {
@@ -143,8 +145,8 @@ func (c *activeRun) syncPayment(ctx context.Context, impUID string, before *char
 	return c.reportRepaired(ctx, newDiscrepancy(kind, before, answer))
 }
 
-// checkUnknown reports a payment that the gateway does not know by itself: one of ours that it should know, or one
-// that it has listed.
+// checkUnknown reports a payment that the gateway does not find by imp_uid, although the books know
+// the payment or a list shows it.
 func (c *activeRun) checkUnknown(ctx context.Context, impUID string, ours *charge.LocalPayment) error {
 	if ours == nil {
 		return c.reportOpen(ctx, Discrepancy{ImpUID: impUID, Kind: UnreadableThere, Theirs: "listed, but not found by its imp_uid"})
@@ -165,7 +167,7 @@ func (c *activeRun) checkUnknown(ctx context.Context, impUID string, ours *charg
 		HasProblem: isOpenProblem(ours)})
 }
 
-// localPayment is what our books say of one payment; nil if nothing.
+// localPayment reads one payment from the books. The result is nil for an unknown payment.
 func (c *activeRun) localPayment(ctx context.Context, impUID string) (*charge.LocalPayment, error) {
 	found, err := c.charges.LocalPayments(ctx, []string{impUID})
 	return found[impUID], err

@@ -21,8 +21,8 @@ func (w *world) runs() reconcile.Run {
 	return run
 }
 
-// TestWhatWasDecidedAndThenCannotBeReadIsLookedUpAgain: a second deposit was ignored, then all was cancelled at the
-// console, and for a while nobody can tell.
+// TestWhatWasDecidedAndThenCannotBeReadIsLookedUpAgain: a second deposit was ignored, then all was
+// cancelled at the console, and for a while nobody can tell.
 func TestWhatWasDecidedAndThenCannotBeReadIsLookedUpAgain(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -75,8 +75,8 @@ func (w *world) later(clock *domaintest.Clock, days int) {
 	}
 }
 
-// TestAPartialCancellationThatIsShownAsPaidIsSeenWithinADay: it is on no list of cancelled payments (contract §0.3), and
-// its webhook is lost.
+// TestAPartialCancellationThatIsShownAsPaidIsSeenWithinADay: it is on no list of cancelled payments
+// (contract §0.3), and its webhook is lost.
 func TestAPartialCancellationThatIsShownAsPaidIsSeenWithinADay(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

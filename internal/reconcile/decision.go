@@ -13,12 +13,13 @@ import (
 	"pointcharge/internal/point"
 )
 
-// Decision (처리) is an operator's decision to ignore a discrepancy, and our row of it. It is never changed.
+// Decision (처리) is an operator's decision to ignore a discrepancy, and a row of the database. The
+// row never changes.
 type Decision struct {
 	ID            string `gorm:"primaryKey"`
 	DiscrepancyID string
 	ImpUID        string
-	Kind          DiscrepancyKind // what differed at that moment
+	Kind          DiscrepancyKind // the difference at the time of the decision
 	Ours          string
 	Theirs        string
 	Reason        string
@@ -29,10 +30,13 @@ type Decision struct {
 // TableName is the table's name in SQL.
 func (Decision) TableName() string { return "discrepancy_decisions" }
 
-// IgnoreDiscrepancy takes the open discrepancy of a payment off the operator's list and keeps the decision. An empty
-// impUID means the listed payments without a usable one. The discrepancy opens again when the payment differs in another
-// way. It refuses with Forbidden unless the actor is an operator, with InvalidArgument (impUid, reason), and with
-// NotFound when the payment has no open discrepancy, also because it was just repaired or ignored.
+// IgnoreDiscrepancy takes the open discrepancy of a payment off the operator's list and keeps the
+// decision. An empty impUID means the listed payments without a usable imp_uid. The discrepancy
+// opens again when the payment differs in another way.
+//
+// Errors: Forbidden unless the actor is an operator; InvalidArgument (impUid, reason); NotFound
+// when the payment has no open discrepancy, also because a run just repaired or an operator just
+// ignored the discrepancy.
 func (s *Service) IgnoreDiscrepancy(ctx context.Context, actor point.Actor, impUID, reason string) (Discrepancy, error) {
 	if err := checkDecision(actor, impUID, reason); err != nil {
 		return Discrepancy{}, err
@@ -55,7 +59,7 @@ func (s *Service) IgnoreDiscrepancy(ctx context.Context, actor point.Actor, impU
 		if current == nil || current.State != Open && !written {
 			return apierror.New(apierror.NotFound, "This payment has no open discrepancy.")
 		}
-		if ignored = *current; written { // by a COMMIT whose answer was lost
+		if ignored = *current; written { // by an earlier try: the answer to its COMMIT was lost
 			return nil
 		}
 		ignored.State, ignored.ClosedAt, ignored.CheckAt = Ignored, &now, nil
@@ -100,7 +104,8 @@ func writeDecision(tx *gorm.DB, d Discrepancy, decision Decision) error {
 // maxDecisions is the longest list of decisions.
 const maxDecisions = 100
 
-// Decisions returns what operators decided about a payment's discrepancies, the newest first, at most 100.
+// Decisions returns the newest decisions about a payment's discrepancies, newest first, at most
+// 100.
 func (s *Service) Decisions(ctx context.Context, impUID string) ([]Decision, error) {
 	return gorm.G[Decision](s.db).Where("imp_uid = ?", impUID).Order("id DESC").Limit(maxDecisions).Find(ctx)
 }

@@ -11,18 +11,25 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// DiscrepancyKind says what the gateway and our books disagree about.
+// DiscrepancyKind says how the gateway and the books differ.
 type DiscrepancyKind string
 
 // The kinds of discrepancies.
 const (
-	MissingHere      DiscrepancyKind = "MISSING_HERE"       // paid there for an order of ours, and not in our books
-	MissingAtGateway DiscrepancyKind = "MISSING_AT_GATEWAY" // paid in our books, unknown there
-	DifferentAmount  DiscrepancyKind = "AMOUNT"             // or currency, or deposits: from what we knew, or from its order's price
-	DifferentCancel  DiscrepancyKind = "CANCELLED_AMOUNT"   // cancelled here and there by different amounts
-	DifferentOwner   DiscrepancyKind = "OWNER"              // of another order, claimed by another user, a second one of its order
-	DifferentMode    DiscrepancyKind = "SANDBOX"            // of the other mode, and credited
-	UnreadableThere  DiscrepancyKind = "UNREADABLE"         // listed, but the gateway gave no usable answer about it
+	// paid at the gateway for a known order, and not in the books
+	MissingHere DiscrepancyKind = "MISSING_HERE"
+	// paid in the books, unknown at the gateway
+	MissingAtGateway DiscrepancyKind = "MISSING_AT_GATEWAY"
+	// amount, currency or deposits differ from the books, or from the order's price
+	DifferentAmount DiscrepancyKind = "AMOUNT"
+	// cancelled by different amounts
+	DifferentCancel DiscrepancyKind = "CANCELLED_AMOUNT"
+	// of another order, claimed by another user, or the second payment of an order
+	DifferentOwner DiscrepancyKind = "OWNER"
+	// of the other mode, and credited
+	DifferentMode DiscrepancyKind = "SANDBOX"
+	// listed, but the look-up got no usable answer
+	UnreadableThere DiscrepancyKind = "UNREADABLE"
 )
 
 // DiscrepancyKinds are all kinds.
@@ -30,45 +37,48 @@ func DiscrepancyKinds() []DiscrepancyKind {
 	return []DiscrepancyKind{MissingHere, MissingAtGateway, DifferentAmount, DifferentCancel, DifferentOwner, DifferentMode, UnreadableThere}
 }
 
-// DiscrepancyState says what became of a discrepancy.
+// DiscrepancyState is the state of a discrepancy.
 type DiscrepancyState string
 
 // The states.
 const (
 	Open     DiscrepancyState = "OPEN"
-	Repaired DiscrepancyState = "REPAIRED" // the gateway and our books agree
-	Ignored  DiscrepancyState = "IGNORED"  // an operator decided so; it opens again when it differs in another way
+	Repaired DiscrepancyState = "REPAIRED" // the gateway and the books agree
+	// by an operator's decision; opens again when the payment differs in another way
+	Ignored DiscrepancyState = "IGNORED"
 )
 
-// Discrepancy (불일치) is one payment about which the gateway and our books disagree, and our row of it. A payment has
-// at most one that is not repaired.
+// Discrepancy (불일치) is one payment about which the gateway and the books disagree, and a row of the
+// database. A payment has at most one discrepancy that is not repaired.
 type Discrepancy struct {
 	ID          string `gorm:"primaryKey"`
-	ImpUID      string // empty for all payments that are listed without a usable imp_uid
+	ImpUID      string // empty for all payments listed without a usable imp_uid
 	MerchantUID string
 	Kind        DiscrepancyKind
-	Ours        string // what our books say, for people; before the repair if it was repaired; empty if nothing
-	Theirs      string // what the gateway says; empty if nothing
-	State       DiscrepancyState
-	HasProblem  bool   // the payment is on the list of problems, where an operator decides
-	LastRunID   string // the run that wrote it last
-	FirstSeen   time.Time
-	LastSeen    time.Time  // when a run wrote it last
-	Checks      int64      // look-ups since it differs in this way
-	CheckAt     *time.Time // when it is looked up again; nil if look-ups cannot help
-	ClosedAt    *time.Time // when it was repaired or ignored
+	// the payment in the books, for people; before the repair if repaired; empty if unknown
+	Ours       string
+	Theirs     string // the payment at the gateway, for people; empty if unknown
+	State      DiscrepancyState
+	HasProblem bool   // the payment is on the list of problems, where an operator decides
+	LastRunID  string // the last run that wrote this row
+	FirstSeen  time.Time
+	LastSeen   time.Time  // when a run last wrote this row
+	Checks     int64      // look-ups since the payment differs in this way
+	CheckAt    *time.Time // the next look-up; nil if look-ups cannot help
+	ClosedAt   *time.Time // the time of the repair or of the decision
 }
 
 // TableName is the table's name in SQL.
 func (Discrepancy) TableName() string { return "discrepancies" }
 
 func newDiscrepancy(kind DiscrepancyKind, ours *charge.LocalPayment, theirs charge.Payment) Discrepancy {
-	return Discrepancy{ImpUID: theirs.ImpUID, MerchantUID: theirs.MerchantUID, Kind: kind, Ours: ours.String(), Theirs: describe(theirs),
+	return Discrepancy{ImpUID: theirs.ImpUID, MerchantUID: theirs.MerchantUID, Kind: kind, Ours: ours.String(), Theirs: describePayment(theirs),
 		HasProblem: isOpenProblem(ours)}
 }
 
-// describe returns the gateway's payment in a line, for people. It changes whenever what we compare changes.
-func describe(p charge.Payment) string {
+// describePayment returns the gateway's payment in one line, for people. A change of any compared
+// field changes the line.
+func describePayment(p charge.Payment) string {
 	text := charge.DescribePayment(p)
 	if n := len(p.Deposits); n > 0 {
 		text += fmt.Sprintf(", %d deposits", n)
@@ -81,8 +91,8 @@ func (d Discrepancy) isSame(other Discrepancy) bool {
 	return d.Kind == other.Kind && d.Theirs == other.Theirs
 }
 
-// isSettled tells whether nothing has changed since an earlier run wrote what was found. Then recheckOpen looks it up when
-// it is due, and it is no candidate. A run that an operator asked for looks up everything.
+// isSettled tells whether an earlier run wrote the same finding. A settled payment is no candidate;
+// recheckOpen looks the payment up when due. Runs started by an operator look up every payment.
 func (c *activeRun) isSettled(current *Discrepancy, found Discrepancy) bool {
 	if !c.record.Scheduled || current == nil || !current.isSame(found) {
 		return false
@@ -90,8 +100,9 @@ func (c *activeRun) isSettled(current *Discrepancy, found Discrepancy) bool {
 	return current.State == Ignored || current.Ours == found.Ours
 }
 
-// compareToGateway says what our books and p disagree about, local being nil if our books do not know the payment; empty
-// when they agree. What the gateway says about a payment may be right and still be no good to us: then it is its Problem.
+// compareToGateway says how the books and the gateway's payment p differ. The result is empty when
+// both agree. local is nil if the books do not know the payment. A payment may agree and still not
+// be creditable: the reason is its Problem.
 func compareToGateway(local *charge.LocalPayment, p charge.Payment) DiscrepancyKind {
 	switch {
 	case local == nil:
@@ -138,8 +149,9 @@ func discrepancyOfProblem(p charge.Problem) DiscrepancyKind {
 // isOnOperatorsList selects the open discrepancies that are not on the list of problems as well.
 const isOnOperatorsList = "state = 'OPEN' AND NOT has_problem"
 
-// OpenDiscrepancies returns a page of the open discrepancies whose payments are not on the list of problems: the
-// operator's other list, in the order in which they were found. after is the id of the last one read; empty at first.
+// OpenDiscrepancies returns a page of the open discrepancies whose payments are not on the list of
+// problems: the operator's other list, oldest finding first. after is the id of the last
+// discrepancy read; empty at first.
 func (s *Service) OpenDiscrepancies(ctx context.Context, after string, limit int) ([]Discrepancy, error) {
 	found, err := gorm.G[Discrepancy](s.db).Where(isOnOperatorsList+" AND id > ?", after).Order("id").Limit(limit).Find(ctx)
 	if err != nil {
@@ -154,10 +166,10 @@ const maxCounted = 10_000
 // OpenCount is how many discrepancies are on the operator's list.
 type OpenCount struct {
 	ByKind map[DiscrepancyKind]int64 // of the oldest 10,000
-	Oldest *time.Time                // when the oldest one was first seen; nil if there is none
+	Oldest *time.Time                // when the oldest discrepancy was first seen; nil for an empty list
 }
 
-// CountOpenDiscrepancies counts what OpenDiscrepancies lists. It reads 10,000 rows at most.
+// CountOpenDiscrepancies counts the list of OpenDiscrepancies. At most 10,000 rows are read.
 func (s *Service) CountOpenDiscrepancies(ctx context.Context) (OpenCount, error) {
 	count := OpenCount{ByKind: map[DiscrepancyKind]int64{}}
 	oldest, err := s.OpenDiscrepancies(ctx, "", 1)
@@ -180,8 +192,8 @@ func (s *Service) CountOpenDiscrepancies(ctx context.Context) (OpenCount, error)
 	return count, nil
 }
 
-// Discrepancies reads what the run found and no later run wrote again, the repaired ones included. There may be many, so
-// they come in batches; the last pair has the error that ended them, if one did.
+// Discrepancies reads a run's discrepancies, repaired ones included, except rows written again by a
+// later run. Batches keep a long list out of memory. An error comes with the last pair.
 func (s *Service) Discrepancies(ctx context.Context, runID string) iter.Seq2[Discrepancy, error] {
 	return func(yield func(Discrepancy, error) bool) {
 		for last := ""; ; {

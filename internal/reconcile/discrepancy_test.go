@@ -212,7 +212,8 @@ func TestD11AClockThatWasAheadDelaysNoLookUp(t *testing.T) {
 	})
 }
 
-// TestD1ALongRunThatFailsKeepsNoNewPaymentFromBeingCompared: what is older than a day cannot be listed.
+// TestD1ALongRunThatFailsKeepsNoNewPaymentFromBeingCompared: what is older than a day cannot be
+// listed.
 func TestD1ALongRunThatFailsKeepsNoNewPaymentFromBeingCompared(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -254,7 +255,8 @@ func TestD1PaymentsOfOneSecondThatChangePlacesAreReadWhole(t *testing.T) {
 	})
 }
 
-// shufflePage answers a page of two from the whole list, which is turned by one place for each answer.
+// shufflePage answers a page of two from the whole list, which is turned by one place for each
+// answer.
 func shufflePage(w *world, f *domaintest.Front, answer *httptest.ResponseRecorder, r *http.Request, turns *int) {
 	query := r.URL.Query()
 	page := query.Get("page")

@@ -17,7 +17,8 @@ const (
 	lastRecheck  = day
 )
 
-// recheckAfter is how long to wait for the next look-up: ten minutes, then twice as long each time, up to a day.
+// recheckAfter is how long to wait for the next look-up: ten minutes, then twice as long each time,
+// up to a day.
 func recheckAfter(checks int64) time.Duration {
 	if checks > 8 {
 		return lastRecheck
@@ -28,11 +29,11 @@ func recheckAfter(checks int64) time.Duration {
 // mayBeLookedUp tells whether another look-up can help. Look-ups hide payments of the other mode.
 func (d Discrepancy) mayBeLookedUp() bool { return d.ImpUID != "" && d.Kind != DifferentMode }
 
-// isCurrent selects the payment's one discrepancy that is not repaired. It is written out, not a parameter, so that SQLite
-// sees that the partial index fits.
+// isCurrent selects the payment's one discrepancy in a state other than REPAIRED. The states are
+// written out, because SQLite matches a partial index only with literals.
 const isCurrent = "state <> 'REPAIRED'"
 
-// currentDiscrepancies reads the discrepancies of payments that are not repaired, by imp_uid.
+// currentDiscrepancies reads the unrepaired discrepancies of payments, by imp_uid.
 func (s *Service) currentDiscrepancies(ctx context.Context, impUIDs []string) (map[string]*Discrepancy, error) {
 	current := make(map[string]*Discrepancy, len(impUIDs))
 	if len(impUIDs) == 0 {
@@ -48,12 +49,14 @@ func (s *Service) currentDiscrepancies(ctx context.Context, impUIDs []string) (m
 	return current, nil
 }
 
-// selectDue finds what is due. A row from the future was written by a clock that was ahead, and is due at once.
+// selectDue selects due rows. A row from the future was written by a clock running ahead, and is
+// due at once.
 const selectDue = `SELECT imp_uid FROM discrepancies
 	WHERE state = 'OPEN' AND (check_at <= ? OR last_seen > ?) AND imp_uid <> '' AND kind <> ? AND last_run_id <> ?
 	ORDER BY check_at LIMIT ?`
 
-// readDue returns the payments whose open discrepancies are due for another look-up, the longest due first.
+// readDue returns the payments whose open discrepancies are due for another look-up, the longest
+// due first.
 func (c *activeRun) readDue(ctx context.Context, limit int) (impUIDs []string, err error) {
 	err = c.db.WithContext(ctx).Raw(selectDue, c.record.StartedAt, c.record.StartedAt, DifferentMode, c.record.ID, limit).
 		Scan(&impUIDs).Error
@@ -63,9 +66,10 @@ func (c *activeRun) readDue(ctx context.Context, limit int) (impUIDs []string, e
 	return impUIDs, nil
 }
 
-// reportOpen keeps a payment that differs still. What an operator ignored stays ignored until it differs in another way.
+// reportOpen keeps a payment that still differs. An ignored discrepancy stays ignored until the
+// payment differs in another way.
 func (c *activeRun) reportOpen(ctx context.Context, d Discrepancy) error {
-	d, err := c.complete(d, Open)
+	d, err := c.completeRow(d, Open)
 	if err != nil {
 		return err
 	}
@@ -82,20 +86,21 @@ func (c *activeRun) reportOpen(ctx context.Context, d Discrepancy) error {
 		return fmt.Errorf("keep discrepancy: %w", err)
 	}
 	if stored.State == Open {
-		c.count(d.ImpUID, &c.record.Discrepancies)
+		c.countOnce(d.ImpUID, &c.record.Discrepancies)
 	}
 	return nil
 }
 
-// complete adds what every row of this run has.
-func (c *activeRun) complete(d Discrepancy, state DiscrepancyState) (Discrepancy, error) {
+// completeRow fills the fields common to every row of this run.
+func (c *activeRun) completeRow(d Discrepancy, state DiscrepancyState) (Discrepancy, error) {
 	id, err := database.NewID()
 	now := c.points.CurrentTime()
 	d.ID, d.State, d.LastRunID, d.FirstSeen, d.LastSeen, d.Checks = id, state, c.record.ID, now, now, 1
 	return d, err
 }
 
-// upsertOpen inserts an open discrepancy, or merges it into the payment's current one, and returns what stands then.
+// upsertOpen inserts an open discrepancy, or merges d into the payment's current discrepancy, and
+// returns the resulting row.
 func upsertOpen(tx *gorm.DB, d Discrepancy) (Discrepancy, error) {
 	for range 2 { // the current one may be repaired by another run between the two statements
 		created := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&d)
@@ -113,7 +118,7 @@ func upsertOpen(tx *gorm.DB, d Discrepancy) (Discrepancy, error) {
 	return Discrepancy{}, errors.New("the payment's discrepancy changes all the time")
 }
 
-// lockCurrent reads the payment's discrepancy that is not repaired, if it has one, and locks it.
+// lockCurrent reads and locks the payment's unrepaired discrepancy, if any.
 func lockCurrent(tx *gorm.DB, impUID string) (*Discrepancy, error) {
 	var rows []Discrepancy
 	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
@@ -124,7 +129,7 @@ func lockCurrent(tx *gorm.DB, impUID string) (*Discrepancy, error) {
 	return &rows[0], nil
 }
 
-// mergeInto writes the newer facts of d into the current row, and gives d the state that stands then.
+// mergeInto writes the newer facts of d into the current row, and gives d the resulting state.
 func (d *Discrepancy) mergeInto(tx *gorm.DB, current *Discrepancy) error {
 	d.ID, d.FirstSeen = current.ID, current.FirstSeen
 	if d.isSame(*current) {
@@ -141,9 +146,10 @@ func (d *Discrepancy) mergeInto(tx *gorm.DB, current *Discrepancy) error {
 		d.Ours, d.Theirs, d.State, d.HasProblem, d.LastRunID, d.LastSeen, d.Checks, d.CheckAt, d.ClosedAt, d.ID))
 }
 
-// reportRepaired keeps a payment that differed and agrees now. It closes the payment's current discrepancy, if it has one.
+// reportRepaired keeps a payment that differed before this run's repair. The payment's current
+// discrepancy is closed.
 func (c *activeRun) reportRepaired(ctx context.Context, d Discrepancy) error {
-	d, err := c.complete(d, Repaired)
+	d, err := c.completeRow(d, Repaired)
 	if err != nil {
 		return err
 	}
@@ -160,11 +166,11 @@ func (c *activeRun) reportRepaired(ctx context.Context, d Discrepancy) error {
 	if err != nil {
 		return fmt.Errorf("keep repaired discrepancy: %w", err)
 	}
-	c.count(d.ImpUID, &c.record.Repaired)
+	c.countOnce(d.ImpUID, &c.record.Repaired)
 	return nil
 }
 
-// closeAgreed closes the payment's open discrepancy, if it has one, because a look-up has found that all agree.
+// closeAgreed closes the payment's open discrepancy, if any, after a look-up found no difference.
 func (c *activeRun) closeAgreed(ctx context.Context, impUID, ours, theirs string) error {
 	now, closed := c.points.CurrentTime(), int64(0)
 	err := database.Transact(ctx, c.db, func(tx *gorm.DB) error {
@@ -178,13 +184,13 @@ func (c *activeRun) closeAgreed(ctx context.Context, impUID, ours, theirs string
 		return fmt.Errorf("close discrepancy: %w", err)
 	}
 	if closed > 0 {
-		c.count(impUID, &c.record.Repaired)
+		c.countOnce(impUID, &c.record.Repaired)
 	}
 	return nil
 }
 
-// count adds the payment to one of the run's counts, unless the run has counted it.
-func (c *activeRun) count(impUID string, to *int64) {
+// countOnce adds the payment to one of the run's counts, once per run.
+func (c *activeRun) countOnce(impUID string, to *int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.counted[impUID] {

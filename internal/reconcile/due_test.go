@@ -67,7 +67,8 @@ func TestOnceADayAReconciliationGoesFarBack(t *testing.T) {
 	})
 }
 
-// TestAnOperatorsReconciliationMovesNoWatermark, because nobody knows what lies between it and the last one.
+// TestAnOperatorsReconciliationMovesNoWatermark, because nobody knows what lies between it and the
+// last one.
 func TestAnOperatorsReconciliationMovesNoWatermark(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -97,7 +98,8 @@ func TestAFailedReconciliationMovesNoWatermark(t *testing.T) {
 	})
 }
 
-// TestAWatermarkFromTheFutureIsIgnored, also once its time has come: the server's clock was ten days fast for one run.
+// TestAWatermarkFromTheFutureIsIgnored, also once its time has come: the server's clock was ten
+// days fast for one run.
 func TestAWatermarkFromTheFutureIsIgnored(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -119,7 +121,8 @@ func TestAWatermarkFromTheFutureIsIgnored(t *testing.T) {
 	})
 }
 
-// TestACancellationBeforeAWatermarkFromTheFutureIsSeen: the server was down until that time, and the webhook found nobody.
+// TestACancellationBeforeAWatermarkFromTheFutureIsSeen: the server was down until that time, and
+// the webhook found nobody.
 func TestACancellationBeforeAWatermarkFromTheFutureIsSeen(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -177,8 +180,8 @@ func TestTheDatabaseItselfRefusesAReconciliationThatCannotBe(t *testing.T) {
 	})
 }
 
-// TestReconcileCountsForeignPayments: another system of the merchant's may have thousands. One that a notice brought into
-// our books is looked up when it changes.
+// TestReconcileCountsForeignPayments: another system of the merchant's may have thousands. One that
+// a notice brought into our books is looked up when it changes.
 func TestReconcileCountsForeignPayments(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -201,8 +204,8 @@ func TestReconcileCountsForeignPayments(t *testing.T) {
 	})
 }
 
-// TestReconcileMarksNothingThatWasSyncedMeanwhile has a gateway that denies the payment to us, and that knows it again
-// when a webhook asks before we have written anything.
+// TestReconcileMarksNothingThatWasSyncedMeanwhile has a gateway that denies the payment to us, and
+// that knows it again when a webhook asks before we have written anything.
 func TestReconcileMarksNothingThatWasSyncedMeanwhile(t *testing.T) {
 	t.Parallel()
 	eachForgetful(t, 100, func(w *world, f *domaintest.Front) {

@@ -42,8 +42,9 @@ func (w *world) runCutOff() (reconcile.Run, error) {
 	return w.ReconcileDue(ctx)
 }
 
-// TestD1ForeignPaymentsKeepNoRunFromItsEnd has 120 payments of other shops on the account, look-ups of 20 ms, and runs
-// that are cut off after a second. A credited payment is cancelled at the console, and its webhook is lost.
+// TestD1ForeignPaymentsKeepNoRunFromItsEnd has 120 payments of other shops on the account, look-ups
+// of 20 ms, and runs that are cut off after a second. A credited payment is cancelled at the
+// console, and its webhook is lost.
 func TestD1ForeignPaymentsKeepNoRunFromItsEnd(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

@@ -11,51 +11,54 @@ import (
 )
 
 const (
-	// maxListReads is how often a list is read that changes while it is read.
+	// maxListReads is how often a run reads a list that changes during the reading.
 	maxListReads = 3
-	// maxSecondReads is the same for the list of one second, which cannot be read in halves.
+	// maxSecondReads is the same for the list of one second, because a second cannot be halved.
 	maxSecondReads = 10
-	// maxListSize is the longest list that is read in one piece: a run keeps the names on it in memory.
+	// maxListSize is the longest list to read in one piece: a run keeps the names in memory.
 	maxListSize = 20_000
-	// maxSplits is how many lists of a run are read in halves. It bounds what a gateway that never
-	// keeps its word can cost.
+	// maxSplits is how many lists a run reads in halves. The bound limits the cost of a gateway
+	// whose totals never match its pages.
 	maxSplits = 1000
 )
 
-// listedAs says what a listed payment is to us.
+// listedAs classifies a listed payment.
 type listedAs uint8
 
 const (
-	asOurs         listedAs = iota // counted when it was first seen
-	asForeign                      // for no order of ours
-	asOtherMode                    // of the other mode, for an order of ours
-	asOurOtherMode                 // the same, and in our books: counted when it was first seen
+	asOurs         listedAs = iota // of a known order or payment; counted when first seen
+	asForeign                      // for no known order
+	asOtherMode                    // of the other mode, for a known order
+	asOurOtherMode                 // the same, and in the books: counted when first seen
 )
 
-// listRead is what a list said while it was read.
+// listRead collects one reading of a list.
 type listRead struct {
-	total    int64 // by its first page
+	total    int64 // on the first page
 	pages    int
 	moved    bool // another page told another total
 	tooLong  bool // reading stopped after the first page, because the list is to be split
 	named    map[string]listedAs
-	nameless []charge.Unreadable // payments on it that cannot even be named
+	nameless []charge.Unreadable // payments without a usable imp_uid
 }
 
-func (r listRead) count() int64 { return int64(len(r.named) + len(r.nameless)) }
+func (r listRead) countPayments() int64 { return int64(len(r.named) + len(r.nameless)) }
 
-// isWhole tells whether the list stood still and kept what it promised.
-func (r listRead) isWhole() bool { return !r.moved && r.count() == r.total }
+// isWhole tells whether the list did not change and had as many payments as promised.
+func (r listRead) isWhole() bool { return !r.moved && r.countPayments() == r.total }
 
-// mayBeShuffled tells whether another order of the same payments explains why this reading is not whole.
+// mayBeShuffled tells whether another order of the same payments explains an incomplete reading.
 func (r listRead) mayBeShuffled(earlier listRead) bool {
 	return !r.moved && !earlier.moved && r.total == earlier.total
 }
 
-// readList reads a list to its end. Two things can make a reading miss a payment: one that leaves the list moves all that
-// follow one place forward, and payments of the same second may change places between two pages. So a list that was not
-// whole is read again, and what readings with the same total have shown counts together. After some readings each half
-// of the period is read by itself, down to a second: a list of one page cannot change while it is read.
+// readList reads a list to the end. A reading can miss a payment in two ways. A payment that leaves
+// the list moves all later payments one place forward. Payments of the same second may change
+// places between two pages.
+//
+// So an incomplete list is read again, and readings with the same total count together. After some
+// readings each half of the period is read separately, down to one second: a list of one page
+// cannot change during the reading.
 func (c *activeRun) readList(ctx context.Context, l charge.Listing) error {
 	isSecond := !l.From.Before(l.To)
 	read, err := c.readUntilWhole(ctx, l, isSecond)
@@ -74,13 +77,14 @@ func (c *activeRun) readList(ctx context.Context, l charge.Listing) error {
 		c.failed = append(c.failed, &apierror.Error{Code: apierror.GatewayUnavailable,
 			Message: "A list of the payment gateway could not be read whole.",
 			Err: fmt.Errorf("%w: %s payments from %s to %s: %d of %d", charge.ErrUntrustworthy, l.Status,
-				l.From.Format(time.RFC3339), l.To.Format(time.RFC3339), read.count(), read.total)})
+				l.From.Format(time.RFC3339), l.To.Format(time.RFC3339), read.countPayments(), read.total)})
 	}
 	c.countList(read)
 	return nil
 }
 
-// readUntilWhole reads a list a few times. It returns the last reading, together with earlier ones of the same total.
+// readUntilWhole reads a list a few times. The result is the last reading, merged with earlier
+// readings of the same total.
 func (c *activeRun) readUntilWhole(ctx context.Context, l charge.Listing, isSecond bool) (read listRead, err error) {
 	tries := maxListReads
 	if isSecond {
@@ -112,7 +116,8 @@ func (c *activeRun) readPages(ctx context.Context, l charge.Listing, isSecond bo
 			read.total = page.Total
 		}
 		read.pages++
-		isGone := page.Total == 0 && len(page.Payments) == 0 // a page beyond the last one tells no total
+		// A page beyond the last one has no total.
+		isGone := page.Total == 0 && len(page.Payments) == 0
 		read.moved = read.moved || page.Total != read.total && !isGone
 		if err := c.comparePage(ctx, page, &read); err != nil {
 			return listRead{}, err
@@ -126,7 +131,7 @@ func (c *activeRun) readPages(ctx context.Context, l charge.Listing, isSecond bo
 	return read, nil
 }
 
-// countList adds a list to the run's counts once it has been read for the last time.
+// countList adds a list to the run's counts after the last reading.
 func (c *activeRun) countList(read listRead) {
 	for _, as := range read.named {
 		switch as {

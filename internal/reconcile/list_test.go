@@ -13,7 +13,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// long makes payments for orders of minji's that were paid a minute apart, the last one two minutes ago.
+// long makes payments for orders of minji's that were paid a minute apart, the last one two minutes
+// ago.
 func long(w *world, n int) (impUIDs []string) {
 	w.Helper()
 	return longBefore(w, time.Now(), n)
@@ -42,8 +43,8 @@ func TestReconcileReadsEveryPage(t *testing.T) {
 	})
 }
 
-// TestReconcileReadsAgainWhenAPageMoves cancels a payment of the first page while the second is about to be read: the
-// third payment is on the first page by then.
+// TestReconcileReadsAgainWhenAPageMoves cancels a payment of the first page while the second is
+// about to be read: the third payment is on the first page by then.
 func TestReconcileReadsAgainWhenAPageMoves(t *testing.T) {
 	t.Parallel()
 	eachForgetful(t, 100, func(w *world, f *domaintest.Front) {
@@ -62,7 +63,8 @@ func TestReconcileReadsAgainWhenAPageMoves(t *testing.T) {
 	})
 }
 
-// TestReconcileReadsAgainWhenTheLastPageIsGone: Iamport answers 400 for a page out of range (contract §1.5).
+// TestReconcileReadsAgainWhenTheLastPageIsGone: Iamport answers 400 for a page out of range
+// (contract §1.5).
 func TestReconcileReadsAgainWhenTheLastPageIsGone(t *testing.T) {
 	t.Parallel()
 	eachForgetful(t, 100, func(w *world, f *domaintest.Front) {
@@ -81,7 +83,8 @@ func TestReconcileReadsAgainWhenTheLastPageIsGone(t *testing.T) {
 	})
 }
 
-// TestReconcileReadsInHalvesAListThatNeverStandsStill: each time its second page is read, a payment has left it.
+// TestReconcileReadsInHalvesAListThatNeverStandsStill: each time its second page is read, a payment
+// has left it.
 func TestReconcileReadsInHalvesAListThatNeverStandsStill(t *testing.T) {
 	t.Parallel()
 	eachForgetful(t, 100, func(w *world, f *domaintest.Front) {
@@ -137,7 +140,8 @@ func TestReconcileEndsNow(t *testing.T) {
 	})
 }
 
-// TestReconcileGoesFarBack finds payments that are older than one list may be, also at the edges of what is listed at once.
+// TestReconcileGoesFarBack finds payments that are older than one list may be, also at the edges of
+// what is listed at once.
 func TestReconcileGoesFarBack(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -188,7 +192,8 @@ func TestPeriodsLeaveNothingOutAndAreListable(t *testing.T) {
 	}
 }
 
-// TestReconcileReadsItsBooksInBatches has more payments than are listed or read at once, all alike but the last.
+// TestReconcileReadsItsBooksInBatches has more payments than are listed or read at once, all alike
+// but the last.
 func TestReconcileReadsItsBooksInBatches(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

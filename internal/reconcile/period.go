@@ -14,17 +14,19 @@ func splitListing(l charge.Listing) (first, second charge.Listing) {
 	return first, second
 }
 
-// maxPeriod is the longest period that the gateway lists at once (contract §1.5).
+// maxPeriod is the gateway's longest period for one list (contract §1.5).
 const maxPeriod = 90 * day
 
-// settleTime is how far back a list may still grow: clocks differ, and a provider takes a moment to report.
+// settleTime is how far back a list may still grow: clocks differ, and a provider takes a moment to
+// report.
 const settleTime = time.Minute
 
 // period is from and to, both included, in whole seconds as the gateway counts.
 type period struct{ from, to time.Time }
 
-// splitPeriod cuts from and to into pieces that the gateway lists. The last minute is a piece of its own: from the lists
-// of the others payments can only disappear, so every change there changes their total.
+// splitPeriod cuts a period into pieces for the gateway's lists. The last minute is a separate
+// piece: from the lists of older pieces payments can only disappear, so every change there changes
+// the total.
 func splitPeriod(from, to, now time.Time) []period {
 	var cut []period
 	still := now.Add(-settleTime).Truncate(time.Second)

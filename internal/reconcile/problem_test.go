@@ -19,7 +19,8 @@ func TestAnAcceptedPaymentIsNoDiscrepancy(t *testing.T) {
 	})
 }
 
-// TestReconcileFindsASecondDepositThatNobodyToldUsOf: the payment is paid before and after, of the same amount.
+// TestReconcileFindsASecondDepositThatNobodyToldUsOf: the payment is paid before and after, of the
+// same amount.
 func TestReconcileFindsASecondDepositThatNobodyToldUsOf(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

@@ -14,40 +14,44 @@ import (
 	"pointcharge/internal/database"
 )
 
-// Run (대조) is one comparison of our books with the gateway's lists, and our row of it.
+// Run (대조) is one comparison of the books with the gateway's lists, and a row of the database.
 type Run struct {
-	ID            string    `gorm:"primaryKey"`
-	Scheduled     bool      // by ReconcileDue: the next one begins where it ended
-	FromAt        time.Time // the period that was compared, both included
-	ToAt          time.Time
-	StartedAt     time.Time
-	FinishedAt    *time.Time // nil while it runs, and for ever if its process died
-	Listed        int64      // payments in the gateway's lists, each counted once
-	Compared      int64      // payments of ours, theirs and ours; not those of the other mode
-	Repaired      int64      `gorm:"column:healed"`         // that differed and agree now
-	Discrepancies int64      `gorm:"column:differences"`    // that differ still, of those that were looked up
-	Foreign       int64      `gorm:"column:foreign_listed"` // listed payments for no order of ours
-	OtherMode     int64      // listed payments of the other mode for orders of ours
-	Note          string     // what the operator should know of the run
-	Error         string     // why it failed; empty if it did not
+	ID         string    `gorm:"primaryKey"`
+	Scheduled  bool      // by ReconcileDue: the next scheduled run begins at the end of this period
+	FromAt     time.Time // the compared period, both ends included
+	ToAt       time.Time
+	StartedAt  time.Time
+	FinishedAt *time.Time // nil during the run, and for ever if the process died
+	Listed     int64      // payments in the gateway's lists, each counted once
+	Compared   int64      // payments in the books or for known orders, of this mode
+	Repaired   int64      `gorm:"column:healed"` // differed, and agree now
+	// differ after the look-up
+	Discrepancies int64  `gorm:"column:differences"`
+	Foreign       int64  `gorm:"column:foreign_listed"` // listed payments for no known order
+	OtherMode     int64  // listed payments of the other mode for known orders
+	Note          string // for the operator
+	Error         string // the failure; empty after a success
 }
 
 // TableName is the table's name in SQL.
 func (Run) TableName() string { return "reconciliations" }
 
-// Reconcile (대조) compares what the gateway says was paid or cancelled between from and to with our books, in both
-// directions, and syncs what differs: the lists only name candidates, a look-up decides. What differs still is kept as a
-// Discrepancy for the operator; so is what was repaired. A time to in the future means now. Runs may overlap each other.
+// Reconcile (대조) compares the gateway's paid and cancelled payments between from and to with the
+// books, in both directions, and syncs payments that differ. The lists only name candidates; a
+// look-up decides. Payments that still differ are kept as a Discrepancy for the operator, and so
+// are repaired payments. A time to in the future means now. Runs may overlap each other.
 //
-// It refuses with InvalidArgument when from is not before to. When the gateway or the database fails, the run is kept
-// with what it found and its Error, which is returned too; what it repaired until then stays repaired.
+// Errors: InvalidArgument when from is not before to. When the gateway or the database fails, the
+// run and its findings are kept with the returned error in Error, and repaired payments stay
+// repaired.
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Run, error) {
-	return s.execute(ctx, Run{FromAt: from, ToAt: to})
+	return s.executeRun(ctx, Run{FromAt: from, ToAt: to})
 }
 
-// ReconcileDue reconciles from the end of the last of its runs that succeeded, less Reconciling.Overlap, until now; once
-// a day it goes back by Reconciling.LookBack at least. After the comparison it looks up known discrepancies that are due,
-// however old they are, within bounds, and deletes runs that are older than Reconciling.Retention.
+// ReconcileDue reconciles from the end of its last successful run, less Reconciling.Overlap, until
+// now. Once a day the period goes back by Reconciling.LookBack at least. After the comparison the
+// run looks up known discrepancies that are due, however old, within bounds, and deletes runs older
+// than Reconciling.Retention.
 func (s *Service) ReconcileDue(ctx context.Context) (Run, error) {
 	run := Run{Scheduled: true, ToAt: s.points.CurrentTime()}
 	voided, err := s.voidFutureRuns(ctx)
@@ -60,7 +64,7 @@ func (s *Service) ReconcileDue(ctx context.Context) (Run, error) {
 	if voided > 0 {
 		run.addNote("%d runs before it ended in the future and do not count.", voided)
 	}
-	run, err = s.execute(ctx, run)
+	run, err = s.executeRun(ctx, run)
 	if ctx.Err() == nil {
 		err = errors.Join(err, s.deleteOld(ctx))
 	}
@@ -69,7 +73,7 @@ func (s *Service) ReconcileDue(ctx context.Context) (Run, error) {
 
 // beginOfPeriod returns where the period of a scheduled run until now begins.
 func (s *Service) beginOfPeriod(ctx context.Context, now time.Time) (time.Time, error) {
-	long := now.Add(-s.Reconciling.lookBack())
+	long := now.Add(-s.Reconciling.lookBackOrDefault())
 	lastLong, err := s.readLastRun(ctx, long)
 	if err != nil {
 		return time.Time{}, err
@@ -82,7 +86,7 @@ func (s *Service) beginOfPeriod(ctx context.Context, now time.Time) (time.Time, 
 	if err != nil {
 		return time.Time{}, err
 	}
-	short := last.ToAt.Add(-s.Reconciling.overlap())
+	short := last.ToAt.Add(-s.Reconciling.overlapOrDefault())
 	isLongDue := long.Before(short) && lastLong.ToAt.Before(now.Add(-day))
 	if last.ID == "" || isLongDue && !failedLong {
 		return long, nil
@@ -90,8 +94,9 @@ func (s *Service) beginOfPeriod(ctx context.Context, now time.Time) (time.Time, 
 	return short, nil
 }
 
-// lastLongFailed tells whether the newest scheduled run went far back and failed. Then a short one comes first: a long
-// one that never reaches its end must not keep new payments from being compared.
+// lastLongFailed tells whether the newest scheduled run had a long period and failed. The next run
+// is then short: a long run that never reaches its end must not keep new payments from the
+// comparison.
 func (s *Service) lastLongFailed(ctx context.Context) (bool, error) {
 	found, err := gorm.G[Run](s.db).Where("scheduled").Order("id DESC").Limit(1).Find(ctx)
 	if err != nil {
@@ -101,11 +106,11 @@ func (s *Service) lastLongFailed(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	run := found[0]
-	return (run.Error != "" || run.FinishedAt == nil) && run.ToAt.Sub(run.FromAt) >= s.Reconciling.lookBack()-time.Second, nil
+	return (run.Error != "" || run.FinishedAt == nil) && run.ToAt.Sub(run.FromAt) >= s.Reconciling.lookBackOrDefault()-time.Second, nil
 }
 
-// readLastRun returns the last scheduled run that succeeded and went back to from; a zero one if there is none. Its end
-// is the watermark of the next run.
+// readLastRun returns the last successful scheduled run that went back to from, or a zero Run. The
+// end of the run is the watermark of the next run.
 func (s *Service) readLastRun(ctx context.Context, from time.Time) (Run, error) {
 	found, err := gorm.G[Run](s.db).
 		Where("scheduled AND finished_at IS NOT NULL AND error = '' AND to_at <= ? AND from_at <= ?", s.points.CurrentTime(), from).
@@ -119,8 +124,9 @@ func (s *Service) readLastRun(ctx context.Context, from time.Time) (Run, error) 
 	return found[0], nil
 }
 
-// voidFutureRuns makes failures of the runs that ended in the future, and says how many there were. A clock that was
-// wrong made them: they say nothing of what was compared, and must not be believed once their time has come.
+// voidFutureRuns marks runs with an end in the future as failed, and returns their number. A wrong
+// clock wrote such runs. The compared periods are unknown, and must not count once the time has
+// come.
 func (s *Service) voidFutureRuns(ctx context.Context) (n int64, err error) {
 	err = database.Transact(ctx, s.db, func(tx *gorm.DB) error {
 		done := tx.Exec(`UPDATE reconciliations SET error = 'ended in the future'
@@ -134,7 +140,7 @@ func (s *Service) voidFutureRuns(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-func (s *Service) execute(ctx context.Context, run Run) (Run, error) {
+func (s *Service) executeRun(ctx context.Context, run Run) (Run, error) {
 	run.StartedAt = s.points.CurrentTime()
 	run.FromAt = run.FromAt.UTC().Truncate(time.Second)
 	run.ToAt = earlierOf(run.ToAt.UTC(), run.StartedAt).Truncate(time.Second)
@@ -150,7 +156,7 @@ func (s *Service) execute(ctx context.Context, run Run) (Run, error) {
 		return Run{}, fmt.Errorf("begin reconciliation: %w", err)
 	}
 	c := newActiveRun(s, &run)
-	err = c.compare(ctx)
+	err = c.compareLists(ctx)
 	if run.Scheduled && ctx.Err() == nil {
 		c.recheckOpen(ctx)
 	}
@@ -160,7 +166,7 @@ func (s *Service) execute(ctx context.Context, run Run) (Run, error) {
 	return run, errors.Join(err, apierror.Summarize("payments", c.broken), s.finishRun(ctx, &run, err))
 }
 
-// finishRun writes how the run ended, also when its caller has left.
+// finishRun writes the end of the run, also after the caller has left.
 func (s *Service) finishRun(ctx context.Context, run *Run, failure error) error {
 	run.FinishedAt = new(s.points.CurrentTime())
 	if failure != nil {
@@ -181,7 +187,7 @@ func (r *Run) addNote(format string, args ...any) {
 	r.Note = strings.TrimSpace(r.Note + " " + fmt.Sprintf(format, args...))
 }
 
-// describeError is what may be shown of an error.
+// describeError returns the part of an error that operators may see.
 func describeError(err error) string {
 	if e, ok := errors.AsType[*apierror.Error](err); ok {
 		return fmt.Sprintf("%s: %s", e.Code, e.Message)

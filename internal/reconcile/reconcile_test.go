@@ -32,7 +32,8 @@ func (w *world) reconcile() reconcile.Run {
 	return run
 }
 
-// wantDiscrepancies fails unless the run wrote just these, each "KIND imp_uid" or "KIND imp_uid repaired", in any order.
+// wantDiscrepancies fails unless the run wrote just these, each "KIND imp_uid" or "KIND imp_uid
+// repaired", in any order.
 func (w *world) wantDiscrepancies(run reconcile.Run, want ...string) {
 	w.Helper()
 	got, repaired := []string{}, int64(0)
@@ -72,7 +73,8 @@ func eachForgetful(t *testing.T, remembered int, test func(w *world, f *domainte
 	})
 }
 
-// TestReconcileCreditsWhatNobodyToldUsOf has one connection: Reconcile holds none while it asks the gateway.
+// TestReconcileCreditsWhatNobodyToldUsOf has one connection: Reconcile holds none while it asks the
+// gateway.
 func TestReconcileCreditsWhatNobodyToldUsOf(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -119,7 +121,8 @@ func TestReconcileClawsBackWhatNobodyToldUsOf(t *testing.T) {
 	})
 }
 
-// TestReconcileBelievesTheLookUp is given an old copy by the list: the payment was cancelled and synced since.
+// TestReconcileBelievesTheLookUp is given an old copy by the list: the payment was cancelled and
+// synced since.
 func TestReconcileBelievesTheLookUp(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -183,7 +186,8 @@ func TestReconcileGivesAClaimedPaymentToItsOwner(t *testing.T) {
 	})
 }
 
-// TestReconcileReportsAPaymentThatChangedAfterItWasCredited: Iamport's answers contradict each other.
+// TestReconcileReportsAPaymentThatChangedAfterItWasCredited: Iamport's answers contradict each
+// other.
 func TestReconcileReportsAPaymentThatChangedAfterItWasCredited(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -257,7 +261,8 @@ func (w *world) merchantOf(impUID string) string {
 	return p.MerchantUID
 }
 
-// TestReconcileSkipsAndNamesWhatItCannotRead has two bad payments, of which one does not even give its id.
+// TestReconcileSkipsAndNamesWhatItCannotRead has two bad payments, of which one does not even give
+// its id.
 func TestReconcileSkipsAndNamesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

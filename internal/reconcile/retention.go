@@ -12,21 +12,21 @@ import (
 const (
 	// maxDeleted is how many rows of each table are deleted after a run.
 	maxDeleted = 1000
-	// keptRuns is how many of the newest runs are kept, however old they are: a clock that was ahead
-	// must not delete what the next runs begin with.
+	// keptRuns is how many of the newest runs are kept at any age: a clock running ahead must not
+	// delete the watermark of the next runs.
 	keptRuns = 100
 )
 
-// deleteOld deletes runs and repaired discrepancies that are older than the retention, some after each run. The runs that
-// the next ones begin with are kept.
+// deleteOld deletes runs and repaired discrepancies older than the retention, some after each run.
+// The runs with the watermarks of the next runs are kept.
 func (s *Service) deleteOld(ctx context.Context) error {
 	now := s.points.CurrentTime()
-	before := now.Add(-s.Reconciling.retention())
+	before := now.Add(-s.Reconciling.retentionOrDefault())
 	last, err := s.readLastRun(ctx, now)
 	if err != nil {
 		return err
 	}
-	lastLong, err := s.readLastRun(ctx, now.Add(-s.Reconciling.lookBack()))
+	lastLong, err := s.readLastRun(ctx, now.Add(-s.Reconciling.lookBackOrDefault()))
 	if err != nil {
 		return err
 	}

@@ -11,33 +11,33 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// batchSize is how many rows of ours are read at once.
+// batchSize is how many local payments one query reads.
 const batchSize = 1000
 
-// activeRun is a reconciliation under way. It keeps the imp_uid of each listed payment of ours in memory. Foreign
-// payments, which are for no order of ours, are only counted.
+// activeRun is a reconciliation under way. The imp_uid of every listed payment of a known order
+// stays in memory. Foreign payments, for no known order, are only counted.
 type activeRun struct {
 	*Service
 
 	record     *Run
-	seen       map[string]bool     // payments of ours that the gateway listed
+	seen       map[string]bool     // listed payments of known orders, or in the books
 	candidates []string            // payments to look up
 	nameless   []charge.Unreadable // listed payments without a usable imp_uid
-	failed     []error             // lists that could not be read whole
-	splits     int                 // lists that were read in halves
+	failed     []error             // errors of incomplete lists
+	splits     int                 // lists read in halves
 
-	mu      sync.Mutex      // guards what look-ups write: the fields below, and the record's counts
-	counted map[string]bool // payments that the record's counts include
-	broken  []error         // our own errors about single payments
+	mu      sync.Mutex      // guards the fields below and the record's counts during look-ups
+	counted map[string]bool // payments included in the record's counts
+	broken  []error         // internal errors about single payments
 }
 
 func newActiveRun(s *Service, record *Run) *activeRun {
 	return &activeRun{Service: s, record: record, seen: map[string]bool{}, counted: map[string]bool{}}
 }
 
-// compare reads the gateway's lists, then compares our books with what the lists have shown. A list that cannot be read
-// whole stops no other list, but the run has failed then.
-func (c *activeRun) compare(ctx context.Context) error {
+// compareLists reads the gateway's lists, then compares the books with the lists. An incomplete
+// list stops no other list, but fails the run.
+func (c *activeRun) compareLists(ctx context.Context) error {
 	for _, p := range splitPeriod(c.record.FromAt, c.record.ToAt, c.record.StartedAt) {
 		for _, status := range []charge.PaymentStatus{charge.Paid, charge.Cancelled} {
 			if err := c.readList(ctx, charge.Listing{Status: status, From: p.from, To: p.to}); err != nil {
@@ -54,8 +54,8 @@ func (c *activeRun) compare(ctx context.Context) error {
 	return errors.Join(c.reportNameless(ctx), apierror.Summarize("lists", c.failed))
 }
 
-// comparePage sorts the payments of a page into ours, foreign ones and those of the other mode, and notes the candidates:
-// payments that our books do not know, or know differently.
+// comparePage sorts the payments of a page into known, foreign and of the other mode, and notes the
+// candidates: payments that are missing in the books, or differ from the books.
 func (c *activeRun) comparePage(ctx context.Context, page charge.PaymentPage, read *listRead) error {
 	facts, err := c.readFacts(ctx, page)
 	if err != nil {
@@ -83,14 +83,14 @@ func (c *activeRun) comparePage(ctx context.Context, page charge.PaymentPage, re
 	return nil
 }
 
-// pageFacts is what our books say about the payments of a page.
+// pageFacts are the books' facts about the payments of a page.
 type pageFacts struct {
 	payments map[string]*charge.LocalPayment // by imp_uid
 	isOrder  map[string]bool                 // by merchant_uid
 	current  map[string]*Discrepancy         // by imp_uid
 }
 
-// readFacts asks our books about a page, with three queries.
+// readFacts reads the books' facts about a page, with three queries.
 func (c *activeRun) readFacts(ctx context.Context, page charge.PaymentPage) (f pageFacts, err error) {
 	var impUIDs, merchantUIDs []string
 	for _, p := range page.Payments {
@@ -114,8 +114,8 @@ func (c *activeRun) readFacts(ctx context.Context, page charge.PaymentPage) (f p
 	return f, err
 }
 
-// isForeign tells whether a listed payment has nothing to do with us. An order exists before its payment, so an order
-// that is unknown now stays unknown, and no look-up would help.
+// isForeign tells whether a listed payment belongs to another shop. An order exists before its
+// payment, so an unknown order stays unknown, and no look-up would help.
 func (f pageFacts) isForeign(impUID, merchantUID string) bool {
 	return !f.isOrder[merchantUID] && f.payments[impUID] == nil && f.current[impUID] == nil
 }
@@ -130,9 +130,9 @@ func (c *activeRun) compareListed(p charge.Payment, f pageFacts) listedAs {
 	}
 	kind := compareToGateway(local, p)
 	if kind == MissingHere && !f.isOrder[p.MerchantUID] {
-		kind = "" // foreign, although a notice brought it into our books
+		kind = "" // foreign, although a notice brought the payment into the books
 	}
-	differs := kind != "" && !c.isSettled(current, Discrepancy{Kind: kind, Ours: local.String(), Theirs: describe(p)})
+	differs := kind != "" && !c.isSettled(current, Discrepancy{Kind: kind, Ours: local.String(), Theirs: describePayment(p)})
 	agreesNow := kind == "" && current != nil && current.State == Open
 	if differs || agreesNow {
 		c.candidates = append(c.candidates, p.ImpUID)
@@ -147,7 +147,7 @@ func (c *activeRun) compareUnreadable(u charge.Unreadable, f pageFacts) listedAs
 	c.markSeen(u.ImpUID)
 	same := Discrepancy{Kind: UnreadableThere, Ours: f.payments[u.ImpUID].String()}
 	if current := f.current[u.ImpUID]; current != nil {
-		same.Theirs = current.Theirs // a look-up's words, which are not the list's
+		same.Theirs = current.Theirs // the words of a look-up, not of a list
 	}
 	if !c.isSettled(f.current[u.ImpUID], same) {
 		c.candidates = append(c.candidates, u.ImpUID)
@@ -155,7 +155,7 @@ func (c *activeRun) compareUnreadable(u charge.Unreadable, f pageFacts) listedAs
 	return asOurs
 }
 
-// markSeen notes that the gateway listed a payment of ours. It returns false if that was known.
+// markSeen notes that the gateway listed a known payment. The result is false for a repetition.
 func (c *activeRun) markSeen(impUID string) bool {
 	if c.seen[impUID] {
 		return false
@@ -165,15 +165,16 @@ func (c *activeRun) markSeen(impUID string) bool {
 	return true
 }
 
-// compareOtherMode handles a payment of the other mode: of a test channel, in live mode (contract §0.1, F20). Lists show
-// such payments, look-ups hide them. They are only counted, unless one was credited.
+// compareOtherMode handles a payment of the other mode: of a test channel, in live mode (contract
+// §0.1, F20). Lists show such payments, look-ups hide them. Payments of the other mode are only
+// counted, except credited payments.
 func (c *activeRun) compareOtherMode(ctx context.Context, p charge.Payment, f pageFacts) (listedAs, error) {
 	local := f.payments[p.ImpUID]
 	if local != nil {
 		c.markSeen(p.ImpUID)
 	}
 	if local != nil && local.Charges > 0 {
-		return asOurs, c.reportOtherMode(ctx, local, describe(p), f.current[p.ImpUID])
+		return asOurs, c.reportOtherMode(ctx, local, describePayment(p), f.current[p.ImpUID])
 	}
 	switch {
 	case f.isOrder[p.MerchantUID] && local != nil:
@@ -193,8 +194,8 @@ func (c *activeRun) reportOtherMode(ctx context.Context, local *charge.LocalPaym
 	return c.reportOpen(ctx, found)
 }
 
-// compareBooks is the other direction: every payment that our books say was paid in the period must have been listed,
-// unless it was cancelled later. What was not listed is looked up.
+// compareBooks compares in the other direction: the lists must have every payment of the period in
+// the books, except payments cancelled later. Payments missing on the lists are looked up.
 func (c *activeRun) compareBooks(ctx context.Context) error {
 	from, after := c.record.FromAt, ""
 	for {
@@ -227,7 +228,8 @@ func (c *activeRun) compareLocal(ctx context.Context, batch []charge.LocalPaymen
 	}
 	for _, local := range unlisted {
 		switch missing := (Discrepancy{Kind: MissingAtGateway, Ours: local.String()}); {
-		case local.Sandbox == c.charges.Live && local.Charges > 0: // of the other mode, which look-ups hide
+		// Look-ups hide payments of the other mode.
+		case local.Sandbox == c.charges.Live && local.Charges > 0:
 			if err := c.reportOtherMode(ctx, local, "", current[local.ImpUID]); err != nil {
 				return err
 			}
@@ -242,11 +244,11 @@ func (c *activeRun) compareLocal(ctx context.Context, batch []charge.LocalPaymen
 	return c.checkCandidates(ctx)
 }
 
-// reportNameless keeps one discrepancy for all listed payments without a usable imp_uid. It is closed when a run that
-// goes as far back as any has met no such payment.
+// reportNameless keeps one discrepancy for all listed payments without a usable imp_uid. A run with
+// the full look-back that met no such payment closes the discrepancy.
 func (c *activeRun) reportNameless(ctx context.Context) error {
 	if len(c.nameless) == 0 {
-		isLong := !c.record.FromAt.After(c.record.ToAt.Add(-c.Reconciling.lookBack()))
+		isLong := !c.record.FromAt.After(c.record.ToAt.Add(-c.Reconciling.lookBackOrDefault()))
 		if isLong && len(c.failed) == 0 {
 			return c.closeAgreed(ctx, "", "", "")
 		}

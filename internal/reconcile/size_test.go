@@ -17,7 +17,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// The size of TestForeignPaymentsChangeNothingForOurs; a million is what the run is made for, and takes minutes.
+// The size of TestForeignPaymentsChangeNothingForOurs; a million is what the run is made for, and
+// takes minutes.
 var foreignPayments = flag.Int("foreign", 30_000, "payments of other shops on the gateway account")
 
 // TestForeignPaymentsChangeNothingForOurs measures what they cost.
@@ -81,8 +82,9 @@ func watchHeap(peak *atomic.Uint64, stop <-chan struct{}, done chan<- struct{}) 
 	}
 }
 
-// TestS4LargePaymentsStopNobody has payments with megabytes of custom_data, more than fits into one answer, on one page
-// with another user's payment. All are credited, and a cancellation at the console and a refund are followed.
+// TestS4LargePaymentsStopNobody has payments with megabytes of custom_data, more than fits into one
+// answer, on one page with another user's payment. All are credited, and a cancellation at the
+// console and a refund are followed.
 func TestS4LargePaymentsStopNobody(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

@@ -20,8 +20,8 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// TestAListThatIsNotWholeFailsTheReconciliation, which repairs what was on it all the same: each list that is not empty
-// promises one payment more than it has.
+// TestAListThatIsNotWholeFailsTheReconciliation, which repairs what was on it all the same: each
+// list that is not empty promises one payment more than it has.
 func TestAListThatIsNotWholeFailsTheReconciliation(t *testing.T) {
 	t.Parallel()
 	eachForgetful(t, 100, func(w *world, f *domaintest.Front) {
@@ -172,7 +172,8 @@ func (w *world) onlyPaid() (impUID string) {
 	return impUID
 }
 
-// TestAPanicAboutOnePaymentIsReportedAndStopsNoWatermark: the next run looks it up again, however long it lasts.
+// TestAPanicAboutOnePaymentIsReportedAndStopsNoWatermark: the next run looks it up again, however
+// long it lasts.
 func TestAPanicAboutOnePaymentIsReportedAndStopsNoWatermark(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -188,7 +189,8 @@ func TestAPanicAboutOnePaymentIsReportedAndStopsNoWatermark(t *testing.T) {
 	})
 }
 
-// TestAnUnreadablePaymentIsCreditedOnceItCanBeRead, by whichever comes first: the sweep, or a reconciliation.
+// TestAnUnreadablePaymentIsCreditedOnceItCanBeRead, by whichever comes first: the sweep, or a
+// reconciliation.
 func TestAnUnreadablePaymentIsCreditedOnceItCanBeRead(t *testing.T) {
 	t.Parallel()
 	for name, repair := range map[string]func(w *world) error{
@@ -218,7 +220,8 @@ func TestAnUnreadablePaymentIsCreditedOnceItCanBeRead(t *testing.T) {
 	}
 }
 
-// TestAnUnreadableAttemptHidesNotThePaidOne: of its order's attempts one cannot be read, and its payer has paid.
+// TestAnUnreadableAttemptHidesNotThePaidOne: of its order's attempts one cannot be read, and its
+// payer has paid.
 func TestAnUnreadableAttemptHidesNotThePaidOne(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

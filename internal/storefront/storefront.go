@@ -1,5 +1,5 @@
 // Package storefront serves a demo shop for sandbox mode: a visitor signs in as a demo user, buys
-// points on the pretend checkout and watches them arrive. Its page uses the public GraphQL API
+// points on the pretend checkout and watches the balance. The page uses the public GraphQL API
 // only, so charge.js is also the shortest example of a front end.
 package storefront
 
@@ -13,7 +13,7 @@ import (
 var files embed.FS
 
 // securityPolicy returns the page's Content-Security-Policy. The page may load, call and frame its
-// own host and sdk, the origin of the payment window's script. It has no inline script and no
+// own host and sdk, the origin of the payment window's script. The page has no inline script and no
 // inline style.
 func securityPolicy(sdk string) string {
 	return "default-src 'none'; script-src 'self' " + sdk + "; style-src 'self'; img-src 'self'; " +
@@ -21,22 +21,22 @@ func securityPolicy(sdk string) string {
 		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 
-// DemoUser is a user that visitors can sign in as. Every visitor of the page sees its token: it is
-// for sandbox mode only.
+// DemoUser is a user for visitors to sign in as. Every visitor of the page sees the token, so
+// DemoUser is for sandbox mode only.
 type DemoUser struct {
 	Name  string `json:"name"`
 	Token string `json:"token"` // for the Authorization header, without "Bearer"
 }
 
-// settings are the JSON that the page reads.
+// settings are the page's JSON.
 type settings struct {
 	Users   []DemoUser `json:"users"`
 	GraphQL string     `json:"graphql"`
 }
 
 // Handler serves the shop at "/" and its files below "/storefront/". In browsers prefix, as in
-// "/pay/api", stands before these paths and before "/graphql", which the page calls. The page loads
-// the payment window from the origin sdk.
+// "/pay/api", stands before both paths and before "/graphql", the page's API. The page loads the
+// payment window from the origin sdk.
 func Handler(demoUsers []DemoUser, prefix, sdk string) http.Handler {
 	mux := http.NewServeMux()
 	shop := settings{Users: demoUsers, GraphQL: prefix + "/graphql"}

@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// A failReason is why a payment failed, in the closed list of words that the front end is told.
-// Iamport passes the providers' own codes and texts on, in a query that anybody can write, so the
-// text itself goes no further than the log.
+// A failReason is the reason of a failed payment, from the closed list of words for the front end.
+// Iamport passes the providers' codes and texts on, in a query open to forgery, so the text only
+// goes to the log.
 type failReason string
 
 const (
@@ -26,8 +26,8 @@ const (
 const maxFailText = 200
 
 // failReasonOf classifies a code and a text. F1002 is Iamport's own code (contract §1.2). The other
-// codes are Toss Payments', which the sandbox uses, too. Texts are matched by words that several
-// providers share, without spaces, which they set differently.
+// codes are Toss Payments', also used by the sandbox. Texts are matched by words common to several
+// providers, without spaces, because the providers space the words differently.
 func failReasonOf(code, text string) failReason {
 	switch code {
 	case "F1002":

@@ -10,8 +10,9 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// TestAFloodFromOneUserDelaysNobody: somebody opens orders for nothing and invents payments of them,
-// and Iamport answers no look-up of these. Genuine notices and payers are answered all the same.
+// TestAFloodFromOneUserDelaysNobody: somebody opens orders for nothing and invents payments of
+// them, and Iamport answers no look-up of these. Genuine notices and payers are answered all the
+// same.
 func TestAFloodFromOneUserDelaysNobody(t *testing.T) {
 	t.Parallel()
 	w := newTestServerOn(t, databasetest.New(t, databasetest.Postgres))

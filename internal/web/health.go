@@ -8,17 +8,17 @@ import (
 
 const pingTimeout = 2 * time.Second
 
-// healthy answers that the process runs.
-func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
+// serveHealth answers that the process runs.
+func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready answers whether the database answers, and no more, because the route is public. All
-// requests at the same time share one ping. The jobs' state is in the metrics. A job that lags
+// serveReadiness answers whether the database answers, and no more, because the route is public.
+// All requests at the same time share one ping. The jobs' state is in the metrics. A job that lags
 // makes no server less ready: to take the server out of service would not bring Iamport back.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
 	shared := context.WithoutCancel(r.Context())
-	_, err, _ := s.pings.Do("", func() (any, error) { return nil, s.ping(shared) })
+	_, err, _ := s.pings.Do("", func() (any, error) { return nil, s.pingDatabase(shared) })
 	if err != nil {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
@@ -26,7 +26,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-func (s *Server) ping(ctx context.Context) error {
+func (s *Server) pingDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	err := s.cfg.Ready(ctx)

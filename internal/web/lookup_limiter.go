@@ -23,32 +23,33 @@ const (
 	// user who opens a thousand must not have a thousand allowances.
 	ownerBurst    = 500
 	ownerInterval = time.Second
-	// ownerLookups and ownerReturns are how many look-ups of one user's orders run at a time, or wait
-	// for a slot, for webhooks and for payment returns: a part of their slots.
+	// ownerLookups and ownerReturns are how many look-ups of one user's orders run at a time, or
+	// wait for a slot, for webhooks and for payment returns: a part of all slots.
 	ownerLookups = 4
 	ownerReturns = 2
-	// firstInterval is how long after a notice about an order the next one is no longer its first.
+	// firstInterval is the time after a notice until the next notice about the same order counts as
+	// a first notice again.
 	firstInterval = time.Hour
-	// maxReads is how many webhooks, and how many payment returns, query our own database at a time
-	// to learn whether an order is ours. The rest of its connections is for the API.
+	// maxReads is how many webhooks, and how many payment returns, query the database at a time for
+	// an order's owner. The rest of the database connections is for the API.
 	maxReads = 4
-	// maxUnderWay is how many webhooks, and how many payment returns, are under way. Each takes some
-	// 85 KB of memory while it waits.
+	// maxUnderWay is how many webhooks, and how many payment returns, are under way. Each takes
+	// some 85 KB of memory during the wait.
 	maxUnderWay = 1000
-	// ownerUnderWay and sourceUnderWay are the parts of maxUnderWay that notices about one user's
-	// orders, and those from one address, may be.
+	// ownerUnderWay and sourceUnderWay are the parts of maxUnderWay for notices about one user's
+	// orders, and for notices from one address.
 	ownerUnderWay  = maxUnderWay / 10
 	sourceUnderWay = maxUnderWay / 2
 )
 
-// lookupLimiter bounds what notices may cost. Anyone can write a notice, and every buyer knows the
-// numbers of their orders. Bounded are the look-ups of each order, of each recorded payment and of
-// each user's orders, the look-ups of all notices together, the queries that come before a look-up,
-// and the notices that wait.
+// lookupLimiter bounds the cost of notices. Anyone can write a notice, and every buyer knows the
+// numbers of their orders. Six things have bounds: the look-ups of each order, of each recorded
+// payment and of each user's orders, the look-ups of all notices together, the database queries
+// before a look-up, and the waiting notices.
 //
-// A refused notice is not lost. Iamport resends a webhook that got no 200, where it is told to
-// (contract §2.3). The browser's own mutation does not come this way. A payment without any notice
-// is found by the sweep.
+// A refused notice is not lost. Iamport resends a webhook after any status but 200, if the console
+// says so (contract §2.3). The browser's own mutation does not pass this limiter. The sweep finds a
+// payment without any notice.
 type lookupLimiter struct {
 	charges *charge.Service
 	rates   *ratelimit.KeyedLimiter[string] // by order, and by recorded payment
@@ -57,17 +58,17 @@ type lookupLimiter struct {
 
 	waiting *ratelimit.ConcurrencyLimit // by owner
 
-	repeats *semaphore.Weighted // those look-ups of webhooks that are not an order's first
+	repeats *semaphore.Weighted // look-ups of webhooks after an order's first
 
 	webhooks, returns class
 }
 
-// class is what webhooks, and what payment returns, have for themselves. Payers wait at a screen: a
+// class holds the slots reserved for webhooks, or for payment returns. Payers wait at a screen: a
 // flood of forged webhooks must not delay them.
 type class struct {
 	reads    *semaphore.Weighted
 	underWay *semaphore.Weighted
-	sources  *ratelimit.ConcurrencyLimit // those under way, by address
+	sources  *ratelimit.ConcurrencyLimit // notices under way, by address
 	lookups  *semaphore.Weighted
 	owners   *ownerSlots // before lookups
 }
@@ -96,9 +97,9 @@ func (l *lookupLimiter) classOf(n notice) class {
 	return l.webhooks
 }
 
-// enter lets a notice begin, or refuses it with RATE_LIMITED if too many are under way. The caller
-// must call leave when the notice is answered.
-func (l *lookupLimiter) enter(n notice) (leave func(), err error) {
+// admitNotice lets a notice begin, or refuses with RATE_LIMITED when too many notices are under
+// way. The caller must call leave after the answer.
+func (l *lookupLimiter) admitNotice(n notice) (leave func(), err error) {
 	c := l.classOf(n)
 	if !c.underWay.TryAcquire(1) {
 		return nil, errTooManyNotices()
@@ -115,19 +116,18 @@ func errTooManyNotices() error {
 	return &apierror.Error{Code: apierror.RateLimited, Message: "There are too many notices.", Params: map[string]any{apierror.ParamRetryAfter: 1}}
 }
 
-// owner returns the user whose order the notice is about. It refuses with NOT_FOUND if the order is
-// not ours.
-func (l *lookupLimiter) owner(ctx context.Context, n notice) (userID string, err error) {
-	err = l.read(ctx, n, func() (err error) {
+// readOwner returns the user of the notice's order. The error is NOT_FOUND for an unknown order.
+func (l *lookupLimiter) readOwner(ctx context.Context, n notice) (userID string, err error) {
+	err = l.runRead(ctx, n, func() (err error) {
 		userID, err = l.charges.OrderOwner(ctx, n.MerchantUID)
 		return err
 	})
 	return userID, err
 }
 
-// wait lets a notice wait for its look-up. It refuses with RATE_LIMITED if too many notices about
-// its user's orders do. The caller must call leave when the wait is over.
-func (l *lookupLimiter) wait(owner string) (leave func(), err error) {
+// enterQueue lets a notice wait for a look-up, or refuses with RATE_LIMITED when too many notices
+// about the user's orders wait. The caller must call leave after the wait.
+func (l *lookupLimiter) enterQueue(owner string) (leave func(), err error) {
 	leave, ok := l.waiting.Acquire(owner, netip.Addr{})
 	if !ok {
 		return nil, errTooManyNotices()
@@ -135,10 +135,10 @@ func (l *lookupLimiter) wait(owner string) (leave func(), err error) {
 	return leave, nil
 }
 
-// acquire lets a look-up begin. The caller must call release when the look-up has ended. acquire
-// waits while too many look-ups are under way, until ctx ends. It refuses with RATE_LIMITED if
-// there were too many notices about the order, or about its user's orders.
-func (l *lookupLimiter) acquire(ctx context.Context, n notice, owner string) (release func(), err error) {
+// acquireLookup lets a look-up begin. The caller must call release after the look-up. acquireLookup
+// waits while too many look-ups are under way, until ctx ends. The error is RATE_LIMITED after too
+// many notices about the order, or about the user's orders.
+func (l *lookupLimiter) acquireLookup(ctx context.Context, n notice, owner string) (release func(), err error) {
 	wait, err := l.takeRate(ctx, n, owner)
 	if err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ func (l *lookupLimiter) acquire(ctx context.Context, n notice, owner string) (re
 		return nil, &apierror.Error{Code: apierror.RateLimited, Message: "There are too many notices about this order.",
 			Params: map[string]any{apierror.ParamRetryAfter: ratelimit.RetryAfterSeconds(wait)}}
 	}
-	releaseOwner, err := l.classOf(n).owners.acquire(ctx, owner)
+	releaseOwner, err := l.classOf(n).owners.acquireSlot(ctx, owner)
 	if err != nil {
 		return nil, fmt.Errorf("wait for other look-ups of this user to end: %w", err)
 	}
@@ -159,8 +159,8 @@ func (l *lookupLimiter) acquire(ctx context.Context, n notice, owner string) (re
 	return func() { releaseSlot(); releaseOwner() }, nil
 }
 
-// acquireSlot waits for one of the slots that look-ups share. Half of those for webhooks are kept
-// for the first notice of an order: it is the one that brings the payer's points.
+// acquireSlot waits for one of the slots shared by all look-ups. Half of the webhooks' slots are
+// reserved for the first notice of an order, because the first notice brings the payer's points.
 func (l *lookupLimiter) acquireSlot(ctx context.Context, n notice) (release func(), err error) {
 	slots := []*semaphore.Weighted{l.classOf(n).lookups}
 	if l.firsts.Take(n.MerchantUID) > 0 && !n.fromPayer {
@@ -181,10 +181,10 @@ func releaseAll(slots []*semaphore.Weighted) {
 	}
 }
 
-// takeRate counts a look-up and returns 0, or how long to wait until the next one. The look-up
-// counts against its order and the order's user. When they have used up their allowances, it counts
-// against its payment, if the payment is recorded: forged notices with invented payments must not
-// use up what the order's real payment needs, or its cancellation would be late.
+// takeRate counts a look-up and returns 0, or the time until the next allowed look-up. The look-up
+// counts against the order and the order's user. After both allowances, the look-up counts against
+// the payment, if the payment is recorded: forged notices with invented payments must not use up
+// the allowance of the order's real payment and delay a cancellation.
 func (l *lookupLimiter) takeRate(ctx context.Context, n notice, owner string) (wait time.Duration, err error) {
 	if wait = l.rates.Take("order " + n.MerchantUID); wait == 0 {
 		wait = l.owners.Take(owner)
@@ -193,7 +193,7 @@ func (l *lookupLimiter) takeRate(ctx context.Context, n notice, owner string) (w
 		return 0, nil
 	}
 	recorded := false
-	err = l.read(ctx, n, func() (err error) {
+	err = l.runRead(ctx, n, func() (err error) {
 		recorded, err = l.charges.IsKnownPayment(ctx, n.MerchantUID, n.ImpUID)
 		return err
 	})
@@ -203,8 +203,8 @@ func (l *lookupLimiter) takeRate(ctx context.Context, n notice, owner string) (w
 	return l.rates.Take("payment " + n.ImpUID), nil
 }
 
-// read runs a query of our own database. It waits while too many others run, until ctx ends.
-func (l *lookupLimiter) read(ctx context.Context, n notice, query func() error) error {
+// runRead runs a database query. runRead waits while too many others run, until ctx ends.
+func (l *lookupLimiter) runRead(ctx context.Context, n notice, query func() error) error {
 	running := l.classOf(n).reads
 	if err := running.Acquire(ctx, 1); err != nil {
 		return fmt.Errorf("wait for other notices to be read: %w", err)

@@ -15,7 +15,7 @@ func TestLookupLimiterBoundsWhatIsUnderWay(t *testing.T) {
 	leave := map[netip.Addr][]func(){}
 	for _, source := range []netip.Addr{here, there} {
 		for {
-			release, err := l.enter(notice{source: source})
+			release, err := l.admitNotice(notice{source: source})
 			if err != nil {
 				if apierror.CodeOf(err) != apierror.RateLimited {
 					t.Fatal(err)
@@ -28,13 +28,13 @@ func TestLookupLimiterBoundsWhatIsUnderWay(t *testing.T) {
 	if len(leave[here]) != sourceUnderWay || len(leave[there]) != maxUnderWay-sourceUnderWay {
 		t.Errorf("%d and %d of two addresses are under way", len(leave[here]), len(leave[there]))
 	}
-	release, err := l.enter(notice{source: here, fromPayer: true})
+	release, err := l.admitNotice(notice{source: here, fromPayer: true})
 	if err != nil {
 		t.Fatalf("webhooks keep payers out: %v", err) // of one address with both
 	}
 	release()
 	leave[there][0]()
-	if _, err := l.enter(notice{}); err != nil {
+	if _, err := l.admitNotice(notice{}); err != nil {
 		t.Errorf("refused when one had left: %v", err)
 	}
 }
@@ -43,14 +43,14 @@ func TestLookupLimiterBoundsTheWaitersOfAnOwner(t *testing.T) {
 	t.Parallel()
 	l := newLookupLimiter(nil, 1)
 	for range ownerUnderWay {
-		if _, err := l.wait("mallory"); err != nil {
+		if _, err := l.enterQueue("mallory"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := l.wait("mallory"); apierror.CodeOf(err) != apierror.RateLimited {
+	if _, err := l.enterQueue("mallory"); apierror.CodeOf(err) != apierror.RateLimited {
 		t.Errorf("one more is answered with %v", err)
 	}
-	if _, err := l.wait("minji"); err != nil {
+	if _, err := l.enterQueue("minji"); err != nil {
 		t.Errorf("another owner is refused: %v", err)
 	}
 }

@@ -19,8 +19,8 @@ import (
 // maxNoticeBytes bounds a webhook's body; Iamport's have some hundred bytes (contract §2.1).
 const maxNoticeBytes = 64 << 10
 
-// notice is the body of a webhook (contract §2.1), or the query of a payment return. It carries no
-// signature, so nothing in it is trusted: it only says which payment to look up.
+// notice is the body of a webhook (contract §2.1), or the query of a payment return. A notice has
+// no signature, so the server trusts no field and only uses the ids for a look-up.
 type notice struct {
 	Event          string `json:"event"` // only special notices have one
 	ImpUID         string `json:"imp_uid"`
@@ -29,7 +29,7 @@ type notice struct {
 	CancellationID string `json:"cancellation_id"`
 
 	fromPayer bool       // a payment return, where the payer waits at a screen
-	source    netip.Addr // the zero Addr where it is not known, or is Iamport's
+	source    netip.Addr // the zero Addr for an unknown address, or for Iamport's
 }
 
 // readNotice reads a webhook's body: JSON or a form, as the merchant chose in Iamport's console
@@ -57,7 +57,7 @@ func readNotice(w http.ResponseWriter, r *http.Request) (n notice, err error) {
 	return n, err
 }
 
-// errVersion2 has a text of its own because one setting in the console mends it.
+// errVersion2 has a separate text because one setting in the console is the remedy.
 var errVersion2 = errors.New("a webhook of the other version (V2): choose the version 2017-12-13 for this address in the PortOne console")
 
 // decodeNotice reads JSON. It knows V2's two shapes: {"type":"Transaction.Paid",…} and
@@ -87,7 +87,7 @@ func (n notice) isPlausible() bool {
 	return n.Event != "" || (apierror.ValidID(n.ImpUID) && n.MerchantUID != "")
 }
 
-// key is the same for notices that say exactly the same.
+// key is the same for identical notices.
 func (n notice) key() string {
 	return n.ImpUID + " " + n.MerchantUID + " " + n.Status + " " + n.CancellationID
 }
@@ -97,7 +97,8 @@ func (n notice) logTo(log *slog.Logger) *slog.Logger {
 	return log.With("imp_uid", ratelimit.Clean(n.ImpUID), "merchant_uid", ratelimit.Clean(n.MerchantUID), "status", ratelimit.Clean(n.Status))
 }
 
-// actor returns who caused the look-up: Iamport with a webhook, or the payer's browser with a payment return.
+// actor returns the cause of the look-up: Iamport with a webhook, or the payer's browser with a
+// payment return.
 func (n notice) actor() point.Actor {
 	if n.fromPayer {
 		return point.Actor{Kind: point.ActorGateway, ID: "payment-return"}

@@ -13,7 +13,7 @@ type ownerSlots struct {
 	each int64
 
 	mu    sync.Mutex
-	users map[string]*ownerSlot // those with a look-up, or one that waits
+	users map[string]*ownerSlot // users with a running or waiting look-up
 }
 
 type ownerSlot struct {
@@ -21,8 +21,8 @@ type ownerSlot struct {
 	users int // of the slot, running or waiting
 }
 
-// acquire waits for one of the user's slots, until ctx ends.
-func (o *ownerSlots) acquire(ctx context.Context, owner string) (release func(), err error) {
+// acquireSlot waits for one of the user's slots, until ctx ends.
+func (o *ownerSlots) acquireSlot(ctx context.Context, owner string) (release func(), err error) {
 	o.mu.Lock()
 	slot := o.users[owner]
 	if slot == nil {

@@ -12,14 +12,14 @@ import (
 
 // paymentReturn is the m_redirect_url: Iamport sends the payer's browser here when the payment
 // window was a page of its own (contract §4). The query's claims are looked up, never trusted, and
-// never decide where the browser goes next. The front end gets merchantUid and one of these
-// statuses: paid, ready, failed, cancelled (Iamport's words), mismatch, unknown, unavailable. With
-// failed it also gets a reason, if there is one. With ready, unknown and unavailable, after which the
-// payment may still turn out to be paid, it gets impUid, to ask for the points again.
+// never decide the browser's next page. The front end gets merchantUid and a status: paid, ready,
+// failed, cancelled (Iamport's words), mismatch, unknown, unavailable. With failed comes a reason,
+// if known. With ready, unknown and unavailable the payment may still turn out to be paid, so the
+// front end gets impUid, to ask for the points again.
 func (s *Server) paymentReturn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	n := notice{ImpUID: query.Get("imp_uid"), MerchantUID: query.Get("merchant_uid"),
-		Status: "return", fromPayer: true, source: s.source(r)}
+		Status: "return", fromPayer: true, source: s.sourceOf(r)}
 	status := "unavailable"
 	if s.takeRate(r) == 0 {
 		status = s.returnStatus(r.Context(), n)
@@ -64,11 +64,12 @@ func (s *Server) readFailure(query url.Values, n notice) failReason {
 	return reason
 }
 
-// isHashRoute tells whether the front end's router reads the fragment, as in https://shop.example/#/wallet.
+// isHashRoute tells whether the front end's router reads the fragment, as in
+// https://shop.example/#/wallet.
 func isHashRoute(frontend url.URL) bool { return strings.HasPrefix(frontend.Fragment, "/") }
 
-// withQuery adds the answer where the front end's router looks for it: behind a hash route it belongs
-// to the fragment.
+// withQuery adds the answer for the front end's router: with a hash route, the query belongs to the
+// fragment.
 func withQuery(target url.URL, answer url.Values) string {
 	if !isHashRoute(target) {
 		target.RawQuery = answer.Encode()
@@ -83,12 +84,13 @@ func withQuery(target url.URL, answer url.Values) string {
 	return target.String() + "#" + route + separator + answer.Encode()
 }
 
-// returnStatus syncs the payment and returns the status that the front end is told.
+// returnStatus syncs the payment and returns the status for the front end.
 func (s *Server) returnStatus(ctx context.Context, n notice) string {
 	if !apierror.ValidID(n.MerchantUID) {
 		return "unknown"
 	}
-	if !apierror.ValidID(n.ImpUID) { // the payment was refused before the window opened: nothing was paid
+	// The payment was refused before the window opened, so no money was paid.
+	if !apierror.ValidID(n.ImpUID) {
 		return "failed"
 	}
 	payment, err := s.syncPayment(ctx, n)

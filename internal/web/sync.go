@@ -7,34 +7,36 @@ import (
 	"pointcharge/internal/charge"
 )
 
-// syncPayment looks the notice's payment up at the gateway and merges it into the books. A notice
-// about an unknown order is refused with NOT_FOUND and asks the gateway nothing. A burst of the
-// same notice asks the gateway once. Only exactly the same notice may share a look-up: what another
-// one reports may be younger than the look-up in flight. syncPayment returns within Timeout,
-// whatever the database and the gateway do.
+// syncPayment looks up the notice's payment at the gateway and merges the payment into the books. A
+// notice about an unknown order is refused with NOT_FOUND, without a request to the gateway. A
+// burst of identical notices makes one request. Only identical notices may share a look-up: another
+// notice may report an event younger than the look-up in flight. syncPayment returns within
+// Timeout, also when the database or the gateway hangs.
 func (s *Server) syncPayment(ctx context.Context, n notice) (charge.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	leave, err := s.lookups.enter(n)
+	leave, err := s.lookups.admitNotice(n)
 	if err != nil {
 		return charge.Payment{}, err
 	}
 	defer leave()
-	owner, err := s.lookups.owner(ctx, n)
+	owner, err := s.lookups.readOwner(ctx, n)
 	if err != nil {
 		return charge.Payment{}, err
 	}
-	stopWaiting, err := s.lookups.wait(owner)
+	stopWaiting, err := s.lookups.enterQueue(owner)
 	if err != nil {
 		return charge.Payment{}, err
 	}
 	defer stopWaiting()
-	shared := context.WithoutCancel(ctx) // one caller that hangs up must not end the others' look-up
+	// The look-up is shared: a caller's hang-up must not end the look-up of other callers.
+	shared := context.WithoutCancel(ctx)
 	done := s.syncs.DoChan(n.key(), func() (result any, err error) {
 		ctx, cancel := context.WithTimeout(shared, s.cfg.Timeout)
 		defer cancel()
-		err = apierror.RecoverPanic(func() error { // a panic on this goroutine would end the process
-			release, err := s.lookups.acquire(ctx, n, owner)
+		// A panic on this goroutine would end the process.
+		err = apierror.RecoverPanic(func() error {
+			release, err := s.lookups.acquireLookup(ctx, n, owner)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,6 @@
 // Package web serves the plain HTTP routes: Iamport's webhook, the payment return that a phone's
-// browser visits after paying, and the health checks. It maps requests to charge.Service and answers
-// them; it decides nothing about money.
+// browser visits after paying, and the health checks. The package maps requests to charge.Service
+// and decides nothing about money.
 package web
 
 import (
@@ -33,17 +33,17 @@ type Config struct {
 	Charges *charge.Service
 	// Ready returns an error while nothing can be written to the database.
 	Ready func(context.Context) error
-	// FrontendURL is the only place that a payer is ever redirected to. Its own path and query are
+	// FrontendURL is the only target of redirects for payers. The path and query of the address are
 	// kept.
 	FrontendURL *url.URL
 	Log         *slog.Logger
-	// WebhookSenders are the networks that may send webhooks, compared with the address that
-	// middleware.Identify found. An empty list allows every sender. Iamport's addresses have
-	// changed before (contract §2.3), and one of them proves nothing: every payment is looked up.
+	// WebhookSenders are the networks of allowed webhook senders, compared with the address from
+	// middleware.Identify. An empty list allows every sender. Iamport's addresses have changed
+	// before (contract §2.3), and an address proves nothing: every payment is looked up.
 	WebhookSenders []netip.Prefix
-	// Limit is the rate of an address. An address that exceeds it gets 503 and may try again. It
-	// does not apply to WebhookSenders. It must be nil where addresses may be a proxy's: a flood
-	// from behind the proxy would then keep Iamport's webhooks out.
+	// Limit is the rate of an address. An address over the rate gets 503 and may try again.
+	// WebhookSenders are exempt. Limit must be nil where addresses may be a proxy's: a flood from
+	// behind the proxy would keep Iamport's webhooks out.
 	Limit *ratelimit.Limit
 	// MaxLookups is how many gateway look-ups webhooks and payment returns may have under way at a
 	// time; default 16. The rest of the gateway is for users who wait at a screen.
@@ -56,9 +56,9 @@ type Config struct {
 type Server struct {
 	cfg         Config
 	lookups     *lookupLimiter
-	outsiderLog *ratelimit.SampledLog // what callers make us log
-	faultLog    *ratelimit.SampledLog // our own faults
-	syncedLog   *ratelimit.SampledLog // notices that were synced: anybody can send one again
+	outsiderLog *ratelimit.SampledLog // lines provoked by callers
+	faultLog    *ratelimit.SampledLog // faults of this server
+	syncedLog   *ratelimit.SampledLog // synced notices, which any caller can repeat
 	syncs       singleflight.Group    // by notice.key
 	pings       singleflight.Group
 	abandoned   sync.WaitGroup // syncs whose callers hung up
@@ -78,16 +78,16 @@ func New(cfg Config) *Server {
 }
 
 // Register adds the routes to mux: POST /webhooks/iamport, GET /payments/return, GET /healthz and
-// GET /readyz. The first two also answer with a slash at the end, because people type these
-// addresses into Iamport's console and into front ends.
+// GET /readyz. The first two also answer with a slash at the end, because people type the addresses
+// into Iamport's console and into front ends.
 func (s *Server) Register(mux *http.ServeMux) {
-	webhook := s.limitRate(s.webhook)
+	webhook := s.limitRate(s.handleWebhook)
 	mux.HandleFunc("POST /webhooks/iamport", webhook)
 	mux.HandleFunc("POST /webhooks/iamport/{$}", webhook)
 	mux.HandleFunc("GET /payments/return", s.paymentReturn)
 	mux.HandleFunc("GET /payments/return/{$}", s.paymentReturn)
-	mux.HandleFunc("GET /healthz", s.healthy)
-	mux.HandleFunc("GET /readyz", s.limitRate(s.ready))
+	mux.HandleFunc("GET /healthz", s.serveHealth)
+	mux.HandleFunc("GET /readyz", s.limitRate(s.serveReadiness))
 }
 
 // Wait returns when no look-up is under way any more. It must be called after the HTTP server has
@@ -110,11 +110,11 @@ func (s *Server) limitRate(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // takeRate counts a request and returns 0, or how long its address has to wait.
-func (s *Server) takeRate(r *http.Request) time.Duration { return s.cfg.Limit.Take("", s.source(r)) }
+func (s *Server) takeRate(r *http.Request) time.Duration { return s.cfg.Limit.Take("", s.sourceOf(r)) }
 
-// source returns the address that a request is counted by: none for WebhookSenders, nor where the
+// sourceOf returns the address for rate limits: the zero Addr for WebhookSenders, and where the
 // address may be a proxy's.
-func (s *Server) source(r *http.Request) netip.Addr {
+func (s *Server) sourceOf(r *http.Request) netip.Addr {
 	if s.cfg.Limit == nil || len(s.cfg.WebhookSenders) > 0 && s.isAllowedSender(r) {
 		return netip.Addr{}
 	}

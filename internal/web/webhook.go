@@ -9,9 +9,9 @@ import (
 	"pointcharge/internal/middleware"
 )
 
-// webhook answers Iamport: 200 for everything that a resend cannot help, 400 or 413 for a body that
-// is not a notice, 503 where a resend helps. Callers outside of WebhookSenders get 403.
-func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
+// handleWebhook answers Iamport: 503 when a resend helps, 200 when a resend cannot help, 400 or 413
+// for a body that is not a notice. Callers outside of WebhookSenders get 403.
+func (s *Server) handleWebhook(w http.ResponseWriter, r *http.Request) {
 	if !s.isAllowedSender(r) {
 		address := middleware.ClientAddress(r.Context()).String()
 		s.outsiderLog.Sample(s.cfg.Log).Warn("webhook refused: its address is not allowed", "address", address)
@@ -25,11 +25,12 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	log := n.logTo(s.cfg.Log)
-	if n.Event != "" { // for example Inicis.Escrow.Changed, which says "paid" but pays nothing (F36)
+	// For example Inicis.Escrow.Changed, with the status "paid" but without a payment (F36).
+	if n.Event != "" {
 		s.outsiderLog.Sample(log).Info("webhook ignored: special event", "event", n.Event)
 		return
 	}
-	n.source = s.source(r)
+	n.source = s.sourceOf(r)
 	_, err = s.syncPayment(r.Context(), n)
 	if r.Context().Err() != nil { // the caller hung up
 		return
