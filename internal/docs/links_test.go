@@ -88,7 +88,7 @@ func TestSettingsExist(t *testing.T) {
 	if !known["DATABASE_URL"] {
 		t.Fatalf("serve -h lists no settings: %s", help)
 	}
-	for _, word := range slices.Concat(schemaWords(t), failReasons(t), otherWords()) {
+	for _, word := range slices.Concat(schemaWords(t), failReasons(t), refusalReasons(t), otherWords()) {
 		known[word] = true
 	}
 	for _, d := range documents(t) {
@@ -117,6 +117,51 @@ func failReasons(t *testing.T) []string {
 	return words
 }
 
+// reasonOfRefusal matches where a reason of extensions.reason is declared or used.
+var reasonOfRefusal = regexp.MustCompile(`(?:\bReason\w*(?: Reason)? *=|Reason:|\b(?:PayMethodUnavailable|TooManyOpenOrders|PriceBelowMinimum) *=) "([A-Z_]+)"`)
+
+// refusalReasons are the closed words of extensions.reason.
+func refusalReasons(t *testing.T) (words []string) {
+	t.Helper()
+	for _, pattern := range []string{"internal/charge/*.go", "internal/auth/*.go"} {
+		paths, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range reasonOfRefusal.FindAllStringSubmatch(string(text), -1) {
+				if !strings.HasSuffix(path, "_test.go") {
+					words = append(words, match[1])
+				}
+			}
+		}
+	}
+	return words
+}
+
+func TestEveryReasonIsExplained(t *testing.T) {
+	t.Parallel()
+	words := refusalReasons(t)
+	if len(words) < 20 {
+		t.Fatalf("only %d reasons were found: %q", len(words), words)
+	}
+	for _, path := range []string{"docs/errors.md", "docs/errors.ko.md"} {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range words {
+			if !strings.Contains(string(text), "`"+word+"`") {
+				t.Errorf("%s does not explain the reason %s", path, word)
+			}
+		}
+	}
+}
+
 // schemaWords are the words in capitals of the schema: error codes, kinds, statuses.
 func schemaWords(t *testing.T) []string {
 	t.Helper()
@@ -130,9 +175,10 @@ func schemaWords(t *testing.T) []string {
 // otherWords are words in capitals that are no settings of the server.
 func otherWords() []string {
 	return strings.Fields(`
-		API CHARGE IMP_UID LINE MERCHANT_UID ORDER QUOTE REFUND SPEND TOKEN
+		API CHARGE IMP_UID LINE LINE_ID MERCHANT_UID ORDER PRODUCT_ID QUOTE REFUND SPEND TOKEN
 		LONG PGOPTIONS REQUIRE_BROWSER REQUIRE_NODE REQUIRE_POSTGRES TEST_DATABASE_URL
-		ACCEPTED_CANCELLED ANOTHER_USER CANCELLED_AMOUNT MISSING_AT_GATEWAY MISSING_HERE ORDER_ALREADY_PAID UNKNOWN_ORDER`)
+		ACCEPTED_CANCELLED ANOTHER_USER CANCELLED_AMOUNT KEY_ISSUING MISSING_AT_GATEWAY MISSING_HERE ORDER_ALREADY_PAID ORDER_CLOSED
+		UNKNOWN_ORDER`)
 }
 
 // TestNamedTestsExist fails when a document names a test that was renamed.
