@@ -329,7 +329,7 @@ type Mutation {
   The first call answers with the ledger line. Later ones are refused with PAYMENT_ALREADY_CHARGED, whose
   extensions carry transactionId, so that a client that lost the first answer can read the line.
 
-  Errors: PAYMENT_NOT_FOUND (also for somebody else's), PAYMENT_NOT_PAID (try again later),
+  Errors: PAYMENT_NOT_FOUND (also for somebody else's, whether it fits its order or not), PAYMENT_NOT_PAID (try again later),
   PAYMENT_MISMATCH (kept for the operator), PAYMENT_ALREADY_CHARGED, GATEWAY_UNAVAILABLE (try again).
   """
   createPointTransaction(
@@ -341,9 +341,9 @@ type Mutation {
   Gives money of a charge back (환불) and takes its points, with the same share of its bonus. The points are held
   first, then Iamport is asked, once. Owners may refund a charge within seven days while none of its points is used;
   admins always. While Iamport's answer is not known the refund is HELD: a webhook,
-  a repeated request or the operator's command refunds finds out.
+  a repeated request or the job refunds, every five minutes, finds out.
 
-  Errors: NOT_FOUND, REFUND_NOT_POSSIBLE, GATEWAY_UNAVAILABLE (nothing was begun), INVALID_ARGUMENT (also for a
+  Errors: NOT_FOUND, REFUND_NOT_POSSIBLE, GATEWAY_UNAVAILABLE (Iamport did nothing; the same reference begins again), INVALID_ARGUMENT (also for a
   reference that was used with another input).
   """
   cancelPointTransaction(
@@ -632,7 +632,7 @@ type PointTransaction {
   impUid: ID
   "The charge order, for lines that come from one."
   order: ChargeOrder
-  "The line that this one takes back, as far as it goes: a refund's charge, a cancelled spend."
+  "The line that this one reverses, fully or in part: a refund's charge, a cancelled spend."
   reverses: PointTransaction
   "The lots that it took its points from or gave them back to, so that a spend can be followed to the charges that paid for it; at most 50."
   sources: [PointSource!]!
@@ -760,7 +760,7 @@ input IssueVirtualAccountInput {
   merchantUid: ID!
   "The payment provider's code of the bank, 1 to 8 letters or digits."
   bank: String!
-  "Whose account it shall say it is (예금주), 1 to 16 characters."
+  "The account holder's name to display (예금주), 1 to 16 characters."
   holder: String!
   "How many hours there are for the deposit, from 1 to 720."
   hours: Int! = 72
@@ -915,7 +915,7 @@ enum ErrorCode {
   INSUFFICIENT_POINTS
   "The charge cannot be refunded."
   REFUND_NOT_POSSIBLE
-  "Iamport gave no answer that can be trusted. Nothing was written; try again."
+  "Iamport gave no answer that can be trusted; extensions.reason says more. Try again with the same ids and the same reference: nothing is done twice."
   GATEWAY_UNAVAILABLE
   "Too many requests; extensions.retryAfter is the seconds to wait, at least 1. Any request may be refused with it."
   RATE_LIMITED
