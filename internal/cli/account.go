@@ -56,11 +56,13 @@ func (r resources) printAccounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if inForce == "" {
-		inForce = "none"
-	} else {
-		inForce += " since " + since.UTC().Format(time.RFC3339)
-	}
-	_, err = fmt.Fprintf(r.stdout, "in force:   %s\nconfigured: %s\n", inForce, server.GatewayAccount(r.cfg))
+	_, err = fmt.Fprintf(r.stdout, "in force:   %s\nconfigured: %s\n", describeAccount(inForce, since), server.GatewayAccount(r.cfg))
 	return err
+}
+
+func describeAccount(account string, since time.Time) string {
+	if account == "" {
+		return "none"
+	}
+	return account + " since " + since.UTC().Format(time.RFC3339)
 }

@@ -44,15 +44,20 @@ func setUpExpire(flags *flag.FlagSet) task {
 			if in.Actor, err = r.commandActor(""); err != nil {
 				return err
 			}
-			switch in.Reason = f.reason; {
-			case f.undo != "":
-				return undoExpiry(ctx, r, f.undo, in)
-			case f.undoSince != "":
-				return undoExpiries(ctx, r, in)
-			}
-			return expirePoints(ctx, r, in.Actor, f.large)
+			in.Reason = f.reason
+			return f.run(ctx, r, in)
 		},
 	}
+}
+
+func (f expireFlags) run(ctx context.Context, r resources, in point.UndoExpiriesInput) error {
+	switch {
+	case f.undo != "":
+		return undoExpiry(ctx, r, f.undo, in)
+	case f.undoSince != "":
+		return undoExpiries(ctx, r, in)
+	}
+	return expirePoints(ctx, r, in.Actor, f.large)
 }
 
 func (f expireFlags) parseTimes(in *point.UndoExpiriesInput) (err error) {
@@ -72,13 +77,12 @@ func (f expireFlags) parseTimes(in *point.UndoExpiriesInput) (err error) {
 }
 
 func expirePoints(ctx context.Context, r resources, operator point.Actor, large bool) error {
-	expire := r.services.Points.Expire
-	if large {
-		expire = func(ctx context.Context, limit int) (int, error) {
+	users, err := server.RunBatches(ctx, func(ctx context.Context, limit int) (int, error) {
+		if large {
 			return r.services.Points.ExpireLargeShare(ctx, operator, limit)
 		}
-	}
-	users, err := server.RunBatches(ctx, expire)
+		return r.services.Points.Expire(ctx, limit)
+	})
 	if err == nil {
 		_, err = fmt.Fprintf(r.stdout, "expired points of %s\n", formatCount(users, "user", "users"))
 	}

@@ -43,18 +43,20 @@ func (f *pointsFlags) correct(ctx context.Context, r resources) error {
 	if err != nil {
 		return err
 	}
-	var line point.Transaction
-	if f.reverse != "" {
-		line, err = r.services.Points.ReverseAdjustment(ctx, point.ReverseAdjustmentInput{TransactionID: f.reverse,
-			AllowDebt: f.allowDebt, Reason: f.reason, Actor: actor})
-	} else {
-		line, err = r.services.Points.RecordClawback(ctx, point.ClawbackInput{UserID: f.clawback, Amount: f.amount,
-			TransactionID: f.charge, Reference: f.reference, Reason: f.reason, Actor: actor})
-	}
+	line, err := f.write(ctx, r.services.Points, actor)
 	if err != nil {
 		return err
 	}
 	return printLine(r, line)
+}
+
+func (f *pointsFlags) write(ctx context.Context, points *point.Service, actor point.Actor) (point.Transaction, error) {
+	if f.reverse != "" {
+		return points.ReverseAdjustment(ctx, point.ReverseAdjustmentInput{TransactionID: f.reverse,
+			AllowDebt: f.allowDebt, Reason: f.reason, Actor: actor})
+	}
+	return points.RecordClawback(ctx, point.ClawbackInput{UserID: f.clawback, Amount: f.amount,
+		TransactionID: f.charge, Reference: f.reference, Reason: f.reason, Actor: actor})
 }
 
 // printLine tells what was written, so that it can be found again.

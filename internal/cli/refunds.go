@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pointcharge/internal/charge"
+	"pointcharge/internal/point"
 )
 
 // refundsFlags are the flags of the command refunds.
@@ -51,20 +52,25 @@ func (f refundsFlags) endRefund(ctx context.Context, r resources) error {
 	if err != nil {
 		return err
 	}
-	in := charge.ForceRefundInput{RefundID: f.release, Outcome: charge.ReleaseIt, Reason: f.reason, Actor: actor}
-	if f.book != "" {
-		in.RefundID, in.Outcome, in.Amount = f.book, charge.BookIt, f.amount
-	}
 	var refund charge.Refund
 	if f.release != "" && !f.force {
 		refund, err = r.services.Charges.ReleaseRefund(ctx, actor, f.release, f.reason)
 	} else {
-		refund, err = r.services.Charges.ForceRefund(ctx, in)
+		refund, err = r.services.Charges.ForceRefund(ctx, f.decision(actor))
 	}
 	if err == nil {
 		_, err = fmt.Fprintf(r.stdout, "refund %s is %s\n", refund.ID, refund.Status)
 	}
 	return err
+}
+
+// decision returns what the operator decides without the gateway.
+func (f refundsFlags) decision(actor point.Actor) charge.ForceRefundInput {
+	in := charge.ForceRefundInput{RefundID: f.release, Outcome: charge.ReleaseIt, Reason: f.reason, Actor: actor}
+	if f.book != "" {
+		in.RefundID, in.Outcome, in.Amount = f.book, charge.BookIt, f.amount
+	}
+	return in
 }
 
 // listRefunds lists the open refunds also when the look-up of some failed, and then fails.

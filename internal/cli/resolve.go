@@ -82,16 +82,22 @@ func (f *resolveFlags) resolveMany(ctx context.Context, r resources) error {
 	for _, result := range results {
 		if result.Err != nil {
 			failed++
-			fmt.Fprintf(r.stdout, "payment %s: not decided: %v\n", result.ImpUID, result.Err)
-			continue
 		}
-		fmt.Fprintf(r.stdout, "payment %s: %s\n", result.ImpUID, f.in.Action)
+		printResult(r.stdout, f.in.Action, result)
 	}
 	fmt.Fprintf(r.stdout, "decided about %s\n", formatCount(len(results)-failed, "payment", "payments"))
 	if failed > 0 {
 		return fmt.Errorf("%s not decided", formatCount(failed, "payment was", "payments were"))
 	}
 	return nil
+}
+
+func printResult(w io.Writer, action charge.Action, result charge.ManyResult) {
+	if result.Err != nil {
+		fmt.Fprintf(w, "payment %s: not decided: %v\n", result.ImpUID, result.Err)
+		return
+	}
+	fmt.Fprintf(w, "payment %s: %s\n", result.ImpUID, action)
 }
 
 func printResolved(w io.Writer, in charge.ResolveInput, payment charge.Payment) error {

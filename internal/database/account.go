@@ -52,7 +52,7 @@ func StampAccount(ctx context.Context, db *gorm.DB, account string) error {
 	}
 	if inForce.Account != account {
 		return fmt.Errorf("%w: it serves %s since %s, and the configured keys are for %s: correct the keys, use another "+
-			"DATABASE_URL, or run `pointcharge account -change`", ErrOtherAccount, inForce.Account,
+			"DATABASE_URL, or change the account deliberately (`pointcharge account -change`)", ErrOtherAccount, inForce.Account,
 			inForce.CreatedAt.UTC().Format(time.RFC3339), account)
 	}
 	return nil

@@ -184,6 +184,9 @@ func start(t *testing.T) server {
 	}
 	lines := bufio.NewReader(stdout)
 	first, err := lines.ReadString('\n')
+	for err == nil && !strings.Contains(first, "http://") { // the log of a slow start
+		first, err = lines.ReadString('\n')
+	}
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)

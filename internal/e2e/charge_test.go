@@ -166,11 +166,12 @@ func TestThePhonesBrowserLandsOnTheFrontEnd(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		s := openShop(t, sandboxOn(database).with(environment{"FRONTEND_URL": "https://shop.example/wallet"}))
-		for action, want := range map[string]string{"pay_untold": "paid", "fail": "failed"} {
+		for action, want := range map[string]url.Values{"pay_untold": {"status": {"paid"}}, "fail": {"status": {"failed"}, "reason": {"LIMIT_EXCEEDED"}}} {
 			o := s.buy(s.token, "points-5000")
 			ended := s.answerWindow(s.openWindow(o, "redirect", nil), map[string]any{"action": action})
 			landed := s.send(http.MethodGet, ended.Redirect, "")
-			to := "https://shop.example/wallet?" + url.Values{"merchantUid": {o.MerchantUID}, "status": {want}}.Encode()
+			want.Set("merchantUid", o.MerchantUID)
+			to := "https://shop.example/wallet?" + want.Encode()
 			if landed.status != http.StatusSeeOther || landed.header.Get("Location") != to {
 				t.Errorf("%s: %d, to %s, want %s", action, landed.status, landed.header.Get("Location"), to)
 			}

@@ -209,7 +209,7 @@ func TestOperatorChangesTheAccount(t *testing.T) {
 		}
 		first := wantOutput(t, env, `^in force:   (iamport:\w+) since \S+\nconfigured: \S+\n$`, "account")
 		moved := env.with(environment{"IAMPORT_KEY": "another-key"})
-		if _, err := finish(t, moved, "problems"); err == nil || !strings.Contains(err.Error(), "run `pointcharge account -change`") {
+		if _, err := finish(t, moved, "problems"); err == nil || !strings.Contains(err.Error(), "`pointcharge account -change`") {
 			t.Errorf("a database of another account was opened: %v", err)
 		}
 		states, details, _ := examination(t, moved)
