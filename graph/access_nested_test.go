@@ -11,6 +11,7 @@ import (
 
 	"pointcharge/graph"
 	"pointcharge/internal/domaintest"
+	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
@@ -190,7 +191,7 @@ func containsAny(text string, numbers []string) bool {
 // minji's ids under the names that operationAccess uses.
 func newPopulatedWorld(t *testing.T) (w *world, hers []map[string]string) {
 	t.Helper()
-	w = newBonusWorld(t)
+	w = newBonusWorld(t, point.Days(10))
 	for _, user := range []string{"minji", "junho"} {
 		waiting := w.order(user)
 		account := w.pay(waiting, func(p *sandbox.Payment) {

@@ -6,6 +6,7 @@ import (
 
 	"pointcharge/internal/apierror"
 	"pointcharge/internal/domaintest"
+	"pointcharge/internal/point"
 )
 
 // cancelAtConsole cancels won of a payment as an operator does at Iamport's console, and syncs the
@@ -73,7 +74,7 @@ func TestADebtIsRepaidByACancelledSpendToo(t *testing.T) {
 
 func TestPartsOfAPaymentAreTakenBackOnce(t *testing.T) {
 	t.Parallel()
-	w := newBonusWorld(t)
+	w := newBonusWorld(t, point.Days(10))
 	line, impUID := w.chargedBy("minji")
 	w.cancelAtConsole(impUID, "1000")
 	w.cancelAtConsole(impUID, "1500")

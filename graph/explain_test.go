@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pointcharge/internal/apierror"
+	"pointcharge/internal/point"
 )
 
 const explain = `query($first: Int!, $after: String) { viewer { balanceExplained(first: $first, after: $after) {
@@ -16,7 +17,7 @@ const explain = `query($first: Int!, $after: String) { viewer { balanceExplained
 // The test follows two charges, with their bonus, through a spend, its cancellation and a refund.
 func TestEveryPointIsExplained(t *testing.T) {
 	t.Parallel()
-	w := newBonusWorld(t)
+	w := newBonusWorld(t, point.Days(10))
 	w.charged("minji")
 	line := w.charged("minji")
 	w.wantCode(w.spend("minji", 1_500, "order-1"), "")
@@ -105,12 +106,12 @@ func TestAHeldLotIsShownSo(t *testing.T) {
 
 func TestExpiringPointsAreTheSoonestFirst(t *testing.T) {
 	t.Parallel()
-	w := newBonusWorld(t) // whose bonus lives ten days
+	w := newBonusWorld(t, point.Days(10)) // whose bonus lives ten days
 	w.charged("minji")
 	w.charged("junho")
 	lots := w.ask("minji", `{ viewer { expiringPoints { remaining kind } } }`).at("viewer", "expiringPoints")
 	w.wantList(pluck(lots, "remaining"), 500.0)
-	for days, want := range map[int][]any{9: {}, 10: {"BONUS"}, 1825: {"BONUS", "PAID"}} {
+	for days, want := range map[int][]any{9: {}, 10: {"BONUS"}, 1825: {"BONUS"}, 1828: {"BONUS", "PAID"}} { // five calendar years and the last day's rest
 		r := w.ask("minji", `query($d: Int!) { viewer { expiringPoints(withinDays: $d) { kind } } }`, "d", days)
 		w.wantList(pluck(r.at("viewer", "expiringPoints"), "kind"), want...)
 	}

@@ -32,10 +32,10 @@ const (
 		sources { reason amount lot { id kind initial remaining held transaction { id kind impUid } } }`
 )
 
-// newBonusWorld sells 5,000 points with a bonus of 500, which expires after ten days.
-func newBonusWorld(t *testing.T) *world {
+// newBonusWorld sells 5,000 points with a bonus of 500, which lives for that long.
+func newBonusWorld(t *testing.T, life point.Lifetime) *world {
 	t.Helper()
-	w := newWorld(t, func(w *world, _ *graph.Resolver) { w.points.Lifetimes.Bonus = point.Days(10) })
+	w := newWorld(t, func(w *world, _ *graph.Resolver) { w.points.Lifetimes.Bonus = life })
 	_, err := w.points.UpsertProduct(t.Context(), charge.Product{ID: "p1", Name: "포인트", Price: 5000, Points: 5000, BonusPoints: 500, Active: true})
 	w.must(err)
 	return w

@@ -4,16 +4,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"pointcharge/internal/apierror"
+	"pointcharge/internal/point"
 	"pointcharge/internal/sandbox"
 )
 
 // The test is the whole way of an owner who wants the money back.
 func TestARefundFromTheQuoteToTheBalance(t *testing.T) {
 	t.Parallel()
-	w := newBonusWorld(t)
+	w := newBonusWorld(t, point.Days(10))
 	line, impUID := w.chargedBy("minji")
 	quote := w.ask("minji", quoteRefund, "t", line)
 	for field, want := range map[string]any{"amount": 5000.0, "points": 5500.0, "needsAccount": false, "reason": ""} {
@@ -109,7 +109,8 @@ func forbiddenRefunds() map[string]struct {
 	}{
 		"more than was paid":  {func(*world, *movableClock, string) {}, 5_001, "Only 5000 won"},
 		"a point of it spent": {func(w *world, _ *movableClock, _ string) { w.spend("minji", 1, "order-1") }, 5_000, "used"},
-		"after seven days":    {func(_ *world, c *movableClock, _ string) { c.pass(7*day + time.Second) }, 5_000, "seven days"},
+		"after seven days":    {func(_ *world, c *movableClock, _ string) { c.pass(8 * day) }, 5_000, "seven days"}, // and the rest of the day of the charge
+		"less than 100 won":   {func(*world, *movableClock, string) {}, 99, "At least 100 won"},
 		"refunded already": {func(w *world, _ *movableClock, line string) { w.refund(w.token("minji"), line, 5_000, "r0") }, 1,
 			"cancelled already"},
 	}

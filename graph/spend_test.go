@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pointcharge/internal/apierror"
+	"pointcharge/internal/point"
 )
 
 func TestASpendAnswersWithItsLine(t *testing.T) {
@@ -24,7 +25,7 @@ func TestASpendAnswersWithItsLine(t *testing.T) {
 // The test follows a line to its lots, their lines and the payments that paid for them.
 func TestASpendIsExplainedDownToItsCharges(t *testing.T) {
 	t.Parallel()
-	w := newBonusWorld(t)
+	w := newBonusWorld(t, point.Days(10))
 	_, first := w.chargedBy("minji")
 	_, second := w.chargedBy("minji")
 	sources := w.spend("minji", 6_500, "order-1").at("spendPoints", "sources")
@@ -97,7 +98,7 @@ func TestTheSameReferenceSpendsOnce(t *testing.T) {
 
 func TestACancelledSpendGoesBackToItsLots(t *testing.T) {
 	t.Parallel()
-	w := newBonusWorld(t)
+	w := newBonusWorld(t, point.Days(365))
 	w.charged("minji")
 	spend := w.spend("minji", 1_000, "order-1").at("spendPoints", "id")
 	r := w.unspend("minji", 700, "order-1", "return-1")
@@ -110,6 +111,24 @@ func TestACancelledSpendGoesBackToItsLots(t *testing.T) {
 	w.wantSet(pluck(sources, "amount"), -500.0, -200.0)
 	w.wantSet(pluck(sources, "lot", "kind"), "PAID", "BONUS") // what was used last comes back first
 	w.want(w.unspend("minji", 700, "order-1", "return-1"), r.at("cancelSpend", "id"), "cancelSpend", "id")
+	w.wantWallet("minji", 5_200, 5_200, 0)
+	w.wantAudited()
+}
+
+// The bonus would have died in ten days: what comes back of it is a lot of its own, which lives thirty.
+func TestACancelledSpendGivesPointsBackForThirtyDaysAtLeast(t *testing.T) {
+	t.Parallel()
+	w := newBonusWorld(t, point.Days(10))
+	w.charged("minji")
+	w.wantCode(w.spend("minji", 1_000, "order-1"), "")
+	sources := w.unspend("minji", 700, "order-1", "return-1").at("cancelSpend", "sources")
+	w.wantList(pluck(sources, "reason"), "RETURN")
+	w.wantList(pluck(sources, "amount"), -500.0)
+	w.wantList(pluck(sources, "lot", "kind"), "PAID")
+	for days, want := range map[int][]any{29: {}, 30: {200.0}} {
+		r := w.ask("minji", `query($d: Int!) { viewer { expiringPoints(withinDays: $d) { kind remaining } } }`, "d", days)
+		w.wantList(pluck(r.at("viewer", "expiringPoints"), "remaining"), want...)
+	}
 	w.wantWallet("minji", 5_200, 5_200, 0)
 	w.wantAudited()
 }
