@@ -66,7 +66,7 @@ func (s *Service) AccountsOfOrders(ctx context.Context, orders []Order) (map[str
 	accounts := make(map[string]VirtualAccount)
 	var merchantUIDs []string
 	for _, o := range orders {
-		if o.ClosingID == nil && o.PayMethod == PayByVirtualAccount {
+		if o.ClosingID == nil { // whatever its way to pay: the payment window may let the payer choose
 			merchantUIDs = append(merchantUIDs, o.MerchantUID)
 		}
 	}
