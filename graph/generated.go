@@ -54,57 +54,57 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type ChargeOrderResolver interface {
-	Product(ctx context.Context, obj *charge.Order) (charge.Product, error)
+	Product(ctx context.Context, obj *Order) (charge.Product, error)
 
-	VirtualAccount(ctx context.Context, obj *charge.Order) (*charge.VirtualAccount, error)
-	Transaction(ctx context.Context, obj *charge.Order) (*point.Transaction, error)
-	Checkout(ctx context.Context, obj *charge.Order) (Checkout, error)
+	VirtualAccount(ctx context.Context, obj *Order) (*charge.VirtualAccount, error)
+	Transaction(ctx context.Context, obj *Order) (*Line, error)
+	Checkout(ctx context.Context, obj *Order) (Checkout, error)
 }
 type MutationResolver interface {
-	CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (charge.Order, error)
-	IssueVirtualAccount(ctx context.Context, input charge.AccountInput) (charge.Order, error)
-	RevokeVirtualAccount(ctx context.Context, merchantUID string) (charge.Order, error)
-	CreatePointTransaction(ctx context.Context, impUID string) (point.Transaction, error)
+	CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (Order, error)
+	IssueVirtualAccount(ctx context.Context, input charge.AccountInput) (Order, error)
+	RevokeVirtualAccount(ctx context.Context, merchantUID string) (Order, error)
+	CreatePointTransaction(ctx context.Context, impUID string) (Line, error)
 	CancelPointTransaction(ctx context.Context, input charge.RefundInput) (charge.Refund, error)
-	SpendPoints(ctx context.Context, input point.SpendInput) (point.Transaction, error)
-	CancelSpend(ctx context.Context, input point.CancelSpendInput) (point.Transaction, error)
-	AdjustPoints(ctx context.Context, input point.AdjustInput) (point.Transaction, error)
+	SpendPoints(ctx context.Context, input point.SpendInput) (Line, error)
+	CancelSpend(ctx context.Context, input point.CancelSpendInput) (Line, error)
+	AdjustPoints(ctx context.Context, input point.AdjustInput) (Line, error)
 	UpsertChargeProduct(ctx context.Context, input charge.Product) (charge.Product, error)
 }
 type PointLotResolver interface {
-	Transaction(ctx context.Context, obj *point.Lot) (point.Transaction, error)
+	Transaction(ctx context.Context, obj *Lot) (Line, error)
 }
 type PointLotEdgeResolver interface {
-	Uses(ctx context.Context, obj *page.Edge[point.Lot]) ([]point.LotUse, error)
+	Uses(ctx context.Context, obj *LotEdge) ([]LotUse, error)
 }
 type PointLotUseResolver interface {
-	Transaction(ctx context.Context, obj *point.LotUse) (point.Transaction, error)
+	Transaction(ctx context.Context, obj *LotUse) (Line, error)
 }
 type PointSourceResolver interface {
-	Lot(ctx context.Context, obj *point.LotUse) (point.Lot, error)
+	Lot(ctx context.Context, obj *LotUse) (Lot, error)
 }
 type PointTransactionResolver interface {
-	Order(ctx context.Context, obj *point.Transaction) (*charge.Order, error)
-	Reverses(ctx context.Context, obj *point.Transaction) (*point.Transaction, error)
-	Sources(ctx context.Context, obj *point.Transaction) ([]point.LotUse, error)
+	Order(ctx context.Context, obj *Line) (*Order, error)
+	Reverses(ctx context.Context, obj *Line) (*Line, error)
+	Sources(ctx context.Context, obj *Line) ([]LotUse, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (point.Wallet, error)
 	ChargeProducts(ctx context.Context, includeInactive bool) ([]charge.Product, error)
 	PayMethods(ctx context.Context) ([]charge.PayMethod, error)
-	ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error)
-	PointTransaction(ctx context.Context, id string) (*point.Transaction, error)
+	ChargeOrder(ctx context.Context, merchantUID string) (*Order, error)
+	PointTransaction(ctx context.Context, id string) (*Line, error)
 	RefundQuote(ctx context.Context, transactionID string) (charge.RefundQuote, error)
 	User(ctx context.Context, id string) (point.Wallet, error)
 }
 type SubscriptionResolver interface {
-	ViewerTransactionAdded(ctx context.Context, after *int) (<-chan point.Transaction, error)
+	ViewerTransactionAdded(ctx context.Context, after *int) (<-chan Line, error)
 }
 type UserResolver interface {
-	ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error)
-	BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[point.Lot], error)
-	PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (page.Connection[point.Transaction], error)
-	ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[charge.Order], error)
+	ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]Lot, error)
+	BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (LotConnection, error)
+	PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (LineConnection, error)
+	ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (OrderConnection, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1738,7 +1738,7 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _ChargeOrder_merchantUid(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_merchantUid(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1761,7 +1761,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_merchantUid(_ context.Conte
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_product(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_product(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1793,7 +1793,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_product(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrder_price(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_price(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1816,7 +1816,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_price(_ context.Context, fi
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Won does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_points(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_points(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1839,7 +1839,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_points(_ context.Context, f
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_bonusPoints(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_bonusPoints(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1862,7 +1862,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_bonusPoints(_ context.Conte
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_status(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_status(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1885,7 +1885,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_status(_ context.Context, f
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type ChargeOrderStatus does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_payMethod(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_payMethod(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1908,7 +1908,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_payMethod(_ context.Context
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type PayMethod does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_expiresAt(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_expiresAt(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1931,7 +1931,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_expiresAt(_ context.Context
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_createdAt(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_createdAt(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1954,7 +1954,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_createdAt(_ context.Context
 	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrder_virtualAccount(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_virtualAccount(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1986,7 +1986,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_virtualAccount(_ context.Co
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrder_transaction(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_transaction(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1998,8 +1998,8 @@ func (ec *executionContext) _ChargeOrder_transaction(ctx context.Context, field 
 			return ec.Resolvers.ChargeOrder().Transaction(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *point.Transaction) graphql.Marshaler {
-			return ec.marshalOPointTransaction2ᚖpointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *Line) graphql.Marshaler {
+			return ec.marshalOPointTransaction2ᚖpointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		false,
@@ -2018,7 +2018,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_transaction(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrder_checkout(ctx context.Context, field graphql.CollectedField, obj *charge.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrder_checkout(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2050,7 +2050,7 @@ func (ec *executionContext) fieldContext_ChargeOrder_checkout(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrderConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[charge.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderConnection_edges(ctx context.Context, field graphql.CollectedField, obj *OrderConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2062,8 +2062,8 @@ func (ec *executionContext) _ChargeOrderConnection_edges(ctx context.Context, fi
 			return obj.Edges, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[charge.Order]) graphql.Marshaler {
-			return ec.marshalNChargeOrderEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []OrderEdge) graphql.Marshaler {
+			return ec.marshalNChargeOrderEdge2ᚕpointchargeᚋgraphᚐOrderEdgeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2082,7 +2082,7 @@ func (ec *executionContext) fieldContext_ChargeOrderConnection_edges(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrderConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *page.Connection[charge.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *OrderConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2114,7 +2114,7 @@ func (ec *executionContext) fieldContext_ChargeOrderConnection_pageInfo(_ contex
 	return fc, nil
 }
 
-func (ec *executionContext) _ChargeOrderEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *page.Edge[charge.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *OrderEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2137,7 +2137,7 @@ func (ec *executionContext) fieldContext_ChargeOrderEdge_cursor(_ context.Contex
 	return graphql.NewScalarFieldContext("ChargeOrderEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ChargeOrderEdge_node(ctx context.Context, field graphql.CollectedField, obj *page.Edge[charge.Order]) (ret graphql.Marshaler) {
+func (ec *executionContext) _ChargeOrderEdge_node(ctx context.Context, field graphql.CollectedField, obj *OrderEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2149,8 +2149,8 @@ func (ec *executionContext) _ChargeOrderEdge_node(ctx context.Context, field gra
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋgraphᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2697,8 +2697,8 @@ func (ec *executionContext) _Mutation_createChargeOrder(ctx context.Context, fie
 			return ec.Resolvers.Mutation().CreateChargeOrder(ctx, fc.Args["productId"].(string), fc.Args["payMethod"].(charge.PayMethod))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋgraphᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2741,8 +2741,8 @@ func (ec *executionContext) _Mutation_issueVirtualAccount(ctx context.Context, f
 			return ec.Resolvers.Mutation().IssueVirtualAccount(ctx, fc.Args["input"].(charge.AccountInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋgraphᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2785,8 +2785,8 @@ func (ec *executionContext) _Mutation_revokeVirtualAccount(ctx context.Context, 
 			return ec.Resolvers.Mutation().RevokeVirtualAccount(ctx, fc.Args["merchantUid"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v charge.Order) graphql.Marshaler {
-			return ec.marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Order) graphql.Marshaler {
+			return ec.marshalNChargeOrder2pointchargeᚋgraphᚐOrder(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2829,8 +2829,8 @@ func (ec *executionContext) _Mutation_createPointTransaction(ctx context.Context
 			return ec.Resolvers.Mutation().CreatePointTransaction(ctx, fc.Args["impUid"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2917,8 +2917,8 @@ func (ec *executionContext) _Mutation_spendPoints(ctx context.Context, field gra
 			return ec.Resolvers.Mutation().SpendPoints(ctx, fc.Args["input"].(point.SpendInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2961,8 +2961,8 @@ func (ec *executionContext) _Mutation_cancelSpend(ctx context.Context, field gra
 			return ec.Resolvers.Mutation().CancelSpend(ctx, fc.Args["input"].(point.CancelSpendInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3005,8 +3005,8 @@ func (ec *executionContext) _Mutation_adjustPoints(ctx context.Context, field gr
 			return ec.Resolvers.Mutation().AdjustPoints(ctx, fc.Args["input"].(point.AdjustInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3241,7 +3241,7 @@ func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, f
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointLot_id(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLot_id(ctx context.Context, field graphql.CollectedField, obj *Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3264,7 +3264,7 @@ func (ec *executionContext) fieldContext_PointLot_id(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _PointLot_kind(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLot_kind(ctx context.Context, field graphql.CollectedField, obj *Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3287,7 +3287,7 @@ func (ec *executionContext) fieldContext_PointLot_kind(_ context.Context, field 
 	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type PointLotKind does not have child fields"))
 }
 
-func (ec *executionContext) _PointLot_initial(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLot_initial(ctx context.Context, field graphql.CollectedField, obj *Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3310,7 +3310,7 @@ func (ec *executionContext) fieldContext_PointLot_initial(_ context.Context, fie
 	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _PointLot_remaining(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLot_remaining(ctx context.Context, field graphql.CollectedField, obj *Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3333,7 +3333,7 @@ func (ec *executionContext) fieldContext_PointLot_remaining(_ context.Context, f
 	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _PointLot_held(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLot_held(ctx context.Context, field graphql.CollectedField, obj *Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3356,7 +3356,7 @@ func (ec *executionContext) fieldContext_PointLot_held(_ context.Context, field 
 	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _PointLot_expiresAt(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLot_expiresAt(ctx context.Context, field graphql.CollectedField, obj *Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3379,7 +3379,7 @@ func (ec *executionContext) fieldContext_PointLot_expiresAt(_ context.Context, f
 	return graphql.NewScalarFieldContext("PointLot", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _PointLot_transaction(ctx context.Context, field graphql.CollectedField, obj *point.Lot) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLot_transaction(ctx context.Context, field graphql.CollectedField, obj *Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3391,8 +3391,8 @@ func (ec *executionContext) _PointLot_transaction(ctx context.Context, field gra
 			return ec.Resolvers.PointLot().Transaction(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3411,7 +3411,7 @@ func (ec *executionContext) fieldContext_PointLot_transaction(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotConnection_edges(ctx context.Context, field graphql.CollectedField, obj *LotConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3423,8 +3423,8 @@ func (ec *executionContext) _PointLotConnection_edges(ctx context.Context, field
 			return obj.Edges, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[point.Lot]) graphql.Marshaler {
-			return ec.marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []LotEdge) graphql.Marshaler {
+			return ec.marshalNPointLotEdge2ᚕpointchargeᚋgraphᚐLotEdgeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3443,7 +3443,7 @@ func (ec *executionContext) fieldContext_PointLotConnection_edges(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *LotConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3475,7 +3475,7 @@ func (ec *executionContext) fieldContext_PointLotConnection_pageInfo(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *LotEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3498,7 +3498,7 @@ func (ec *executionContext) fieldContext_PointLotEdge_cursor(_ context.Context, 
 	return graphql.NewScalarFieldContext("PointLotEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointLotEdge_node(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotEdge_node(ctx context.Context, field graphql.CollectedField, obj *LotEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3510,8 +3510,8 @@ func (ec *executionContext) _PointLotEdge_node(ctx context.Context, field graphq
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Lot) graphql.Marshaler {
-			return ec.marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Lot) graphql.Marshaler {
+			return ec.marshalNPointLot2pointchargeᚋgraphᚐLot(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3530,7 +3530,7 @@ func (ec *executionContext) fieldContext_PointLotEdge_node(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotEdge_uses(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Lot]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotEdge_uses(ctx context.Context, field graphql.CollectedField, obj *LotEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3542,8 +3542,8 @@ func (ec *executionContext) _PointLotEdge_uses(ctx context.Context, field graphq
 			return ec.Resolvers.PointLotEdge().Uses(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
-			return ec.marshalNPointLotUse2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []LotUse) graphql.Marshaler {
+			return ec.marshalNPointLotUse2ᚕpointchargeᚋgraphᚐLotUseᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3562,7 +3562,7 @@ func (ec *executionContext) fieldContext_PointLotEdge_uses(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _PointLotUse_reason(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotUse_reason(ctx context.Context, field graphql.CollectedField, obj *LotUse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3585,7 +3585,7 @@ func (ec *executionContext) fieldContext_PointLotUse_reason(_ context.Context, f
 	return graphql.NewScalarFieldContext("PointLotUse", field, false, false, errors.New("field of type PointLotUseReason does not have child fields"))
 }
 
-func (ec *executionContext) _PointLotUse_amount(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotUse_amount(ctx context.Context, field graphql.CollectedField, obj *LotUse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3608,7 +3608,7 @@ func (ec *executionContext) fieldContext_PointLotUse_amount(_ context.Context, f
 	return graphql.NewScalarFieldContext("PointLotUse", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _PointLotUse_transaction(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointLotUse_transaction(ctx context.Context, field graphql.CollectedField, obj *LotUse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3620,8 +3620,8 @@ func (ec *executionContext) _PointLotUse_transaction(ctx context.Context, field 
 			return ec.Resolvers.PointLotUse().Transaction(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3640,7 +3640,7 @@ func (ec *executionContext) fieldContext_PointLotUse_transaction(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _PointSource_reason(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointSource_reason(ctx context.Context, field graphql.CollectedField, obj *LotUse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3663,7 +3663,7 @@ func (ec *executionContext) fieldContext_PointSource_reason(_ context.Context, f
 	return graphql.NewScalarFieldContext("PointSource", field, false, false, errors.New("field of type PointLotUseReason does not have child fields"))
 }
 
-func (ec *executionContext) _PointSource_amount(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointSource_amount(ctx context.Context, field graphql.CollectedField, obj *LotUse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3686,7 +3686,7 @@ func (ec *executionContext) fieldContext_PointSource_amount(_ context.Context, f
 	return graphql.NewScalarFieldContext("PointSource", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _PointSource_lot(ctx context.Context, field graphql.CollectedField, obj *point.LotUse) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointSource_lot(ctx context.Context, field graphql.CollectedField, obj *LotUse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3698,8 +3698,8 @@ func (ec *executionContext) _PointSource_lot(ctx context.Context, field graphql.
 			return ec.Resolvers.PointSource().Lot(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Lot) graphql.Marshaler {
-			return ec.marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Lot) graphql.Marshaler {
+			return ec.marshalNPointLot2pointchargeᚋgraphᚐLot(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3718,7 +3718,7 @@ func (ec *executionContext) fieldContext_PointSource_lot(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransaction_id(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_id(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3741,7 +3741,7 @@ func (ec *executionContext) fieldContext_PointTransaction_id(_ context.Context, 
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransaction_seq(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_seq(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3764,7 +3764,7 @@ func (ec *executionContext) fieldContext_PointTransaction_seq(_ context.Context,
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransaction_kind(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_kind(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3787,7 +3787,7 @@ func (ec *executionContext) fieldContext_PointTransaction_kind(_ context.Context
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type PointTransactionKind does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransaction_amount(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_amount(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3810,7 +3810,7 @@ func (ec *executionContext) fieldContext_PointTransaction_amount(_ context.Conte
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransaction_balanceAfter(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_balanceAfter(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3833,7 +3833,7 @@ func (ec *executionContext) fieldContext_PointTransaction_balanceAfter(_ context
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type Points does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransaction_impUid(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_impUid(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3856,7 +3856,7 @@ func (ec *executionContext) fieldContext_PointTransaction_impUid(_ context.Conte
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransaction_order(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_order(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3868,8 +3868,8 @@ func (ec *executionContext) _PointTransaction_order(ctx context.Context, field g
 			return ec.Resolvers.PointTransaction().Order(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *charge.Order) graphql.Marshaler {
-			return ec.marshalOChargeOrder2ᚖpointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *Order) graphql.Marshaler {
+			return ec.marshalOChargeOrder2ᚖpointchargeᚋgraphᚐOrder(ctx, selections, v)
 		},
 		true,
 		false,
@@ -3888,7 +3888,7 @@ func (ec *executionContext) fieldContext_PointTransaction_order(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransaction_reverses(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_reverses(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3900,8 +3900,8 @@ func (ec *executionContext) _PointTransaction_reverses(ctx context.Context, fiel
 			return ec.Resolvers.PointTransaction().Reverses(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *point.Transaction) graphql.Marshaler {
-			return ec.marshalOPointTransaction2ᚖpointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *Line) graphql.Marshaler {
+			return ec.marshalOPointTransaction2ᚖpointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		false,
@@ -3920,7 +3920,7 @@ func (ec *executionContext) fieldContext_PointTransaction_reverses(_ context.Con
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransaction_sources(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_sources(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3932,8 +3932,8 @@ func (ec *executionContext) _PointTransaction_sources(ctx context.Context, field
 			return ec.Resolvers.PointTransaction().Sources(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
-			return ec.marshalNPointSource2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []LotUse) graphql.Marshaler {
+			return ec.marshalNPointSource2ᚕpointchargeᚋgraphᚐLotUseᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3952,7 +3952,7 @@ func (ec *executionContext) fieldContext_PointTransaction_sources(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransaction_description(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_description(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3975,7 +3975,7 @@ func (ec *executionContext) fieldContext_PointTransaction_description(_ context.
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransaction_createdAt(ctx context.Context, field graphql.CollectedField, obj *point.Transaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransaction_createdAt(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3998,7 +3998,7 @@ func (ec *executionContext) fieldContext_PointTransaction_createdAt(_ context.Co
 	return graphql.NewScalarFieldContext("PointTransaction", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransactionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *LineConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4010,8 +4010,8 @@ func (ec *executionContext) _PointTransactionConnection_edges(ctx context.Contex
 			return obj.Edges, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[point.Transaction]) graphql.Marshaler {
-			return ec.marshalNPointTransactionEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []LineEdge) graphql.Marshaler {
+			return ec.marshalNPointTransactionEdge2ᚕpointchargeᚋgraphᚐLineEdgeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4030,7 +4030,7 @@ func (ec *executionContext) fieldContext_PointTransactionConnection_edges(_ cont
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransactionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *page.Connection[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *LineConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4062,7 +4062,7 @@ func (ec *executionContext) fieldContext_PointTransactionConnection_pageInfo(_ c
 	return fc, nil
 }
 
-func (ec *executionContext) _PointTransactionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *LineEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4085,7 +4085,7 @@ func (ec *executionContext) fieldContext_PointTransactionEdge_cursor(_ context.C
 	return graphql.NewScalarFieldContext("PointTransactionEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointTransactionEdge_node(ctx context.Context, field graphql.CollectedField, obj *page.Edge[point.Transaction]) (ret graphql.Marshaler) {
+func (ec *executionContext) _PointTransactionEdge_node(ctx context.Context, field graphql.CollectedField, obj *LineEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4097,8 +4097,8 @@ func (ec *executionContext) _PointTransactionEdge_node(ctx context.Context, fiel
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4229,8 +4229,8 @@ func (ec *executionContext) _Query_chargeOrder(ctx context.Context, field graphq
 			return ec.Resolvers.Query().ChargeOrder(ctx, fc.Args["merchantUid"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *charge.Order) graphql.Marshaler {
-			return ec.marshalOChargeOrder2ᚖpointchargeᚋinternalᚋchargeᚐOrder(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *Order) graphql.Marshaler {
+			return ec.marshalOChargeOrder2ᚖpointchargeᚋgraphᚐOrder(ctx, selections, v)
 		},
 		true,
 		false,
@@ -4273,8 +4273,8 @@ func (ec *executionContext) _Query_pointTransaction(ctx context.Context, field g
 			return ec.Resolvers.Query().PointTransaction(ctx, fc.Args["id"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *point.Transaction) graphql.Marshaler {
-			return ec.marshalOPointTransaction2ᚖpointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *Line) graphql.Marshaler {
+			return ec.marshalOPointTransaction2ᚖpointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		false,
@@ -4688,8 +4688,8 @@ func (ec *executionContext) _Subscription_viewerTransactionAdded(ctx context.Con
 			return ec.Resolvers.Subscription().ViewerTransactionAdded(ctx, fc.Args["after"].(*int))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v point.Transaction) graphql.Marshaler {
-			return ec.marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v Line) graphql.Marshaler {
+			return ec.marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4824,8 +4824,8 @@ func (ec *executionContext) _User_expiringPoints(ctx context.Context, field grap
 			return ec.Resolvers.User().ExpiringPoints(ctx, obj, fc.Args["withinDays"].(int))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []point.Lot) graphql.Marshaler {
-			return ec.marshalNPointLot2ᚕpointchargeᚋinternalᚋpointᚐLotᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []Lot) graphql.Marshaler {
+			return ec.marshalNPointLot2ᚕpointchargeᚋgraphᚐLotᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4868,8 +4868,8 @@ func (ec *executionContext) _User_balanceExplained(ctx context.Context, field gr
 			return ec.Resolvers.User().BalanceExplained(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v page.Connection[point.Lot]) graphql.Marshaler {
-			return ec.marshalNPointLotConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v LotConnection) graphql.Marshaler {
+			return ec.marshalNPointLotConnection2pointchargeᚋgraphᚐLotConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4912,8 +4912,8 @@ func (ec *executionContext) _User_pointTransactions(ctx context.Context, field g
 			return ec.Resolvers.User().PointTransactions(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["kinds"].([]point.Kind))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v page.Connection[point.Transaction]) graphql.Marshaler {
-			return ec.marshalNPointTransactionConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v LineConnection) graphql.Marshaler {
+			return ec.marshalNPointTransactionConnection2pointchargeᚋgraphᚐLineConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4956,8 +4956,8 @@ func (ec *executionContext) _User_chargeOrders(ctx context.Context, field graphq
 			return ec.Resolvers.User().ChargeOrders(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v page.Connection[charge.Order]) graphql.Marshaler {
-			return ec.marshalNChargeOrderConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v OrderConnection) graphql.Marshaler {
+			return ec.marshalNChargeOrderConnection2pointchargeᚋgraphᚐOrderConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6562,7 +6562,7 @@ func (ec *executionContext) unmarshalInputSpendPointsInput(ctx context.Context, 
 
 var chargeOrderImplementors = []string{"ChargeOrder"}
 
-func (ec *executionContext) _ChargeOrder(ctx context.Context, sel ast.SelectionSet, obj *charge.Order) graphql.Marshaler {
+func (ec *executionContext) _ChargeOrder(ctx context.Context, sel ast.SelectionSet, obj *Order) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, chargeOrderImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6787,7 +6787,7 @@ func (ec *executionContext) _ChargeOrder(ctx context.Context, sel ast.SelectionS
 
 var chargeOrderConnectionImplementors = []string{"ChargeOrderConnection"}
 
-func (ec *executionContext) _ChargeOrderConnection(ctx context.Context, sel ast.SelectionSet, obj *page.Connection[charge.Order]) graphql.Marshaler {
+func (ec *executionContext) _ChargeOrderConnection(ctx context.Context, sel ast.SelectionSet, obj *OrderConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, chargeOrderConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6830,7 +6830,7 @@ func (ec *executionContext) _ChargeOrderConnection(ctx context.Context, sel ast.
 
 var chargeOrderEdgeImplementors = []string{"ChargeOrderEdge"}
 
-func (ec *executionContext) _ChargeOrderEdge(ctx context.Context, sel ast.SelectionSet, obj *page.Edge[charge.Order]) graphql.Marshaler {
+func (ec *executionContext) _ChargeOrderEdge(ctx context.Context, sel ast.SelectionSet, obj *OrderEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, chargeOrderEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7254,7 +7254,7 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 
 var pointLotImplementors = []string{"PointLot"}
 
-func (ec *executionContext) _PointLot(ctx context.Context, sel ast.SelectionSet, obj *point.Lot) graphql.Marshaler {
+func (ec *executionContext) _PointLot(ctx context.Context, sel ast.SelectionSet, obj *Lot) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7355,7 +7355,7 @@ func (ec *executionContext) _PointLot(ctx context.Context, sel ast.SelectionSet,
 
 var pointLotConnectionImplementors = []string{"PointLotConnection"}
 
-func (ec *executionContext) _PointLotConnection(ctx context.Context, sel ast.SelectionSet, obj *page.Connection[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) _PointLotConnection(ctx context.Context, sel ast.SelectionSet, obj *LotConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7398,7 +7398,7 @@ func (ec *executionContext) _PointLotConnection(ctx context.Context, sel ast.Sel
 
 var pointLotEdgeImplementors = []string{"PointLotEdge"}
 
-func (ec *executionContext) _PointLotEdge(ctx context.Context, sel ast.SelectionSet, obj *page.Edge[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) _PointLotEdge(ctx context.Context, sel ast.SelectionSet, obj *LotEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7479,7 +7479,7 @@ func (ec *executionContext) _PointLotEdge(ctx context.Context, sel ast.Selection
 
 var pointLotUseImplementors = []string{"PointLotUse"}
 
-func (ec *executionContext) _PointLotUse(ctx context.Context, sel ast.SelectionSet, obj *point.LotUse) graphql.Marshaler {
+func (ec *executionContext) _PointLotUse(ctx context.Context, sel ast.SelectionSet, obj *LotUse) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointLotUseImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7560,7 +7560,7 @@ func (ec *executionContext) _PointLotUse(ctx context.Context, sel ast.SelectionS
 
 var pointSourceImplementors = []string{"PointSource"}
 
-func (ec *executionContext) _PointSource(ctx context.Context, sel ast.SelectionSet, obj *point.LotUse) graphql.Marshaler {
+func (ec *executionContext) _PointSource(ctx context.Context, sel ast.SelectionSet, obj *LotUse) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointSourceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7641,7 +7641,7 @@ func (ec *executionContext) _PointSource(ctx context.Context, sel ast.SelectionS
 
 var pointTransactionImplementors = []string{"PointTransaction"}
 
-func (ec *executionContext) _PointTransaction(ctx context.Context, sel ast.SelectionSet, obj *point.Transaction) graphql.Marshaler {
+func (ec *executionContext) _PointTransaction(ctx context.Context, sel ast.SelectionSet, obj *Line) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointTransactionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7828,7 +7828,7 @@ func (ec *executionContext) _PointTransaction(ctx context.Context, sel ast.Selec
 
 var pointTransactionConnectionImplementors = []string{"PointTransactionConnection"}
 
-func (ec *executionContext) _PointTransactionConnection(ctx context.Context, sel ast.SelectionSet, obj *page.Connection[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) _PointTransactionConnection(ctx context.Context, sel ast.SelectionSet, obj *LineConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointTransactionConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7871,7 +7871,7 @@ func (ec *executionContext) _PointTransactionConnection(ctx context.Context, sel
 
 var pointTransactionEdgeImplementors = []string{"PointTransactionEdge"}
 
-func (ec *executionContext) _PointTransactionEdge(ctx context.Context, sel ast.SelectionSet, obj *page.Edge[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) _PointTransactionEdge(ctx context.Context, sel ast.SelectionSet, obj *LineEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointTransactionEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8933,23 +8933,23 @@ func (ec *executionContext) unmarshalNCancelSpendInput2pointchargeᚋinternalᚋ
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNChargeOrder2pointchargeᚋinternalᚋchargeᚐOrder(ctx context.Context, sel ast.SelectionSet, v charge.Order) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrder2pointchargeᚋgraphᚐOrder(ctx context.Context, sel ast.SelectionSet, v Order) graphql.Marshaler {
 	return ec._ChargeOrder(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNChargeOrderConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v page.Connection[charge.Order]) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrderConnection2pointchargeᚋgraphᚐOrderConnection(ctx context.Context, sel ast.SelectionSet, v OrderConnection) graphql.Marshaler {
 	return ec._ChargeOrderConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNChargeOrderEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[charge.Order]) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrderEdge2pointchargeᚋgraphᚐOrderEdge(ctx context.Context, sel ast.SelectionSet, v OrderEdge) graphql.Marshaler {
 	return ec._ChargeOrderEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNChargeOrderEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []page.Edge[charge.Order]) graphql.Marshaler {
+func (ec *executionContext) marshalNChargeOrderEdge2ᚕpointchargeᚋgraphᚐOrderEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []OrderEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNChargeOrderEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx, sel, v[i])
+		return ec.marshalNChargeOrderEdge2pointchargeᚋgraphᚐOrderEdge(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9157,15 +9157,15 @@ func (ec *executionContext) marshalNPayMethod2ᚕpointchargeᚋinternalᚋcharge
 	return ret
 }
 
-func (ec *executionContext) marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx context.Context, sel ast.SelectionSet, v point.Lot) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLot2pointchargeᚋgraphᚐLot(ctx context.Context, sel ast.SelectionSet, v Lot) graphql.Marshaler {
 	return ec._PointLot(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointLot2ᚕpointchargeᚋinternalᚋpointᚐLotᚄ(ctx context.Context, sel ast.SelectionSet, v []point.Lot) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLot2ᚕpointchargeᚋgraphᚐLotᚄ(ctx context.Context, sel ast.SelectionSet, v []Lot) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointLot2pointchargeᚋinternalᚋpointᚐLot(ctx, sel, v[i])
+		return ec.marshalNPointLot2pointchargeᚋgraphᚐLot(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9177,19 +9177,19 @@ func (ec *executionContext) marshalNPointLot2ᚕpointchargeᚋinternalᚋpoint�
 	return ret
 }
 
-func (ec *executionContext) marshalNPointLotConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v page.Connection[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotConnection2pointchargeᚋgraphᚐLotConnection(ctx context.Context, sel ast.SelectionSet, v LotConnection) graphql.Marshaler {
 	return ec._PointLotConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointLotEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotEdge2pointchargeᚋgraphᚐLotEdge(ctx context.Context, sel ast.SelectionSet, v LotEdge) graphql.Marshaler {
 	return ec._PointLotEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointLotEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []page.Edge[point.Lot]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotEdge2ᚕpointchargeᚋgraphᚐLotEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []LotEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointLotEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx, sel, v[i])
+		return ec.marshalNPointLotEdge2pointchargeᚋgraphᚐLotEdge(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9229,15 +9229,15 @@ var (
 	}
 )
 
-func (ec *executionContext) marshalNPointLotUse2pointchargeᚋinternalᚋpointᚐLotUse(ctx context.Context, sel ast.SelectionSet, v point.LotUse) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotUse2pointchargeᚋgraphᚐLotUse(ctx context.Context, sel ast.SelectionSet, v LotUse) graphql.Marshaler {
 	return ec._PointLotUse(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointLotUse2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx context.Context, sel ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
+func (ec *executionContext) marshalNPointLotUse2ᚕpointchargeᚋgraphᚐLotUseᚄ(ctx context.Context, sel ast.SelectionSet, v []LotUse) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointLotUse2pointchargeᚋinternalᚋpointᚐLotUse(ctx, sel, v[i])
+		return ec.marshalNPointLotUse2pointchargeᚋgraphᚐLotUse(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9279,15 +9279,15 @@ var (
 	}
 )
 
-func (ec *executionContext) marshalNPointSource2pointchargeᚋinternalᚋpointᚐLotUse(ctx context.Context, sel ast.SelectionSet, v point.LotUse) graphql.Marshaler {
+func (ec *executionContext) marshalNPointSource2pointchargeᚋgraphᚐLotUse(ctx context.Context, sel ast.SelectionSet, v LotUse) graphql.Marshaler {
 	return ec._PointSource(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointSource2ᚕpointchargeᚋinternalᚋpointᚐLotUseᚄ(ctx context.Context, sel ast.SelectionSet, v []point.LotUse) graphql.Marshaler {
+func (ec *executionContext) marshalNPointSource2ᚕpointchargeᚋgraphᚐLotUseᚄ(ctx context.Context, sel ast.SelectionSet, v []LotUse) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointSource2pointchargeᚋinternalᚋpointᚐLotUse(ctx, sel, v[i])
+		return ec.marshalNPointSource2pointchargeᚋgraphᚐLotUse(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9299,23 +9299,23 @@ func (ec *executionContext) marshalNPointSource2ᚕpointchargeᚋinternalᚋpoin
 	return ret
 }
 
-func (ec *executionContext) marshalNPointTransaction2pointchargeᚋinternalᚋpointᚐTransaction(ctx context.Context, sel ast.SelectionSet, v point.Transaction) graphql.Marshaler {
+func (ec *executionContext) marshalNPointTransaction2pointchargeᚋgraphᚐLine(ctx context.Context, sel ast.SelectionSet, v Line) graphql.Marshaler {
 	return ec._PointTransaction(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointTransactionConnection2pointchargeᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v page.Connection[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointTransactionConnection2pointchargeᚋgraphᚐLineConnection(ctx context.Context, sel ast.SelectionSet, v LineConnection) graphql.Marshaler {
 	return ec._PointTransactionConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointTransactionEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointTransactionEdge2pointchargeᚋgraphᚐLineEdge(ctx context.Context, sel ast.SelectionSet, v LineEdge) graphql.Marshaler {
 	return ec._PointTransactionEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPointTransactionEdge2ᚕpointchargeᚋinternalᚋpageᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []page.Edge[point.Transaction]) graphql.Marshaler {
+func (ec *executionContext) marshalNPointTransactionEdge2ᚕpointchargeᚋgraphᚐLineEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []LineEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 8, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointTransactionEdge2pointchargeᚋinternalᚋpageᚐEdge(ctx, sel, v[i])
+		return ec.marshalNPointTransactionEdge2pointchargeᚋgraphᚐLineEdge(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9648,7 +9648,7 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	return res
 }
 
-func (ec *executionContext) marshalOChargeOrder2ᚖpointchargeᚋinternalᚋchargeᚐOrder(ctx context.Context, sel ast.SelectionSet, v *charge.Order) graphql.Marshaler {
+func (ec *executionContext) marshalOChargeOrder2ᚖpointchargeᚋgraphᚐOrder(ctx context.Context, sel ast.SelectionSet, v *Order) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -9710,7 +9710,7 @@ func (ec *executionContext) marshalONaverProduct2ᚕpointchargeᚋgraphᚐNaverP
 	return ret
 }
 
-func (ec *executionContext) marshalOPointTransaction2ᚖpointchargeᚋinternalᚋpointᚐTransaction(ctx context.Context, sel ast.SelectionSet, v *point.Transaction) graphql.Marshaler {
+func (ec *executionContext) marshalOPointTransaction2ᚖpointchargeᚋgraphᚐLine(ctx context.Context, sel ast.SelectionSet, v *Line) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

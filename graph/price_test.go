@@ -15,17 +15,17 @@ import (
 	"pointcharge/internal/ratelimit"
 )
 
-// lookupFlood is the dearest query of one unpaid order that was found: as many look-ups as it may
-// have.
+// lookupFlood asks for as many pages of orders, with six look-ups for each page.
 func lookupFlood(aliases, first int) string {
-	return "{ viewer {" + repeatNumbered(aliases, fmt.Sprintf(" a#: chargeOrders(first: %d) { edges { node { transaction { id } } } }", first)) + "} }"
+	return "{ viewer {" + repeatNumbered(aliases, fmt.Sprintf(" a#: chargeOrders(first: %d) { ...f }", first)) + `} } fragment f on ChargeOrderConnection {
+		edges { node { product { id } virtualAccount { bank } transaction { order { product { id } transaction { id } } } } } }`
 }
 
 func TestAnOperationCountsAsManyRequestsAsItCosts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, limitRequests(ratelimit.NewLimit(burstOf(50), burstOf(1000))))
 	w.url = w.limited
-	w.wantCode(w.ask("minji", lookupFlood(7, 27)), "") // as sixty: a bucket that is half full owes the rest
+	w.wantCode(w.ask("minji", lookupFlood(7, 27)), "") // as 55: a bucket that is half full owes the rest
 	r := w.ask("minji", `{ viewer { balance } }`)
 	w.wantCode(r, apierror.RateLimited)
 	for range 2 {
@@ -51,7 +51,7 @@ func TestARefusalOfADearOperationSaysWhatItCountsAs(t *testing.T) {
 		w.wantCode(w.ask("minji", `{ viewer { balance } }`), "")
 	}
 	r := w.ask("minji", lookupFlood(7, 27))
-	if r.status != http.StatusTooManyRequests || r.code() != apierror.RateLimited || !strings.Contains(r.text, "counts as 6") ||
+	if r.status != http.StatusTooManyRequests || r.code() != apierror.RateLimited || !strings.Contains(r.text, "counts as 55") ||
 		r.header.Get("Retry-After") != fmt.Sprint(r.Errors[0].Extensions.RetryAfter) {
 		t.Errorf("%d %v %s", r.status, r.header, r.text)
 	}
@@ -62,9 +62,9 @@ func TestAnAnswerHasABoundOfLookups(t *testing.T) {
 	w := newWorld(t)
 	w.order("minji")
 	w.wantCode(w.ask("minji", lookupFlood(7, 27)), "")
-	for _, query := range []string{lookupFlood(30, 28), "{ viewer {" + repeatNumbered(7, " a#: chargeOrders(first: 50) { edges { node { checkout { name } } } }") + "} }"} {
+	for _, query := range []string{lookupFlood(30, 1), "{ viewer {" + repeatNumbered(7, " a#: chargeOrders(first: 50) { edges { node { checkout { name } } } }") + "} }"} {
 		r := w.ask("minji", query)
-		if r.code() != apierror.InvalidArgument || !strings.Contains(r.text, "at most 200 objects that have to be looked up") {
+		if r.code() != apierror.InvalidArgument || !strings.Contains(r.text, "at most 200 look-ups") {
 			t.Errorf("%.300s", r.text)
 		}
 	}
@@ -83,8 +83,8 @@ func TestLookupsOfListsThatTurnOutLongAreBounded(t *testing.T) {
 	const sources = `{ viewer { pointTransactions(first: 1, kinds: [SPEND]) { edges { node { sources { %s } } } } } }`
 	w.url = w.limited
 	w.wantCode(w.ask("minji", fmt.Sprintf(sources, "amount")), "")
-	r := w.ask("minji", fmt.Sprintf(sources, "lot { id }"))
-	if r.code() != apierror.InvalidArgument || !strings.Contains(r.text, "at most 8 objects that have to be looked up") {
+	r := w.ask("minji", fmt.Sprintf(sources, "lot { transaction { order { checkout { name } } } }"))
+	if r.code() != apierror.InvalidArgument || !strings.Contains(r.text, "at most 8 look-ups") {
 		t.Errorf("%.300s", r.text)
 	}
 }

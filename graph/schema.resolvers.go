@@ -9,59 +9,61 @@ import (
 	"context"
 	"pointcharge/internal/auth"
 	"pointcharge/internal/charge"
+	"pointcharge/internal/feed"
 	"pointcharge/internal/page"
 	"pointcharge/internal/point"
 )
 
-func (r *chargeOrderResolver) Product(ctx context.Context, obj *charge.Order) (charge.Product, error) {
-	return r.Charges.Product(ctx, obj.ProductID)
+func (r *chargeOrderResolver) Product(ctx context.Context, obj *Order) (charge.Product, error) {
+	found, err := obj.page.readProducts(ctx)
+	return mustLookUp(found, obj.ProductID, err)
 }
 
-func (r *chargeOrderResolver) VirtualAccount(ctx context.Context, obj *charge.Order) (*charge.VirtualAccount, error) {
-	account, err := r.Charges.OrderAccount(ctx, *obj)
-	return nullIfNotFound(account, err)
+func (r *chargeOrderResolver) VirtualAccount(ctx context.Context, obj *Order) (*charge.VirtualAccount, error) {
+	found, err := obj.page.readAccounts(ctx)
+	return lookUp(found, obj.MerchantUID, err)
 }
 
-func (r *chargeOrderResolver) Transaction(ctx context.Context, obj *charge.Order) (*point.Transaction, error) {
-	line, err := r.Charges.OrderTransaction(ctx, *obj)
-	return nullIfNotFound(line, err)
+func (r *chargeOrderResolver) Transaction(ctx context.Context, obj *Order) (*Line, error) {
+	found, err := obj.page.readLines(ctx)
+	return lookUp(found, obj.MerchantUID, err)
 }
 
-func (r *chargeOrderResolver) Checkout(ctx context.Context, obj *charge.Order) (Checkout, error) {
+func (r *chargeOrderResolver) Checkout(ctx context.Context, obj *Order) (Checkout, error) {
 	buyer, err := auth.From(ctx)
-	return r.Shop.forOrder(*obj, r.Channels[obj.PayMethod], buyer), err
+	return r.Shop.forOrder(obj.Order, r.Channels[obj.PayMethod], buyer), err
 }
 
-func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (charge.Order, error) {
+func (r *mutationResolver) CreateChargeOrder(ctx context.Context, productID string, payMethod charge.PayMethod) (Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return charge.Order{}, err
+		return Order{}, err
 	}
-	return r.Charges.Open(ctx, viewer.UserID, productID, payMethod)
+	return r.newOrder(r.Charges.Open(ctx, viewer.UserID, productID, payMethod))
 }
 
-func (r *mutationResolver) IssueVirtualAccount(ctx context.Context, input charge.AccountInput) (charge.Order, error) {
+func (r *mutationResolver) IssueVirtualAccount(ctx context.Context, input charge.AccountInput) (Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return charge.Order{}, err
+		return Order{}, err
 	}
-	return r.Charges.IssueVirtualAccount(ctx, viewer.UserID, input)
+	return r.newOrder(r.Charges.IssueVirtualAccount(ctx, viewer.UserID, input))
 }
 
-func (r *mutationResolver) RevokeVirtualAccount(ctx context.Context, merchantUID string) (charge.Order, error) {
+func (r *mutationResolver) RevokeVirtualAccount(ctx context.Context, merchantUID string) (Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return charge.Order{}, err
+		return Order{}, err
 	}
-	return r.Charges.RevokeVirtualAccount(ctx, actorOf(viewer), merchantUID)
+	return r.newOrder(r.Charges.RevokeVirtualAccount(ctx, actorOf(viewer), merchantUID))
 }
 
-func (r *mutationResolver) CreatePointTransaction(ctx context.Context, impUID string) (point.Transaction, error) {
+func (r *mutationResolver) CreatePointTransaction(ctx context.Context, impUID string) (Line, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
-		return point.Transaction{}, err
+		return Line{}, err
 	}
-	return r.Charges.Charge(ctx, viewer.UserID, impUID)
+	return r.newLine(r.Charges.Charge(ctx, viewer.UserID, impUID))
 }
 
 func (r *mutationResolver) CancelPointTransaction(ctx context.Context, input charge.RefundInput) (charge.Refund, error) {
@@ -73,31 +75,31 @@ func (r *mutationResolver) CancelPointTransaction(ctx context.Context, input cha
 	return r.Charges.Refund(ctx, input)
 }
 
-func (r *mutationResolver) SpendPoints(ctx context.Context, input point.SpendInput) (point.Transaction, error) {
+func (r *mutationResolver) SpendPoints(ctx context.Context, input point.SpendInput) (Line, error) {
 	caller, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin)
 	if err != nil {
-		return point.Transaction{}, err
+		return Line{}, err
 	}
 	input.Actor = actorOf(caller)
-	return r.Points.Spend(ctx, input)
+	return r.newLine(r.Points.Spend(ctx, input))
 }
 
-func (r *mutationResolver) CancelSpend(ctx context.Context, input point.CancelSpendInput) (point.Transaction, error) {
+func (r *mutationResolver) CancelSpend(ctx context.Context, input point.CancelSpendInput) (Line, error) {
 	caller, err := auth.Require(ctx, auth.RoleService, auth.RoleAdmin)
 	if err != nil {
-		return point.Transaction{}, err
+		return Line{}, err
 	}
 	input.Actor = actorOf(caller)
-	return r.Points.CancelSpend(ctx, input)
+	return r.newLine(r.Points.CancelSpend(ctx, input))
 }
 
-func (r *mutationResolver) AdjustPoints(ctx context.Context, input point.AdjustInput) (point.Transaction, error) {
+func (r *mutationResolver) AdjustPoints(ctx context.Context, input point.AdjustInput) (Line, error) {
 	operator, err := auth.Require(ctx, auth.RoleAdmin)
 	if err != nil {
-		return point.Transaction{}, err
+		return Line{}, err
 	}
 	input.Actor = actorOf(operator)
-	return r.Points.Adjust(ctx, input)
+	return r.newLine(r.Points.Adjust(ctx, input))
 }
 
 func (r *mutationResolver) UpsertChargeProduct(ctx context.Context, input charge.Product) (charge.Product, error) {
@@ -108,40 +110,43 @@ func (r *mutationResolver) UpsertChargeProduct(ctx context.Context, input charge
 	return r.Charges.UpsertProduct(ctx, input)
 }
 
-func (r *pointLotResolver) Transaction(ctx context.Context, obj *point.Lot) (point.Transaction, error) {
-	return r.Points.Line(ctx, obj.TransactionID)
+func (r *pointLotResolver) Transaction(ctx context.Context, obj *Lot) (Line, error) {
+	found, err := obj.page.readLines(ctx)
+	return mustLookUp(found, obj.TransactionID, err)
 }
 
-func (r *pointLotEdgeResolver) Uses(ctx context.Context, obj *page.Edge[point.Lot]) ([]point.LotUse, error) {
-	return r.Points.LotUses(ctx, obj.Node)
+func (r *pointLotEdgeResolver) Uses(ctx context.Context, obj *LotEdge) ([]LotUse, error) {
+	found, err := obj.Node.page.readUses(ctx)
+	return found[obj.Node.ID], err
 }
 
-func (r *pointLotUseResolver) Transaction(ctx context.Context, obj *point.LotUse) (point.Transaction, error) {
-	return r.Points.Line(ctx, obj.TransactionID)
+func (r *pointLotUseResolver) Transaction(ctx context.Context, obj *LotUse) (Line, error) {
+	found, err := obj.page.readLines(ctx)
+	return mustLookUp(found, obj.TransactionID, err)
 }
 
-func (r *pointSourceResolver) Lot(ctx context.Context, obj *point.LotUse) (point.Lot, error) {
-	return r.Points.Lot(ctx, obj.LotID)
+func (r *pointSourceResolver) Lot(ctx context.Context, obj *LotUse) (Lot, error) {
+	found, err := obj.page.readLots(ctx)
+	return mustLookUp(found, obj.LotID, err)
 }
 
-func (r *pointTransactionResolver) Order(ctx context.Context, obj *point.Transaction) (*charge.Order, error) {
-	if obj.ImpUID == nil {
-		return nil, nil
-	}
-	order, err := r.Charges.TransactionOrder(ctx, *obj)
-	return nullIfNotFound(order, err)
+func (r *pointTransactionResolver) Order(ctx context.Context, obj *Line) (*Order, error) {
+	found, err := obj.page.readOrders(ctx)
+	return lookUp(found, obj.ID, err)
 }
 
-func (r *pointTransactionResolver) Reverses(ctx context.Context, obj *point.Transaction) (*point.Transaction, error) {
+func (r *pointTransactionResolver) Reverses(ctx context.Context, obj *Line) (*Line, error) {
 	if obj.ReversesID == nil {
 		return nil, nil
 	}
-	line, err := r.Points.Line(ctx, *obj.ReversesID)
+	found, err := obj.page.readReversed(ctx)
+	line, err := mustLookUp(found, *obj.ReversesID, err)
 	return &line, err
 }
 
-func (r *pointTransactionResolver) Sources(ctx context.Context, obj *point.Transaction) ([]point.LotUse, error) {
-	return r.Points.TransactionUses(ctx, *obj)
+func (r *pointTransactionResolver) Sources(ctx context.Context, obj *Line) ([]LotUse, error) {
+	found, err := obj.page.readSources(ctx)
+	return found[obj.ID], err
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (point.Wallet, error) {
@@ -168,21 +173,21 @@ func (r *queryResolver) PayMethods(ctx context.Context) ([]charge.PayMethod, err
 	return r.Charges.OfferedPayMethods(), nil
 }
 
-func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*charge.Order, error) {
+func (r *queryResolver) ChargeOrder(ctx context.Context, merchantUID string) (*Order, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
 		return nil, err
 	}
-	order, err := r.Charges.Order(ctx, viewer.UserID, merchantUID)
+	order, err := r.newOrder(r.Charges.Order(ctx, viewer.UserID, merchantUID))
 	return nullIfNotFound(order, err)
 }
 
-func (r *queryResolver) PointTransaction(ctx context.Context, id string) (*point.Transaction, error) {
+func (r *queryResolver) PointTransaction(ctx context.Context, id string) (*Line, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
 		return nil, err
 	}
-	line, err := r.Points.Transaction(ctx, viewer.UserID, id)
+	line, err := r.newLine(r.Points.Transaction(ctx, viewer.UserID, id))
 	return nullIfNotFound(line, err)
 }
 
@@ -201,28 +206,29 @@ func (r *queryResolver) User(ctx context.Context, id string) (point.Wallet, erro
 	return r.Points.Wallet(ctx, id)
 }
 
-func (r *subscriptionResolver) ViewerTransactionAdded(ctx context.Context, after *int) (<-chan point.Transaction, error) {
+func (r *subscriptionResolver) ViewerTransactionAdded(ctx context.Context, after *int) (<-chan Line, error) {
 	viewer, err := auth.From(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.Feed.Subscribe(ctx, viewer.UserID, after)
+	return feed.Subscribe(ctx, r.Feed, viewer.UserID, after, r.toLine)
 }
 
-func (r *userResolver) ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]point.Lot, error) {
-	return r.Points.ExpiringLots(ctx, obj.UserID, withinDays)
+func (r *userResolver) ExpiringPoints(ctx context.Context, obj *point.Wallet, withinDays int) ([]Lot, error) {
+	lots, err := r.Points.ExpiringLots(ctx, obj.UserID, withinDays)
+	return r.newLots(lots...), err
 }
 
-func (r *userResolver) BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[point.Lot], error) {
-	return r.Points.Lots(ctx, obj.UserID, page.Request{First: first, After: after})
+func (r *userResolver) BalanceExplained(ctx context.Context, obj *point.Wallet, first int, after *string) (LotConnection, error) {
+	return r.newLotConnection(r.Points.Lots(ctx, obj.UserID, page.Request{First: first, After: after}))
 }
 
-func (r *userResolver) PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (page.Connection[point.Transaction], error) {
-	return r.Points.Transactions(ctx, obj.UserID, page.Request{First: first, After: after}, kinds)
+func (r *userResolver) PointTransactions(ctx context.Context, obj *point.Wallet, first int, after *string, kinds []point.Kind) (LineConnection, error) {
+	return r.newLineConnection(r.Points.Transactions(ctx, obj.UserID, page.Request{First: first, After: after}, kinds))
 }
 
-func (r *userResolver) ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (page.Connection[charge.Order], error) {
-	return r.Charges.Orders(ctx, obj.UserID, page.Request{First: first, After: after})
+func (r *userResolver) ChargeOrders(ctx context.Context, obj *point.Wallet, first int, after *string) (OrderConnection, error) {
+	return r.newOrderConnection(r.Charges.Orders(ctx, obj.UserID, page.Request{First: first, After: after}))
 }
 
 func (r *Resolver) ChargeOrder() ChargeOrderResolver { return &chargeOrderResolver{r} }

@@ -39,7 +39,7 @@ func TestAnEventIsCheaperThanAnAnswer(t *testing.T) {
 	if name, data := c.open(c.token("minji"), wholeLineSubscription, nil).next(); name != "next" || !strings.Contains(data, `"status":"PAID"`) {
 		t.Errorf("what there is of a line does not fit: %s %s", name, data)
 	}
-	lookUps := "subscription { viewerTransactionAdded(after: 0) {" + repeatNumbered(30, " a#: order { status }") + "} }"
+	lookUps := "subscription { viewerTransactionAdded(after: 0) {" + repeatNumbered(30, " a#: order { status price }") + "} }"
 	l := c.open(c.token("minji"), lookUps, nil)
 	name, data := l.next()
 	if name != "next" || !strings.Contains(data, "An event has at most 150 fields, its lists as long as they may become.") {

@@ -117,12 +117,14 @@ func (f *Feed) releaseStream(userID string) {
 // Subscribe returns userID's lines after the number after, or from now on if after is nil, each
 // once and in order, until ctx ends. The channel is also closed when the lines cannot be read; a
 // client then begins again after the last line received.
-func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan point.Transaction, error) {
+//
+// The API's own type of a line is made of each by convert.
+func Subscribe[T any](ctx context.Context, f *Feed, userID string, after *int, convert func(point.Transaction) T) (<-chan T, error) {
 	seq, newest, err := f.Points.FollowFrom(ctx, userID, after)
 	if err != nil {
 		return nil, err
 	}
-	lines := make(chan point.Transaction)
+	lines := make(chan T)
 	if !f.addFollower(userID, newest) {
 		close(lines)
 		return lines, nil
@@ -131,7 +133,7 @@ func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan
 		defer f.running.Done()
 		defer f.removeFollower(userID)
 		defer close(lines)
-		err := apierror.RecoverPanic(func() error { return f.deliverLines(ctx, userID, seq, lines) })
+		err := apierror.RecoverPanic(func() error { return deliverLines(ctx, f, userID, seq, lines, convert) })
 		if err != nil && ctx.Err() == nil {
 			f.Log.ErrorContext(ctx, "cannot read lines; stream ended", "err", err)
 		}
@@ -141,7 +143,7 @@ func (f *Feed) Subscribe(ctx context.Context, userID string, after *int) (<-chan
 
 // deliverLines reads by number, not by time: no line can be missed, however late the line is
 // noticed or committed.
-func (f *Feed) deliverLines(ctx context.Context, userID string, seq int64, lines chan<- point.Transaction) error {
+func deliverLines[T any](ctx context.Context, f *Feed, userID string, seq int64, lines chan<- T, convert func(point.Transaction) T) error {
 	for f.waitForNewer(ctx, userID, seq) {
 		found, err := f.Points.LinesAfter(ctx, userID, seq, readAhead)
 		if err == nil && len(found) == 0 {
@@ -155,7 +157,7 @@ func (f *Feed) deliverLines(ctx context.Context, userID string, seq int64, lines
 				return nil
 			}
 			select {
-			case lines <- line:
+			case lines <- convert(line):
 				seq = line.Seq
 			case <-ctx.Done():
 				return nil

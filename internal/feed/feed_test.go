@@ -66,7 +66,7 @@ func subscribe(t *testing.T, f *Feed, userID string, after *int) (lines <-chan p
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines, err = f.Subscribe(ctx, userID, after); err != nil {
+	if lines, err = Subscribe(ctx, f, userID, after, func(line point.Transaction) point.Transaction { return line }); err != nil {
 		t.Fatal(err)
 	}
 	return lines, leave

@@ -15,6 +15,9 @@ type Costs struct {
 	Object int
 	// ExpensiveFields have a cost of their own, by coordinate: "Type.field".
 	ExpensiveFields map[string]int
+	// Batched are the coordinates of fields that are read for all objects of a page with one look-up.
+	// A page is what one field that is not batched answers with, and all that its batched fields add.
+	Batched map[string]bool
 	// ListLength is the length that a list without the argument first counts as.
 	ListLength int
 	// Lookup is what each look-up adds to the price of an operation. Limits.Cost counts a look-up for
@@ -43,6 +46,7 @@ type cost struct {
 // objects are the objects that a selection is resolved for.
 type objects struct {
 	count int
+	pages int // that the objects come from: a batched field needs one look-up for each
 	least int // count, with lists that have no argument first counted as one object
 	// all says that they are all types of the schema, or all fields of all types, count/len times
 	// over.
@@ -77,10 +81,9 @@ func (c *cost) addField(field *ast.Field, parents objects) *gqlerror.Error {
 		return c.addSelections(field.SelectionSet, c.listSizes.children(field, parents))
 	}
 	price := c.costs.fieldCost(field)
+	pages := parents.pages
 	if c.price += parents.least * price; price > 1 {
-		c.price += parents.least * c.costs.Lookup
-		c.lookups += parents.least
-		c.longestLookups += parents.count
+		pages = c.addLookups(field, parents)
 	}
 	switch c.left -= parents.count * price; {
 	case c.left < 0 && c.event:
@@ -89,7 +92,19 @@ func (c *cost) addField(field *ast.Field, parents objects) *gqlerror.Error {
 		return limitError("An answer", c.limits.Cost, fields+" (GRAPHQL_MAX_COST)")
 	}
 	longest, least := c.listLength(field)
-	return c.addSelections(field.SelectionSet, objects{count: parents.count * longest, least: parents.least * least})
+	return c.addSelections(field.SelectionSet, objects{count: parents.count * longest, pages: pages, least: parents.least * least})
+}
+
+// addLookups counts the look-ups of a field, and returns the number of pages that it answers with.
+func (c *cost) addLookups(field *ast.Field, parents objects) (pages int) {
+	least, longest := parents.least, parents.count
+	if c.costs.isBatched(field) {
+		least, longest = parents.pages, parents.pages
+	}
+	c.price += least * c.costs.Lookup
+	c.lookups += least
+	c.longestLookups += longest
+	return longest
 }
 
 // totalPrice adds what the schema costs: it is in memory.
@@ -117,12 +132,15 @@ func (c Costs) fieldCost(field *ast.Field) int {
 	if len(field.SelectionSet) == 0 || isConnectionField(field) {
 		return 1
 	}
-	coordinate := field.ObjectDefinition.Name + "." + field.Name
-	if expensive, ok := c.ExpensiveFields[coordinate]; ok {
+	if expensive, ok := c.ExpensiveFields[coordinate(field)]; ok {
 		return expensive
 	}
 	return c.Object
 }
+
+func (c Costs) isBatched(field *ast.Field) bool { return c.Batched[coordinate(field)] }
+
+func coordinate(field *ast.Field) string { return field.ObjectDefinition.Name + "." + field.Name }
 
 func isConnectionField(field *ast.Field) bool {
 	return field.Name == "edges" || field.Name == "node" || field.Name == "pageInfo"

@@ -42,8 +42,9 @@ func (g Guard) Protect(server *handler.Server) {
 	server.SetValidationRulesFn(strictRules)
 	server.SetQueryCache(validated)
 	server.Use(trustedOnly{g.Trusted, g.Log})
-	server.Use(limiter{Limits: limits, validated: validated, costs: g.Costs, listSizes: newListSizes(g.Schema), admit: g.Admit})
-	server.Use(lookupCounter{limits, make(chan struct{}, runtime.GOMAXPROCS(0)), g.Costs, g.Debit})
+	server.Use(limiter{Limits: limits, validated: validated, costs: g.Costs, listSizes: newListSizes(g.Schema),
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)), admit: g.Admit})
+	server.Use(lookupCounter{g.Costs, g.Debit})
 	server.Use(strictVariables{g.Schema})
 	if g.Introspection {
 		server.Use(extension.Introspection{})

@@ -18,6 +18,7 @@ type limiter struct {
 	validated graphql.Cache[*ast.QueryDocument] // documents that passed the checks of their size
 	costs     Costs
 	listSizes listSizes
+	slots     chan struct{}                                   // of look-ups; nil for documents that are only checked
 	admit     func(context.Context, ast.Operation, int) error // nil for documents that are only checked
 }
 
@@ -65,7 +66,7 @@ func (l limiter) MutateOperationContext(ctx context.Context, op *graphql.Operati
 	if op.Operation.Operation == ast.Subscription {
 		c.left, c.event = l.EventCost, true
 	}
-	if err := c.addSelections(op.Operation.SelectionSet, objects{count: 1, least: 1}); err != nil {
+	if err := c.addSelections(op.Operation.SelectionSet, objects{count: 1, pages: 1, least: 1}); err != nil {
 		return err
 	}
 	if err := c.checkLookups(op.Operation.Operation); err != nil {
@@ -76,7 +77,11 @@ func (l limiter) MutateOperationContext(ctx context.Context, op *graphql.Operati
 			return gqlerror.Wrap(err)
 		}
 	}
-	op.Stats.SetExtension(lookupsExtension, &lookups{expected: int64(c.lookups)})
+	counted := &lookups{expected: int64(c.lookups), refusal: l.lookupsError(), slots: l.slots}
+	if op.Operation.Operation == ast.Query {
+		counted.limit = int64(l.Lookups)
+	}
+	op.Stats.SetExtension(lookupsExtension, counted)
 	return nil
 }
 

@@ -26,7 +26,7 @@ type Limits struct {
 	MutationFields int           `default:"5" bounds:"fields at the root of a mutation: each is a transaction of its own"`
 	Fields         int           `default:"1000" bounds:"fields, values, spreads and inline fragments with the fragments put in, and each fragment once more"`
 	Cost           int           `default:"10000" setting:"GRAPHQL_MAX_COST" bounds:"fields of an answer, each list at its longest; an object that has to be read counts as several"`
-	Lookups        int           `default:"200" bounds:"objects of an answer that have to be looked up, and checkouts; a list without first counts as it turns out in a query, at its longest in a mutation"`
+	Lookups        int           `default:"200" bounds:"look-ups of an answer: of lists, of fields that are read for all objects of a page at once, and of each checkout; a list without first counts as it turns out in a query, at its longest in a mutation"`
 	EventCost      int           `default:"150" bounds:"the same of each event of a subscription, which is asked for once and answered for years"`
 	Introspection  int           `default:"12000" bounds:"the same of what is asked of the schema itself"`
 	Errors         int           `default:"10" bounds:"errors in an answer, of 300 characters each; more are left out"`
@@ -73,7 +73,7 @@ func (l Limits) TimeoutError() error {
 }
 
 func (l Limits) lookupsError() *gqlerror.Error {
-	return limitError("An answer", l.Lookups, "objects that have to be looked up")
+	return limitError("An answer", l.Lookups, "look-ups")
 }
 
 // limitError names the limit that was exceeded, and what it bounds.
