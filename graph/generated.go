@@ -58,6 +58,7 @@ type ChargeOrderResolver interface {
 
 	VirtualAccount(ctx context.Context, obj *Order) (*charge.VirtualAccount, error)
 	Transaction(ctx context.Context, obj *Order) (*Line, error)
+
 	Checkout(ctx context.Context, obj *Order) (Checkout, error)
 }
 type MutationResolver interface {
@@ -339,9 +340,9 @@ type Mutation {
 
   """
   Gives money of a charge back (환불) and takes its points, with the same share of its bonus. The points are held
-  first, then Iamport is asked, once. Owners may refund a charge within seven days while none of its points is used;
-  admins always. While Iamport's answer is not known the refund is HELD: a webhook,
-  a repeated request or the job refunds, every five minutes, finds out.
+  first, then Iamport is asked, once. Owners may refund a charge until the end of the seventh day after it (in Seoul)
+  while none of its points is used, at least 100 won or all that is left; admins always. While Iamport's answer is not
+  known the refund is HELD: a webhook, a repeated request or the job refunds, every five minutes, finds out.
 
   Errors: NOT_FOUND, REFUND_NOT_POSSIBLE, GATEWAY_UNAVAILABLE (Iamport did nothing; the same reference begins again), INVALID_ARGUMENT (also for a
   reference that was used with another input).
@@ -365,7 +366,7 @@ type Mutation {
 
   """
   Gives points of a spend back (사용취소) to the lots they came from, in parts too, never more than was spent. What came
-  from a lot that has expired meanwhile comes back as a new lot of 30 days. For services and admins.
+  from a lot that has expired, or expires within 30 days, comes back as a new lot of 30 days. For services and admins.
 
   Errors: NOT_FOUND, INVALID_ARGUMENT.
   """
@@ -513,6 +514,8 @@ type ChargeOrder {
   virtualAccount: VirtualAccount
   "The line it was credited with; null until it was."
   transaction: PointTransaction
+  "Why the latest attempt to pay failed, in the provider's words; empty when none did."
+  failReason: String!
   "What the Iamport SDK needs to take the payment."
   checkout: Checkout!
 }
@@ -846,6 +849,12 @@ enum PointTransactionKind {
   EXPIRE
   "A correction by an operator (조정)."
   ADJUST
+  "Points that an operator took back, also into debt (수기 회수)."
+  CLAWBACK
+  "Expired points that an operator gave back (소멸취소)."
+  EXPIRE_CANCEL
+  "A correction that an operator took back (조정취소)."
+  ADJUST_CANCEL
 }
 
 "A page of the ledger."
@@ -890,14 +899,19 @@ type PageInfo {
 
 """
 Every way a request can be refused, in errors[].extensions.code. The list is closed; messages are for people
-and may change.
+and may change. Some have a closed list of reasons, in extensions.reason, and name the wrong argument, in
+extensions.argument.
 """
 enum ErrorCode {
-  "No token, or one that is not valid (any more)."
+  "No token (reason MISSING), one that has expired (EXPIRED), or one that is not valid (INVALID)."
   UNAUTHENTICATED
   "The token's role does not allow it."
   FORBIDDEN
-  "The request itself is wrong: syntax, a missing argument, an id of the wrong form, a limit that it passes, also that on its time."
+  """
+  The request itself is wrong: syntax, a missing argument, an id of the wrong form, a limit that it passes, also that on
+  its time. Reasons of some: PAY_METHOD_UNAVAILABLE, PRICE_BELOW_MINIMUM (for the way to pay), TOO_MANY_OPEN_ORDERS,
+  NAME_NOT_PRINTABLE_AT_PROVIDER (of a product), GATEWAY_REFUSED (Iamport said no).
+  """
   INVALID_ARGUMENT
   "There is no such thing."
   NOT_FOUND
@@ -913,9 +927,17 @@ enum ErrorCode {
   PAYMENT_ALREADY_CHARGED
   "The balance is too small."
   INSUFFICIENT_POINTS
-  "The charge cannot be refunded."
+  """
+  The charge cannot be refunded. Reasons: WINDOW_OVER (of the owner), POINTS_USED (or held, or expired), NOTHING_LEFT,
+  UNDER_WAY (another refund), IN_DOUBT (the payment has a problem), TOO_SMALL and TOO_MUCH (extensions.limit is the
+  bound), TOO_MANY_TIMES, GATEWAY_REFUSED (Iamport said no), ENDED and MAY_BE_ON_ITS_WAY (of an operator's decision).
+  """
   REFUND_NOT_POSSIBLE
-  "Iamport gave no answer that can be trusted; extensions.reason says more. Try again with the same ids and the same reference: nothing is done twice."
+  """
+  Iamport gave no answer that can be trusted. Try again with the same ids and the same reference: nothing is done twice.
+  Reasons: NO_ANSWER (it may have done what it was asked for), NOT_SENT (it has done nothing), UNUSABLE_ANSWER,
+  GATEWAY_REFUSED (it said no).
+  """
   GATEWAY_UNAVAILABLE
   "Too many requests; extensions.retryAfter is the seconds to wait, at least 1. Any request may be refused with it."
   RATE_LIMITED
@@ -954,6 +976,8 @@ func (ec *executionContext) childFields_ChargeOrder(ctx context.Context, field g
 		return ec.fieldContext_ChargeOrder_virtualAccount(ctx, field)
 	case "transaction":
 		return ec.fieldContext_ChargeOrder_transaction(ctx, field)
+	case "failReason":
+		return ec.fieldContext_ChargeOrder_failReason(ctx, field)
 	case "checkout":
 		return ec.fieldContext_ChargeOrder_checkout(ctx, field)
 	}
@@ -2016,6 +2040,29 @@ func (ec *executionContext) fieldContext_ChargeOrder_transaction(_ context.Conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ChargeOrder_failReason(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChargeOrder_failReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FailReason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChargeOrder_failReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChargeOrder", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _ChargeOrder_checkout(ctx context.Context, field graphql.CollectedField, obj *Order) (ret graphql.Marshaler) {
@@ -6726,6 +6773,11 @@ func (ec *executionContext) _ChargeOrder(ctx context.Context, sel ast.SelectionS
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "failReason":
+			out.Values[i] = ec._ChargeOrder_failReason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "checkout":
 			field := field
 
@@ -9353,6 +9405,9 @@ var (
 		"CHARGE_CANCEL": point.KindChargeCancel,
 		"EXPIRE":        point.KindExpire,
 		"ADJUST":        point.KindAdjust,
+		"CLAWBACK":      point.KindClawback,
+		"EXPIRE_CANCEL": point.KindExpireCancel,
+		"ADJUST_CANCEL": point.KindAdjustCancel,
 	}
 	marshalNPointTransactionKind2pointchargeᚋinternalᚋpointᚐKind = map[point.Kind]string{
 		point.KindCharge:       "CHARGE",
@@ -9362,6 +9417,9 @@ var (
 		point.KindChargeCancel: "CHARGE_CANCEL",
 		point.KindExpire:       "EXPIRE",
 		point.KindAdjust:       "ADJUST",
+		point.KindClawback:     "CLAWBACK",
+		point.KindExpireCancel: "EXPIRE_CANCEL",
+		point.KindAdjustCancel: "ADJUST_CANCEL",
 	}
 )
 
