@@ -124,3 +124,16 @@ func TestTwoChargesInOneRequestCreditOnce(t *testing.T) {
 	w.wantCode(r, apierror.PaymentAlreadyCharged)
 	w.want(w.ask("minji", `{ viewer { balance } }`), 5000.0, "viewer", "balance")
 }
+
+func TestAnOrderSaysWhyItsLatestAttemptFailed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	merchantUID := w.order("minji")
+	const why = `query($m: ID!) { chargeOrder(merchantUid: $m) { status failReason } }`
+	w.want(w.ask("minji", why, "m", merchantUID), "", "chargeOrder", "failReason")
+	impUID := w.pay(merchantUID, func(p *sandbox.Payment) { p.Status, p.FailReason = sandbox.Failed, "한도초과" })
+	w.wantCode(w.charge("minji", impUID), apierror.PaymentNotPaid)
+	r := w.ask("minji", why, "m", merchantUID)
+	w.want(r, "한도초과", "chargeOrder", "failReason")
+	w.want(r, "PENDING", "chargeOrder", "status")
+}

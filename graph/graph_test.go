@@ -131,6 +131,15 @@ func (r reply) code() apierror.Code {
 	return apierror.Code(r.Errors[0].Extensions.Code)
 }
 
+// extensions returns all extensions of the first error.
+func (r reply) extensions() map[string]any {
+	var whole struct{ Errors []struct{ Extensions map[string]any } }
+	if json.Unmarshal([]byte(r.text), &whole) != nil || len(whole.Errors) == 0 {
+		return nil
+	}
+	return whole.Errors[0].Extensions
+}
+
 // at walks down the data: r.at("viewer", "balance").
 func (r reply) at(path ...string) any {
 	var here any = r.Data

@@ -50,33 +50,56 @@ func TestErrorCodesAreThoseOfTheDomainInItsOrder(t *testing.T) {
 	}
 }
 
-// domainCodes reads the constants of type Code from the source, so that a new one cannot be
-// forgotten.
+// A constant of the domain that the schema does not have would fail every answer that has it.
+func TestEnumsAreThoseOfTheDomain(t *testing.T) {
+	t.Parallel()
+	for enum, where := range map[string][2]string{
+		"PointTransactionKind": {"../internal/point/ledger.go", "Kind"}, "PointLotKind": {"../internal/point/lot.go", "LotKind"},
+		"PointLotUseReason": {"../internal/point/lot.go", "UseReason"}, "ChargeOrderStatus": {"../internal/charge/order.go", "OrderStatus"},
+		"PayMethod": {"../internal/charge/order.go", "PayMethod"}, "RefundStatus": {"../internal/charge/refund.go", "RefundStatus"},
+	} {
+		var names []string
+		for _, value := range schema(t).Types[enum].EnumValues {
+			names = append(names, value.Name)
+		}
+		if diff := cmp.Diff(constantsOf(t, where[0], where[1]), names); diff != "" {
+			t.Errorf("%s (-) and %s (+) differ:\n%s", where[0], enum, diff)
+		}
+	}
+}
+
+// domainCodes returns the constants of type Code.
 func domainCodes(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../internal/apierror/error.go", nil, parser.SkipObjectResolution)
+	return constantsOf(t, "../internal/apierror/error.go", "Code")
+}
+
+// constantsOf reads the constants of a type from the source, so that a new one cannot be forgotten.
+func constantsOf(t *testing.T, name, of string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var codes []string
+	var texts []string
 	ast.Inspect(file, func(node ast.Node) bool {
-		if spec, ok := node.(*ast.ValueSpec); ok && isCode(spec) {
+		if spec, ok := node.(*ast.ValueSpec); ok && isOfType(spec, of) {
 			for _, value := range spec.Values {
-				code, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+				text, err := strconv.Unquote(value.(*ast.BasicLit).Value)
 				if err != nil {
 					t.Fatal(err)
 				}
-				codes = append(codes, code)
+				texts = append(texts, text)
 			}
 		}
 		return true
 	})
-	return codes
+	return texts
 }
 
-func isCode(spec *ast.ValueSpec) bool {
+func isOfType(spec *ast.ValueSpec, of string) bool {
 	name, ok := spec.Type.(*ast.Ident)
-	return ok && name.Name == "Code"
+	return ok && name.Name == of
 }
 
 func TestEverythingInTheSchemaIsDescribed(t *testing.T) {
