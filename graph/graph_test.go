@@ -133,7 +133,9 @@ func (r reply) code() apierror.Code {
 
 // extensions returns all extensions of the first error.
 func (r reply) extensions() map[string]any {
-	var whole struct{ Errors []struct{ Extensions map[string]any } }
+	var whole struct {
+		Errors []struct{ Extensions map[string]any }
+	}
 	if json.Unmarshal([]byte(r.text), &whole) != nil || len(whole.Errors) == 0 {
 		return nil
 	}
