@@ -15,13 +15,17 @@ type form struct {
 	needs, may []string
 }
 
-// checkForm refuses flags that do not make up one of the forms.
+// checkForm refuses flags that do not make up one of the forms. A form's own flag needs a value: an
+// empty shell variable must not choose another form.
 func checkForm(flags *flag.FlagSet, forms ...form) error {
 	var given []string
 	flags.Visit(func(f *flag.Flag) { given = append(given, f.Name) })
 	chosen, err := chooseForm(given, forms)
 	if err != nil {
 		return err
+	}
+	if chosen.flag != "" && flags.Lookup(chosen.flag).Value.String() == "" {
+		return fmt.Errorf("-%s is empty", chosen.flag)
 	}
 	for _, name := range chosen.needs {
 		if !slices.Contains(given, name) {

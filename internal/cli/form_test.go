@@ -43,3 +43,16 @@ func TestACommandWithoutAPlainFormNeedsOne(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAnEmptyValueChoosesNoOtherForm: "expire -undo $ID" with an empty ID must not expire points.
+func TestAnEmptyValueChoosesNoOtherForm(t *testing.T) {
+	t.Parallel()
+	flags := flag.NewFlagSet("expire", flag.ContinueOnError)
+	flags.String("undo", "", "")
+	if err := flags.Parse([]string{"-undo", ""}); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkForm(flags, form{}, form{flag: "undo"}); err == nil || err.Error() != "-undo is empty" {
+		t.Errorf("got %v", err)
+	}
+}
