@@ -61,8 +61,9 @@ type ForceRefundInput struct {
 //
 // Later answers of the gateway are merged as always. A cancellation booked by force takes no points
 // a second time; only the excess takes points. While the gateway's answer differs from the booking,
-// the payment is a problem. Errors: InvalidArgument; NotFound; Forbidden unless the actor is an
-// operator; RefundNotPossible for an ended refund (ENDED), or within a minute of the request
+// the payment is a problem. The problem of a payment without points is decided once all its money is
+// booked. Errors: InvalidArgument; NotFound; Forbidden unless the actor is an operator;
+// RefundNotPossible for an ended refund (ENDED), or within a minute of the request
 // (MAY_BE_ON_ITS_WAY).
 func (s *Service) ForceRefund(ctx context.Context, in ForceRefundInput) (Refund, error) {
 	if err := in.validate(); err != nil {
@@ -141,9 +142,11 @@ func (d RefundDecision) apply(tx *gorm.DB, impUID string, r applyRules) error {
 	if d.Outcome == BookIt {
 		status = RefundDone
 	}
-	if err := refund.setStatus(tx, status, r.now); err != nil || !credited {
-		// A payment without points has none to take, and books no cancellations.
+	if err := refund.setStatus(tx, status, r.now); err != nil {
 		return err
+	}
+	if !credited { // has no points to take, and books no cancellations
+		return b.endReturnedProblem(tx)
 	}
 	if d.Outcome == BookIt {
 		if err := b.bookDecision(tx, d, r); err != nil {
@@ -151,6 +154,16 @@ func (d RefundDecision) apply(tx *gorm.DB, impUID string, r applyRules) error {
 		}
 	}
 	return r.points.ExpireDue(tx, r.actor, b.order.UserID, r.now)
+}
+
+// endReturnedProblem takes a payment without points off the list of problems once all its money
+// went back, as far as the operators know: the gateway may never tell.
+func (b *paymentState) endReturnedProblem(tx *gorm.DB) error {
+	returned, err := b.readReturned(tx)
+	if err != nil || returned == 0 || returned < b.payment.Amount || b.payment.Problem == NoProblem {
+		return err
+	}
+	return database.ExactlyOne(tx.Exec("UPDATE payments SET problem_state = 'DECIDED' WHERE imp_uid = ?", b.payment.ImpUID))
 }
 
 // lockBooks locks the wallet of a credited payment, expires due points, and reads the bookings.

@@ -274,13 +274,14 @@ func TestD3AnOperatorEndsTheRefundOfAPaymentWithoutPoints(t *testing.T) {
 				wrong, _ := w.Mispaid()
 				cancelling(f, accepting(f, wrong))
 				w.MustResolve(domaintest.Decision(wrong, charge.RefundIt))
-				in := booked(w.wantOpenRefunds(1)[0], 4000)
+				in, want := booked(w.wantOpenRefunds(1)[0], 4000), map[string]charge.Problem{}
 				if in.Outcome = outcome; outcome == charge.ReleaseIt {
-					in.Amount = 0
+					in.Amount, want[wrong] = 0, charge.WrongAmount // the money is still here
 				}
 				w.mustForce(in)
 				w.wantOpenRefunds(0)
-				w.WantProblems(map[string]charge.Problem{wrong: charge.WrongAmount})
+				w.WantProblems(want)
+				w.WantProblem(wrong, charge.WrongAmount)
 				w.CancelAtConsole(wrong, 4000) // late
 				w.WantProblems(nil)
 				w.WantHistory()

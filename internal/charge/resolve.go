@@ -143,7 +143,7 @@ func (s *Service) decide(ctx context.Context, in ResolveInput, asked gatewayWord
 		refund = in.newRefund(id, payment, now)
 		decided := Resolution{ID: id, ImpUID: in.ImpUID, Problem: payment.Problem, CancelledAmount: payment.CancelledAmount,
 			DepositCount: payment.DepositCount, Action: in.Action, Reason: in.Reason, Actor: in.Actor, Note: asked.note, CreatedAt: now}
-		return b.writeResolution(tx, in, decided, refund, life)
+		return b.writeResolution(tx, in, decided, &refund, life)
 	})
 	if err != nil || in.Action != RefundIt {
 		return payment, err
@@ -224,28 +224,20 @@ func rowExists(tx *gorm.DB, table, id string) (bool, error) {
 }
 
 // writeResolution writes the decision, with the points of an ACCEPT or the refund of a REFUND.
-func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Resolution, refund Refund, life point.Lifetime) error {
+func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Resolution, refund *Refund, life point.Lifetime) error {
 	given, err := b.hasPoints(tx)
 	if err != nil {
 		return err
 	}
-	switch {
-	case given && in.Action == RefundIt:
-		return apierror.New(apierror.RefundNotPossible, "Points were given for this payment: refund its charge, or take by hand what was given by hand.")
-	case given && (in.UserID != "" || in.Points != 0):
-		return apierror.New(apierror.InvalidArgument, "Points were given for this payment already.")
-	// The payment's amount is the order's.
-	case in.Action == RefundIt && decided.Problem == WrongDeposit:
-		return apierror.New(apierror.RefundNotPossible, "Its account took something else than its amount: give it back by hand, then ignore it.")
-	case in.Action == RefundIt && !b.payment.HoldsMoney():
-		return apierror.New(apierror.RefundNotPossible, "There is nothing left to give back.")
-	case in.Action == RefundIt && b.payment.needsAccount() && in.Account == nil:
-		return apierror.New(apierror.InvalidArgument, "A virtual account's payment needs the account to refund to.")
+	if err := b.refuseDecision(in, given); err != nil {
+		return err
 	}
 	if !given {
-		if err := b.refuseOpenRefund(tx); err != nil {
+		returned, err := b.refuseReturned(tx, in.Action)
+		if err != nil {
 			return err
 		}
+		refund.Amount = min(refund.Amount, b.payment.Amount-returned)
 	}
 	if in.Action == Accept && !given {
 		line, err := b.creditAccepted(tx, in, decided, life)
@@ -260,8 +252,27 @@ func (b *paymentState) writeResolution(tx *gorm.DB, in ResolveInput, decided Res
 	if in.Action != RefundIt {
 		return b.markDecided(tx, decided)
 	}
-	if err := tx.Create(&refund).Error; err != nil {
+	if err := tx.Create(refund).Error; err != nil {
 		return fmt.Errorf("write refund: %w", err)
+	}
+	return nil
+}
+
+// refuseDecision refuses a decision that does not fit the payment. given tells whether points were
+// given for the payment.
+func (b *paymentState) refuseDecision(in ResolveInput, given bool) error {
+	switch {
+	case given && in.Action == RefundIt:
+		return apierror.New(apierror.RefundNotPossible, "Points were given for this payment: refund its charge, or take by hand what was given by hand.")
+	case given && (in.UserID != "" || in.Points != 0):
+		return apierror.New(apierror.InvalidArgument, "Points were given for this payment already.")
+	// The payment's amount is the order's.
+	case in.Action == RefundIt && b.payment.Problem == WrongDeposit:
+		return apierror.New(apierror.RefundNotPossible, "Its account took something else than its amount: give it back by hand, then ignore it.")
+	case in.Action == RefundIt && !b.payment.HoldsMoney():
+		return apierror.New(apierror.RefundNotPossible, "There is nothing left to give back.")
+	case in.Action == RefundIt && b.payment.needsAccount() && in.Account == nil:
+		return apierror.New(apierror.InvalidArgument, "A virtual account's payment needs the account to refund to.")
 	}
 	return nil
 }
@@ -276,13 +287,42 @@ func (b *paymentState) hasPoints(tx *gorm.DB) (bool, error) {
 	return n > 0, err
 }
 
-// refuseOpenRefund refuses a second refund, or points, for money on its way back.
-func (b *paymentState) refuseOpenRefund(tx *gorm.DB) error {
+// refuseReturned refuses a second refund, or points, for money on its way back or given back, and
+// returns how much the payment's ended refunds gave back.
+func (b *paymentState) refuseReturned(tx *gorm.DB, action Action) (returned int64, err error) {
 	_, open, err := findOpenRefund(tx, b.payment.ImpUID)
-	if open {
-		err = apierror.New(apierror.RefundNotPossible, "A refund of this payment is under way.")
+	switch {
+	case err != nil:
+		return 0, err
+	case open:
+		return 0, apierror.New(apierror.RefundNotPossible, "A refund of this payment is under way.")
 	}
-	return err
+	returned, err = b.readReturned(tx)
+	switch {
+	case err != nil || returned == 0 || action == Ignore:
+		return returned, err
+	case returned >= b.payment.Amount:
+		return 0, apierror.Refuse(apierror.RefundNotPossible, ReasonNothingLeft, "All of this payment was given back.")
+	case action == Accept:
+		return 0, apierror.New(apierror.InvalidArgument, "Some of this payment was given back: refund the rest, or ignore it.")
+	}
+	return returned, nil
+}
+
+// readReturned returns how much money went back by the payment's ended refunds and before them; 0
+// without such a refund. The gateway's cancelled amount may lack what an operator booked.
+func (b *paymentState) readReturned(tx *gorm.DB) (returned int64, err error) {
+	var done []Refund
+	err = tx.Raw(`SELECT r.cancelled_before, COALESCE(d.amount, r.amount) AS amount FROM refunds r
+		LEFT JOIN refund_decisions d ON d.refund_id = r.id AND d.outcome = ?
+		WHERE r.imp_uid = ? AND r.status = ? ORDER BY r.id`, BookIt, b.payment.ImpUID, RefundDone).Scan(&done).Error
+	if err != nil {
+		return 0, fmt.Errorf("read ended refunds: %w", err)
+	}
+	for _, r := range done {
+		returned = max(returned, r.CancelledBefore) + r.Amount
+	}
+	return returned, nil
 }
 
 // creditAccepted writes the ADJUST line of a mismatched payment, and records the acceptance on the
