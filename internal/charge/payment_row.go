@@ -107,9 +107,15 @@ func (r applyRules) replacePayment(tx *gorm.DB, order Order, stored, answer Paym
 	return answer, nil
 }
 
+// lacksState tells whether the problem and its state contradict each other: an older server, running
+// beside this one, writes problems and knows no states.
+func (p Payment) lacksState() bool {
+	return (p.Problem == NoProblem) != (p.ProblemState == NoState)
+}
+
 // isSameQuestion tells whether a decision about the stored row is one about p, too.
 func (p Payment) isSameQuestion(stored Payment) bool {
-	return p.Problem == stored.Problem && p.CancelledAmount == stored.CancelledAmount && p.DepositCount == stored.DepositCount
+	return !stored.lacksState() && p.Problem == stored.Problem && p.CancelledAmount == stored.CancelledAmount && p.DepositCount == stored.DepositCount
 }
 
 // isSameRow tells whether two answers about a payment are equal, except for their times.
@@ -189,7 +195,7 @@ func (s *Service) readWritten(ctx context.Context, payments []Payment) (map[stri
 func (w writtenPayment) isSettled(answer Payment) bool {
 	answer.UserID, answer.Problem, answer.ProblemState, answer.DepositCount = w.UserID, w.Problem, w.ProblemState, len(answer.Deposits)
 	answer.RevokedAt, answer.AcceptedDepositCount = w.RevokedAt, w.AcceptedDepositCount
-	if answer.Raw == "" || w.Refunding || !answer.isSameRow(w.Payment) {
+	if answer.Raw == "" || w.Refunding || w.lacksState() || !answer.isSameRow(w.Payment) {
 		return false
 	}
 	switch w.Problem {

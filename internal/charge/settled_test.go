@@ -283,3 +283,21 @@ func TestD8OneUnreadableAttemptBlocksNoAccountAndNoOtherAttempt(t *testing.T) {
 		w.WantBalance("minji", domaintest.Full)
 	})
 }
+
+// TestAProblemOfAnOlderServerGetsItsState: such a server knows no states, and runs beside the new one
+// for a while.
+func TestAProblemOfAnOlderServerGetsItsState(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		wrong, _ := w.Mispaid()
+		w.Must(w.DB.Exec("UPDATE payments SET problem_state = '' WHERE imp_uid = ?", wrong).Error)
+		w.WantProblems(nil)
+		w.MustSync(wrong)
+		w.WantProblems(map[string]charge.Problem{wrong: charge.WrongAmount})
+		w.MustResolve(domaintest.Decision(wrong, charge.Ignore))
+		w.Must(w.DB.Exec("UPDATE payments SET problem_state = '' WHERE imp_uid = ?", wrong).Error)
+		w.MustSync(wrong)
+		w.WantProblems(nil)
+		domaintest.WantPoints(w.T, "decided payments", w.Count("payments", "problem_state = 'DECIDED'"), 1)
+	})
+}
