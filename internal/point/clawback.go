@@ -27,9 +27,10 @@ func (s *Service) ClawBack(tx *gorm.DB, line *Transaction, share Share) error {
 // takeBack writes a debit and takes points from the user's lots in this order: from own the share
 // of each kind, the rest of own, the other lots in spendOrder, and last points held by refunds,
 // because a refund's own cancellation needs the held points. Missing points become debt if allowed;
-// otherwise takeBack returns their number and writes nothing. The caller holds the wallet's lock.
+// otherwise takeBack takes no held points, returns the number of missing points and writes nothing.
+// The caller holds the wallet's lock.
 func (s *Service) takeBack(tx *gorm.DB, line *Transaction, own []Lot, share Share, mayLeaveDebt bool) (missing int64, err error) {
-	parts, missing, err := findLotsToTakeBack(tx, *line, own, share)
+	parts, missing, err := findLotsToTakeBack(tx, *line, own, share, mayLeaveDebt)
 	if err != nil || (missing > 0 && !mayLeaveDebt) {
 		return missing, err
 	}
@@ -58,7 +59,7 @@ func lotsIn(parts []lotPart, lots []Lot) []string {
 // findLotsToTakeBack returns the lots for takeBack, and how many points are missing. An own lot may
 // have expired during its refund's hold: the released points are still there for the refund's
 // cancellation.
-func findLotsToTakeBack(tx *gorm.DB, line Transaction, own []Lot, share Share) (parts []lotPart, missing int64, err error) {
+func findLotsToTakeBack(tx *gorm.DB, line Transaction, own []Lot, share Share, mayTakeHeld bool) (parts []lotPart, missing int64, err error) {
 	isOwn := map[string]bool{}
 	for _, lot := range own {
 		isOwn[lot.ID] = true
@@ -66,7 +67,7 @@ func findLotsToTakeBack(tx *gorm.DB, line Transaction, own []Lot, share Share) (
 	parts, n := takeOwn(own, share, -line.Amount)
 	others, n, err := findLots(tx, line, n, isOwn)
 	parts = append(parts, others...)
-	if err != nil || n == 0 {
+	if err != nil || n == 0 || !mayTakeHeld {
 		return parts, n, err
 	}
 	var held []Lot

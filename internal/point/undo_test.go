@@ -205,3 +205,21 @@ func TestD18LivesAreCalendarYearsInSeoul(t *testing.T) {
 		}
 	}
 }
+
+func TestAReversalWithoutDebtLeavesWhatARefundHolds(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		given := w.Give(300, "a")
+		credited := w.Charged()
+		w.MustSpend(300, "order-1")
+		w.Must(w.DB.Exec("UPDATE point_lots SET held = remaining WHERE transaction_id IN (SELECT id FROM point_transactions WHERE imp_uid = ?)",
+			credited.ImpUID).Error)
+		defer func() { w.Must(w.DB.Exec("UPDATE point_lots SET held = 0").Error) }()
+		_, err := w.reverse(given, false)
+		w.WantCode(err, apierror.InsufficientPoints)
+		w.WantBalance("minji", domaintest.Full)
+		_, err = w.reverse(given, true)
+		w.Must(err)
+		w.WantBalance("minji", domaintest.Full-300)
+	})
+}
