@@ -162,9 +162,13 @@ func (in ClawbackInput) validate() error {
 // RecordClawback (수기 회수) takes points for money given back without the gateway's knowledge: in a
 // provider's own admin, or at the bank. The result is the CLAWBACK line. Missing points become
 // debt. The same reference with the same input returns the same line. Errors: InvalidArgument,
-// Forbidden, NotFound.
+// Forbidden, and NotFound, also for a user without a wallet.
 func (s *Service) RecordClawback(ctx context.Context, in ClawbackInput) (Transaction, error) {
 	if err := in.validate(); err != nil {
+		return Transaction{}, err
+	}
+	// A mistyped id must not become a debtor.
+	if _, err := database.FindOne[Wallet](ctx, s.db, "wallet", "user_id = ?", in.UserID); err != nil {
 		return Transaction{}, err
 	}
 	line := Transaction{UserID: in.UserID, Kind: KindClawback, Amount: -in.Amount, Reference: &in.Reference,

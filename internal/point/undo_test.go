@@ -223,3 +223,13 @@ func TestAReversalWithoutDebtLeavesWhatARefundHolds(t *testing.T) {
 		w.WantBalance("minji", domaintest.Full-300)
 	})
 }
+
+func TestAClawbackByHandMakesNoDebtorOfAnUnknownUser(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		in := point.ClawbackInput{UserID: "minij", Amount: 100, Reference: "t-1", Reason: "PG사에서 환불", Actor: domaintest.Sora()}
+		_, err := w.RecordClawback(w.Context(), in)
+		w.WantCode(err, apierror.NotFound)
+		domaintest.WantPoints(w.T, "wallets", w.Count("wallets", "user_id = 'minij'"), 0)
+	})
+}
