@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// attackerConnections is how many requests each attacker keeps open. Refused ones count, too, so
-	// more of them would get fewer answers.
+	// attackerConnections is how many requests each attacker keeps open. Refused ones count, too,
+	// so more of them would get fewer answers.
 	attackerConnections = 4
-	// attackPace is the least time between two requests of an attacker's connection. After a refusal
-	// it waits as long as it is told.
+	// attackPace is the least time between two requests of an attacker's connection. After a
+	// refusal it waits as long as it is told.
 	attackPace = 100 * time.Millisecond
 	// normalPace is the least time between two requests of a normal user.
 	normalPace = 100 * time.Millisecond

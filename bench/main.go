@@ -4,9 +4,9 @@
 // many does the server write, GraphQL, tokens, Iamport and all? "go run ./bench outage" answers:
 // while Iamport hangs, how much slower are requests without any need of Iamport, and how do the
 // requests end that need Iamport? "go run ./bench streams" (on Linux) answers: how much do ten
-// thousand open, idle subscriptions cost? "go run ./bench flood" answers: while ten free accounts ask
-// for as much as they may, how much slower are the other users? All processes run on this machine, on
-// loopback and in temporary folders, and are gone when the command ends.
+// thousand open, idle subscriptions cost? "go run ./bench flood" answers: while ten free accounts
+// ask for as much as they may, how much slower are the other users? All processes run on this
+// machine, on loopback and in temporary folders, and are gone when the command ends.
 package main
 
 import (

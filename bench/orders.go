@@ -79,8 +79,8 @@ func (s *stage) insertOrders(ctx context.Context, orders []order) error {
 	return err
 }
 
-// payOrders makes a paid payment of every order at the sandbox, as full of facts as a card payment at
-// Iamport.
+// payOrders makes a paid payment of every order at the sandbox, as full of facts as a card
+// payment at Iamport.
 func (s *stage) payOrders(ctx context.Context, orders []order) error {
 	var exchanges []exchange
 	for _, o := range orders {

@@ -60,8 +60,8 @@ func expensiveQueries() map[string]request {
 	}
 }
 
-// spendBackAndForth spends points and cancels the spend so many times: each of the lines has all the
-// lots of the points as its sources, and each of the lots all the lines as its uses.
+// spendBackAndForth spends points and cancels the spend so many times: each of the lines has all
+// the lots of the points as its sources, and each of the lots all the lines as its uses.
 func spendBackAndForth(t *testing.T, r *graph.Resolver, times int, points int64) {
 	t.Helper()
 	for i := range times {

@@ -17,7 +17,8 @@ type batch[T any] struct {
 	err   error
 }
 
-// errPanicked is the error of the others when the read panicked: the first object reports the panic.
+// errPanicked is the error of the others when the read panicked: the first object reports the
+// panic.
 var errPanicked = errors.New("the read of the page panicked")
 
 // get returns what read returned the first time. All objects of a page belong to one operation, so

@@ -64,8 +64,8 @@ var (
 	koreaCode = regexp.MustCompile(`^(?:\+|00)820?`)
 )
 
-// buyerTel returns a phone number as it is dialled in Korea, digits only, and a foreign one with its
-// country code; "" for what is no phone number. Its 16 characters are the limit of buyer_tel.
+// buyerTel returns a phone number as it is dialled in Korea, digits only, and a foreign one with
+// its country code; "" for what is no phone number. Its 16 characters are the limit of buyer_tel.
 func buyerTel(phone string) string {
 	digits := strings.Map(dropTelSeparator, telRemark.ReplaceAllString(phone, ""))
 	digits = koreaCode.ReplaceAllString(digits, "0")

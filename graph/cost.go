@@ -2,8 +2,8 @@ package graph
 
 import "pointcharge/internal/gqlguard"
 
-// fieldCosts are the costs of our schema's fields. A checkout is read from nowhere, but it is long, so
-// it counts among the look-ups. A list counts as long as the domain lets it become.
+// fieldCosts are the costs of our schema's fields. A checkout is read from nowhere, but it is
+// long, so it counts among the look-ups. A list counts as long as the domain lets it become.
 func fieldCosts() gqlguard.Costs {
 	return gqlguard.Costs{
 		Object:          3,

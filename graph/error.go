@@ -66,8 +66,8 @@ func clarifyMessage(err *gqlerror.Error, field ast.Path) string {
 
 const internalMessage = "Something went wrong. It was logged."
 
-// extensions returns what a front end needs to say the refusal in the user's language: the code, the closed
-// word of the reason, the wrong argument, and the code's parameters.
+// extensions returns what a front end needs to say the refusal in the user's language: the code,
+// the closed word of the reason, the wrong argument, and the code's parameters.
 func extensions(refusal *apierror.Error) map[string]any {
 	ext := maps.Clone(refusal.Params)
 	if ext == nil {

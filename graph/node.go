@@ -163,7 +163,8 @@ func lookUp[N any](found map[string]N, key string, err error) (*N, error) {
 	return &node, nil
 }
 
-// mustLookUp returns the object that a page has for the key. That the books have it is an invariant.
+// mustLookUp returns the object that a page has for the key. That the books have it is an
+// invariant.
 func mustLookUp[N any](found map[string]N, key string, err error) (N, error) {
 	node, ok := found[key]
 	if err == nil && !ok {

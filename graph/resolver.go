@@ -48,7 +48,8 @@ type Resolver struct {
 	logs     atomic.Pointer[sampledLogs]
 }
 
-// actorOf returns the caller as the domain keeps it with every change, by the role that allows most.
+// actorOf returns the caller as the domain keeps it with every change, by the role that allows
+// most.
 func actorOf(caller auth.Identity) point.Actor {
 	kind := point.ActorUser
 	switch {

@@ -115,7 +115,8 @@ func TestACancelledSpendGoesBackToItsLots(t *testing.T) {
 	w.wantAudited()
 }
 
-// The bonus would have died in ten days: what comes back of it is a lot of its own, which lives thirty.
+// The bonus would have died in ten days: what comes back of it is a lot of its own, which lives
+// thirty.
 func TestACancelledSpendGivesPointsBackForThirtyDaysAtLeast(t *testing.T) {
 	t.Parallel()
 	w := newBonusWorld(t, point.Days(10))

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// CheckText refuses a text that does not have least to most printable characters; name is the input's.
+// CheckText refuses a text that does not have least to most printable characters; name is the
+// input's.
 func CheckText(name, text string, least, most int) error {
 	if n := utf8.RuneCountInString(text); least <= n && n <= most && !HasControl(text) {
 		return nil
@@ -23,7 +24,8 @@ func CheckText(name, text string, least, most int) error {
 	return limited(name, int64(most), "%s must be %s printable characters.", name, amount)
 }
 
-// CheckAmount refuses a number outside least and most; unit is what the number counts, such as "won".
+// CheckAmount refuses a number outside least and most; unit is what the number counts, such as
+// "won".
 func CheckAmount(name string, n, least, most int64, unit string) error {
 	if least <= n && n <= most {
 		return nil
@@ -48,8 +50,8 @@ func CheckReference(name, reference string) error { return CheckText(name, refer
 // PostgreSQL refuses NUL.
 func HasControl(text string) bool { return strings.ContainsFunc(text, isControl) }
 
-// Printable returns the first characters of a text from outside, at most most of them, for a log or a row. A space
-// stands in the place of each unprintable character.
+// Printable returns the first characters of a text from outside, at most most of them, for a log
+// or a row. A space stands in the place of each unprintable character.
 func Printable(text string, most int) string {
 	runes := []rune(text)
 	if len(runes) > most {

@@ -15,8 +15,8 @@ import (
 	"pointcharge/internal/domaintest"
 )
 
-// told is a gateway that answers what it is told to: apply must cope with answers in any order, which
-// the sandbox, having only one present, cannot give.
+// told is a gateway that answers what it is told to: apply must cope with answers in any order,
+// which the sandbox, having only one present, cannot give.
 type told struct{ answers []charge.Payment }
 
 func (g *told) Payment(context.Context, string) (charge.Payment, error) {
@@ -39,8 +39,8 @@ func (g *told) RevokeVirtualAccount(context.Context, string) (charge.Payment, er
 	return g.Payment(context.Background(), "")
 }
 
-// TestApplyConverges feeds the answers in random orders with repeats. Once "paid" was seen before any
-// cancellation, the books are the same whatever else came and when.
+// TestApplyConverges feeds the answers in random orders with repeats. Once "paid" was seen before
+// any cancellation, the books are the same whatever else came and when.
 func TestApplyConverges(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -116,7 +116,8 @@ func TestAnAnswerAboutAnotherPaymentIsNotBelieved(t *testing.T) {
 	})
 }
 
-// TestCancelsAreBookedInAnyOrder tells of two cancellations, then of the earlier one alone, then of three.
+// TestCancelsAreBookedInAnyOrder tells of two cancellations, then of the earlier one alone, then
+// of three.
 func TestCancelsAreBookedInAnyOrder(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -137,8 +138,8 @@ func TestCancelsAreBookedInAnyOrder(t *testing.T) {
 	})
 }
 
-// TestACancelHistoryThatDoesNotAddUpIsKeptAsAProblem books what is beyond doubt and nothing else, and everything
-// once the answers are right again.
+// TestACancelHistoryThatDoesNotAddUpIsKeptAsAProblem books what is beyond doubt and nothing else,
+// and everything once the answers are right again.
 func TestACancelHistoryThatDoesNotAddUpIsKeptAsAProblem(t *testing.T) {
 	t.Parallel()
 	one := func(id string, amount int64) charge.Cancellation { return charge.Cancellation{ID: id, Amount: amount} }

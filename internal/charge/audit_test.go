@@ -138,7 +138,8 @@ func problemDamages() map[string]string {
 	}
 }
 
-// TestAuditFindsWhatIsBroken breaks the books in one place at a time and wants that invariant named.
+// TestAuditFindsWhatIsBroken breaks the books in one place at a time and wants that invariant
+// named.
 func TestAuditFindsWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {
@@ -151,8 +152,9 @@ func TestAuditFindsWhatIsBroken(t *testing.T) {
 	})
 }
 
-// eventful has some of everything: two charges, a spend cancelled in part, an adjustment that was undone, an expiry,
-// clawbacks, a payment that does not fit, and one that was accepted all the same.
+// eventful has some of everything: two charges, a spend cancelled in part, an adjustment that was
+// undone, an expiry, clawbacks, a payment that does not fit, and one that was accepted all the
+// same.
 func eventful(w *world) {
 	w.Helper()
 	clock, credited := w.Expiring()

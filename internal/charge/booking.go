@@ -98,8 +98,9 @@ func (all bookings) confirm(tx *gorm.DB, won int64) error {
 	return nil
 }
 
-// checkForcedBookings makes the payment a problem while the gateway says something else than what an operator booked,
-// and no problem once both agree. A problem that is worse stays (see Problem).
+// checkForcedBookings makes the payment a problem while the gateway says something else than what
+// an operator booked, and no problem once both agree. A problem that is worse stays (see
+// Problem).
 func (b *paymentState) checkForcedBookings(tx *gorm.DB, now time.Time) error {
 	forced := len(b.bookings) > len(b.bookings.ofGateway())
 	agrees := b.bookings.total() == b.payment.CancelledAmount && b.payment.historyIsSound()

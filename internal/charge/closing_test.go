@@ -108,8 +108,8 @@ func TestD4AClosingRacesPayments(t *testing.T) {
 	})
 }
 
-// TestD4AnOrderThatWasBegunBeforeACorrectionIsNotOpened: the gateway took its time, and meanwhile the price was corrected
-// and the orders were closed.
+// TestD4AnOrderThatWasBegunBeforeACorrectionIsNotOpened: the gateway took its time, and meanwhile
+// the price was corrected and the orders were closed.
 func TestD4AnOrderThatWasBegunBeforeACorrectionIsNotOpened(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -250,7 +250,8 @@ func (w *world) prune(want int) {
 	}
 }
 
-// TestS6NoUserOutrunsTheSweep: somebody has many more due orders than a sweep looks at, and all of them are older.
+// TestS6NoUserOutrunsTheSweep: somebody has many more due orders than a sweep looks at, and all
+// of them are older.
 func TestS6NoUserOutrunsTheSweep(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

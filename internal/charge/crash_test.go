@@ -37,8 +37,8 @@ func cancelAt(t *testing.T, db *gorm.DB) (arm func(n int64, cancel context.Cance
 	return func(n int64, c context.CancelFunc) { cancel = c; left.Store(n) }
 }
 
-// TestACancelledChargeWritesAllOrNothing cancels at the first statement, the second, and so on, until a
-// charge has fewer statements than that.
+// TestACancelledChargeWritesAllOrNothing cancels at the first statement, the second, and so on,
+// until a charge has fewer statements than that.
 func TestACancelledChargeWritesAllOrNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -88,8 +88,8 @@ func TestACommitThatNeverArrivedIsTriedAgain(t *testing.T) {
 	w.WantBalance("minji", domaintest.Full)
 }
 
-// TestACommitWhoseAnswerWasLostIsReadAgain: the line is written, but the caller cannot know. The charge
-// finds its own claim and is not mistaken for a repeated one.
+// TestACommitWhoseAnswerWasLostIsReadAgain: the line is written, but the caller cannot know. The
+// charge finds its own claim and is not mistaken for a repeated one.
 func TestACommitWhoseAnswerWasLostIsReadAgain(t *testing.T) {
 	t.Parallel()
 	w, proxy := newProxiedWorld(t)
@@ -106,8 +106,8 @@ func TestACommitWhoseAnswerWasLostIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestACancelledCommitIsNotAssumed gives up while the COMMIT is under way. Whatever became of it, the next
-// charge finds out.
+// TestACancelledCommitIsNotAssumed gives up while the COMMIT is under way. Whatever became of it,
+// the next charge finds out.
 func TestACancelledCommitIsNotAssumed(t *testing.T) {
 	t.Parallel()
 	for name, hold := range map[string]func(*databasetest.Proxy) *databasetest.Fault{

@@ -9,7 +9,8 @@ import (
 	"pointcharge/internal/page"
 )
 
-// FuzzCursor asks for the page after whatever a client sends: there is a page, or a refusal, and never a fault.
+// FuzzCursor asks for the page after whatever a client sends: there is a page, or a refusal, and
+// never a fault.
 func FuzzCursor(f *testing.F) {
 	s := domaintest.NewServices(databasetest.New(f, databasetest.SQLite), nil)
 	for _, key := range []string{

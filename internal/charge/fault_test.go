@@ -21,7 +21,8 @@ import (
 	"pointcharge/internal/sandbox/fault"
 )
 
-// TestAChargeSurvivesEveryFaultOfTheGateway charges while every request meets the fault, and syncs after.
+// TestAChargeSurvivesEveryFaultOfTheGateway charges while every request meets the fault, and
+// syncs after.
 func TestAChargeSurvivesEveryFaultOfTheGateway(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{

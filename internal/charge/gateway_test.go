@@ -87,8 +87,8 @@ func TestOpenWritesNothingWhenTheGatewayIsDown(t *testing.T) {
 	})
 }
 
-// TestF34ASlowGatewayHoldsNoConnection stops the gateway in the middle of a charge. With one connection in
-// the pool, reads would hang if the charge held it.
+// TestF34ASlowGatewayHoldsNoConnection stops the gateway in the middle of a charge. With one
+// connection in the pool, reads would hang if the charge held it.
 func TestF34ASlowGatewayHoldsNoConnection(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

@@ -28,8 +28,9 @@ func (w *world) untilOneWaits(ended <-chan error) {
 	}
 }
 
-// interleaved runs first up to one of its COMMITs, then second until it waits for the first's locks, then both to
-// their ends. A second that read before it locked has read what is no longer true.
+// interleaved runs first up to one of its COMMITs, then second until it waits for the first's
+// locks, then both to their ends. A second that read before it locked has read what is no longer
+// true.
 func interleaved(t *testing.T, commits int, prepare func(w *world) (first, second func(s *domaintest.Services) error)) {
 	t.Helper()
 	url := databasetest.URL(t, databasetest.Postgres)
@@ -65,7 +66,8 @@ func spender(t *testing.T, points int64, reference string) func(s *domaintest.Se
 	}
 }
 
-// TestASpendLocksTheWalletBeforeItReadsTheLots: the second finds less in the first lot than there was.
+// TestASpendLocksTheWalletBeforeItReadsTheLots: the second finds less in the first lot than there
+// was.
 func TestASpendLocksTheWalletBeforeItReadsTheLots(t *testing.T) {
 	t.Parallel()
 	interleaved(t, 1, func(w *world) (first, second func(*domaintest.Services) error) {
@@ -160,8 +162,8 @@ func (g deaf) Cancel(context.Context, charge.Cancel) (charge.Payment, error) {
 	return charge.Payment{}, &apierror.Error{Code: apierror.GatewayUnavailable}
 }
 
-// TestARefundLocksTheOrderSoThatASyncSeesIt: without it the sync, having read that no refund is open, would wait
-// for the wallet only, and leave the refund open that its news has ended.
+// TestARefundLocksTheOrderSoThatASyncSeesIt: without it the sync, having read that no refund is
+// open, would wait for the wallet only, and leave the refund open that its news has ended.
 func TestARefundLocksTheOrderSoThatASyncSeesIt(t *testing.T) {
 	t.Parallel()
 	var w *world

@@ -34,8 +34,8 @@ type machine struct {
 
 // TestRandomLivesAgreeWithTheModel runs 400 sequences on SQLite and 100 on PostgreSQL, with LONG=1
 // 2,000 and 300; -short divides these by five. A failure prints its seed (-rapid.seed) and leaves
-// the smallest sequence that fails in testdata/rapid, with which later runs begin; -rapid.checks and
-// -rapid.nofailfile work as always.
+// the smallest sequence that fails in testdata/rapid, with which later runs begin; -rapid.checks
+// and -rapid.nofailfile work as always.
 func TestRandomLivesAgreeWithTheModel(t *testing.T) {
 	t.Parallel()
 	batches := map[string]int{databasetest.SQLite: longtest.Size(4, 20), databasetest.Postgres: longtest.Size(1, 3)}
@@ -74,8 +74,9 @@ func lives(t *testing.T, dialect string) {
 	})
 }
 
-// forgetOthers lets expire what earlier sequences left in the database: their clocks are not this one's, so that the share
-// of all points that is due would look implausible, and what is due would not be written off before a clawback.
+// forgetOthers lets expire what earlier sequences left in the database: their clocks are not this
+// one's, so that the share of all points that is due would look implausible, and what is due
+// would not be written off before a clawback.
 func forgetOthers(t *rapid.T, s *domaintest.Services) {
 	now := s.Now
 	defer func() { s.Now = now }()
@@ -85,7 +86,8 @@ func forgetOthers(t *rapid.T, s *domaintest.Services) {
 	}
 }
 
-// offers are a usual domaintest.Product(), one whose price divides nothing, and one without a bonus.
+// offers are a usual domaintest.Product(), one whose price divides nothing, and one without a
+// bonus.
 func offers() []charge.Product {
 	return []charge.Product{{Price: 5000, Points: 5000, BonusPoints: 500}, {Price: 997, Points: 331, BonusPoints: 17}, {Price: 100, Points: 100}}
 }
@@ -270,7 +272,8 @@ func (m *machine) doWait() {
 const manyLots = 20
 
 func (m *machine) doExpire() {
-	// The operator confirms: a model's clock jumps, so that all points of all models are due at once.
+	// The operator confirms: a model's clock jumps, so that all points of all models are due at
+	// once.
 	_, err := m.ExpireLargeShare(context.Background(), domaintest.Sora(), 1000)
 	m.want(err, true, "")
 	m.confirmed = m.expired

@@ -7,8 +7,8 @@ import (
 	"pointcharge/internal/domaintest"
 )
 
-// model is one user's points as a person would keep them on paper. It is written from the rules, not from the
-// code, and knows neither SQL nor locks. Points die the moment their time comes.
+// model is one user's points as a person would keep them on paper. It is written from the rules,
+// not from the code, and knows neither SQL nor locks. Points die the moment their time comes.
 type model struct {
 	now     time.Time
 	lots    []*paperLot
@@ -238,7 +238,8 @@ func (c *paperCharge) least(admin bool) int64 {
 	return max(least, 100)
 }
 
-// has tells whether the lots have what the won owe: bonus may come from the paid lot, not the reverse.
+// has tells whether the lots have what the won owe: bonus may come from the paid lot, not the
+// reverse.
 func (c *paperCharge) has(won int64, admin bool) bool {
 	paid, bonus := c.owes(won)
 	var lacking int64

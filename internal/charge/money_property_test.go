@@ -22,8 +22,9 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// TestMoneyAndPointsAgree buys at any ratio of price and points, and spends, gives back, refunds, cancels, lets expire
-// and undoes that at random. After every step the sums are taken from the books and the gateway, not from a model:
+// TestMoneyAndPointsAgree buys at any ratio of price and points, and spends, gives back, refunds,
+// cancels, lets expire and undoes that at random. After every step the sums are taken from the
+// books and the gateway, not from a model:
 //   - The points that a user has and has used are no more than the money buys that the shop kept.
 //   - Paid points are no more than that money buys, but for bonus that was taken in their place.
 //   - Each kind of points gives its own share of what goes back.
@@ -197,7 +198,8 @@ func (b *buyer) hear(p *purchase) {
 	b.checkShares(p, before, false)
 }
 
-// expire writes what has expired, so that the lots show what is left. An operator confirms it, because the clock jumps.
+// expire writes what has expired, so that the lots show what is left. An operator confirms it,
+// because the clock jumps.
 func (b *buyer) expire() {
 	_, err := b.ExpireLargeShare(context.Background(), domaintest.Sora(), 1000)
 	b.must(err)
@@ -273,7 +275,8 @@ func (b *buyer) checkShares(p *purchase, before lots, refund bool) {
 	}
 }
 
-// checkSums compares what the user has and used with what the money that was kept buys, as far as the books know.
+// checkSums compares what the user has and used with what the money that was kept buys, as far as
+// the books know.
 func (b *buyer) checkSums() {
 	var paid, all int64
 	for _, p := range b.bought {
@@ -293,7 +296,8 @@ func (b *buyer) checkSums() {
 	}
 }
 
-// bonusInStead is how much bonus was taken beyond its share: for paid points that were not there, or that were owed.
+// bonusInStead is how much bonus was taken beyond its share: for paid points that were not there,
+// or that were owed.
 func (b *buyer) bonusInStead() int64 {
 	return b.sum(`SELECT SUM(CASE WHEN bonus > due THEN bonus - due ELSE 0 END) FROM (
 			SELECT COALESCE(SUM(u.amount), 0) AS bonus, c.bonus_points - c.expired_bonus_points AS due

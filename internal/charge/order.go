@@ -99,9 +99,9 @@ type (
 )
 
 // Open opens an order of userID for a product and registers its amount at the gateway, so that the
-// payment window accepts no other (contract §1.7). It refuses with InvalidArgument (reasons PAY_METHOD_UNAVAILABLE,
-// PRICE_BELOW_MINIMUM and TOO_MANY_OPEN_ORDERS), ProductUnavailable or GatewayUnavailable (reason GATEWAY_REFUSED when the gateway said no); then
-// nothing is written.
+// payment window accepts no other (contract §1.7). It refuses with InvalidArgument (reasons
+// PAY_METHOD_UNAVAILABLE, PRICE_BELOW_MINIMUM and TOO_MANY_OPEN_ORDERS), ProductUnavailable or
+// GatewayUnavailable (reason GATEWAY_REFUSED when the gateway said no); then nothing is written.
 func (s *Service) Open(ctx context.Context, userID, productID string, method PayMethod) (Order, error) {
 	if err := apierror.CheckID("productId", productID); err != nil {
 		return Order{}, err

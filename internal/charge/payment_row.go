@@ -107,8 +107,8 @@ func (r applyRules) replacePayment(tx *gorm.DB, order Order, stored, answer Paym
 	return answer, nil
 }
 
-// lacksState tells whether the problem and its state contradict each other: an older server, running
-// beside this one, writes problems and knows no states.
+// lacksState tells whether the problem and its state contradict each other: an older server,
+// running beside this one, writes problems and knows no states.
 func (p Payment) lacksState() bool {
 	return (p.Problem == NoProblem) != (p.ProblemState == NoState)
 }
@@ -233,7 +233,8 @@ func (o Order) findState(tx *gorm.DB, p Payment) (ProblemState, error) {
 	return o.stateOf(p), nil
 }
 
-// setProblem writes the payment's problem and its state. The caller holds the lock of the payment's row or order.
+// setProblem writes the payment's problem and its state. The caller holds the lock of the
+// payment's row or order.
 func (p *Payment) setProblem(tx *gorm.DB, problem Problem, state ProblemState, now time.Time) error {
 	p.Problem, p.ProblemState, p.ChangedAt = problem, state, &now
 	return database.ExactlyOne(tx.Exec("UPDATE payments SET problem = ?, problem_state = ?, changed_at = ? WHERE imp_uid = ?",

@@ -14,8 +14,8 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// BenchmarkProblemCount counts, as every scrape of the metrics does, and reads a page of the problems, one in ten of
-// 200,000 payments. It must cost nothing of the rest.
+// BenchmarkProblemCount counts, as every scrape of the metrics does, and reads a page of the
+// problems, one in ten of 200,000 payments. It must cost nothing of the rest.
 func BenchmarkProblemCount(b *testing.B) {
 	for _, dialect := range []string{databasetest.SQLite, databasetest.Postgres} {
 		b.Run(dialect, func(b *testing.B) {

@@ -49,7 +49,8 @@ func explain(t *testing.T, db *gorm.DB, sql string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestD2NoQueryReadsAllPayments explains what is asked of 50,000 payments, of which 5,000 have a problem.
+// TestD2NoQueryReadsAllPayments explains what is asked of 50,000 payments, of which 5,000 have a
+// problem.
 func TestD2NoQueryReadsAllPayments(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *gorm.DB) {

@@ -11,7 +11,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// wantQuote fails unless that is what minji's charge comes to. A quote that is less than all has a reason.
+// wantQuote fails unless that is what minji's charge comes to. A quote that is less than all has
+// a reason.
 func (w *world) wantQuote(credited point.Transaction, admin bool, won, points int64) {
 	w.Helper()
 	q, err := w.RefundQuote(w.Context(), actorFor(admin), credited.ID)
@@ -58,7 +59,8 @@ func TestAQuoteOfAnOldChargeIsNothingForItsOwner(t *testing.T) {
 	})
 }
 
-// TestAQuoteIsTheMostThatHoldAllows spends a little at a time; the quoted won can be held, one more cannot.
+// TestAQuoteIsTheMostThatHoldAllows spends a little at a time; the quoted won can be held, one
+// more cannot.
 func TestAQuoteIsTheMostThatHoldAllows(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

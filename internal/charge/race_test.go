@@ -9,8 +9,8 @@ import (
 	"pointcharge/internal/domaintest"
 )
 
-// TestF2EveryEntranceAtOnce lets ten mutations of the owner, ten webhooks, four sweeps and a stranger
-// race for each of fifty payments.
+// TestF2EveryEntranceAtOnce lets ten mutations of the owner, ten webhooks, four sweeps and a
+// stranger race for each of fifty payments.
 func TestF2EveryEntranceAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

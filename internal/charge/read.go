@@ -51,8 +51,8 @@ func (s *Service) OrderAccount(ctx context.Context, o Order) (VirtualAccount, er
 	return issued[0].VirtualAccount, nil
 }
 
-// IsKnownPayment tells whether the books have impUID as a payment of the order merchantUID, paid or not. Only what the
-// gateway said gets there.
+// IsKnownPayment tells whether the books have impUID as a payment of the order merchantUID, paid
+// or not. Only what the gateway said gets there.
 func (s *Service) IsKnownPayment(ctx context.Context, merchantUID, impUID string) (bool, error) {
 	_, err := database.FindOne[Payment](ctx, s.db, "payment", "imp_uid = ? AND merchant_uid = ?", impUID, merchantUID)
 	if apierror.CodeOf(err) == apierror.NotFound {

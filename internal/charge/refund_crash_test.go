@@ -31,9 +31,9 @@ func TestChildRefunds(t *testing.T) {
 	}
 }
 
-// crash is a world on PostgreSQL whose refund is made by another process, with a proxy between that and the
-// database and a domaintest.Front between it and the gateway. The child commits when it has synced, when it has held and
-// when it has merged the gateway's answer.
+// crash is a world on PostgreSQL whose refund is made by another process, with a proxy between
+// that and the database and a domaintest.Front between it and the gateway. The child commits when
+// it has synced, when it has held and when it has merged the gateway's answer.
 type crash struct {
 	*world
 	*domaintest.Front
@@ -108,8 +108,9 @@ func (c *crash) kill(gap <-chan struct{}) {
 	c.proxy.Cut() // what the proxy still holds dies with the child
 }
 
-// TestAKilledRefundConverges kills the process in every gap of a refund. The next Sync, or the first one after a
-// while, brings money, points and refund together, and the gateway is asked once at most.
+// TestAKilledRefundConverges kills the process in every gap of a refund. The next Sync, or the
+// first one after a while, brings money, points and refund together, and the gateway is asked
+// once at most.
 func TestAKilledRefundConverges(t *testing.T) {
 	t.Parallel()
 	hold, answer := (*databasetest.Proxy).HoldCommit, (*databasetest.Proxy).HoldAnswer

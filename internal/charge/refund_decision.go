@@ -61,8 +61,8 @@ type ForceRefundInput struct {
 //
 // Later answers of the gateway are merged as always. A cancellation booked by force takes no points
 // a second time; only the excess takes points. While the gateway's answer differs from the booking,
-// the payment is a problem. The problem of a payment without points is decided once all its money is
-// booked. Errors: InvalidArgument; NotFound; Forbidden unless the actor is an operator;
+// the payment is a problem. The problem of a payment without points is decided once all its money
+// is booked. Errors: InvalidArgument; NotFound; Forbidden unless the actor is an operator;
 // RefundNotPossible for an ended refund (ENDED), or within a minute of the request
 // (MAY_BE_ON_ITS_WAY).
 func (s *Service) ForceRefund(ctx context.Context, in ForceRefundInput) (Refund, error) {

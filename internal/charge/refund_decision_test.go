@@ -38,7 +38,8 @@ func (w *world) wantReason(err error, code apierror.Code, reason string) {
 	}
 }
 
-// endless is a refund of all of a charge that the gateway never ends, in one of the ways that were seen.
+// endless is a refund of all of a charge that the gateway never ends, in one of the ways that
+// were seen.
 func (w *world) endless(f *domaintest.Front, clock *domaintest.Clock, way string) (credited point.Transaction, r charge.Refund) {
 	w.Helper()
 	credited = w.Charged()
@@ -157,7 +158,8 @@ func TestD3WhatTheGatewayTellsOtherwiseIsAProblem(t *testing.T) {
 	})
 }
 
-// TestD3ABookingThatTheGatewayDoesNotKnowOfIsDecidedOnce: an answer that says the same asks nobody again.
+// TestD3ABookingThatTheGatewayDoesNotKnowOfIsDecidedOnce: an answer that says the same asks
+// nobody again.
 func TestD3ABookingThatTheGatewayDoesNotKnowOfIsDecidedOnce(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

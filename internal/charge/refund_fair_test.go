@@ -11,7 +11,8 @@ import (
 	"pointcharge/internal/domaintest"
 )
 
-// TestNoOpenRefundWaitsForEver: there are more than a run has time for, and one can never be looked up.
+// TestNoOpenRefundWaitsForEver: there are more than a run has time for, and one can never be
+// looked up.
 func TestNoOpenRefundWaitsForEver(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

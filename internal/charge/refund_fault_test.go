@@ -19,7 +19,8 @@ import (
 // patience is longer than the domain's: a refund nobody knows of by then was never made.
 const patience = 2*time.Minute + time.Microsecond
 
-// impatient is a gateway whose Cancel gives up when giveUp says so: a timeout without waiting for one.
+// impatient is a gateway whose Cancel gives up when giveUp says so: a timeout without waiting for
+// one.
 type impatient struct {
 	charge.Gateway
 	giveUp chan struct{}
@@ -38,7 +39,8 @@ func (g impatient) Cancel(ctx context.Context, c charge.Cancel) (charge.Payment,
 	return g.Gateway.Cancel(ctx, c)
 }
 
-// trouble is what becomes of one call to cancel, before the gateway has done anything or after it has.
+// trouble is what becomes of one call to cancel, before the gateway has done anything or after it
+// has.
 type trouble func(rw http.ResponseWriter, r *http.Request, giveUp chan struct{})
 
 func troubles() map[string]trouble {
@@ -157,8 +159,8 @@ func TestARefundThatIsReleasedAndHappensAllTheSame(t *testing.T) {
 	})
 }
 
-// TestARefusedRefundReleasesItsHold: somebody has cancelled at the console and nobody told us, so our
-// checksum is wrong.
+// TestARefusedRefundReleasesItsHold: somebody has cancelled at the console and nobody told us, so
+// our checksum is wrong.
 func TestARefusedRefundReleasesItsHold(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -192,7 +194,8 @@ func TestARefundTheProviderRefusesReleasesItsHold(t *testing.T) {
 	})
 }
 
-// pending answers a cancellation as providers do that take their time: no new item in cancel_history.
+// pending answers a cancellation as providers do that take their time: no new item in
+// cancel_history.
 func pending(w *world, f *domaintest.Front, impUID string, cancelled string) {
 	f.OnCancel(func(rw http.ResponseWriter, r *http.Request) {
 		w.EditPayment(impUID, func(p *sandbox.Payment) { p.CancelAmount = json.Number(cancelled) })
@@ -228,7 +231,8 @@ func TestAnAcceptedRefundIsDoneWhenTheWebhookComes(t *testing.T) {
 	}
 }
 
-// TestAnAcceptedRefundOutlivesAnotherCancel: a smaller one from the console says nothing about ours.
+// TestAnAcceptedRefundOutlivesAnotherCancel: a smaller one from the console says nothing about
+// ours.
 func TestAnAcceptedRefundOutlivesAnotherCancel(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

@@ -45,7 +45,8 @@ func (w *world) givenUp(f *domaintest.Front, clock *domaintest.Clock, in charge.
 	return arrive
 }
 
-// TestAReleasedRefundThatHappensAllTheSameIsDone: whoever asks what became of it must not hear that it was never made.
+// TestAReleasedRefundThatHappensAllTheSameIsDone: whoever asks what became of it must not hear
+// that it was never made.
 func TestAReleasedRefundThatHappensAllTheSameIsDone(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -129,7 +130,8 @@ func TestAnEarlierCancellationIsNotTheRefund(t *testing.T) {
 	})
 }
 
-// TestACancellationIsTheRefundThatFitsItsPlace: the checksum of the other one would have been wrong.
+// TestACancellationIsTheRefundThatFitsItsPlace: the checksum of the other one would have been
+// wrong.
 func TestACancellationIsTheRefundThatFitsItsPlace(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -146,7 +148,8 @@ func TestACancellationIsTheRefundThatFitsItsPlace(t *testing.T) {
 	})
 }
 
-// TestAHistoryThatContradictsItselfConfirmsNothing: the item is of the refund under way, and is there before the sum.
+// TestAHistoryThatContradictsItselfConfirmsNothing: the item is of the refund under way, and is
+// there before the sum.
 func TestAHistoryThatContradictsItselfConfirmsNothing(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -170,7 +173,8 @@ func TestAHistoryThatContradictsItselfConfirmsNothing(t *testing.T) {
 	})
 }
 
-// TestARefundThatTurnsUpAfterAllWasAccepted: the operator gave points when the refund seemed never to have been made.
+// TestARefundThatTurnsUpAfterAllWasAccepted: the operator gave points when the refund seemed
+// never to have been made.
 func TestARefundThatTurnsUpAfterAllWasAccepted(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

@@ -70,7 +70,8 @@ func (g beforeCancel) Cancel(ctx context.Context, c charge.Cancel) (charge.Payme
 	return g.Gateway.Cancel(ctx, c)
 }
 
-// wantUnsent fails unless a refund is released at once, and the same reference refunds once the gateway is well.
+// wantUnsent fails unless a refund is released at once, and the same reference refunds once the
+// gateway is well.
 func (w *world) wantUnsent(f *domaintest.Front, well charge.Gateway, reason string) {
 	w.Helper()
 	line, err := w.Charge(w.Context(), "minji", w.Pay(w.OpenOrder("minji"), func(p *sandbox.Payment) { p.PayMethod = "kakaopay" }))
@@ -184,7 +185,8 @@ func TestD14ARefundTakesItsShareOfEachKind(t *testing.T) {
 	})
 }
 
-// TestD16OneRefundThatFailsIsNotTheJobsFailure, nor is the only one, if it is its payment that cannot be read.
+// TestD16OneRefundThatFailsIsNotTheJobsFailure, nor is the only one, if it is its payment that
+// cannot be read.
 func TestD16OneRefundThatFailsIsNotTheJobsFailure(t *testing.T) {
 	t.Parallel()
 	for _, others := range []int{0, 2} {

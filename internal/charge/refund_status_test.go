@@ -12,8 +12,8 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// TestARefundDoneAfterItsBonusExpiredTakesThePointsOnce: what a refund holds must not be written off as expired in
-// the moment it is let go, and then be taken from elsewhere.
+// TestARefundDoneAfterItsBonusExpiredTakesThePointsOnce: what a refund holds must not be written
+// off as expired in the moment it is let go, and then be taken from elsewhere.
 func TestARefundDoneAfterItsBonusExpiredTakesThePointsOnce(t *testing.T) {
 	t.Parallel()
 	eachTrouble(t, func(w *world, f *domaintest.Front, trouble trouble) {
@@ -76,8 +76,8 @@ func TestAnAcceptedRefundOutlivesALargerCancel(t *testing.T) {
 	})
 }
 
-// TestSlowProvidersRefundsAreNotGivenUpInMinutes: with anything but cards and transfers a cancellation may be pending
-// for days without a trace (contract §1.6).
+// TestSlowProvidersRefundsAreNotGivenUpInMinutes: with anything but cards and transfers a
+// cancellation may be pending for days without a trace (contract §1.6).
 func TestSlowProvidersRefundsAreNotGivenUpInMinutes(t *testing.T) {
 	t.Parallel()
 	eachTrouble(t, func(w *world, f *domaintest.Front, trouble trouble) {
@@ -95,7 +95,8 @@ func TestSlowProvidersRefundsAreNotGivenUpInMinutes(t *testing.T) {
 	})
 }
 
-// TestARepeatedRefundIsAnsweredWhileTheGatewayIsDown: the caller must not think that nothing was begun.
+// TestARepeatedRefundIsAnsweredWhileTheGatewayIsDown: the caller must not think that nothing was
+// begun.
 func TestARepeatedRefundIsAnsweredWhileTheGatewayIsDown(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

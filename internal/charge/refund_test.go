@@ -24,7 +24,8 @@ func (w *world) wantRefund(credited point.Transaction, reference string, status 
 	}
 }
 
-// wantRefused fails unless the refund is refused with the code and nothing was asked of the gateway or held.
+// wantRefused fails unless the refund is refused with the code and nothing was asked of the
+// gateway or held.
 func (w *world) wantRefused(in charge.RefundInput, code apierror.Code) {
 	w.Helper()
 	asked := w.Sandbox.Requests()[cancelRoute]
@@ -79,7 +80,8 @@ func TestF17OurOwnCancelNeedsNoWebhook(t *testing.T) {
 	})
 }
 
-// TestD18AnOwnerMayRefundUntilTheEndOfTheSeventhDay, in Seoul: charged on the first of March, until the eighth ends.
+// TestD18AnOwnerMayRefundUntilTheEndOfTheSeventhDay, in Seoul: charged on the first of March,
+// until the eighth ends.
 func TestD18AnOwnerMayRefundUntilTheEndOfTheSeventhDay(t *testing.T) {
 	t.Parallel()
 	for charged, end := range map[string]string{

@@ -20,8 +20,8 @@ func contradictory(w *world) string {
 	return impUID
 }
 
-// TestARefundOfAContradictionThatNeverArrived: the torture found it HELD for ever. What was wrong before the refund says
-// nothing about it.
+// TestARefundOfAContradictionThatNeverArrived: the torture found it HELD for ever. What was wrong
+// before the refund says nothing about it.
 func TestARefundOfAContradictionThatNeverArrived(t *testing.T) {
 	t.Parallel()
 	eachTrouble(t, func(w *world, f *domaintest.Front, trouble trouble) {
@@ -70,7 +70,8 @@ func TestAnOperatorLetsGoOfTheRefundOfAContradiction(t *testing.T) {
 	})
 }
 
-// TestAHistoryThatIsCompletedIsNotTheRefund: it tells later of what was cancelled before, which happens to be as much.
+// TestAHistoryThatIsCompletedIsNotTheRefund: it tells later of what was cancelled before, which
+// happens to be as much.
 func TestAHistoryThatIsCompletedIsNotTheRefund(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

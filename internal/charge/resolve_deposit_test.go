@@ -63,7 +63,8 @@ func TestADepositAfterACancellationIsANewQuestion(t *testing.T) {
 	})
 }
 
-// TestAdminsRefundAChargeWhoseAccountTookMore: the second deposit is the bank's to give back, the charge is ours.
+// TestAdminsRefundAChargeWhoseAccountTookMore: the second deposit is the bank's to give back, the
+// charge is ours.
 func TestAdminsRefundAChargeWhoseAccountTookMore(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -80,8 +81,9 @@ func TestAdminsRefundAChargeWhoseAccountTookMore(t *testing.T) {
 	})
 }
 
-// TestADecisionAboutAWrongDepositNamesItsSum: the payment's amount says what was ordered, not what was transferred. Who
-// transferred 1,000 won must be given neither 5,000 points nor 5,000 won.
+// TestADecisionAboutAWrongDepositNamesItsSum: the payment's amount says what was ordered, not
+// what was transferred. Who transferred 1,000 won must be given neither 5,000 points nor 5,000
+// won.
 func TestADecisionAboutAWrongDepositNamesItsSum(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

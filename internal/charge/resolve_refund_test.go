@@ -25,7 +25,8 @@ func cancelling(f *domaintest.Front, answer http.HandlerFunc) *atomic.Int64 {
 	return calls
 }
 
-// accepting answers as a provider that gives the money back some other day: there is no new item in cancel_history.
+// accepting answers as a provider that gives the money back some other day: there is no new item
+// in cancel_history.
 func accepting(f *domaintest.Front, impUID string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		r.Method, r.URL.Path, r.URL.RawQuery = http.MethodGet, "/payments/"+impUID, "include_sandbox=true"
@@ -44,8 +45,8 @@ func (w *world) wantOpenRefunds(n int) []charge.Refund {
 	return open
 }
 
-// TestWhileAPaymentIsGivenBackNothingElseIsDecided: the money is on its way, so points would be given for nothing, and
-// asking again might give it back twice.
+// TestWhileAPaymentIsGivenBackNothingElseIsDecided: the money is on its way, so points would be
+// given for nothing, and asking again might give it back twice.
 func TestWhileAPaymentIsGivenBackNothingElseIsDecided(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -106,7 +107,8 @@ func TestARefundByAnOperatorWhoseAnswerIsLost(t *testing.T) {
 	})
 }
 
-// TestARefundByAnOperatorThatNeverArrived is on the list again after a while, and can be asked for again.
+// TestARefundByAnOperatorThatNeverArrived is on the list again after a while, and can be asked
+// for again.
 func TestARefundByAnOperatorThatNeverArrived(t *testing.T) {
 	t.Parallel()
 	eachTrouble(t, func(w *world, f *domaintest.Front, trouble trouble) {
@@ -129,7 +131,8 @@ func TestARefundByAnOperatorThatNeverArrived(t *testing.T) {
 	})
 }
 
-// TestAPartAtTheConsoleIsNotTheOperatorsRefund: an item of the same amount was there before, and another one came.
+// TestAPartAtTheConsoleIsNotTheOperatorsRefund: an item of the same amount was there before, and
+// another one came.
 func TestAPartAtTheConsoleIsNotTheOperatorsRefund(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -197,8 +200,8 @@ func TestAServerThatDiesWhileAnOperatorRefunds(t *testing.T) {
 	})
 }
 
-// TestAnAcceptedPaymentIsNeverRefundedHere, not even when its order is nobody's or paid by another payment and part of
-// it was cancelled since: its points would stay.
+// TestAnAcceptedPaymentIsNeverRefundedHere, not even when its order is nobody's or paid by
+// another payment and part of it was cancelled since: its points would stay.
 func TestAnAcceptedPaymentIsNeverRefundedHere(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

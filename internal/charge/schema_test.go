@@ -19,8 +19,8 @@ func another(w *world, l point.Transaction) point.Transaction {
 	return l
 }
 
-// TestF4TheDatabaseItselfRefusesLines goes around the code: each line below differs in one thing from one
-// that is accepted.
+// TestF4TheDatabaseItselfRefusesLines goes around the code: each line below differs in one thing
+// from one that is accepted.
 func TestF4TheDatabaseItselfRefusesLines(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

@@ -73,7 +73,8 @@ func TestS3WhatChangedIsSeenAtOnce(t *testing.T) {
 	})
 }
 
-// TestS3ADiscountIsCreditedOnceTheShopAcceptsIt: a setting may change what an unchanged answer means.
+// TestS3ADiscountIsCreditedOnceTheShopAcceptsIt: a setting may change what an unchanged answer
+// means.
 func TestS3ADiscountIsCreditedOnceTheShopAcceptsIt(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -228,7 +229,8 @@ func TestD8AnUnreadablePaymentCanBeDecided(t *testing.T) {
 	}
 }
 
-// TestD8ACreditedPaymentThatBecameUnreadableCanBeIgnored, and is nobody's problem once it can be read.
+// TestD8ACreditedPaymentThatBecameUnreadableCanBeIgnored, and is nobody's problem once it can be
+// read.
 func TestD8ACreditedPaymentThatBecameUnreadableCanBeIgnored(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {
@@ -284,8 +286,8 @@ func TestD8OneUnreadableAttemptBlocksNoAccountAndNoOtherAttempt(t *testing.T) {
 	})
 }
 
-// TestAProblemOfAnOlderServerGetsItsState: such a server knows no states, and runs beside the new one
-// for a while.
+// TestAProblemOfAnOlderServerGetsItsState: such a server knows no states, and runs beside the new
+// one for a while.
 func TestAProblemOfAnOlderServerGetsItsState(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

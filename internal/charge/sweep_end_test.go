@@ -8,8 +8,8 @@ import (
 	"pointcharge/internal/domaintest"
 )
 
-// TestAnOrderIsGivenUpOnlyAfterALookThatSucceeded, and while that look lasts the order is not given up, should the
-// server die.
+// TestAnOrderIsGivenUpOnlyAfterALookThatSucceeded, and while that look lasts the order is not
+// given up, should the server die.
 func TestAnOrderIsGivenUpOnlyAfterALookThatSucceeded(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

@@ -181,7 +181,8 @@ func TestAPoisonedOrderKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
-// TestTenMinutesWithoutIamportHealByThemselves: webhooks and browsers were told to try again, and nobody did.
+// TestTenMinutesWithoutIamportHealByThemselves: webhooks and browsers were told to try again, and
+// nobody did.
 func TestTenMinutesWithoutIamportHealByThemselves(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

@@ -22,7 +22,8 @@ func withDiscount(won json.Number) func(*sandbox.Payment) {
 	}
 }
 
-// unpaidClaims are payments that say paid, of exactly the order's amount, without the order's money.
+// unpaidClaims are payments that say paid, of exactly the order's amount, without the order's
+// money.
 func unpaidClaims() map[string]struct {
 	edit    func(*sandbox.Payment)
 	problem charge.Problem
@@ -118,8 +119,8 @@ func TestD0AnOrderCanStillBePaidAfterAKeyWasIssued(t *testing.T) {
 	})
 }
 
-// TestD0ACreditedPaymentThatTurnsOutToIssueAKeyIsListed, and its points stay: what became of the money is an operator's
-// question.
+// TestD0ACreditedPaymentThatTurnsOutToIssueAKeyIsListed, and its points stay: what became of the
+// money is an operator's question.
 func TestD0ACreditedPaymentThatTurnsOutToIssueAKeyIsListed(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

@@ -109,7 +109,8 @@ func withAccount(in charge.RefundInput) charge.RefundInput {
 	return in
 }
 
-// TestARefundUnderWayEndsThoughADepositWasWrong: what the account took says nothing about the refund.
+// TestARefundUnderWayEndsThoughADepositWasWrong: what the account took says nothing about the
+// refund.
 func TestARefundUnderWayEndsThoughADepositWasWrong(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

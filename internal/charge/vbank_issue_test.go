@@ -77,7 +77,8 @@ func TestASecondClickIsShownTheSameAccount(t *testing.T) {
 	})
 }
 
-// TestClicksAtTheSameTimeAskForOneAccount keeps the first request at the gateway until all the others were answered.
+// TestClicksAtTheSameTimeAskForOneAccount keeps the first request at the gateway until all the
+// others were answered.
 func TestClicksAtTheSameTimeAskForOneAccount(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {
@@ -114,7 +115,8 @@ func TestClicksAtTheSameTimeAskForOneAccount(t *testing.T) {
 	})
 }
 
-// losing makes the first request for an account end without an answer, after it had its effect or without one.
+// losing makes the first request for an account end without an answer, after it had its effect or
+// without one.
 func losing(f *domaintest.Front, path string, effect bool) *atomic.Int64 {
 	calls := new(atomic.Int64)
 	f.Say(func(rw http.ResponseWriter, r *http.Request) {
@@ -142,7 +144,8 @@ func TestAnAccountWhoseAnswerWasLostIsFoundAndUsed(t *testing.T) {
 	})
 }
 
-// TestAnAccountThatComesLateIsFoundBeforeAnotherIsAskedFor: the gateway makes it after everybody has given up.
+// TestAnAccountThatComesLateIsFoundBeforeAnotherIsAskedFor: the gateway makes it after everybody
+// has given up.
 func TestAnAccountThatComesLateIsFoundBeforeAnotherIsAskedFor(t *testing.T) {
 	t.Parallel()
 	eachBehindFront(t, func(w *world, f *domaintest.Front) {

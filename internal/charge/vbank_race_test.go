@@ -12,9 +12,9 @@ import (
 	"pointcharge/internal/point"
 )
 
-// TestIssuesRevocationsAndDepositsAtTheSameTime lets everybody at an order at once. Whoever wins, money that came is
-// credited once, an order waits exactly while it has an account to show, and no more accounts are made than revocations
-// asked for.
+// TestIssuesRevocationsAndDepositsAtTheSameTime lets everybody at an order at once. Whoever wins,
+// money that came is credited once, an order waits exactly while it has an account to show, and
+// no more accounts are made than revocations asked for.
 func TestIssuesRevocationsAndDepositsAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())

@@ -167,8 +167,8 @@ func TestALostOrRefusedRevocationLeavesTheAccountAsItWas(t *testing.T) {
 	}
 }
 
-// TestARevocationHoldsWhateverStatusTheGatewayGivesIt: which one that is is not documented. What is paid all the
-// same counts.
+// TestARevocationHoldsWhateverStatusTheGatewayGivesIt: which one that is is not documented. What
+// is paid all the same counts.
 func TestARevocationHoldsWhateverStatusTheGatewayGivesIt(t *testing.T) {
 	t.Parallel()
 	for _, after := range []charge.PaymentStatus{charge.Ready, charge.Failed, charge.Cancelled} {

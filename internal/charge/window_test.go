@@ -80,7 +80,8 @@ func TestP5TheLatestFailureIsOnTheOrder(t *testing.T) {
 	})
 }
 
-// TestD15ARefusedRegistrationSaysSo: to try again does not help, and an operator sees the gateway's words.
+// TestD15ARefusedRegistrationSaysSo: to try again does not help, and an operator sees the
+// gateway's words.
 func TestD15ARefusedRegistrationSaysSo(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

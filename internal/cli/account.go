@@ -12,8 +12,8 @@ import (
 	"pointcharge/internal/server"
 )
 
-// setUpAccount prints which account of Iamport the database serves and which one is configured, or changes the
-// former to the latter. All other commands refuse a database of another account.
+// setUpAccount prints which account of Iamport the database serves and which one is configured,
+// or changes the former to the latter. All other commands refuse a database of another account.
 func setUpAccount(flags *flag.FlagSet) task {
 	change := flags.Bool("change", false, "let the database serve the configured account from now on")
 	reason := flags.String("reason", "", "with -change: why; it is kept")

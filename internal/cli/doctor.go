@@ -23,8 +23,8 @@ import (
 	"pointcharge/internal/server"
 )
 
-// maxClockDifference is how far this machine's clock may be from the database's. Expiry of points stops
-// when it is further.
+// maxClockDifference is how far this machine's clock may be from the database's. Expiry of points
+// stops when it is further.
 const maxClockDifference = 30 * time.Second
 
 // finding is the result of one check of the doctor.
@@ -34,8 +34,8 @@ type finding struct {
 	Detail string `json:"detail"`
 }
 
-// setUpDoctor checks, one by one, what a shop needs before it goes live, and says what is wrong. It writes
-// nothing. It fails if a check failed; warnings do not count.
+// setUpDoctor checks, one by one, what a shop needs before it goes live, and says what is wrong.
+// It writes nothing. It fails if a check failed; warnings do not count.
 func setUpDoctor(flags *flag.FlagSet) task {
 	asJSON := flags.Bool("json", false, "print a JSON array instead of a table")
 	token := flags.String("token", "", "a user's token to verify: which check fails, and which roles are found in it")
@@ -130,7 +130,8 @@ func outcome(check string, err error, detail string) finding {
 	return ok(check, "%s", detail)
 }
 
-// examineGateway has Iamport check the keys, and then answer a harmless question: a look-up of a payment that does not exist.
+// examineGateway has Iamport check the keys, and then answer a harmless question: a look-up of a
+// payment that does not exist.
 func (r resources) examineGateway(ctx context.Context) finding {
 	if r.cfg.Mode == config.Sandbox && r.cfg.IamportURL == "" {
 		return finding{"gateway", "skipped", "the pretend Iamport is inside the server"}
@@ -146,7 +147,8 @@ func (r resources) examineGateway(ctx context.Context) finding {
 	return ok("gateway", "accepts the keys and answers")
 }
 
-// examineChannels tells which ways to pay have a channel. One that a channel cannot take fails in the payment window only.
+// examineChannels tells which ways to pay have a channel. One that a channel cannot take fails in
+// the payment window only.
 func (r resources) examineChannels() finding {
 	if len(r.cfg.IamportChannels) == 0 {
 		return ok("channels", "all ways to pay, by the channel of IAMPORT_CHANNEL_KEY")

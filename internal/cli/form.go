@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// form is one way to use a command: the flag that chooses it, the flags it needs and those it may have. The form
-// without a flag of its own is what the command does when no form is chosen.
+// form is one way to use a command: the flag that chooses it, the flags it needs and those it may
+// have. The form without a flag of its own is what the command does when no form is chosen.
 type form struct {
 	flag       string
 	needs, may []string

@@ -23,7 +23,8 @@ type reconcileFlags struct {
 	reason    string
 }
 
-// nameless stands for the payments that Iamport lists without a usable imp_uid. They are one discrepancy.
+// nameless stands for the payments that Iamport lists without a usable imp_uid. They are one
+// discrepancy.
 const nameless = "nameless"
 
 // setUpReconcile compares the books with Iamport's lists, prints the discrepancies and exports

@@ -20,8 +20,8 @@ type refundsFlags struct {
 	reason            string
 }
 
-// setUpRefunds syncs the payments of open refunds and lists the open refunds, or ends one refund by an operator's
-// decision, or lists the decisions about one.
+// setUpRefunds syncs the payments of open refunds and lists the open refunds, or ends one refund
+// by an operator's decision, or lists the decisions about one.
 func setUpRefunds(flags *flag.FlagSet) task {
 	var f refundsFlags
 	flags.StringVar(&f.release, "release", "", "the refund that will never come; its points become spendable again. Iamport is asked first")

@@ -23,7 +23,8 @@ type resolveFlags struct {
 // defaultDecisions is how many payments of a kind are decided about, unless -limit says more.
 const defaultDecisions = 100
 
-// setUpResolve carries out an operator's decision about a payment, or about many that have the same problem.
+// setUpResolve carries out an operator's decision about a payment, or about many that have the
+// same problem.
 func setUpResolve(flags *flag.FlagSet) task {
 	f := &resolveFlags{chosen: map[charge.Action]*bool{
 		charge.RefundIt: flags.Bool("refund", false, "give all its money back at Iamport"),
@@ -71,7 +72,8 @@ func resolveOne(ctx context.Context, r resources, in charge.ResolveInput) error 
 	return printResolved(r.stdout, in, payment)
 }
 
-// resolveMany decides about the payments with a problem, prints what became of each, and fails if one failed.
+// resolveMany decides about the payments with a problem, prints what became of each, and fails if
+// one failed.
 func (f *resolveFlags) resolveMany(ctx context.Context, r resources) error {
 	results, err := r.services.Charges.ResolveMany(ctx, charge.ResolveManyInput{Filter: charge.ProblemFilter{Problem: charge.Problem(f.problem)},
 		Limit: f.limit, Action: f.in.Action, Reason: f.in.Reason, Actor: f.in.Actor})

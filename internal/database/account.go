@@ -9,7 +9,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// gatewayAccount is a row of the accounts that a database has served. The one with the highest number is in force.
+// gatewayAccount is a row of the accounts that a database has served. The one with the highest
+// number is in force.
 type gatewayAccount struct {
 	Number    int64 `gorm:"primaryKey;autoIncrement:false"`
 	Account   string
@@ -25,8 +26,9 @@ func (gatewayAccount) TableName() string { return "gateway_accounts" }
 // ErrOtherAccount says that a database serves another gateway account.
 var ErrOtherAccount = errors.New("this database belongs to another account of the payment gateway")
 
-// StampAccount writes the gateway account into a database at its first start, and refuses a database that serves another
-// one with ErrOtherAccount: every payment would look lost there. The account is the client's Account, never a secret.
+// StampAccount writes the gateway account into a database at its first start, and refuses a
+// database that serves another one with ErrOtherAccount: every payment would look lost there. The
+// account is the client's Account, never a secret.
 func StampAccount(ctx context.Context, db *gorm.DB, account string) error {
 	first := gatewayAccount{Number: 1, Account: account, Reason: "first start", ActorKind: "JOB", ActorID: "start", CreatedAt: time.Now().UTC()}
 	// Read first: a standby takes no writes, and most starts are not the first.
@@ -58,7 +60,8 @@ func StampAccount(ctx context.Context, db *gorm.DB, account string) error {
 	return nil
 }
 
-// AccountInForce returns the gateway account that a database serves and since when; empty when it serves none yet.
+// AccountInForce returns the gateway account that a database serves and since when; empty when it
+// serves none yet.
 func AccountInForce(ctx context.Context, db *gorm.DB) (account string, since time.Time, err error) {
 	inForce, err := accountInForce(db.WithContext(ctx))
 	if err != nil {
@@ -75,7 +78,8 @@ func accountInForce(tx *gorm.DB) (account gatewayAccount, err error) {
 	return rows[0], nil
 }
 
-// AccountChange is the deliberate decision that a database serves another gateway account from now on.
+// AccountChange is the deliberate decision that a database serves another gateway account from
+// now on.
 type AccountChange struct {
 	From, To  string // accounts; From must be the one in force
 	Reason    string
@@ -83,8 +87,9 @@ type AccountChange struct {
 	ActorID   string
 }
 
-// ChangeAccount stamps a database with another gateway account and keeps who decided it and why. It refuses with
-// ErrOtherAccount when From is not the account in force. Changing to the account in force does nothing.
+// ChangeAccount stamps a database with another gateway account and keeps who decided it and why.
+// It refuses with ErrOtherAccount when From is not the account in force. Changing to the account
+// in force does nothing.
 func ChangeAccount(ctx context.Context, db *gorm.DB, change AccountChange) error {
 	if change.To == "" || change.Reason == "" || change.ActorKind == "" || change.ActorID == "" {
 		return errors.New("a change of the gateway account needs the account, a reason and an actor")

@@ -13,8 +13,8 @@ type Facts struct {
 	Engine  string // postgres or sqlite
 	Version string // of the engine
 	Pooled  bool   // a connection pooler such as PgBouncer stands between
-	// ClockAhead is how far this machine's clock is ahead of the database's; negative when it is behind.
-	// SQLite has no clock of its own.
+	// ClockAhead is how far this machine's clock is ahead of the database's; negative when it is
+	// behind. SQLite has no clock of its own.
 	ClockAhead time.Duration
 }
 

@@ -32,7 +32,8 @@ func booksOfVersion9() []string {
 	}
 }
 
-// TestMigrationsKeepTheLedgerAndCountProblems is about SQLite most of all, where migration 10 writes the lines anew.
+// TestMigrationsKeepTheLedgerAndCountProblems is about SQLite most of all, where migration 10
+// writes the lines anew.
 func TestMigrationsKeepTheLedgerAndCountProblems(t *testing.T) {
 	t.Parallel()
 	eachEmpty(t, func(t *testing.T, url string) {

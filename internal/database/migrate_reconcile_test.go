@@ -31,8 +31,8 @@ func filesBefore(t *testing.T, dialect, number string) fs.FS {
 	return older
 }
 
-// TestMigration13KeepsTheLastWordAboutEachPayment has three runs: an unreadable payment is met by all, another one was
-// repaired by the second.
+// TestMigration13KeepsTheLastWordAboutEachPayment has three runs: an unreadable payment is met by
+// all, another one was repaired by the second.
 func TestMigration13KeepsTheLastWordAboutEachPayment(t *testing.T) {
 	t.Parallel()
 	eachEmpty(t, func(t *testing.T, url string) {

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// goCommand stands for the go command in the documents' scripts: "go run ." is the program, built once.
+// goCommand stands for the go command in the documents' scripts: "go run ." is the program, built
+// once.
 const goCommand = `#!/bin/sh
 [ "$1 $2" = "run ." ] || { echo "only 'go run .' is known here, not: go $*" >&2; exit 1; }
 shift 2
@@ -59,8 +60,9 @@ func program(t *testing.T) string {
 	return path
 }
 
-// TestCommandsWork runs the sh blocks of every document, in their order, in one shell beside a fresh server. A
-// text block shows the output of the last sh block above it; it must be what the commands print, but for ids.
+// TestCommandsWork runs the sh blocks of every document, in their order, in one shell beside a
+// fresh server. A text block shows the output of the last sh block above it; it must be what the
+// commands print, but for ids.
 func TestCommandsWork(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"sh", "curl"} {
@@ -210,8 +212,8 @@ func (s server) address(code string) string {
 	return strings.ReplaceAll(code, "127.0.0.1:8080", s.addr)
 }
 
-// run runs a command beside the server, with the program and the stand-in for go in its path, and returns
-// what it prints.
+// run runs a command beside the server, with the program and the stand-in for go in its path, and
+// returns what it prints.
 func (s server) run(t *testing.T, name string, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

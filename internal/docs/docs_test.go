@@ -1,5 +1,5 @@
-// Package docs_test reads the documents as their readers do: it runs their commands against a started
-// server, follows their links, and compares the English and the Korean edition.
+// Package docs_test reads the documents as their readers do: it runs their commands against a
+// started server, follows their links, and compares the English and the Korean edition.
 package docs_test
 
 import (

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// standIn is what the documents' front ends find on their page: the SDK, which pays at the sandbox or, as when
-// the payer closes the window, does not; and show, which prints.
+// standIn is what the documents' front ends find on their page: the SDK, which pays at the
+// sandbox or, as when the payer closes the window, does not; and show, which prints.
 const standIn = `
 const [API, TOKEN, status] = process.argv.slice(2);
 const show = (text) => console.log(text);
@@ -25,8 +25,8 @@ const IMP = {
 };
 `
 
-// TestFrontEndsWork runs the js blocks of each document in Node against a sandbox: once the payer pays, once the
-// payer closes the window.
+// TestFrontEndsWork runs the js blocks of each document in Node against a sandbox: once the payer
+// pays, once the payer closes the window.
 func TestFrontEndsWork(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("node"); err != nil {

@@ -22,7 +22,8 @@ var (
 	capital      = regexp.MustCompile(`\b[A-Z][A-Z0-9_]+\b`)
 )
 
-// generated lists documents that are written from the program's tables and may be missing in a fresh tree.
+// generated lists documents that are written from the program's tables and may be missing in a
+// fresh tree.
 func generated(path string) bool {
 	return path == "docs/configuration.md" || path == "docs/configuration.ko.md"
 }
@@ -73,8 +74,9 @@ func checkLink(t *testing.T, all []document, from document, target string) {
 	}
 }
 
-// TestSettingsExist fails when a document names a setting that the program does not know. Every word in capitals
-// with an underscore counts as a setting, and every word in capitals before an equals sign.
+// TestSettingsExist fails when a document names a setting that the program does not know. Every
+// word in capitals with an underscore counts as a setting, and every word in capitals before an
+// equals sign.
 func TestSettingsExist(t *testing.T) {
 	t.Parallel()
 	help, err := exec.CommandContext(t.Context(), program(t), "serve", "-h").CombinedOutput()

@@ -8,7 +8,8 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 )
 
-// statementRecorder is a GORM logger that keeps the SELECT statements, with their parameters in place.
+// statementRecorder is a GORM logger that keeps the SELECT statements, with their parameters in
+// place.
 type statementRecorder struct {
 	gormlogger.Interface
 

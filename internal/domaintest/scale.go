@@ -15,8 +15,9 @@ import (
 	"pointcharge/internal/database/databasetest"
 )
 
-// Scale returns how many thousand users a seeded database has, from the environment variable SCALE; 0 switches the
-// tests on seeded data off. At 100 it has 2 M orders, 1 M payments, 3.3 M lines and 1.3 M lots.
+// Scale returns how many thousand users a seeded database has, from the environment variable
+// SCALE; 0 switches the tests on seeded data off. At 100 it has 2 M orders, 1 M payments, 3.3 M
+// lines and 1.3 M lots.
 func Scale(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("SCALE")
@@ -30,10 +31,11 @@ func Scale(t *testing.T) int {
 	return n
 }
 
-// SeedScale fills a fresh PostgreSQL with data of a shop that is three years old: users with ten charges each, and an
-// unpaid order for every paid one. Four wallets are extraordinary: "many" has 100,000 lots of a point, "past" had as many
-// long ago, "due" has 45,000 that have expired and wait for the job, and "busy" has one lot that was used 100,000 times.
-// The books of "many", "past", "due" and "busy" are whole enough for the ledger to write in them.
+// SeedScale fills a fresh PostgreSQL with data of a shop that is three years old: users with ten
+// charges each, and an unpaid order for every paid one. Four wallets are extraordinary: "many"
+// has 100,000 lots of a point, "past" had as many long ago, "due" has 45,000 that have expired
+// and wait for the job, and "busy" has one lot that was used 100,000 times. The books of "many",
+// "past", "due" and "busy" are whole enough for the ledger to write in them.
 func SeedScale(t *testing.T, thousands int) *gorm.DB {
 	t.Helper()
 	db := databasetest.New(t, databasetest.Postgres)
@@ -141,9 +143,9 @@ func largeTables() []string {
 	return []string{"charge_orders", "payments", "wallets", "point_transactions", "point_lots", "lot_uses"}
 }
 
-// ExplainCalls runs each call in recording, explains every SELECT that it sent, and fails on a sequential scan of a large
-// table and on a statement that takes longer than limit by the database's own measure. Others add their queries to the
-// table they pass.
+// ExplainCalls runs each call in recording, explains every SELECT that it sent, and fails on a
+// sequential scan of a large table and on a statement that takes longer than limit by the
+// database's own measure. Others add their queries to the table they pass.
 func ExplainCalls(t *testing.T, db *gorm.DB, limit time.Duration, queries func(db *gorm.DB) []ScaleQuery) {
 	t.Helper()
 	recorder := &statementRecorder{Interface: db.Logger}
@@ -191,8 +193,8 @@ func (n planNode) scanned() (tables []string) {
 	return tables
 }
 
-// explain runs the statement in a transaction that is rolled back. The best of three is what it costs: the first one
-// may wait for the disk.
+// explain runs the statement in a transaction that is rolled back. The best of three is what it
+// costs: the first one may wait for the disk.
 func explain(t *testing.T, db *gorm.DB, sql string) (best explained) {
 	t.Helper()
 	for range 3 {

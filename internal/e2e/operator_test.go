@@ -11,7 +11,8 @@ import (
 	testdb "pointcharge/internal/database/databasetest"
 )
 
-// endIamport stops the server, and with it the pretend Iamport: from now on no command gets an answer.
+// endIamport stops the server, and with it the pretend Iamport: from now on no command gets an
+// answer.
 func (s *visitor) endIamport() (env environment) {
 	s.Helper()
 	s.client.CloseIdleConnections()
@@ -19,7 +20,8 @@ func (s *visitor) endIamport() (env environment) {
 	return s.env.with(environment{"ADDR": "127.0.0.1:1"}) // no server listens there
 }
 
-// wantOutput runs a command that must succeed, and returns the first group of the pattern that its output matches.
+// wantOutput runs a command that must succeed, and returns the first group of the pattern that
+// its output matches.
 func wantOutput(t *testing.T, env environment, pattern string, args ...string) string {
 	t.Helper()
 	text, err := finish(t, env, args...)
@@ -39,7 +41,8 @@ func wantInBooks(t *testing.T, env environment, want int64, query string, args .
 	}
 }
 
-// eachPendingRefund has a refund of 5,000 won that Iamport has accepted and has not made, and then no Iamport.
+// eachPendingRefund has a refund of 5,000 won that Iamport has accepted and has not made, and
+// then no Iamport.
 func eachPendingRefund(t *testing.T, test func(t *testing.T, env environment, refund string)) {
 	t.Helper()
 	eachDatabase(t, func(t *testing.T, url string) {

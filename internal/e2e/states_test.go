@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// stateEnd is a row of the table of all states in docs/operations.md: something that waits, and the test that shows that
-// it ends, as package.Test.
+// stateEnd is a row of the table of all states in docs/operations.md: something that waits, and
+// the test that shows that it ends, as package.Test.
 type stateEnd struct{ thing, state, test string }
 
 func stateEnds() []stateEnd {
@@ -132,7 +132,8 @@ func parse(t *testing.T, path string) *ast.File {
 	return file
 }
 
-// TestEveryStateOfTheDomainIsInTheTable compares the table with the constants of the domain's types.
+// TestEveryStateOfTheDomainIsInTheTable compares the table with the constants of the domain's
+// types.
 func TestEveryStateOfTheDomainIsInTheTable(t *testing.T) {
 	t.Parallel()
 	for thing, source := range map[string]struct{ path, typeName string }{

@@ -15,13 +15,14 @@ type Costs struct {
 	Object int
 	// ExpensiveFields have a cost of their own, by coordinate: "Type.field".
 	ExpensiveFields map[string]int
-	// Batched are the coordinates of fields that are read for all objects of a page with one look-up.
-	// A page is what one field that is not batched answers with, and all that its batched fields add.
+	// Batched are the coordinates of fields that are read for all objects of a page with one
+	// look-up. A page is what one field that is not batched answers with, and all that its
+	// batched fields add.
 	Batched map[string]bool
 	// ListLength is the length that a list without the argument first counts as.
 	ListLength int
-	// Lookup is what each look-up adds to the price of an operation. Limits.Cost counts a look-up for
-	// less, because it counts every list at its longest.
+	// Lookup is what each look-up adds to the price of an operation. Limits.Cost counts a look-up
+	// for less, because it counts every list at its longest.
 	Lookup int
 }
 
@@ -151,8 +152,8 @@ func isIntrospection(field *ast.Field) bool {
 	return isMeta || field.ObjectDefinition != nil && strings.HasPrefix(field.ObjectDefinition.Name, "__")
 }
 
-// listLength is the most and the least number of objects that a field counts as. A connection has as
-// many edges as its argument first says.
+// listLength is the most and the least number of objects that a field counts as. A connection has
+// as many edges as its argument first says.
 func (c *cost) listLength(field *ast.Field) (longest, least int) {
 	if field.Definition.Arguments.ForName("first") != nil {
 		if first, ok := toInt(field.ArgumentMap(c.variables)["first"]); ok && first > 0 {

@@ -25,9 +25,9 @@ type Guard struct {
 	Introspection bool
 	// Trusted are the only documents that are answered; nil means all documents are.
 	Trusted *TrustedDocuments
-	// Admit is told the price of an operation before it is executed, and refuses it with an error; nil
-	// admits every operation. Debit is told what an operation cost beyond its price. Subscriptions
-	// have a price, and no debit.
+	// Admit is told the price of an operation before it is executed, and refuses it with an
+	// error; nil admits every operation. Debit is told what an operation cost beyond its price.
+	// Subscriptions have a price, and no debit.
 	Admit func(ctx context.Context, operation ast.Operation, price int) error
 	Debit func(ctx context.Context, price int)
 	Log   *slog.Logger

@@ -42,9 +42,9 @@ func (l *lookups) begin(ctx context.Context) (end func(), err error) {
 	}
 }
 
-// BeginLookup counts a look-up of a field in Costs.Batched, which is made for all objects of a page,
-// and waits for its turn. The caller must call end when the look-up is over. Objects that wait for
-// another one's look-up must not call it: they would hold a slot for nothing.
+// BeginLookup counts a look-up of a field in Costs.Batched, which is made for all objects of a
+// page, and waits for its turn. The caller must call end when the look-up is over. Objects that
+// wait for another one's look-up must not call it: they would hold a slot for nothing.
 func BeginLookup(ctx context.Context) (end func(), err error) {
 	if counted := lookupsOf(ctx); counted != nil {
 		return counted.begin(ctx)

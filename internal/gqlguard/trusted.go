@@ -43,9 +43,9 @@ var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // ReadTrustedDocuments reads a file as graphql-codegen's client preset writes it
 // (persisted-documents.json, with hashAlgorithm sha256): a JSON object of each document's SHA-256
-// in hex, with or without sha256: before it, and its text. The error has a line for each document that is wrong or would be refused,
-// by the schema or by a limit, as far as the defaults of its variables tell. With reportOnly,
-// documents that are not in the file are answered and logged.
+// in hex, with or without sha256: before it, and its text. The error has a line for each document
+// that is wrong or would be refused, by the schema or by a limit, as far as the defaults of its
+// variables tell. With reportOnly, documents that are not in the file are answered and logged.
 func (g Guard) ReadTrustedDocuments(file string, reportOnly bool) (*TrustedDocuments, error) {
 	content, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if err != nil {
@@ -181,8 +181,8 @@ func canSendText(extensions map[string]any) bool {
 	return persisted["version"] != nil
 }
 
-// sendDocument is the text by which the clients of Apollo and urql learn to send the document's text
-// from now on.
+// sendDocument is the text by which the clients of Apollo and urql learn to send the document's
+// text from now on.
 const sendDocument = "PersistedQueryNotSupported"
 
 func (d *TrustedDocuments) text(hash string) (string, bool) {

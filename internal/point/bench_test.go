@@ -11,8 +11,9 @@ import (
 	"pointcharge/internal/point"
 )
 
-// BenchmarkTransactionsPage reads a page from the newest line and from the middle, in wallets of a thousand and of a
-// million lines. The times must not differ by more than half: a page costs its own rows only.
+// BenchmarkTransactionsPage reads a page from the newest line and from the middle, in wallets of
+// a thousand and of a million lines. The times must not differ by more than half: a page costs
+// its own rows only.
 func BenchmarkTransactionsPage(b *testing.B) {
 	for _, dialect := range []string{databasetest.SQLite, databasetest.Postgres} {
 		for _, lines := range []int64{1_000, 1_000_000} {
@@ -39,7 +40,8 @@ func read(b *testing.B, s *point.Service, page page.Request) point.TransactionCo
 	return c
 }
 
-// middle is a cursor to the middle of the list. Only here it is known how cursors are made: by the number.
+// middle is a cursor to the middle of the list. Only here it is known how cursors are made: by
+// the number.
 func middle(b *testing.B, db *gorm.DB, lines int64) *string {
 	b.Helper()
 	var at point.Transaction

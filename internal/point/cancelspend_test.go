@@ -147,7 +147,8 @@ func TestCancelSpendOfExpiredPointsMakesANewLot(t *testing.T) {
 	})
 }
 
-// TestCancelSpendOfAReplacedLot spends the replacement, lets it expire and cancels that as well, in two parts.
+// TestCancelSpendOfAReplacedLot spends the replacement, lets it expire and cancels that as well,
+// in two parts.
 func TestCancelSpendOfAReplacedLot(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

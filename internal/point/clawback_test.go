@@ -7,8 +7,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// TestAChargesOwnLotsGiveTheirShareFirst is about a charge of 5,000 points and a bonus of 500. Whether a lot has expired
-// makes no difference: what is still in it has not been written off.
+// TestAChargesOwnLotsGiveTheirShareFirst is about a charge of 5,000 points and a bonus of 500.
+// Whether a lot has expired makes no difference: what is still in it has not been written off.
 func TestAChargesOwnLotsGiveTheirShareFirst(t *testing.T) {
 	t.Parallel()
 	lots := func(bonus, bonusHeld, paid, paidHeld int64) []point.Lot {

@@ -14,7 +14,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// setAhead puts this server's clock so far ahead of the database's, and returns how to set it right.
+// setAhead puts this server's clock so far ahead of the database's, and returns how to set it
+// right.
 func (w *world) setAhead(by time.Duration) (setRight func()) {
 	now := w.Now
 	right := func() time.Time {
@@ -191,7 +192,8 @@ func TestD5UndoneExpiryThatRepaidDebtStandsForNothing(t *testing.T) {
 	})
 }
 
-// TestD5AnExpiryThatStoodForACancellationStays: else its points would be there although their money went back.
+// TestD5AnExpiryThatStoodForACancellationStays: else its points would be there although their
+// money went back.
 func TestD5AnExpiryThatStoodForACancellationStays(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

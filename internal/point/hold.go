@@ -25,8 +25,8 @@ func (s Share) Total() int64 { return s.Paid + s.Bonus }
 // Minus returns the points of each kind by which s exceeds other.
 func (s Share) Minus(other Share) Share { return Share{s.Paid - other.Paid, s.Bonus - other.Bonus} }
 
-// ExpiredPoints returns how many points of the lots have expired, by kind. An expiry that was undone does not count, even
-// if its points repaid debt at once.
+// ExpiredPoints returns how many points of the lots have expired, by kind. An expiry that was
+// undone does not count, even if its points repaid debt at once.
 func ExpiredPoints(tx *gorm.DB, lots []Lot) (Share, error) {
 	var ids []string
 	for _, lot := range lots {

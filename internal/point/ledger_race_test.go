@@ -40,8 +40,8 @@ func TestSixtyFourSpendersNeverOverdraw(t *testing.T) {
 	})
 }
 
-// TestRefundSpendAndConsoleCancelAtOnce lets all three have the same charge, many times over. Whoever wins, the
-// money that is back and the points that are gone agree.
+// TestRefundSpendAndConsoleCancelAtOnce lets all three have the same charge, many times over.
+// Whoever wins, the money that is back and the points that are gone agree.
 func TestRefundSpendAndConsoleCancelAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(w *world) {

@@ -4,7 +4,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// wantUses fails unless the line touched lots of those kinds by those amounts, in that order of amounts.
+// wantUses fails unless the line touched lots of those kinds by those amounts, in that order of
+// amounts.
 func (w *world) wantUses(line point.Transaction, want map[string]int64) {
 	w.Helper()
 	var uses []point.LotUse

@@ -12,7 +12,8 @@ import (
 	"pointcharge/internal/point"
 )
 
-// TestScale is one test because a seeded database takes minutes. SCALE=100 is the size of the issue.
+// TestScale is one test because a seeded database takes minutes. SCALE=100 is the size of the
+// issue.
 func TestScale(t *testing.T) { //nolint:paralleltest // it measures times
 	db := domaintest.SeedScale(t, domaintest.Scale(t))
 	t.Run("D7EveryReadIsCheap", func(t *testing.T) { //nolint:paralleltest // it measures times
@@ -69,8 +70,8 @@ func ledgerReads(t *testing.T, s *point.Service) (queries []domaintest.ScaleQuer
 	return queries
 }
 
-// wantQuickWrites times writes in the wallets of 100,000 lots. The limits are of the issue; moving tens of thousands of
-// lots is reported only.
+// wantQuickWrites times writes in the wallets of 100,000 lots. The limits are of the issue;
+// moving tens of thousands of lots is reported only.
 func wantQuickWrites(t *testing.T, db *gorm.DB) {
 	w := &world{&domaintest.World{T: t, Services: domaintest.NewServices(db, nil)}}
 	w.DatabaseClock = nil

@@ -36,9 +36,10 @@ func checkNewExpiry(expiresAt, now time.Time) error {
 	return apierror.Invalid("expiresAt", "expiresAt must be in the future, and less than %d years away.", maxLifeYears)
 }
 
-// UndoExpiry (소멸취소) gives the points of an EXPIRE line back to their own lots, with a later expiry, once, and returns
-// the EXPIRE_CANCEL line. What the user owes is repaid from them at once. It refuses with InvalidArgument, also if some
-// of the points stood for a cancellation of their charge since, with Forbidden and with NotFound.
+// UndoExpiry (소멸취소) gives the points of an EXPIRE line back to their own lots, with a later
+// expiry, once, and returns the EXPIRE_CANCEL line. What the user owes is repaid from them at
+// once. It refuses with InvalidArgument, also if some of the points stood for a cancellation of
+// their charge since, with Forbidden and with NotFound.
 func (s *Service) UndoExpiry(ctx context.Context, in UndoExpiryInput) (Transaction, error) {
 	now := s.CurrentTime()
 	if err := in.validate(now); err != nil {
@@ -66,8 +67,9 @@ func (s *Service) undoExpiry(ctx context.Context, in UndoExpiryInput, expired Tr
 	})
 }
 
-// standInLots is SQL for the lots of the EXPIRE line t of which a cancellation has counted expired points as given back, and
-// would lack them if the line were undone. What a lot lost by other expiries may still be enough.
+// standInLots is SQL for the lots of the EXPIRE line t of which a cancellation has counted
+// expired points as given back, and would lack them if the line were undone. What a lot lost by
+// other expiries may still be enough.
 const standInLots = `SELECT 1 FROM lot_uses gone JOIN point_lots l ON l.id = gone.lot_id
 		JOIN point_transactions credit ON credit.id = l.transaction_id AND credit.kind IN ('CHARGE', 'BONUS')
 	WHERE gone.transaction_id = t.id AND (
@@ -77,8 +79,8 @@ const standInLots = `SELECT 1 FROM lot_uses gone JOIN point_lots l ON l.id = gon
 			LEFT JOIN point_transactions undone ON undone.id = e.reverses_id
 		WHERE u.lot_id = l.id AND u.reason <> 'DEBT' AND e.id <> t.id AND (e.kind = 'EXPIRE' OR undone.kind = 'EXPIRE')), 0)`
 
-// refuseStandIn refuses to undo an expiry whose points stood for a cancellation: the money for them went back. The caller
-// holds the wallet's lock, as whoever books a cancellation does.
+// refuseStandIn refuses to undo an expiry whose points stood for a cancellation: the money for
+// them went back. The caller holds the wallet's lock, as whoever books a cancellation does.
 func refuseStandIn(tx *gorm.DB, expiryID string) error {
 	var n int64
 	err := tx.Raw("SELECT COUNT(*) FROM point_transactions t WHERE t.id = ? AND EXISTS ("+standInLots+")", expiryID).Scan(&n).Error
@@ -91,7 +93,8 @@ func refuseStandIn(tx *gorm.DB, expiryID string) error {
 	return nil
 }
 
-// reviveLots writes line, which reverses an EXPIRE line, and gives its lots their points and a later expiry.
+// reviveLots writes line, which reverses an EXPIRE line, and gives its lots their points and a
+// later expiry.
 func reviveLots(tx *gorm.DB, line *Transaction, expiresAt time.Time) error {
 	taken, err := readTakenLots(tx, *line.ReversesID)
 	if err != nil {
@@ -137,9 +140,10 @@ func (in UndoExpiriesInput) validate(now time.Time) error {
 	return checkNewExpiry(in.ExpiresAt, now)
 }
 
-// UndoExpiries does what UndoExpiry does for at most limit EXPIRE lines of a period that are not undone yet and may be, and
-// returns how many it undid; fewer than limit means that none is left. A clock that was ahead wrote them with its own time.
-// One line that cannot be undone does not keep the others waiting.
+// UndoExpiries does what UndoExpiry does for at most limit EXPIRE lines of a period that are not
+// undone yet and may be, and returns how many it undid; fewer than limit means that none is left.
+// A clock that was ahead wrote them with its own time. One line that cannot be undone does not
+// keep the others waiting.
 func (s *Service) UndoExpiries(ctx context.Context, in UndoExpiriesInput, limit int) (undone int, failed error) {
 	now := s.CurrentTime()
 	if err := in.validate(now); err != nil {

@@ -33,7 +33,8 @@ func scheduledJobs(cfg config.Config, services Services, log *slog.Logger) []sch
 	}
 }
 
-// syncRefunds follows the open refunds. One that cannot be looked up is logged and does not make the job fail.
+// syncRefunds follows the open refunds. One that cannot be looked up is logged and does not make
+// the job fail.
 func syncRefunds(ctx context.Context, charges *charge.Service, log *slog.Logger) error {
 	report, err := charges.SyncRefunds(ctx)
 	if report.Failed > 0 {

@@ -19,8 +19,8 @@ const (
 	// the client has not read yet. A browser has six connections to a server.
 	operationsOfUser    = 16
 	operationsOfAddress = operationsOfUser * usersPerAddress
-	// costOfUser and costOfAddress are how dear the operations under way may be together, in calls. A
-	// dearer operation runs alone.
+	// costOfUser and costOfAddress are how dear the operations under way may be together, in
+	// calls. A dearer operation runs alone.
 	costOfUser    = 32
 	costOfAddress = costOfUser * usersPerAddress
 )

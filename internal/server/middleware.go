@@ -25,7 +25,8 @@ func wrapInChain(handler http.Handler, chain []wrapper) http.Handler {
 	return handler
 }
 
-// middlewareChain returns the chain in front of every route, in the order in which a request passes it.
+// middlewareChain returns the chain in front of every route, in the order in which a request
+// passes it.
 func (p *parts) middlewareChain(mux *http.ServeMux) []wrapper {
 	return []wrapper{
 		// Adds the security headers. First, so that refusals of the other entries carry the

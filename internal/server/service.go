@@ -69,8 +69,8 @@ type Services struct {
 	CloseIdleConnections func()
 }
 
-// NewGateway returns the client of Iamport. closeIdleConnections closes the connections that wait for the
-// next call.
+// NewGateway returns the client of Iamport. closeIdleConnections closes the connections that wait
+// for the next call.
 func NewGateway(cfg config.Config, log *slog.Logger) (gateway *iamport.Client, closeIdleConnections func()) {
 	transport := iamport.NewTransport(gatewayCalls)
 	return iamport.New(iamport.Config{
@@ -105,7 +105,8 @@ func lifetimes(cfg config.Config) point.Lifetimes {
 	return point.Lifetimes{Paid: paid, Bonus: bonus}
 }
 
-// payMethods returns the ways to pay that have a channel of their own; nil, which means all, if none has.
+// payMethods returns the ways to pay that have a channel of their own; nil, which means all, if
+// none has.
 func payMethods(cfg config.Config) []charge.PayMethod {
 	var methods []charge.PayMethod
 	for method := range cfg.IamportChannels {
