@@ -36,7 +36,8 @@ func (s *Service) ExpireLargeShare(ctx context.Context, operator Actor, limit in
 
 // expire visits users until limit is reached or no lot is due. A failing wallet stops no other.
 func (s *Service) expire(ctx context.Context, actor Actor, limit int, checkShare func(*gorm.DB, time.Time) error) (visited int, failed error) {
-	now, seen := s.CurrentTime(), map[string]bool{}
+	var seen []string
+	now := s.CurrentTime()
 	for visited < limit {
 		users, more, err := s.usersWithDueLots(ctx, now, seen)
 		if err != nil || len(users) == 0 {
@@ -49,7 +50,7 @@ func (s *Service) expire(ctx context.Context, actor Actor, limit int, checkShare
 			}
 		}
 		for _, user := range users[:min(len(users), limit-visited)] {
-			seen[user] = true
+			seen = append(seen, user)
 			visited++
 			if err := s.expireUser(ctx, actor, user, now); err != nil {
 				failed = errors.Join(failed, fmt.Errorf("expire %s: %w", user, err))
@@ -64,19 +65,22 @@ func (s *Service) expire(ctx context.Context, actor Actor, limit int, checkShare
 
 // usersWithDueLots returns the users of the lots that are due longest, except users already seen,
 // and whether there may be more.
-func (s *Service) usersWithDueLots(ctx context.Context, now time.Time, seen map[string]bool) (users []string, more bool, err error) {
+func (s *Service) usersWithDueLots(ctx context.Context, now time.Time, seen []string) (users []string, more bool, err error) {
 	const window = 1000
 	var owners []string
+	q := s.db.WithContext(ctx).Table("point_lots").Where("remaining > 0 AND held = 0 AND expires_at <= ?", now)
+	if len(seen) > 0 { // a failing wallet's lots stay due, and may fill the window
+		q = q.Where("user_id NOT IN ?", seen)
+	}
 	// The order makes the database walk the index of expiring lots, and stop at once when no lot is
 	// due.
-	err = s.db.WithContext(ctx).Raw(`SELECT user_id FROM point_lots
-		WHERE remaining > 0 AND held = 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?`, now, window).Scan(&owners).Error
+	err = q.Order("expires_at").Limit(window).Pluck("user_id", &owners).Error
 	if err != nil {
 		return nil, false, fmt.Errorf("find expired lots: %w", err)
 	}
 	listed := map[string]bool{}
 	for _, owner := range owners {
-		if !seen[owner] && !listed[owner] {
+		if !listed[owner] {
 			listed[owner], users = true, append(users, owner)
 		}
 	}

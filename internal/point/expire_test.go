@@ -1,6 +1,7 @@
 package point_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -145,5 +146,31 @@ func TestLotsTellWhatBecameOfEachPoint(t *testing.T) {
 		}
 		_, err = w.Lots(w.Context(), "minji", page.Request{First: 1, After: new("!")})
 		w.WantCode(err, apierror.InvalidArgument)
+	})
+}
+
+// TestOneBadWalletStopsNobodysExpiry, even with more due lots than are looked at together.
+func TestOneBadWalletStopsNobodysExpiry(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.StopClock()
+		bad := w.LotWhere("transaction_id = ?", w.give("bad", 1).ID)
+		lots := make([]point.Lot, 1000)
+		for i := range lots {
+			lots[i] = bad
+			lots[i].ID = fmt.Sprint("lot-", i)
+		}
+		w.Must(w.DB.Create(&lots).Error)
+		w.Must(w.DB.Exec("UPDATE wallets SET balance = 1001, seq = 0 WHERE user_id = 'bad'").Error) // its next line cannot be written
+		clock.Pass(domaintest.Day)
+		w.give("junho", 3000)
+		clock.Pass(366 * domaintest.Day)
+		_, err := w.ExpireLargeShare(w.Context(), domaintest.Sora(), 10)
+		if err == nil {
+			t.Error("the bad wallet did not fail")
+		}
+		domaintest.WantPoints(w.T, "expiries", w.Count("point_transactions", "user_id = 'junho' AND kind = 'EXPIRE'"), 1)
+		w.Must(w.DB.Exec("DELETE FROM point_lots WHERE id LIKE 'lot-%'").Error)
+		w.Must(w.DB.Exec("UPDATE wallets SET balance = 1, seq = 1 WHERE user_id = 'bad'").Error)
 	})
 }
