@@ -99,8 +99,11 @@ func undoExpiry(ctx context.Context, r resources, id string, in point.UndoExpiri
 
 // undoExpiries prints how many expiries are undone also when some failed.
 func undoExpiries(ctx context.Context, r resources, in point.UndoExpiriesInput) error {
-	undone, err := server.RunBatches(ctx, func(ctx context.Context, limit int) (int, error) {
-		return r.services.Points.UndoExpiries(ctx, in, limit)
+	undone := 0
+	_, err := server.RunBatches(ctx, func(ctx context.Context, limit int) (int, error) {
+		done, err := r.services.Points.UndoExpiries(ctx, in, limit)
+		undone, in.After = undone+done.Undone, done.Last
+		return done.Visited, err
 	})
 	fmt.Fprintf(r.stdout, "undid %s\n", formatCount(undone, "expiry", "expiries"))
 	return err

@@ -210,7 +210,7 @@ func TestD5AnExpiryThatStoodForACancellationStays(t *testing.T) {
 		period := point.UndoExpiriesInput{From: clock.Now().Add(-time.Hour), To: clock.Now().Add(time.Hour), Reason: "시계", Actor: domaintest.Sora()}
 		n, err := w.UndoExpiries(w.Context(), period, 10)
 		w.Must(err)
-		domaintest.WantPoints(w.T, "undone lines", int64(n), 1)
+		domaintest.WantPoints(w.T, "undone lines", int64(n.Undone), 1)
 		w.WantHistory(history...)
 		w.WantBalance("junho", 100)
 	})
@@ -227,8 +227,8 @@ func TestD5ExpiriesOfAPeriodAreUndoneTogether(t *testing.T) {
 		w.ExpireDue(10)
 		in := point.UndoExpiriesInput{From: clock.Now().Add(-time.Hour), To: clock.Now().Add(time.Hour), Reason: "시계", Actor: domaintest.Sora()}
 		for _, want := range []int{3, 2, 0} {
-			if n, err := w.UndoExpiries(w.Context(), in, 3); err != nil || n != want {
-				w.Fatalf("%d undone, want %d: %v", n, want, err)
+			if n, err := w.UndoExpiries(w.Context(), in, 3); err != nil || n.Visited != want || n.Undone != want {
+				w.Fatalf("%+v undone, want %d: %v", n, want, err)
 			}
 		}
 		w.WantBalance("user-4", 100)
@@ -284,4 +284,27 @@ func (w *world) lineWhere(where string) point.Transaction {
 		w.Fatalf("%d lines with %s", len(lines), where)
 	}
 	return lines[0]
+}
+
+func TestD5OneExpiryThatCannotBeUndoneKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
+	each(t, func(w *world) {
+		clock := w.StopClock()
+		for i := range 3 {
+			w.give(fmt.Sprint("user-", i), 100)
+		}
+		clock.Pass(366 * domaintest.Day)
+		w.ExpireDue(10)
+		in := point.UndoExpiriesInput{From: clock.Now().Add(-time.Hour), To: clock.Now().Add(time.Hour), Reason: "시계", Actor: domaintest.Sora()}
+		// The first wallet's next line cannot be written.
+		first := w.lineWhere("kind = 'EXPIRE' AND id = (SELECT MIN(id) FROM point_transactions WHERE kind = 'EXPIRE')")
+		w.Must(w.DB.Exec("UPDATE wallets SET seq = 0 WHERE user_id = ?", first.UserID).Error)
+		for i, undone := range []int{0, 1, 1} {
+			done, err := w.UndoExpiries(w.Context(), in, 1)
+			if in.After = done.Last; done.Visited != 1 || done.Undone != undone || (err == nil) != (undone == 1) {
+				w.Fatalf("call %d: %+v, %v", i, done, err)
+			}
+		}
+		w.Must(w.DB.Exec("UPDATE wallets SET seq = 2 WHERE user_id = ?", first.UserID).Error)
+	})
 }

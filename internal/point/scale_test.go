@@ -65,7 +65,8 @@ func ledgerReads(t *testing.T, s *point.Service) (queries []domaintest.ScaleQuer
 		return early.Expire(ctx, 500)
 	}))
 	add(call("expiries to undo, none", func() (int, error) {
-		return s.UndoExpiries(ctx, point.UndoExpiriesInput{From: time.Now().AddDate(-5, 0, 0), To: time.Now(), Reason: "r", Actor: domaintest.Sora()}, 100)
+		done, err := s.UndoExpiries(ctx, point.UndoExpiriesInput{From: time.Now().AddDate(-5, 0, 0), To: time.Now(), Reason: "r", Actor: domaintest.Sora()}, 100)
+		return done.Visited, err
 	}))
 	return queries
 }

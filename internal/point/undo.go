@@ -125,6 +125,14 @@ type UndoExpiriesInput struct {
 	ExpiresAt time.Time // as in UndoExpiryInput
 	Reason    string    // for people, 1 to 200 characters
 	Actor     Actor     // an operator
+	After     string    // the EXPIRE line to continue after: UndoneExpiries.Last; empty at first
+}
+
+// UndoneExpiries is what one call of UndoExpiries did.
+type UndoneExpiries struct {
+	Visited int    // lines, also those that failed
+	Undone  int    // lines
+	Last    string // the last visited line's id
 }
 
 func (in UndoExpiriesInput) validate(now time.Time) error {
@@ -141,30 +149,45 @@ func (in UndoExpiriesInput) validate(now time.Time) error {
 }
 
 // UndoExpiries does what UndoExpiry does for at most limit EXPIRE lines of a period that are not
-// undone yet and may be, and returns how many it undid; fewer than limit means that none is left.
-// A clock that was ahead wrote them with its own time. One line that cannot be undone does not
-// keep the others waiting.
-func (s *Service) UndoExpiries(ctx context.Context, in UndoExpiriesInput, limit int) (undone int, failed error) {
+// undone yet and may be, after the line in.After; fewer visited lines than limit means that none is
+// left. A clock that was ahead wrote them with its own time. One line that cannot be undone does
+// not keep the others waiting.
+func (s *Service) UndoExpiries(ctx context.Context, in UndoExpiriesInput, limit int) (done UndoneExpiries, failed error) {
+	done.Last = in.After
 	now := s.CurrentTime()
 	if err := in.validate(now); err != nil {
-		return 0, err
+		return done, err
 	}
-	var lines []Transaction
-	err := s.db.WithContext(ctx).Raw(`SELECT t.* FROM point_transactions t
-		WHERE t.kind = 'EXPIRE' AND t.created_at >= ? AND t.created_at < ? AND NOT EXISTS (
-			SELECT 1 FROM point_transactions c WHERE c.reverses_id = t.id AND c.kind = 'EXPIRE_CANCEL')
-			AND NOT EXISTS (`+standInLots+`)
-		ORDER BY t.created_at, t.id LIMIT ?`, in.From.UTC(), in.To.UTC(), limit).Scan(&lines).Error
+	lines, err := s.readExpiries(ctx, in, limit)
 	if err != nil {
-		return 0, fmt.Errorf("read expiries: %w", err)
+		return done, err
 	}
 	for _, expired := range lines {
+		done.Visited, done.Last = done.Visited+1, expired.ID
 		one := UndoExpiryInput{TransactionID: expired.ID, ExpiresAt: in.ExpiresAt, Reason: in.Reason, Actor: in.Actor}
 		if _, err := s.undoExpiry(ctx, one, expired, now); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("undo expiry %s: %w", expired.ID, err))
 			continue
 		}
-		undone++
+		done.Undone++
 	}
-	return undone, failed
+	return done, failed
+}
+
+// readExpiries returns the next EXPIRE lines to undo, oldest first.
+func (s *Service) readExpiries(ctx context.Context, in UndoExpiriesInput, limit int) (lines []Transaction, err error) {
+	after, args := "", []any{in.From.UTC(), in.To.UTC()}
+	if in.After != "" {
+		after = "AND (t.created_at, t.id) > (SELECT l.created_at, l.id FROM point_transactions l WHERE l.id = ?)"
+		args = append(args, in.After)
+	}
+	err = s.db.WithContext(ctx).Raw(`SELECT t.* FROM point_transactions t
+		WHERE t.kind = 'EXPIRE' AND t.created_at >= ? AND t.created_at < ? `+after+` AND NOT EXISTS (
+			SELECT 1 FROM point_transactions c WHERE c.reverses_id = t.id AND c.kind = 'EXPIRE_CANCEL')
+			AND NOT EXISTS (`+standInLots+`)
+		ORDER BY t.created_at, t.id LIMIT ?`, append(args, limit)...).Scan(&lines).Error
+	if err != nil {
+		return nil, fmt.Errorf("read expiries: %w", err)
+	}
+	return lines, nil
 }
