@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -25,6 +26,8 @@ type Program struct {
 	// Environ is the whole environment, as NAME=value, in which misspelt settings are looked for.
 	Environ        []string
 	Stdout, Stderr io.Writer
+	// Clock is the time of the domains and the schedule; time.Now when nil.
+	Clock func() time.Time
 }
 
 // UsageError is a mistake in the program's arguments or environment.
@@ -66,7 +69,8 @@ func (p Program) startCommand(ctx context.Context, c command, args []string) err
 		return nil
 	}
 	if err == nil {
-		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr, getenv: p.Getenv})
+		err = p.runWithNeeds(ctx, c.needs, t, resources{operands: flags.Args(), version: p.Version, stdout: p.Stdout, stderr: p.Stderr,
+			getenv: p.Getenv, clock: p.Clock})
 	}
 	if _, ok := errors.AsType[config.Errors](err); ok {
 		return UsageError{fmt.Errorf("the environment is not right:\n%w", err)}
@@ -116,7 +120,7 @@ func (p Program) runWithNeeds(ctx context.Context, n needs, t task, r resources)
 		defer func() { err = errors.Join(err, database.Close(r.db)) }()
 	}
 	if n >= service {
-		services := server.NewServices(r.cfg, r.db, server.NewLog(r.cfg, p.Stderr))
+		services := server.NewServices(r.cfg, r.db, r.clock, server.NewLog(r.cfg, p.Stderr))
 		defer services.CloseIdleConnections()
 		r.services = services
 	}
@@ -143,6 +147,7 @@ type resources struct {
 	db             *gorm.DB
 	services       server.Services
 	getenv         func(string) string
+	clock          func() time.Time // nil is time.Now
 }
 
 // task is a command with declared flags.

@@ -15,5 +15,5 @@ func runServe(ctx context.Context, r resources) error {
 	for _, warning := range r.warnings {
 		log.Warn("setting ignored", "name", warning.Name, "problem", warning.Problem)
 	}
-	return server.Serve(ctx, r.cfg, r.stdout)
+	return server.Serve(ctx, r.cfg, r.clock, r.stdout)
 }

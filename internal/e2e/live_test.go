@@ -44,7 +44,7 @@ func openLive(t *testing.T, database string, front func(http.Handler) http.Handl
 		t.Fatal(err)
 	}
 	cfg.IamportURL = iamport.URL
-	p := launch(t, func(ctx context.Context, stdout io.Writer) error { return server.Serve(ctx, cfg, stdout) })
+	p := launch(t, func(ctx context.Context, stdout io.Writer) error { return server.Serve(ctx, cfg, nil, stdout) })
 	s := &visitor{program: p, env: env, url: p.printed(`listens on (\S+)`)}
 	s.newClient()
 	s.token = s.tokenFor("minji")

@@ -77,8 +77,8 @@ type Schedule struct {
 
 // Start runs each due job at once, and then all jobs at their intervals. The end of ctx does not
 // stop the jobs; the caller must call Close.
-func Start(ctx context.Context, db *gorm.DB, jobs []Job, log *slog.Logger) (*Schedule, error) {
-	s, err := newSchedule(ctx, db, jobs, log, time.Now)
+func Start(ctx context.Context, db *gorm.DB, jobs []Job, clock func() time.Time, log *slog.Logger) (*Schedule, error) {
+	s, err := newSchedule(ctx, db, jobs, log, clock)
 	if err != nil {
 		return nil, err
 	}

@@ -253,7 +253,7 @@ func TestAStartedScheduleRunsAtOnceAndEndsWhatRuns(t *testing.T) {
 			<-ctx.Done()
 			close(ended)
 			return ctx.Err()
-		}}}, slog.New(slog.DiscardHandler))
+		}}}, time.Now, slog.New(slog.DiscardHandler))
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
@@ -36,7 +37,9 @@ type parts struct {
 }
 
 // assembleParts makes the parts and the handler in front of them. The caller must close the parts.
-func assembleParts(ctx context.Context, cfg config.Config, db *gorm.DB, trusted *gqlguard.TrustedDocuments, log *slog.Logger) (*parts, error) {
+func assembleParts(ctx context.Context, cfg config.Config, db *gorm.DB, clock func() time.Time, trusted *gqlguard.TrustedDocuments,
+	log *slog.Logger,
+) (*parts, error) {
 	verifier, err := NewVerifier(ctx, cfg, log)
 	if err != nil {
 		return nil, err
@@ -46,7 +49,7 @@ func assembleParts(ctx context.Context, cfg config.Config, db *gorm.DB, trusted 
 		return nil, err
 	}
 	p := &parts{cfg: cfg, log: log, db: db, registry: prometheus.NewRegistry(), stopSandbox: func() {}}
-	p.services = NewServices(cfg, db, log)
+	p.services = NewServices(cfg, db, clock, log)
 	p.feed = feed.New(feed.Config{Points: p.services.Points, Log: log, Poll: cfg.StreamPoll, PerUser: cfg.StreamsPerUser, Total: cfg.Streams,
 		Rate: ratelimit.Rate(cfg.StreamRate)})
 	limit := newRequestLimit(cfg)
@@ -99,7 +102,7 @@ func NewVerifier(ctx context.Context, cfg config.Config, log *slog.Logger) (*aut
 
 // startJobs starts the jobs beside the requests.
 func (p *parts) startJobs(ctx context.Context) (err error) {
-	p.schedule, err = schedule.Start(ctx, p.db, scheduledJobs(p.cfg, p.services, p.log), p.log)
+	p.schedule, err = schedule.Start(ctx, p.db, scheduledJobs(p.cfg, p.services, p.log), p.services.Points.CurrentTime, p.log)
 	return err
 }
 

@@ -22,8 +22,9 @@ const shutdownTimeout = 35 * time.Second
 // Serve listens, migrates the database and serves requests. When ctx ends, Serve stops accepting,
 // waits for the requests in flight, stops the jobs and streams and closes the database. In sandbox
 // mode the pretend Iamport stops with the listener: a charge without an answer by then is told to
-// try again, as with the real Iamport down. The error is a config.Errors if a setting is wrong.
-func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+// try again, as with the real Iamport down. The clock is that of the domains and the schedule, and
+// time.Now when nil. The error is a config.Errors if a setting is wrong.
+func Serve(ctx context.Context, cfg config.Config, clock func() time.Time, stdout io.Writer) error {
 	log := NewLog(cfg, stdout)
 	trusted, err := readTrustedDocuments(cfg.GraphQL) //nolint:contextcheck // it reads a file
 	if err != nil {
@@ -40,7 +41,7 @@ func Serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		return err
 	}
 	defer database.Close(db)
-	p, err := assembleParts(ctx, cfg, db, trusted, log)
+	p, err := assembleParts(ctx, cfg, db, clock, trusted, log)
 	if err != nil {
 		return err
 	}

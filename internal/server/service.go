@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -87,11 +88,11 @@ func NewGateway(cfg config.Config, log *slog.Logger) (gateway *iamport.Client, c
 	}), transport.CloseIdleConnections
 }
 
-// NewServices returns the domains as they are configured.
-func NewServices(cfg config.Config, db *gorm.DB, log *slog.Logger) Services {
+// NewServices returns the domains as they are configured. The clock is time.Now when nil.
+func NewServices(cfg config.Config, db *gorm.DB, clock func() time.Time, log *slog.Logger) Services {
 	gateway, closeIdleConnections := NewGateway(cfg, log)
 	points := point.New(db)
-	points.Lifetimes = lifetimes(cfg)
+	points.Lifetimes, points.Now = lifetimes(cfg), clock
 	charges := charge.New(db, points, gateway)
 	charges.Live, charges.Grace = cfg.Mode == config.Live, cfg.SweepGrace
 	charges.MaxOrderAge, charges.AcceptDiscounts = cfg.MaxOrderAge, cfg.AcceptDiscounts
