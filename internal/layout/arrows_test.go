@@ -44,11 +44,12 @@ func arrows() map[string][]string {
 
 		longtest: {}, // the size of random tests; any test may import it
 
-		"internal/e2e":     {},
-		"internal/torture": {},
-		"internal/layout":  {},
-		"internal/docs":    {},
-		"bench":            {databasetest, "internal/auth", "internal/database", "internal/audit", "internal/point", "internal/charge", "internal/reconcile"},
+		"internal/e2e":                 {},
+		"internal/torture":             {},
+		"internal/torture/clockserver": {"internal/cli"},
+		"internal/layout":              {},
+		"internal/docs":                {},
+		"bench":                        {databasetest, "internal/auth", "internal/database", "internal/audit", "internal/point", "internal/charge", "internal/reconcile"},
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 // chaosCounts counts what happened to the servers and the gateway.
 type chaosCounts struct {
 	kills, crashes, restarts int
+	jumps, failOvers         int
+	undone                   int           // expiries, undone by an operator
+	futureRefunds            int           // let go by an operator, because a clock that was ahead dated them
 	down                     time.Duration // how long Iamport was down
 	flushedTasks             int           // late webhooks, payments, deposits and cancellations during the orders
 	decided                  atomic.Int64  // by operators
@@ -25,6 +28,7 @@ func (r *run) causeChaos(ctx context.Context) {
 	random := rand.New(rand.NewPCG(r.seed, 1<<40))
 	all.Go(func() { r.killServers(ctx, random) })
 	all.Go(func() { r.breakByProgress(ctx) })
+	all.Go(func() { r.moveClock(ctx) })
 	for i, name := range []string{"sora", "junho", "hana"} {
 		all.Go(func() { r.workAsOperator(ctx, name, uint64(i)) })
 	}
@@ -54,7 +58,9 @@ func (r *run) breakByProgress(ctx context.Context) {
 		do      func() error
 	}{
 		{25, func() error { r.counts.crashes++; return r.postgres.Crash() }},
+		{35, func() error { return r.failOver(ctx, true) }},
 		{45, func() error { r.takeGatewayDown(ctx); return nil }},
+		{60, func() error { return r.failOver(ctx, false) }},
 		{70, func() error { r.counts.restarts++; return r.postgres.Restart() }},
 	} {
 		for int(r.ordersDone.Load())*100 < step.percent*r.orders && pause(ctx, 20*time.Millisecond) {

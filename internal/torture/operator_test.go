@@ -145,7 +145,8 @@ func (r *run) expectDecisions(b books) {
 }
 
 // releaseHeldRefunds releases refunds that can no longer succeed, as operators do: no refund is
-// under way at Iamport. Refunds of cards must end without an operator.
+// under way at Iamport. Refunds of cards must end without an operator, unless a clock that
+// was ahead dated them.
 func (r *run) releaseHeldRefunds(ctx context.Context) error {
 	text, err := r.servers[0].command(ctx, "refunds")
 	if err != nil {
@@ -158,9 +159,12 @@ func (r *run) releaseHeldRefunds(ctx context.Context) error {
 		}
 		p, _ := r.gateway.Payment(strings.TrimSuffix(words[4], ":"))
 		if words[6] == "HELD" && p.PayMethod == "card" {
-			continue
+			if since, err := time.Parse(time.RFC3339, words[8]); err != nil || since.Before(time.Now()) {
+				continue
+			}
+			r.counts.futureRefunds++
 		}
-		_, err := r.servers[0].command(ctx, "refunds", "-release", words[1])
+		_, err := r.servers[0].command(ctx, "refunds", "-release", words[1], "-reason", "the provider dropped it")
 		if err != nil && !strings.Contains(err.Error(), "REFUND_NOT_POSSIBLE") { // it may still be under way
 			return err
 		}

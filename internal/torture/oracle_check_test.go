@@ -45,7 +45,7 @@ func TestOracleFindsWrongBooks(t *testing.T) {
 		{"no bonus", []sandbox.Payment{paid}, map[string]credited{"imp_1": with(func(b *credited) { b.bonus = 0 })}, nil, 1},
 		{"of a stranger", []sandbox.Payment{paid}, map[string]credited{"imp_1": with(func(b *credited) { b.user = "junho" })}, nil, 1},
 		{"not clawed back", []sandbox.Payment{half}, map[string]credited{"imp_1": right}, nil, 1},
-		{"clawed back", []sandbox.Payment{half}, map[string]credited{"imp_1": with(func(b *credited) { b.taken = 3_333 + 33 })}, nil, 0},
+		{"clawed back", []sandbox.Payment{half}, map[string]credited{"imp_1": with(func(b *credited) { b.taken = 3_333 + 34 })}, nil, 0},
 		{"unpaid and credited", []sandbox.Payment{edited(func(p *sandbox.Payment) { p.Status = sandbox.Ready })}, map[string]credited{"imp_1": right}, nil, 1},
 		{"another amount, credited", []sandbox.Payment{edited(func(p *sandbox.Payment) { p.Amount = "9999" })}, map[string]credited{"imp_1": right}, nil, 1},
 		{"another amount, listed", []sandbox.Payment{edited(func(p *sandbox.Payment) { p.Amount = "9999" })}, nil, map[string]string{"imp_1": "AMOUNT"}, 0},
@@ -58,11 +58,11 @@ func TestOracleFindsWrongBooks(t *testing.T) {
 		{"a second deposit, listed", []sandbox.Payment{deposits}, map[string]credited{"imp_1": right}, map[string]string{"imp_1": "DEPOSIT"}, 0},
 		{"cancellations that do not add up", []sandbox.Payment{edited(func(p *sandbox.Payment) { p.CancelAmount = "5" })}, map[string]credited{"imp_1": right}, nil, 1},
 	} {
-		if wrong := judgeOrder("minji", o, true, c.truth, c.booked, c.listed, nil); len(wrong) != c.wrong {
+		if wrong := judgeOrder(orderTruth{user: "minji", offer: o, known: true}, c.truth, c.booked, c.listed, nil); len(wrong) != c.wrong {
 			t.Errorf("%s: %q", c.name, wrong)
 		}
 	}
-	if wrong := judgeOrder("", offer{}, false, []sandbox.Payment{paid}, nil, nil, nil); len(wrong) != 1 {
+	if wrong := judgeOrder(orderTruth{}, []sandbox.Payment{paid}, nil, nil, nil); len(wrong) != 1 {
 		t.Errorf("a payment of no order: %q", wrong)
 	}
 }
@@ -116,7 +116,7 @@ func TestOracleFindsWrongDecisions(t *testing.T) {
 		j.recordDecision(c.asked)
 		v := verdict{}
 		b.judgeDecisions(v, j, []sandbox.Payment{p})
-		for impUID, why := range judgeOrder("minji", offers()[1], true, []sandbox.Payment{p}, nil, map[string]string{"imp_1": c.listed}, b.decided) {
+		for impUID, why := range judgeOrder(orderTruth{user: "minji", offer: offers()[1], known: true}, []sandbox.Payment{p}, nil, map[string]string{"imp_1": c.listed}, b.decided) {
 			v.add(impUID, "%s", why)
 		}
 		if len(v) > 0 != c.wrong {

@@ -18,12 +18,21 @@ type credited struct {
 	user                  string
 	lines                 []string // ids of its CHARGE lines
 	charged, bonus, taken int64    // points
+	stood                 int64    // expired points that stood for what was cancelled
 }
 
-// judgeOrder compares the attempts to pay one order with the books. known is false for an order
-// that was never opened. listed holds the reasons on the operator's list of problems and decided
+// orderTruth is what the attempts to pay one order were for.
+type orderTruth struct {
+	user  string
+	offer offer
+	known bool // the order was opened
+	// backdated says that a clock of the past dated the order: by a right clock its payment is LATE.
+	backdated bool
+}
+
+// judgeOrder compares the attempts to pay one order with the books. listed holds the reasons on the operator's list of problems and decided
 // the operators' decisions, both by imp_uid. The result has the differences by imp_uid.
-func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, booked map[string]credited,
+func judgeOrder(o orderTruth, attempts []sandbox.Payment, booked map[string]credited,
 	listed map[string]string, decided map[string][]decision,
 ) map[string]string {
 	wrong := map[string]string{}
@@ -38,8 +47,8 @@ func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, bo
 		paidBy = p.ImpUID
 	}
 	for _, p := range attempts {
-		t := truth{p, o, known, paidBy != "" && paidBy != p.ImpUID, decided[p.ImpUID]}
-		if why := t.judge(user, booked[p.ImpUID], listed[p.ImpUID]); why != "" && wrong[p.ImpUID] == "" {
+		t := truth{p, o, paidBy != "" && paidBy != p.ImpUID, decided[p.ImpUID]}
+		if why := t.judge(booked[p.ImpUID], listed[p.ImpUID]); why != "" && wrong[p.ImpUID] == "" {
 			wrong[p.ImpUID] = why
 		}
 	}
@@ -50,8 +59,8 @@ func judgeOrder(user string, o offer, known bool, attempts []sandbox.Payment, bo
 type truth struct {
 	sandbox.Payment
 
-	offer     offer
-	known     bool // the order was opened
+	orderTruth
+
 	otherPaid bool // another payment of the order is credited
 	decided   []decision
 }
@@ -65,10 +74,13 @@ func won(n fmt.Stringer) int64 {
 }
 
 // judge returns the difference between the books and the payment, or "".
-func (t truth) judge(user string, b credited, reason string) string {
+func (t truth) judge(b credited, reason string) string {
 	if len(b.lines) == 0 {
 		if b.bonus != 0 || b.taken != 0 {
 			return fmt.Sprintf("not charged, but with lines: %+v", b)
+		}
+		if t.mayBeLate() && reason == t.listing("LATE") {
+			return ""
 		}
 		return differ("the reason", t.listing(t.uncredited()), reason)
 	}
@@ -77,9 +89,16 @@ func (t truth) judge(user string, b credited, reason string) string {
 	}
 	cancelled := t.explained()
 	want := fmt.Sprintf("1 line of %d, bonus %d, %d taken, for %s, reason %q", t.offer.points, t.offer.bonus,
-		t.offer.points*cancelled/t.offer.price+t.offer.bonus*cancelled/t.offer.price, user, t.listing(t.odd()))
+		t.offer.goBack(cancelled)-b.stood, t.user, t.listing(t.odd()))
 	return differ("the books", want,
 		fmt.Sprintf("%d line of %d, bonus %d, %d taken, for %s, reason %q", len(b.lines), b.charged, b.bonus, b.taken, b.user, reason))
+}
+
+// goBack returns the points that go back for so many won cancelled: all but the whole points that the
+// rest of the money buys.
+func (o offer) goBack(cancelled int64) int64 {
+	kept := max(0, o.price-cancelled)
+	return o.points + o.bonus - o.points*kept/o.price - o.bonus*kept/o.price
 }
 
 func differ(what, want, got string) string {
@@ -104,6 +123,11 @@ func (t truth) uncredited() string {
 		return t.odd()
 	}
 	return "credited"
+}
+
+// mayBeLate tells whether the payment may be LATE instead of credited or odd.
+func (t truth) mayBeLate() bool {
+	return t.backdated && t.everPaid() && t.misfit() == "" && !t.otherPaid && (t.left() > 0 || t.oddDeposits())
 }
 
 // listing returns the reason required on the list after the operators' decisions. A payment

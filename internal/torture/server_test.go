@@ -20,12 +20,12 @@ import (
 // stopTimeout is longer than a server waits for requests in flight.
 const stopTimeout = 45 * time.Second
 
-// buildServer compiles the server.
-func buildServer(t *testing.T) string {
+// buildProgram compiles the package of a program.
+func buildProgram(t *testing.T, name string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "pointcharge")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "pointcharge").CombinedOutput(); err != nil {
-		t.Fatalf("build the server: %v\n%s", err, output)
+	binary := filepath.Join(t.TempDir(), "program")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, name).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", name, err, output)
 	}
 	return binary
 }
@@ -33,6 +33,7 @@ func buildServer(t *testing.T) string {
 // server is a server process under a supervisor, restarted after every end, at the same address.
 type server struct {
 	binary  string
+	first   []string // arguments before the command
 	env     []string
 	address string
 	log     io.Writer
@@ -68,7 +69,7 @@ func (s *server) supervise(ctx context.Context) {
 // runOnce runs the server until the server ends, is killed or is stopped. The result tells whether
 // to start the server again.
 func (s *server) runOnce(ctx context.Context) bool {
-	cmd := exec.Command(s.binary)
+	cmd := exec.Command(s.binary, s.first...)
 	cmd.Env = s.env
 	cmd.Stdout, cmd.Stderr = s.log, s.log // a pipe: if this process dies, the server's next line ends the server
 	if err := cmd.Start(); err != nil {

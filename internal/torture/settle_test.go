@@ -4,6 +4,7 @@ package torture_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -38,7 +39,7 @@ func (r *run) settle(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, r.settleTimeout())
 	defer cancel()
 	for last, told := "", began; ; {
-		failed := r.runOperatorJobs(ctx)
+		failed := errors.Join(r.runOperatorJobs(ctx), r.undoWrongExpiries(ctx, db))
 		var now string
 		if err := db.WithContext(ctx).Raw(booksFingerprint).Scan(&now).Error; err != nil {
 			failed = err
@@ -89,6 +90,7 @@ func (r *run) judgeBooks(db *gorm.DB) (verdict, error) {
 		return nil, err
 	}
 	v := b.judge(r.gateway.All(), r.journal, time.Now())
+	b.judgeReconciliation(v, r.shopped)
 	findings, err := audit.Run(context.Background(), db, domaintest.Invariants())
 	if err != nil {
 		return nil, err
@@ -125,7 +127,7 @@ func (r *run) reportDifferences(v verdict) {
 }
 
 // expectNoSession waits until PostgreSQL has ended the sessions of all servers, killed servers
-// included.
+// included. PgBouncer keeps idle sessions.
 func (r *run) expectNoSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -138,7 +140,7 @@ func (r *run) expectNoSession() {
 	for {
 		var n int
 		err := db.WithContext(ctx).Raw(`SELECT COUNT(*) FROM pg_stat_activity
-			WHERE application_name = 'pointcharge' AND pid <> pg_backend_pid()`).Scan(&n).Error
+			WHERE application_name = 'pointcharge' AND pid <> pg_backend_pid() AND (state <> 'idle' OR NOT ?)`, *pgbouncerFlag).Scan(&n).Error
 		if err == nil && n == 0 {
 			return
 		}
@@ -182,6 +184,8 @@ func (r *run) logFigures(f figures) {
 	r.Logf("problems: %v; payments: %v; refused: %v; servers that could not start: %d", problems, kinds, r.client.refused, ended)
 	r.Logf("webhooks: %d handed on, %d lost; spends %d, refunds %d, decisions %d, flushed %d times while people paid", r.relay.delivered.Load(),
 		r.relay.lost.Load(), len(r.journal.spends), len(r.journal.refunds), r.counts.decided.Load(), r.counts.flushedTasks)
+	r.Logf("clock jumps %d, fail-overs %d, expiries undone %d, refunds of the future released %d", r.counts.jumps, r.counts.failOvers,
+		r.counts.undone, r.counts.futureRefunds)
 	listed := 0
 	for _, n := range problems {
 		listed += n

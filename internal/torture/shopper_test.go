@@ -83,6 +83,7 @@ func (s *shopper) buyPoints() {
 			continue
 		}
 		if s.openOrder(way.payMethod) {
+			s.makeForeignPayments()
 			for _, impUID := range way.pay() {
 				s.reportPayment(impUID, way.payMethod)
 			}

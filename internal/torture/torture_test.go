@@ -49,6 +49,7 @@ type run struct {
 	gateway      *sandbox.Sandbox
 	gatewayURL   string
 	postgres     *databasetest.Instance
+	databaseURL  string // as the servers know it
 	relay        *relay
 	servers      []*server
 	client       *client
@@ -58,6 +59,8 @@ type run struct {
 	serverLog    *logBuffer
 	ordersDone   atomic.Int64
 	counts       chaosCounts
+	clockFile    string    // holds by how much the last server's clock is wrong
+	shopped      time.Time // when the last person had left
 }
 
 // TestNoPointIsLostDoubledOrForged is the torture; see doc.go.
@@ -74,12 +77,14 @@ func TestNoPointIsLostDoubledOrForged(t *testing.T) {
 	}
 	r.users = min(500, r.orders/5+5)
 	r.dropLateWebhooks = r.seed%2 == 1
-	t.Logf("go test ./internal/torture -args -seed %d -n %d -rate %s", r.seed, r.orders, *rateFlag)
+	t.Logf("go test ./internal/torture -args -seed %d -n %d -rate %s -clock=%s -pgbouncer=%t -failover=%t -foreign %d", r.seed, r.orders, *rateFlag,
+		*clockFlag, *pgbouncerFlag, *failOverFlag, *foreignFlag)
 
 	// fsync=off only skips waiting for the disk. Full pages are written and commits are flushed to
 	// the operating system, so a crashed process loses nothing; only a crashed machine would.
 	r.postgres = databasetest.NewInstance(t, "-c", "fsync=off", "-c", "max_connections=200")
-	binary := buildServer(t)
+	r.databaseURL = r.serverDatabaseURL()
+	binary := buildProgram(t, "pointcharge")
 	label := crand.Text()
 	pprof.Do(t.Context(), pprof.Labels("torture", label), func(ctx context.Context) { r.runAll(ctx, binary) })
 	r.expectNoGoroutine(label)
@@ -105,10 +110,10 @@ func (r *run) runAll(ctx context.Context, binary string) {
 	}
 	started := time.Now()
 	r.shopUnderChaos(ctx)
-	shopped := time.Now()
+	r.shopped = time.Now()
 	r.endChaos(ctx)
 	dry := r.settle(ctx)
-	r.logFigures(figures{start: started.Sub(began), shopping: shopped.Sub(started), dry: dry})
+	r.logFigures(figures{start: started.Sub(began), shopping: r.shopped.Sub(started), dry: dry})
 	r.saveLog("iamport.log", r.gatewayLog)
 	r.saveLog("servers.log", r.serverLog)
 }
@@ -117,18 +122,21 @@ func (r *run) runAll(ctx context.Context, binary string) {
 // goroutine is left behind.
 func (r *run) startServers(binary string) (stop func()) {
 	env := []string{
-		"MODE=sandbox", "DATABASE_URL=" + r.postgres.URL, "IAMPORT_URL=" + r.gatewayURL, "PUBLIC_URL=" + r.relay.URL,
+		"MODE=sandbox", "DATABASE_URL=" + r.databaseURL, "IAMPORT_URL=" + r.gatewayURL, "PUBLIC_URL=" + r.relay.URL,
 		"AUTH_HS256_SECRET=" + string(r.secret), "SWEEP_EVERY=1s", "SWEEP_GRACE=1s", "REFUNDS_EVERY=2s",
 		"EXPIRE_ORDERS_EVERY=2s", "EXPIRE_POINTS_EVERY=5s", "RECONCILE_EVERY=5s",
 		"PGOPTIONS=" + os.Getenv("PGOPTIONS"), // .ci/run makes every transaction serializable with it
 	}
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	for range 3 {
+	for number := range 3 {
 		s := newServer(r.T, binary, env, r.serverLog)
 		r.servers = append(r.servers, s)
 		target := *r.parseURL(s.url())
 		r.relay.targets = append(r.relay.targets, &target)
+		if number == 2 && *clockFlag != "" {
+			r.giveClock(s)
+		}
 		running.Go(func() { s.supervise(ctx) })
 	}
 	r.serviceToken = r.signToken("shop", auth.RoleService)

@@ -19,6 +19,7 @@ import (
 type orderRow struct {
 	MerchantUID, UserID, ProductID string
 	Price, Points, BonusPoints     int64
+	CreatedAt                      time.Time
 }
 
 // lineRow is a ledger line.
@@ -42,17 +43,25 @@ type books struct {
 	wallets map[string]int64
 	listed  map[string]string
 	decided map[string][]decision
+	stood   map[string]int64  // expired points that stood for cancellations, by imp_uid; the audit proves them
+	heardOf map[string]string // the statuses of the payments with a row, by imp_uid
+	// soonLots is how many lots have points that expire within a day.
+	soonLots int
+	// watermark is the end of the last scheduled reconciliation that succeeded.
+	watermark time.Time
+	foreign   int64 // payments of other shops that one reconciliation saw, at most
 }
 
 func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
-	b = books{orders: map[string]orderRow{}, wallets: map[string]int64{}, listed: map[string]string{}, decided: map[string][]decision{}}
+	b = books{orders: map[string]orderRow{}, wallets: map[string]int64{}, listed: map[string]string{}, decided: map[string][]decision{},
+		stood: map[string]int64{}, heardOf: map[string]string{}}
 	read := func(into any, sql string) {
 		if err == nil {
 			err = db.WithContext(ctx).Raw(sql).Scan(into).Error
 		}
 	}
 	var orders []orderRow
-	read(&orders, "SELECT merchant_uid, user_id, product_id, price, points, bonus_points FROM charge_orders")
+	read(&orders, "SELECT merchant_uid, user_id, product_id, price, points, bonus_points, created_at FROM charge_orders")
 	read(&b.lines, `SELECT id, user_id, kind, COALESCE(imp_uid, '') AS imp_uid, COALESCE(reference, '') AS reference, amount
 		FROM point_transactions ORDER BY user_id, seq`)
 	read(&b.refunds, "SELECT reason, imp_uid, status, amount, created_at FROM refunds")
@@ -85,7 +94,40 @@ func readBooks(ctx context.Context, db *gorm.DB) (b books, err error) {
 		}
 		b.listed[p.ImpUID] = string(p.Problem)
 	}
-	return b, nil
+	err = b.readHardships(ctx, db)
+	return b, err
+}
+
+// readHardships reads what only wrong clocks, other shops' payments and fail-overs change.
+func (b *books) readHardships(ctx context.Context, db *gorm.DB) (err error) {
+	read := func(into any, sql string) {
+		if err == nil {
+			err = db.WithContext(ctx).Raw(sql).Scan(into).Error
+		}
+	}
+	var foreign []struct{ ImpUID, Problem string }
+	read(&foreign, "SELECT imp_uid, problem FROM payments WHERE problem_state = 'FOREIGN'")
+	var stood []struct {
+		ImpUID string
+		Points int64
+	}
+	read(&stood, "SELECT imp_uid, CAST(SUM(expired_points + expired_bonus_points) AS bigint) AS points FROM payment_cancellations GROUP BY imp_uid")
+	for _, s := range stood {
+		b.stood[s.ImpUID] = s.Points
+	}
+	var heardOf []struct{ ImpUID, Status string }
+	read(&heardOf, "SELECT imp_uid, status FROM payments")
+	read(&b.soonLots, "SELECT COUNT(*) FROM point_lots WHERE remaining > 0 AND held = 0 AND expires_at < CURRENT_TIMESTAMP + INTERVAL '1 day'")
+	read(&b.watermark, `SELECT COALESCE(MAX(to_at), 'epoch') FROM reconciliations
+		WHERE scheduled AND finished_at IS NOT NULL AND error = '' AND to_at <= CURRENT_TIMESTAMP`)
+	read(&b.foreign, "SELECT COALESCE(MAX(foreign_listed), 0) FROM reconciliations")
+	for _, p := range heardOf {
+		b.heardOf[p.ImpUID] = p.Status
+	}
+	for _, p := range foreign { // on a list of their own
+		b.listed[p.ImpUID] = p.Problem
+	}
+	return err
 }
 
 // credited returns the ledger's record of each payment.
@@ -105,6 +147,11 @@ func (b books) credited() map[string]credited {
 		}
 		all[l.ImpUID] = c
 	}
+	for impUID, points := range b.stood {
+		c := all[impUID]
+		c.stood = points
+		all[impUID] = c
+	}
 	return all
 }
 
@@ -123,13 +170,17 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	attempts := map[string][]sandbox.Payment{}
 	known := map[string]bool{}
 	for _, p := range truth {
-		attempts[p.MerchantUID] = append(attempts[p.MerchantUID], p)
 		known[p.ImpUID] = true
+		if b.mayIgnore(p, booked) {
+			continue
+		}
+		attempts[p.MerchantUID] = append(attempts[p.MerchantUID], p)
 	}
 	for merchantUID, payments := range attempts {
 		order, opened := b.orders[merchantUID]
 		o, _ := offerOf(order.ProductID)
-		for impUID, why := range judgeOrder(order.UserID, o, opened, payments, booked, b.listed, b.decided) {
+		asked := orderTruth{order.UserID, o, opened, opened && order.CreatedAt.Before(now.AddDate(0, 0, -30))}
+		for impUID, why := range judgeOrder(asked, payments, booked, b.listed, b.decided) {
 			v.add(impUID, "%s", why)
 		}
 	}
@@ -144,6 +195,27 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	b.judgeDecisions(v, j, truth)
 	b.judgeBalances(v)
 	return v
+}
+
+// mayIgnore tells whether the books are right not to list a payment for no order of ours: nobody told
+// us of it, or nobody since its status changed. Reconciliation takes it for another shop's.
+func (b books) mayIgnore(p sandbox.Payment, booked map[string]credited) bool {
+	_, ours := b.orders[p.MerchantUID]
+	return !ours && !strings.EqualFold(b.heardOf[p.ImpUID], p.Status) && len(booked[p.ImpUID].lines) == 0
+}
+
+// judgeReconciliation requires that reconciliation has come further than the last visit, past the
+// payments of other shops.
+func (b books) judgeReconciliation(v verdict, shopped time.Time) {
+	if b.watermark.Before(shopped.Truncate(time.Second)) {
+		v.add("reconciliation", "it has come to %s, and people shopped until %s", b.watermark, shopped)
+	}
+	if *foreignFlag > 0 && b.foreign == 0 {
+		v.add("reconciliation", "it has seen no payment of another shop")
+	}
+	if *clockFlag != "" && b.soonLots > 0 {
+		v.add("expiry", "%d lots expire within a day", b.soonLots)
+	}
 }
 
 // judgeOrders requires every opened order, with the offered price and points.
@@ -213,7 +285,8 @@ func (b books) judgeRefunds(v verdict, j *journal, truth []sandbox.Payment, now 
 		if asked := j.refunds[r.Reason]; asked == nil || asked.impUID != r.ImpUID || asked.amount != r.Amount && asked.amount != wholeRest {
 			v.add(r.ImpUID, "refund %+v was asked for as %+v", r, asked)
 		}
-		fresh := p.PayMethod == "card" && now.Sub(r.CreatedAt) < 3*time.Minute
+		age := now.Sub(r.CreatedAt)
+		fresh := p.PayMethod == "card" && age > -time.Minute && age < 3*time.Minute
 		if r.Status == "ACCEPTED" || r.Status == "HELD" && !fresh {
 			v.add(r.ImpUID, "refund %+v is under way", r)
 		}
@@ -238,13 +311,26 @@ func minorUnits(p sandbox.Payment, amount fmt.Stringer) int64 {
 	return won(amount)
 }
 
-// judgeBalances requires every balance to be the sum of lines, of the kinds that are judged above.
+// judgeBalances requires every balance to be the sum of lines, of the kinds that are judged above,
+// and every expiry to be undone, unless money went back for its points: no point is old enough.
 func (b books) judgeBalances(v verdict) {
-	sums := map[string]int64{}
+	sums, expired, stood := map[string]int64{}, map[string]int64{}, map[string]int64{}
 	for _, l := range b.lines {
 		sums[l.UserID] += l.Amount
+		if l.Kind == "EXPIRE" || l.Kind == "EXPIRE_CANCEL" {
+			expired[l.UserID] += l.Amount
+			continue
+		}
 		if !slices.Contains([]string{"CHARGE", "BONUS", "CHARGE_CANCEL", "SPEND", "ADJUST"}, l.Kind) {
 			v.add(l.UserID, "nobody asked for %+v", l)
+		}
+	}
+	for _, c := range b.credited() { // a line of which some points stood for a cancellation stays
+		stood[c.user] += c.stood
+	}
+	for user, points := range expired {
+		if points != 0 && stood[user] == 0 || -points < stood[user] {
+			v.add(user, "expiries of %d are not undone, and %d stood for cancellations", points, stood[user])
 		}
 	}
 	for user, balance := range b.wallets {

@@ -85,7 +85,8 @@ func pgBouncerConfig(dir, databaseURL, mode string) (string, error) {
 		database += " password=" + quote(server.Password)
 	}
 	settings := []string{"[databases]", database, "[pgbouncer]", "pool_mode = " + mode, "auth_type = any",
-		"listen_addr =", "unix_socket_dir = " + dir, "default_pool_size = 4", "max_client_conn = 100"}
+		"listen_addr =", "unix_socket_dir = " + dir, "default_pool_size = 4", "max_client_conn = 100",
+		"server_login_retry = 1"} // of 15 seconds, which a test of a crash would wait
 	if os.Getenv("PGOPTIONS") != "" {
 		settings = append(settings, "ignore_startup_parameters = options")
 	}
