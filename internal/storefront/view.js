@@ -13,8 +13,11 @@ const KINDS = {
   SPEND: ['사용', 'Spent'],
   SPEND_CANCEL: ['사용취소', 'Spend cancelled'],
   CHARGE_CANCEL: ['환불·회수', 'Refunded or taken back'],
+  CLAWBACK: ['회수', 'Taken back'],
   EXPIRE: ['소멸', 'Expired'],
+  EXPIRE_CANCEL: ['소멸취소', 'Expiry undone'],
   ADJUST: ['조정', 'Adjusted'],
+  ADJUST_CANCEL: ['조정취소', 'Adjustment undone'],
 };
 
 const METHODS = {
