@@ -139,8 +139,8 @@ func (r *run) undoWrongExpiries(ctx context.Context, db *gorm.DB) error {
 	if _, err := points.ExpireLargeShare(ctx, sora, 500); err != nil {
 		return err
 	}
-	n, err := points.UndoExpiries(ctx, point.UndoExpiriesInput{From: now.AddDate(-9, 0, 0), To: now.AddDate(9, 0, 0),
+	done, err := points.UndoExpiries(ctx, point.UndoExpiriesInput{From: now.AddDate(-9, 0, 0), To: now.AddDate(9, 0, 0),
 		ExpiresAt: now.AddDate(5, 0, 0), Reason: "a clock was wrong", Actor: sora}, 1000)
-	r.counts.undone += n
+	r.counts.undone += done.Undone
 	return err
 }
