@@ -6,6 +6,6 @@
 //	go test ./internal/torture -timeout 1h -args -seed 7 -n 5000
 //
 // -args is needed because -n alone belongs to the go command. The flags -clock year, -pgbouncer,
-// -failover and -foreign 3 add further hardships, which LONG=1 switches on. docs/RELIABILITY.md
-// describes the run, the proof and the measurements.
+// -failover and -foreign 3 add further hardships; LONG=1 switches -foreign 3 on.
+// docs/RELIABILITY.md describes the run, the proof and the measurements.
 package torture

@@ -23,11 +23,12 @@ import (
 	"pointcharge/internal/sandbox"
 )
 
-// Further hardships. All are on with LONG=1, PgBouncer only where it is required to exist.
+// Further hardships. Only the payments of other shops are on with LONG=1: the others need a run
+// of minutes.
 var (
-	clockFlag     = flag.String("clock", []string{"", "year"}[longtest.Size(0, 1)], "one server's clock jumps by minutes and by years: year is one number of years in a run, years are several")
-	pgbouncerFlag = flag.Bool("pgbouncer", longtest.Size(0, 1) == 1 && os.Getenv("REQUIRE_PGBOUNCER") == "1", "the servers reach PostgreSQL through PgBouncer")
-	failOverFlag  = flag.Bool("failover", longtest.Size(0, 1) == 1, "PostgreSQL becomes read-only for a while, twice")
+	clockFlag     = flag.String("clock", "", "one server's clock jumps by minutes and by years: year is one number of years in a run, years are several")
+	pgbouncerFlag = flag.Bool("pgbouncer", false, "the servers reach PostgreSQL through PgBouncer")
+	failOverFlag  = flag.Bool("failover", false, "PostgreSQL becomes read-only for a while, twice")
 	foreignFlag   = flag.Int("foreign", longtest.Size(0, 3), "payments of other shops on the account for each payment")
 )
 
@@ -83,8 +84,8 @@ func (r *run) serverDatabaseURL() string {
 	return databasetest.PoolerURL(r.T, r.postgres.URL, databasetest.TransactionPooling)
 }
 
-// failOver makes PostgreSQL read-only for a while. The old sessions end before, as the sessions of a
-// lost primary do. Without endAfter the sessions that were opened meanwhile stay read-only.
+// failOver makes PostgreSQL read-only for a while. The old sessions end before, as the sessions
+// of a lost primary do. Without endAfter the sessions that were opened meanwhile stay read-only.
 func (r *run) failOver(ctx context.Context, endAfter bool) error {
 	if !*failOverFlag {
 		return nil

@@ -26,12 +26,14 @@ type orderTruth struct {
 	user  string
 	offer offer
 	known bool // the order was opened
-	// backdated says that a clock of the past dated the order: by a right clock its payment is LATE.
+	// backdated says that a clock of the past dated the order: by a right clock its payment is
+	// LATE.
 	backdated bool
 }
 
-// judgeOrder compares the attempts to pay one order with the books. listed holds the reasons on the operator's list of problems and decided
-// the operators' decisions, both by imp_uid. The result has the differences by imp_uid.
+// judgeOrder compares the attempts to pay one order with the books. listed holds the reasons on
+// the operator's list of problems and decided the operators' decisions, both by imp_uid. The
+// result has the differences by imp_uid.
 func judgeOrder(o orderTruth, attempts []sandbox.Payment, booked map[string]credited,
 	listed map[string]string, decided map[string][]decision,
 ) map[string]string {
@@ -94,8 +96,8 @@ func (t truth) judge(b credited, reason string) string {
 		fmt.Sprintf("%d line of %d, bonus %d, %d taken, for %s, reason %q", len(b.lines), b.charged, b.bonus, b.taken, b.user, reason))
 }
 
-// goBack returns the points that go back for so many won cancelled: all but the whole points that the
-// rest of the money buys.
+// goBack returns the points that go back for so many won cancelled: all but the whole points that
+// the rest of the money buys.
 func (o offer) goBack(cancelled int64) int64 {
 	kept := max(0, o.price-cancelled)
 	return o.points + o.bonus - o.points*kept/o.price - o.bonus*kept/o.price

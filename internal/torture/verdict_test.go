@@ -197,8 +197,8 @@ func (b books) judge(truth []sandbox.Payment, j *journal, now time.Time) verdict
 	return v
 }
 
-// mayIgnore tells whether the books are right not to list a payment for no order of ours: nobody told
-// us of it, or nobody since its status changed. Reconciliation takes it for another shop's.
+// mayIgnore tells whether the books are right not to list a payment for no order of ours: nobody
+// told us of it, or nobody since its status changed. Reconciliation takes it for another shop's.
 func (b books) mayIgnore(p sandbox.Payment, booked map[string]credited) bool {
 	_, ours := b.orders[p.MerchantUID]
 	return !ours && !strings.EqualFold(b.heardOf[p.ImpUID], p.Status) && len(booked[p.ImpUID].lines) == 0
