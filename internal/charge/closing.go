@@ -103,10 +103,14 @@ func checkDecision(actor point.Actor, reason string) error {
 // PruneOrders deletes at most limit orders without any attempt, after the sweep's last check and
 // OrderRetention. The result is the number of visited orders; fewer than limit means that no more
 // are due. An order with a payment, of any status, stays for ever. PruneOrders may run at any time,
-// on any number of servers.
+// on any number of servers. A server whose clock differs from the database's deletes nothing, and the
+// error wraps point.ErrClocksDiffer: every order looks old to a clock of a later year.
 func (s *Service) PruneOrders(ctx context.Context, limit int) (int, error) {
 	before, looked := s.points.CurrentTime().Add(-s.orderRetention()), 0
 	err := database.Transact(ctx, s.db, func(tx *gorm.DB) error {
+		if err := s.points.CheckClocks(tx); err != nil {
+			return err
+		}
 		var due []string
 		// The rows are locked before the payments are read: a payment is written under its order's
 		// lock.

@@ -45,7 +45,7 @@ func (s *Service) expire(ctx context.Context, actor Actor, limit int, checkShare
 		}
 		if visited == 0 {
 			db := s.db.WithContext(ctx)
-			if err := errors.Join(s.checkClocks(db), checkShare(db, now)); err != nil {
+			if err := errors.Join(s.CheckClocks(db), checkShare(db, now)); err != nil {
 				return 0, err
 			}
 		}
@@ -149,7 +149,7 @@ func (s *Service) expireDue(tx *gorm.DB, actor Actor, wallet Wallet, now time.Ti
 	if wallet.Due == 0 {
 		return nil
 	}
-	switch err := errors.Join(s.checkClocks(tx), checkSampledShare(tx, now)); {
+	switch err := errors.Join(s.CheckClocks(tx), checkSampledShare(tx, now)); {
 	case errors.Is(err, ErrClocksDiffer), errors.Is(err, ErrLargeExpiry):
 		return nil
 	case err != nil:
@@ -167,7 +167,7 @@ func (s *Service) expireAll(tx *gorm.DB, actor Actor, userID string, now time.Ti
 	if err != nil || wallet.Due == 0 {
 		return err
 	}
-	err = s.checkClocks(tx)
+	err = s.CheckClocks(tx)
 	for more := true; more && err == nil; {
 		more, err = expireLots(tx, actor, userID, now, spared)
 	}
@@ -186,9 +186,9 @@ var (
 // maxClockDifference is the greatest difference of two correct clocks.
 const maxClockDifference = 5 * time.Minute
 
-// checkClocks returns an error that wraps ErrClocksDiffer unless this server's clock and the
+// CheckClocks returns an error that wraps ErrClocksDiffer unless this server's clock and the
 // database's agree. On SQLite both are the machine's.
-func (s *Service) checkClocks(tx *gorm.DB) error {
+func (s *Service) CheckClocks(tx *gorm.DB) error {
 	read := readDatabaseClock
 	if s.DatabaseClock != nil {
 		read = s.DatabaseClock
