@@ -28,7 +28,7 @@ func main() {
 // readOffset reads by how much the clock is wrong. The torture replaces the file, so that no reader
 // sees half of it.
 func readOffset(file string) time.Duration {
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // the torture names it
 	offset, wrong := time.ParseDuration(string(text))
 	if err := errors.Join(err, wrong); err != nil {
 		panic(err)
