@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
 	"pointcharge/internal/gqlguard"
 )
 
@@ -34,6 +36,10 @@ func (b *batch[T]) get(ctx context.Context, read func(context.Context) (T, error
 		defer end()
 		b.value, b.err = read(ctx)
 	})
+	if shared, ok := errors.AsType[*gqlerror.Error](b.err); ok {
+		own := *shared // gqlgen writes each field's location into its error
+		return b.value, &own
+	}
 	return b.value, b.err
 }
 

@@ -29,7 +29,8 @@ const maxQuickLookups = 20
 func (l *lookups) begin(ctx context.Context) (end func(), err error) {
 	made := l.made.Add(1)
 	if l.limit > 0 && made > l.limit {
-		return nil, l.refusal
+		refusal := *l.refusal // gqlgen writes each field's location into its error
+		return nil, &refusal
 	}
 	if max(made, l.expected) <= maxQuickLookups {
 		return func() {}, nil
