@@ -34,10 +34,11 @@ type Edge[T any] struct {
 	Node   T
 }
 
-// Info says where a page ends.
+// Info says where a page begins and ends. Relay's compiler refuses a connection without all four
+// fields. HasPreviousPage is true for a page after a cursor: the cursor's own row stands before it.
 type Info struct {
-	HasNextPage bool
-	EndCursor   *string
+	HasNextPage, HasPreviousPage bool
+	StartCursor, EndCursor       *string
 }
 
 // Read reads one row more than asked for, to know whether there is more without counting.
@@ -49,12 +50,12 @@ func Read[T any](ctx context.Context, q gorm.ChainInterface[T], page Request, ke
 	if err != nil {
 		return c, fmt.Errorf("read page: %w", err)
 	}
-	c.PageInfo.HasNextPage = len(rows) > page.First
+	c.PageInfo.HasNextPage, c.PageInfo.HasPreviousPage = len(rows) > page.First, page.After != nil
 	for _, row := range rows[:min(len(rows), page.First)] {
 		c.Edges = append(c.Edges, Edge[T]{Cursor: EncodeCursor(key(row)), Node: row})
 	}
 	if n := len(c.Edges); n > 0 {
-		c.PageInfo.EndCursor = &c.Edges[n-1].Cursor
+		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &c.Edges[0].Cursor, &c.Edges[n-1].Cursor
 	}
 	return c, nil
 }
