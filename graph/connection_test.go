@@ -17,13 +17,20 @@ func (w *world) expiry() time.Time { return time.Now().Add(time.Hour) }
 func (w *world) list(connection, field string, first int) []any {
 	w.Helper()
 	query := fmt.Sprintf(`query($first: Int!, $after: String) { viewer { %s(first: $first, after: $after) {
-		edges { cursor node { %s } } pageInfo { hasNextPage endCursor } } } }`, connection, field)
+		edges { cursor node { %s } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, connection, field)
 	var found []any
 	for after := any(nil); ; {
 		r := w.ask("minji", query, "first", first, "after", after)
 		edges, _ := r.at("viewer", connection, "edges").([]any)
 		if len(r.Errors) > 0 || len(edges) > first || len(found) > 100 {
 			w.Fatalf("after %v: %s", after, r.text)
+		}
+		wantStart, previous := any(nil), after != nil
+		if len(edges) > 0 {
+			wantStart = edges[0].(map[string]any)["cursor"]
+		}
+		if r.at("viewer", connection, "pageInfo", "startCursor") != wantStart || r.at("viewer", connection, "pageInfo", "hasPreviousPage") != previous {
+			w.Fatalf("the page after %v does not say where it begins: %s", after, r.text)
 		}
 		for _, edge := range edges {
 			found = append(found, edge.(map[string]any)["node"].(map[string]any)[field])
