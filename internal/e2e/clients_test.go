@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"pointcharge/internal/apierror"
@@ -21,7 +23,7 @@ type clientRead struct {
 
 // clientNames are the clients of clients.mjs, in the order in which they ask.
 func clientNames() []string {
-	return []string{"apollo", "apolloPersisted", "urql", "urqlPersisted", "request"}
+	return []string{"apollo", "apolloPersisted", "urql", "urqlPersisted", "request", "relay"}
 }
 
 // runClients lets each client make a charge, repeat it, and ask for an unknown field.
@@ -65,5 +67,24 @@ func TestClientsReadDataAndCodes(t *testing.T) {
 				t.Errorf("the clients share lines: %+v", read)
 			}
 		})
+	}
+}
+
+// TestRelayChargesAndPagesByTrustedDocuments builds a front end with Relay's compiler, whose file of
+// persisted documents is the server's list of trusted ones. Its client reads the ledger in pages of
+// one line, which Relay joins to one list.
+func TestRelayChargesAndPagesByTrustedDocuments(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	app := t.TempDir()
+	runNode(t, "relay.mjs", "compile", app, "../../schema.graphqls")
+	trusted := environment{"TRUSTED_DOCUMENTS": filepath.Join(app, "persisted.json")}
+	s := openShop(t, sandboxOn(testdb.URL(t, testdb.SQLite)).with(trusted))
+	var read struct{ Charged, Lines []int64 }
+	if printed := runNode(t, "relay.mjs", "run", app, s.url, s.token); json.Unmarshal([]byte(printed), &read) != nil {
+		t.Fatalf("Relay says:\n%s", printed)
+	}
+	if !slices.Equal(read.Charged, []int64{5_000, 30_000}) || !slices.Equal(read.Lines, []int64{900, 30_000, 5_000}) {
+		t.Errorf("Relay read %+v", read)
 	}
 }
