@@ -185,7 +185,8 @@ func (d RefundDecision) refuse(r Refund, now time.Time) error {
 	case !r.isOpen():
 		return apierror.Refuse(apierror.RefundNotPossible, ReasonEnded, "This refund is %s.", r.Status)
 	case r.Status == RefundHeld && now.Sub(r.CreatedAt) < releaseAfter:
-		return apierror.Refuse(apierror.RefundNotPossible, ReasonOnItsWay, "This refund may be on its way to the gateway still.")
+		return apierror.Refuse(apierror.RefundNotPossible, ReasonOnItsWay, "This refund may be on its way to the gateway still. Decide after %s.",
+			r.CreatedAt.Add(releaseAfter).UTC().Format(time.RFC3339))
 	case d.Amount > r.Amount:
 		return &apierror.Error{Code: apierror.InvalidArgument, Argument: "amount", Params: map[string]any{apierror.ParamLimit: r.Amount},
 			Message: fmt.Sprintf("This refund is of %d.", r.Amount)}

@@ -60,6 +60,9 @@ func listResolutions(ctx context.Context, w io.Writer, charges *charge.Service, 
 	if err != nil {
 		return err
 	}
+	if len(decisions) == 0 && !asJSON {
+		return printUndecided(w, "payment", impUID)
+	}
 	objects := json.NewEncoder(w)
 	for _, r := range decisions {
 		if asJSON {

@@ -87,5 +87,8 @@ func listDecisions(ctx context.Context, w io.Writer, reconciling *reconcile.Serv
 	for _, d := range decisions {
 		fmt.Fprintf(w, "%s  %s by %s: %s\n", d.CreatedAt.Format(time.RFC3339), d.Kind, d.Actor.ID, d.Reason)
 	}
-	return err
+	if err != nil || len(decisions) > 0 {
+		return err
+	}
+	return printUndecided(w, "discrepancies of", impUID)
 }

@@ -94,5 +94,15 @@ func listRefundDecisions(ctx context.Context, w io.Writer, charges *charge.Servi
 	for _, d := range decisions {
 		fmt.Fprintf(w, "%s  %-7s %d by %s: %s\n", d.CreatedAt.Format(time.RFC3339), d.Outcome, d.Amount, d.Actor.ID, d.Reason)
 	}
+	if err != nil || len(decisions) > 0 {
+		return err
+	}
+	return printUndecided(w, "refund", id)
+}
+
+// printUndecided says that nothing was decided, so that an operator who mistyped the id sees more
+// than an empty answer.
+func printUndecided(w io.Writer, what, id string) error {
+	_, err := fmt.Fprintf(w, "no decision about %s %s\n", what, id)
 	return err
 }

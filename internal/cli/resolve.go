@@ -102,9 +102,13 @@ func printResult(w io.Writer, action charge.Action, result charge.ManyResult) {
 	fmt.Fprintf(w, "payment %s: %s\n", result.ImpUID, action)
 }
 
+// printResolved names no status and amount of a payment that the gateway never showed.
 func printResolved(w io.Writer, in charge.ResolveInput, payment charge.Payment) error {
-	_, err := fmt.Fprintf(w, "payment %s: %s by %s; now %s, %d %s, cancelled %d\n", payment.ImpUID, in.Action, in.Actor.ID,
-		payment.Status, payment.Amount, payment.Currency, payment.CancelledAmount)
+	now := "Iamport has shown no usable answer about it"
+	if payment.Currency != "" {
+		now = fmt.Sprintf("now %s, %d %s, cancelled %d", payment.Status, payment.Amount, payment.Currency, payment.CancelledAmount)
+	}
+	_, err := fmt.Fprintf(w, "payment %s: %s by %s; %s\n", payment.ImpUID, in.Action, in.Actor.ID, now)
 	if err == nil && in.Action == charge.RefundIt && payment.CancelledAmount < payment.Amount {
 		_, err = fmt.Fprintln(w, "the refund is under way; pointcharge refunds tells what becomes of it")
 	}

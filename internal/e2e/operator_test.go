@@ -68,6 +68,9 @@ func TestOperatorReleasesARefundWithoutIamport(t *testing.T) {
 			t.Errorf("released unasked: %v", err)
 		}
 		wantOutput(t, env, "^refund "+refund+" is RELEASED\n$", "refunds", "-release", refund, "-force", "-reason", "끊긴 상점")
+		wantOutput(t, env, `^no decision about refund mistyped\n$`, "refunds", "-of", "mistyped")
+		wantOutput(t, env, `^no decision about payment imp_mistyped\n$`, "problems", "-of", "imp_mistyped")
+		wantOutput(t, env, `^no decision about discrepancies of imp_mistyped\n$`, "reconcile", "-of", "imp_mistyped")
 		wantOutput(t, env, `  RELEASE 0 by \S+: 끊긴 상점\n$`, "refunds", "-of", refund)
 		wantOutput(t, env, "^0 refunds are under way\n$", "refunds")
 		wantInBooks(t, env, 5_000, "SELECT SUM(remaining - held) FROM point_lots")
@@ -195,6 +198,7 @@ func TestOperatorIgnoresADiscrepancyWithoutIamport(t *testing.T) {
 		wantOutput(t, env, "^ignored  UNREADABLE "+impUID, "reconcile", "-ignore", impUID, "-reason", "다른 상점")
 		wantOutput(t, env, "^0 discrepancies are open\n$", "reconcile", "-open")
 		wantOutput(t, env, `  UNREADABLE by \S+: 다른 상점\n$`, "reconcile", "-of", impUID)
+		wantOutput(t, env, `: IGNORE by \S+; Iamport has shown no usable answer about it\n$`, "resolve", "-ignore", "-reason", "다른 상점", impUID)
 		for _, name := range []string{impUID, "nameless"} {
 			if _, err := finish(t, env, "reconcile", "-ignore", name, "-reason", "x"); apierror.CodeOf(err) != apierror.NotFound {
 				t.Errorf("ignored %s: %v", name, err)
