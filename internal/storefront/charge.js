@@ -128,10 +128,9 @@ function loadSDK(url) {
 
 // Refusal is an answer without data; its code is one of the schema's ErrorCode, or NETWORK, or SDK.
 export class Refusal extends Error {
-  constructor({ message, code, transactionId }) {
+  constructor({ message, code, reason, limit, transactionId }) {
     super(message);
-    this.code = code;
-    this.transactionId = transactionId;
+    Object.assign(this, { code, reason, limit, transactionId });
   }
 }
 

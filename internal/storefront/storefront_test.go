@@ -250,3 +250,21 @@ func readSettings(t *testing.T, page string) settings {
 	}
 	return s
 }
+
+// TestThePageHasWordsForEachKindOfLineAndWayToPay: a value that the page does not know is shown as
+// it stands in the schema, or is left out.
+func TestThePageHasWordsForEachKindOfLineAndWayToPay(t *testing.T) {
+	t.Parallel()
+	view, err := os.ReadFile("view.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := loadSchema(t)
+	for _, enum := range []string{"PointTransactionKind", "PayMethod"} {
+		for _, value := range schema.Types[enum].EnumValues {
+			if !strings.Contains(string(view), "\n  "+value.Name+": ") {
+				t.Errorf("view.js has no words for %s.%s", enum, value.Name)
+			}
+		}
+	}
+}

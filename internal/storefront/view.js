@@ -162,8 +162,18 @@ const row = (korean, inEnglish, value) =>
 const reference = ({ merchantUid, impUid }) =>
   element('p', { class: 'faint' }, `주문번호 ${merchantUid}`, impUid ? ` · ${impUid}` : '');
 
+// Why an order is refused that another choice or an hour's wait makes possible: functions from the refusal.
+const ORDER_REASONS = {
+  PAY_METHOD_UNAVAILABLE: () => ['이 결제 수단은 사용할 수 없습니다. 다른 결제 수단을 골라 주세요.', 'Choose another way to pay.'],
+  PRICE_BELOW_MINIMUM: ({ limit }) => [`이 결제 수단의 최소 금액은 ${won(limit)}입니다. 다른 결제 수단이나 상품을 골라 주세요.`,
+    'The price is too small for this way to pay; choose another.'],
+  TOO_MANY_OPEN_ORDERS: ({ limit }) => [`결제하지 않은 주문이 ${limit}건 있습니다. 한 시간 뒤에 다시 시도해 주세요.`,
+    'There are too many unpaid orders; try again in an hour.'],
+};
+
 // refusal is the message for an error that belongs to no payment.
 export function refusal(error) {
+  if (Object.hasOwn(ORDER_REASONS, error.reason)) return message('warn', ...ORDER_REASONS[error.reason](error));
   switch (error.code) {
     case 'PRODUCT_UNAVAILABLE':
       return message('warn', '지금은 살 수 없는 상품입니다.', 'This product is no longer on offer.');
