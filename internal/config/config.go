@@ -73,7 +73,7 @@ type Config struct {
 	// SandboxRemote is an explicit wish: the sandbox gives points to every caller within reach.
 	SandboxRemote bool `env:"SANDBOX_REMOTE" sandbox:"false" live:"false" help:"let the sandbox listen on an address that other machines can reach" ko:"다른 컴퓨터가 접속할 수 있는 주소에서 샌드박스를 여는 것을 허용합니다"`
 	// SandboxFaults reaches only the sandbox inside the server.
-	SandboxFaults string `env:"SANDBOX_FAULTS" sandbox:"<none>" live:"<none>" help:"what the sandbox inside the server lets go wrong: seed=7,rate=0.3 or hang=0.1,429=1:2; see Faults on demand in the README" ko:"서버 안의 샌드박스가 일으킬 장애: seed=7,rate=0.3 또는 hang=0.1,429=1:2"`
+	SandboxFaults string `env:"SANDBOX_FAULTS" sandbox:"<none>" live:"<none>" help:"what the sandbox inside the server lets go wrong: seed=7,rate=0.3 or hang=0.1,429=1:2; docs/sandbox.md lists the faults" ko:"서버 안의 샌드박스가 일으킬 장애: seed=7,rate=0.3 또는 hang=0.1,429=1:2. 장애 목록은 docs/sandbox.ko.md에 있습니다"`
 	// DatabaseURL usually holds a password; DatabaseName is for logs.
 	DatabaseURL Secret `env:"DATABASE_URL" sandbox:"file:data/pointcharge.db" live:"<required>" help:"postgres://… (PostgreSQL) or file:… (SQLite)" ko:"postgres://…(PostgreSQL) 또는 file:…(SQLite)"`
 
@@ -110,7 +110,7 @@ type Config struct {
 	WebhookAllow   Senders  `env:"WEBHOOK_ALLOW" sandbox:"<everybody>" live:"<everybody>" help:"who may send webhooks: addresses or networks; the word iamport stands for Iamport's three" ko:"웹훅을 보낼 수 있는 주소나 네트워크. iamport는 아임포트의 세 주소를 뜻합니다"`
 	// A limit is rate.Inf when switched off.
 	RateLimitUser    Rate `env:"RATE_LIMIT_USER" sandbox:"off" live:"20/s burst 60" help:"API requests of one user: 20/s, 30/m burst 10 or off; an operation counts as one for each 100 of its price; roles service and admin have no limits" ko:"한 사용자의 API 요청 수: 20/s, 30/m burst 10 또는 off. 작업은 가격 100마다 요청 하나로 셉니다. service와 admin 역할에는 제한이 없습니다"`
-	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"100/s burst 300" help:"requests from one address (of IPv6, from one /64), webhooks and landings included; without TRUSTED_PROXIES, API requests of all callers without a token together" ko:"한 주소(IPv6은 /64 하나)의 요청 수, 웹훅과 결제 복귀 포함. TRUSTED_PROXIES가 없으면 토큰 없는 모든 API 요청을 합쳐 셉니다"`
+	RateLimitAddress Rate `env:"RATE_LIMIT_ADDRESS" sandbox:"off" live:"100/s burst 300" help:"requests from one address (of IPv6, from one /64), webhooks and payment returns included; without TRUSTED_PROXIES, API requests of all callers without a token together" ko:"한 주소(IPv6은 /64 하나)의 요청 수, 웹훅과 결제 복귀 포함. TRUSTED_PROXIES가 없으면 토큰 없는 모든 API 요청을 합쳐 셉니다"`
 	RateLimitGateway Rate `env:"RATE_LIMIT_GATEWAY" sandbox:"off" live:"30/m burst 15" help:"mutations of one user that may ask Iamport; one address has ten times as many" ko:"아임포트를 조회할 수 있는 한 사용자의 뮤테이션 수. 한 주소에는 열 배까지 허용합니다"`
 
 	LogFormat     LogFormat `env:"LOG_FORMAT" sandbox:"text" live:"json" help:"text or json" ko:"text 또는 json"`

@@ -5,7 +5,7 @@ import "time"
 // GraphQL limits the cost of one API request, and selects the form of the answers.
 type GraphQL struct {
 	MaxBody int           `env:"GRAPHQL_MAX_BODY" sandbox:"65536" live:"65536" help:"bytes of a request, at most" ko:"요청 하나의 최대 바이트"`
-	MaxCost int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become, what has to be read as five or more" ko:"응답의 최대 필드 수. 목록은 가장 길 때의 길이로, 따로 읽어야 하는 것은 다섯 이상으로 셉니다"`
+	MaxCost int           `env:"GRAPHQL_MAX_COST" sandbox:"10000" live:"10000" help:"fields of an answer, at most, its lists counted as long as they may become; an object that has to be read counts as several" ko:"응답의 최대 필드 수. 목록은 가장 길 때의 길이로, 따로 읽어야 하는 객체는 여럿으로 셉니다"`
 	Timeout time.Duration `env:"GRAPHQL_TIMEOUT" sandbox:"30s" live:"30s" help:"time that an operation, or an event of a subscription, may take, 1s to 30s" ko:"작업 하나 또는 구독의 이벤트 하나에 허용하는 시간, 1s부터 30s"`
 	// HTTPDraft is off unless the audit suite needs the draft's status codes.
 	HTTPDraft bool `env:"GRAPHQL_HTTP_DRAFT" sandbox:"false" live:"false" help:"answer with 422 and 294 as the first edition of GraphQL over HTTP says" ko:"GraphQL over HTTP 초판대로 422와 294로 응답합니다"`
