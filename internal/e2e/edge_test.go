@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -195,5 +197,18 @@ func TestF12OnlyIamportsAddressesWhenAskedFor(t *testing.T) {
 		if a := s.send(http.MethodPost, s.url+"/webhooks/iamport", body, "X-Forwarded-For", client); a.status != want {
 			t.Errorf("%s: %d, want %d", client, a.status, want)
 		}
+	}
+}
+
+func TestATakenPortNamesTheSetting(t *testing.T) {
+	t.Parallel()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	_, err = finish(t, sandboxOn("file:"+filepath.Join(t.TempDir(), "p.db")).with(environment{"ADDR": taken.Addr().String()}))
+	if err == nil || !strings.Contains(err.Error(), "choose another address with ADDR: listen tcp "+taken.Addr().String()) {
+		t.Errorf("got %v", err)
 	}
 }

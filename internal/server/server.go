@@ -5,6 +5,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -32,7 +33,7 @@ func Serve(ctx context.Context, cfg config.Config, clock func() time.Time, stdou
 	}
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
-		return err
+		return fmt.Errorf("choose another address with ADDR: %w", err)
 	}
 	defer listener.Close()
 	cfg = cfg.Listening(listener.Addr().String())
